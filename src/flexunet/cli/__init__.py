@@ -1,0 +1,59 @@
+"""The `flexunet` command: a table of names, one module a command, no logic.
+
+A command's module imports typer and the standard library alone; what it needs it imports when it runs.
+So `flexunet --help` answers at once and starts no engine.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from flexunet.cli.console import error_console
+from flexunet.errors import FlexUNetError
+from flexunet.version import __version__
+
+COMMANDS = {}
+
+app = typer.Typer(
+    help="Segment mammograms and other medical images from one configuration file.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for name, command in COMMANDS.items():
+    if isinstance(command, typer.Typer):
+        app.add_typer(command, name=name)
+    else:
+        app.command(name)(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"flexunet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one message and an exit code, never a traceback."""
+    try:
+        app()
+    except FlexUNetError as error:
+        error_console.print(f"[bold red]error:[/] {type(error).__name__}: ", end="")
+        error_console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        error_console.print("stopped.")
+        sys.exit(130)

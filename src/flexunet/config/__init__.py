@@ -1,0 +1,1 @@
+"""Configuration: schema, published dialect, loading and saving."""

@@ -1,0 +1,1 @@
+"""Data: images, masks, pairs, phantoms, augmentation, split, audit, loading."""

@@ -1,0 +1,71 @@
+"""The exception tree. The command line prints the message alone and exits with `exit_code`.
+
+    FlexUNetError                 exit 1   something failed that was not the user's input
+      EngineError                 exit 1   no engine installed, or the engine gave up
+      OutOfMemoryError            exit 2   the batch or the image does not fit: a setting to change
+      InputError                  exit 2   what was given cannot be used
+        ConfigError                        a section, key or value of the configuration
+        PathError                          a file or folder that is missing, empty or not writable
+        ImageError                         an image file that cannot be read or has the wrong form
+        MaskError                          a mask file: colours off the map, wrong size or type
+        PairingError                       images without masks, masks without images
+        ShapeError                         arrays whose shapes do not fit each other or the model
+        WeightsError                       a weights file that does not fit the configured model
+        DatasetError                       a data set, split or manifest that contradicts itself
+
+A message says what was expected, what was found and what to do, and names the file or key.
+"""
+
+
+class FlexUNetError(Exception):
+    """Root of every error that FlexUNet raises on purpose."""
+
+    exit_code = 1
+
+
+class EngineError(FlexUNetError):
+    """No engine is installed, or the engine gave up."""
+
+
+class OutOfMemoryError(FlexUNetError):
+    """A batch or an image needs more memory than the machine has."""
+
+    exit_code = 2
+
+
+class InputError(FlexUNetError):
+    """What the user gave cannot be used."""
+
+    exit_code = 2
+
+
+class ConfigError(InputError):
+    """A section, key or value of the configuration is unknown or unreadable."""
+
+
+class PathError(InputError):
+    """A file or folder is missing, empty or not writable."""
+
+
+class ImageError(InputError):
+    """An image file cannot be read or has the wrong form."""
+
+
+class MaskError(InputError):
+    """A mask file has colours off the map, or the wrong size or type."""
+
+
+class PairingError(InputError):
+    """Images without masks, or masks without images."""
+
+
+class ShapeError(InputError):
+    """Array shapes do not fit each other or the model."""
+
+
+class WeightsError(InputError):
+    """A weights file does not fit the configured model."""
+
+
+class DatasetError(InputError):
+    """A data set, split or manifest contradicts itself."""

@@ -1,0 +1,1 @@
+"""Evaluation: pixel and lesion scores, intervals, report."""

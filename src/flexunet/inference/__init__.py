@@ -1,0 +1,1 @@
+"""Inference: from an image to probabilities, masks and overlays."""

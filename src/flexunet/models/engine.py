@@ -1,0 +1,48 @@
+"""Which engine Keras runs on: chosen once, before Keras is imported, and named when none is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+
+from flexunet.errors import EngineError
+
+# In the order in which an installed one is taken: TensorFlow is the fastest of the three on processors.
+ENGINES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
+
+
+def installed_engines() -> list[str]:
+    """The engines found on this machine; looked up, not imported."""
+    return [engine for engine, module in ENGINES.items() if importlib.util.find_spec(module)]
+
+
+def choose_engine() -> str:
+    """Settle on an engine: `KERAS_BACKEND` where it is set, else the first that is installed.
+
+    Returns:
+        "tensorflow", "jax" or "torch"; `KERAS_BACKEND` holds the same.
+
+    Raises:
+        EngineError: if none is installed, or the one asked for is not.
+    """
+    installed = installed_engines()
+    wanted = os.environ.get("KERAS_BACKEND")
+    if wanted and wanted not in ENGINES:
+        raise EngineError(
+            f"KERAS_BACKEND is '{wanted}'; FlexUNet runs on {', '.join(ENGINES)}: set it to one of these."
+        )
+    if wanted and wanted not in installed:
+        raise EngineError(
+            f"KERAS_BACKEND asks for {wanted}, which is not installed: "
+            f"pip install 'flexunet[{wanted}]', or unset KERAS_BACKEND."
+        )
+    if not installed:
+        raise EngineError(
+            "no engine is installed, and this command needs one: pip install 'flexunet[tensorflow]' "
+            "(or flexunet[jax], flexunet[torch])."
+        )
+    engine = wanted or installed[0]
+    os.environ["KERAS_BACKEND"] = engine
+    # The engine's own start-up chatter hides our messages; a user who wants it sets the level first.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    return engine

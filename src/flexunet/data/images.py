@@ -1,0 +1,243 @@
+"""Image files to arrays and back. The one place where image files are decoded.
+
+An image is `H x W x C`, RGB order, C = 1 or 3, uint8 or uint16. Alpha is dropped, palettes are resolved,
+one-bit images become 0 and 255. An orientation tag (EXIF) is applied, to masks as well as to images, so that
+both are seen as every viewer shows them. Pillow decodes, because it refuses truncated files where OpenCV
+returns half an image; OpenCV takes over for 16-bit colour, which Pillow cuts to 8 bits.
+"""
+
+import io
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import ExifTags, Image, ImageOps
+
+from flexunet.data.files import write_bytes
+from flexunet.errors import ImageError, PathError
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".pnm")
+MAX_PIXELS = 89_478_485  # Pillow warns above this size: a small file that unpacks to gigabytes
+_FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "BMP", "DIB", "PPM")
+_UINT16_MAX = 65535
+
+
+def is_image_file(path: Path) -> bool:
+    """Whether the name is that of an image file: a known suffix in any case, not hidden."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+
+
+def list_images(folder: Path | str) -> list[Path]:
+    """Image files in a folder (not below it), sorted by name.
+
+    Raises:
+        PathError: if the folder is missing or holds no image.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise PathError(f"image folder {folder} {what}. Check the path in the configuration.")
+    found = sorted((path for path in folder.iterdir() if is_image_file(path)), key=lambda path: path.name)
+    if not found:
+        raise PathError(f"no images in {folder}: expected files ending in {', '.join(IMAGE_SUFFIXES)}.")
+    return found
+
+
+def read_image(path: Path | str, channels: int | None = 3) -> np.ndarray:
+    """Read an image file.
+
+    Args:
+        path: PNG, JPEG, TIFF, BMP or PNM file.
+        channels: 3 repeats grey, 1 takes the luma of colour (ITU-R BT.601, as OpenCV), None keeps what the
+            file has.
+
+    Returns:
+        uint8 or (from 16-bit files) uint16 array `(H, W, channels)`, RGB order.
+
+    Raises:
+        ImageError: if the file is missing, empty, truncated, too large, not an image or not 8 or 16 bit.
+    """
+    path = Path(path)
+    pixels = _decode(path, _read_bytes(path))
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if channels is None or pixels.shape[2] == channels:
+        return pixels
+    if channels == 3:
+        return np.repeat(pixels, 3, axis=2)
+    if channels == 1:
+        return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None]
+    raise ImageError(f"channels must be 1, 3 or None, not {channels}.")
+
+
+def image_size(path: Path | str) -> tuple[int, int]:
+    """Width and height of an image file as shown (orientation applied), from its header alone.
+
+    Raises:
+        ImageError: as `read_image`, as far as the header tells.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as stream, _open(path, stream) as picture:
+            width, height = picture.size
+            turned = picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return (height, width) if turned else (width, height)
+
+
+def write_image(path: Path | str, image: np.ndarray, quality: int = 95) -> None:
+    """Write an image; the suffix decides the format. The file appears whole or not at all.
+
+    Args:
+        path: Where to write: PNG, TIFF or PNM (8 and 16 bit), JPEG or BMP (8 bit).
+        image: uint8 or uint16 array `(H, W)`, `(H, W, 1)` or `(H, W, 3)`, RGB order.
+        quality: JPEG quality, 0 to 100.
+
+    Raises:
+        ImageError: if array and format do not go together.
+        PathError: if the file cannot be written.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in IMAGE_SUFFIXES:
+        raise ImageError(f"cannot write {path}: the name must end in one of {', '.join(IMAGE_SUFFIXES)}.")
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3)) or image.size == 0:
+        raise ImageError(f"cannot write {path}: expected an array H x W x 1 or 3, found shape {image.shape}.")
+    if image.dtype not in (np.uint8, np.uint16):
+        raise ImageError(f"cannot write {path}: expected uint8 or uint16 values, found {image.dtype}.")
+    if image.dtype == np.uint16 and suffix in (".jpg", ".jpeg", ".bmp"):
+        raise ImageError(f"cannot write {path}: {suffix} holds 8 bits a channel. Use .png or .tif.")
+    colour = image.ndim == 3 and image.shape[2] == 3
+    if suffix in (".pgm", ".ppm"):  # OpenCV goes by the name: pnm takes both grey and colour
+        suffix = ".pnm"
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in (".jpg", ".jpeg") else []
+    pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if colour else np.ascontiguousarray(image)
+    done, encoded = cv2.imencode(suffix, pixels, options)
+    if not done:
+        raise ImageError(f"cannot write {path}: the image could not be encoded as {suffix}.")
+    write_bytes(path, encoded.tobytes())
+
+
+def resize_image(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Resize with linear interpolation (`cv2.INTER_LINEAR`, as published); the channel axis stays."""
+    if image.shape[:2] == (height, width):
+        return image
+    resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    return resized[..., None] if image.ndim == 3 and resized.ndim == 2 else resized
+
+
+def to_model_range(image: np.ndarray) -> np.ndarray:
+    """Grey levels as float32 from 0 to 255, whatever the depth of the file (uint16 is divided by 257)."""
+    converted = np.asarray(image, dtype=np.float32)
+    return converted / np.float32(257) if np.asarray(image).dtype == np.uint16 else converted
+
+
+def _read_bytes(path: Path) -> bytes:
+    if not path.is_file():
+        what = "is a folder, not an image file" if path.is_dir() else "does not exist"
+        raise ImageError(f"{path} {what}.")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"cannot read {path}: {error.strerror or error}.") from error
+    if not content:
+        raise ImageError(f"{path} is empty (0 bytes). Copy or export the file again.")
+    return content
+
+
+def _open(path: Path, stream: io.BufferedIOBase) -> Image.Image:
+    """Header of an image file, refusing what would unpack to more than MAX_PIXELS."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            picture = Image.open(stream, formats=_FORMATS)
+    except Image.DecompressionBombError as error:
+        raise ImageError(
+            f"{path} is too large: more than {MAX_PIXELS:,} pixels. Scale it down first."
+        ) from error
+    except Image.UnidentifiedImageError as error:
+        raise ImageError(
+            f"{path} is not a readable image: expected PNG, JPEG, TIFF, BMP or PNM. Export it again."
+        ) from error
+    width, height = picture.size
+    if width * height > MAX_PIXELS:
+        raise ImageError(
+            f"{path} is too large: {width} x {height} is more than {MAX_PIXELS:,} pixels. Scale it down first."
+        )
+    return picture
+
+
+def _unreadable(path: Path, error: Exception) -> ImageError:
+    return ImageError(f"{path} is truncated or damaged ({error}). Copy or export the file again.")
+
+
+def _decode(path: Path, content: bytes) -> np.ndarray:
+    try:
+        with _open(path, io.BytesIO(content)) as picture:
+            pages = getattr(picture, "n_frames", 1)
+            if picture.format == "TIFF" and pages > 1:
+                raise ImageError(
+                    f"{path} holds {pages} pages; expected one image a file. Save the pages apart."
+                )
+            orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
+            deep_colour = _is_deep(picture, content) and picture.mode not in ("I", "I;16", "I;16B")
+            white_is_zero = picture.format == "TIFF" and picture.tag_v2.get(262) == 0  # type: ignore[attr-defined]
+            picture.load()
+            if deep_colour:
+                return _decode_deep_colour(path, content, picture.mode, orientation)
+            return _pixels(path, ImageOps.exif_transpose(picture), white_is_zero)
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _is_deep(picture: Image.Image, content: bytes) -> bool:
+    """Whether the file has 16 bits a channel, which Pillow's mode does not tell for colour."""
+    if picture.format == "PNG":
+        return content[24] == 16  # bit depth in the IHDR chunk, PNG specification 11.2.1
+    if picture.format == "TIFF":
+        return max(picture.tag_v2.get(258, (1,))) == 16  # type: ignore[attr-defined]  # BitsPerSample
+    return False
+
+
+def _decode_deep_colour(path: Path, content: bytes, mode: str, orientation: int) -> np.ndarray:
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16:
+        raise ImageError(f"{path} has 16-bit colour of a kind that cannot be read. Save it as plain PNG.")
+    if mode in ("L", "LA"):
+        pixels = pixels if pixels.ndim == 2 else pixels[..., 0]
+    else:
+        pixels = pixels[..., 2::-1]
+    return np.ascontiguousarray(_turn(pixels, orientation))
+
+
+def _turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Apply an EXIF orientation (1 to 8) to an array."""
+    if orientation in (5, 6, 7, 8):
+        pixels = np.swapaxes(pixels, 0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels
+
+
+def _pixels(path: Path, picture: Image.Image, white_is_zero: bool) -> np.ndarray:
+    if picture.mode in ("L", "RGB"):
+        return np.array(picture)
+    if picture.mode in ("1", "LA", "La"):
+        return np.array(picture.convert("L"))
+    if picture.mode.startswith("I"):
+        values = np.array(picture)
+        if values.size and (values.min() < 0 or values.max() > _UINT16_MAX):
+            raise ImageError(f"{path} has 32-bit values up to {values.max()}; expected 8 or 16 bit.")
+        values = values.astype(np.uint16)
+        return _UINT16_MAX - values if white_is_zero else values
+    if picture.mode == "F":
+        raise ImageError(
+            f"{path} has floating-point values; expected 8 or 16 bit. Convert it to PNG or TIFF."
+        )
+    if picture.mode == "RGBA":
+        return np.ascontiguousarray(np.asarray(picture)[..., :3])
+    return np.array(picture.convert("RGB"))

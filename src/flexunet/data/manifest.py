@@ -1,0 +1,98 @@
+"""`manifest.csv` of a data set: one row a file, with what it descends from and how it was made."""
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flexunet.data.files import write_text
+from flexunet.errors import DatasetError
+
+FILE_NAME = "manifest.csv"
+COLUMNS = ("file", "mask", "split", "source", "patient", "operation", "parameters", "sha256")
+
+
+@dataclass
+class Manifest:
+    """Rows of `manifest.csv`. Paths are relative to the data set, with forward slashes.
+
+    Attributes:
+        rows: One dictionary a file, all values text, "" where nothing is known.
+    """
+
+    rows: list[dict[str, str]] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, root: Path | str) -> "Manifest | None":
+        """Manifest of the data set at `root`; None if it has none.
+
+        Raises:
+            DatasetError: if the file is not a manifest or names a file twice.
+        """
+        path = Path(root) / FILE_NAME
+        if not path.is_file():
+            return None
+        try:
+            reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), strict=True)
+            if "file" not in (reader.fieldnames or ()):
+                raise DatasetError(f"{path}: expected a column 'file', found {reader.fieldnames}.")
+            manifest = cls()
+            manifest.append(*reader)
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise DatasetError(f"{path} is not a readable CSV file: {error}.") from error
+        names = [row["file"] for row in manifest.rows]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise DatasetError(f"{path} names {twice!r} more than once. Keep one row a file.")
+        return manifest
+
+    @property
+    def by_file(self) -> dict[str, dict[str, str]]:
+        """Row of each file."""
+        return {row["file"]: row for row in self.rows}
+
+    @property
+    def columns(self) -> list[str]:
+        """The standard columns, then any further ones in order of appearance."""
+        return list(dict.fromkeys([*COLUMNS, *(column for row in self.rows for column in row)]))
+
+    def append(self, *rows: Mapping[str, object]) -> None:
+        """Add rows; columns left out are "", path separators become forward slashes."""
+        for row in rows:
+            if None in row or None in row.values():  # type: ignore[comparison-overlap]
+                known = {k: v for k, v in row.items() if k is not None}
+                if None in row:  # type: ignore[comparison-overlap]
+                    raise DatasetError(f"manifest row {known} has more values than there are columns.")
+            text = dict.fromkeys(COLUMNS, "")
+            text |= {column: "" if value is None else str(value) for column, value in row.items()}
+            for column in ("file", "mask"):
+                text[column] = text[column].replace("\\", "/")
+            self.rows.append(text)
+
+    def write(self, root: Path | str) -> Path:
+        """Write `manifest.csv` at `root`; it appears whole or not at all. Returns its path."""
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, self.columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        path = Path(root) / FILE_NAME
+        write_text(path, stream.getvalue())
+        return path
+
+
+def sha256_of(path: Path | str) -> str:
+    """SHA-256 of a file's content, as the manifest records it."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def find_root(folder: Path | str) -> Path | None:
+    """The data set that a folder of images belongs to: the nearest folder above with a manifest.
+
+    Only the folder itself and the two above it are looked at (`root/train/images`).
+    """
+    folder = Path(folder).resolve()
+    candidates: Iterable[Path] = (folder, *folder.parents[:2])
+    return next((path for path in candidates if (path / FILE_NAME).is_file()), None)

@@ -1,0 +1,73 @@
+"""What a file name of the published tools says: the original image, the operation, the patient."""
+
+import re
+
+_WHOLE = r"\d+"
+_NUMBER = r"-?\d+(?:\.\d+)?"
+_RATIO = r"(?:0_\d+|\d+(?:\.\d+)?)"  # the offline augmentor writes 0_8 for 0.8
+
+# One row an operation: its name as configuration section or key, and the prefix the published tools write.
+# Both spellings count: the offline augmentor writes `hfliped_`, the generators `hflipped_`. The two words
+# of CDD-CESM were verified on the images: `flipped_` is top to bottom, `mirrored_` left to right.
+_PREFIXES = (
+    ("hvflip", r"hvflipp?ed_"),
+    ("hflip", r"hflipp?ed_|mirrored_"),
+    ("vflip", r"vflipp?ed_|flipped_"),
+    ("rotation", rf"rotated_{_NUMBER}_"),
+    ("shrink", rf"shrinked_{_RATIO}_"),
+    ("shear", rf"sheared_{_RATIO}_"),
+    ("deformation", rf"deformed_alpha_{_NUMBER}_sigmoid_{_NUMBER}_"),
+    ("distortion", rf"distorted_{_NUMBER}_rsigma{_NUMBER}_sigma{_NUMBER}_"),
+    ("barrdistortion", rf"barrdistorted_{_WHOLE}_{_NUMBER}_{_NUMBER}_"),
+    ("pincdistortion", rf"pincdistorted_{_WHOLE}_{_NUMBER}_{_NUMBER}_"),
+    ("sharpening", r"sharpened_(?:\d+\.\d+_)*"),
+    ("brightening", r"brightened_(?:\d+\.\d+_)*"),
+)
+_PREFIX = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _PREFIXES), re.IGNORECASE)
+
+# File names that tell the patient beyond doubt. Schemes that could mean something else (csaw_s `004_0`,
+# mini-MIAS `mdb003`) are left out: they need a manifest.
+_PATIENTS = (
+    re.compile(r"(?P<patient>P\d+)_[LR]_(?:DM|CM)_(?:CC|MLO)"),  # CDD-CESM
+    re.compile(r"(?P<patient>[A-D]_\d{4})_1\.(?:LEFT|RIGHT)_(?:CC|MLO)"),  # DDSM
+)
+
+
+def split_name(stem: str) -> tuple[str, list[str]]:
+    """The original stem, and the operations that made this copy of it, first applied first."""
+    operations = []
+    while (match := _PREFIX.match(stem)) and match.end() < len(stem):
+        operations.append(str(match.lastgroup))
+        stem = stem[match.end() :]
+    return stem, operations[::-1]
+
+
+def source_of(stem: str) -> str:
+    """Stem of the original image, the augmentation prefixes of the published tools taken off.
+
+    >>> source_of("barrdistorted_1003_0.3_0.3_42"), source_of("hflipped_sheared_0_2_1001")
+    ('42', '1001')
+    """
+    return split_name(stem)[0]
+
+
+def operation_of(stem: str) -> str | None:
+    """Operations that made this copy, first applied first, joined by `+`; None for an original.
+
+    >>> operation_of("hflipped_sheared_0_2_1001")
+    'shear+hflip'
+    """
+    return "+".join(split_name(stem)[1]) or None
+
+
+def patient_of(stem: str) -> str:
+    """Patient as far as the file name tells it beyond doubt, else the source.
+
+    >>> patient_of("mirrored_P34_R_DM_MLO"), patient_of("004_0")
+    ('P34', '004_0')
+    """
+    source = source_of(stem)
+    for scheme in _PATIENTS:
+        if match := scheme.fullmatch(source):
+            return match["patient"]
+    return source

@@ -3,8 +3,8 @@
     phantom = draw_phantom(7, 512, 512)
     phantom.image, phantom.mask        # uint8 (512, 512); the mask is 1 on a mass
 
-The same seed and settings give the same bytes. A phantom is no patient: it has the statistics that matter to a
-segmentation system (outline, tissue spectrum, masses hidden in dense tissue, burned-in text), not anatomy.
+The same seed and settings give the same bytes. A phantom is no patient: it has the statistics that matter to
+a segmentation system (outline, tissue spectrum, masses hidden in dense tissue, burned-in text), not anatomy.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def draw_phantom(
         seed: Seed of the film.
         width: Pixels.
         height: Pixels.
-        lesions: Number of masses, or the masses of `draw_masses`; drawn when left out (about one film in three
-            has none).
+        lesions: Number of masses, or the masses of `draw_masses`; drawn when left out (about one film in
+            three has none).
         pectoral: Whether the pectoral muscle shows; on MLO views when left out.
         labels: Whether view text is burned in.
         edges: Whether scanner edges and borders are burned in; drawn when left out and `labels` is set.
@@ -90,7 +90,8 @@ def draw_phantom(
     """
     if min(width, height) < _SMALLEST:
         raise ShapeError(
-            f"a phantom needs at least {_SMALLEST} x {_SMALLEST} pixels, found {width} x {height}; ask for a larger one"
+            f"a phantom needs at least {_SMALLEST} x {_SMALLEST} pixels, found {width} x {height}; "
+            "ask for a larger one"
         )
     rng = np.random.default_rng([seed, 3])
     drawn_side, drawn_view = SIDES[rng.integers(2)], VIEWS[rng.integers(2)]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.special
 from numpy.typing import NDArray
 
-from flexunet.data.phantom_tissue import FloatArray, Outline
+from flexunet.data.phantom_tissue import FloatArray, Outline, draw_texture
 
 MARGINS = ("smooth", "lobulated", "spiculated")
 
@@ -34,15 +35,15 @@ class Mass:
 
 
 def draw_masses(seed: int, count: int) -> list[Mass]:
-    """Draw `count` masses of one breast, still without a place; lengths are fractions of the film's height."""
+    """Draw `count` masses of one breast, without a place yet; lengths are fractions of the film's height."""
     rng = np.random.default_rng([seed, 1])
     return [
         Mass(
             x=rng.uniform(0.25, 0.75),
             y=0.0,
-            radius=float(np.exp(rng.uniform(np.log(0.018), np.log(0.062)))),
+            radius=float(np.exp(rng.uniform(np.log(0.020), np.log(0.070)))),
             margin=MARGINS[rng.integers(len(MARGINS))],
-            contrast=rng.uniform(0.20, 0.34),
+            contrast=rng.uniform(0.17, 0.30),
             seed=int(rng.integers(2**31)),
         )
         for _ in range(count)
@@ -52,7 +53,7 @@ def draw_masses(seed: int, count: int) -> list[Mass]:
 def place_mass(
     mass: Mass, rng: np.random.Generator, outline: Outline, distance: FloatArray, taken: NDArray[np.uint8]
 ) -> Mass | None:
-    """Find a place inside the breast, off the muscle and off other masses, at the mass's depth behind the nipple.
+    """Find a place inside the breast, off the muscle and other masses, at the mass's depth behind the nipple.
 
     Returns:
         The mass with its place and size in pixels of this film; None when the breast has no room for it.
@@ -90,14 +91,13 @@ def render_mass(
     angle, far = np.arctan2(dy, dx), np.hypot(dx, dy) / mass.radius
     edge, spicules = _edge(mass, angle)
     depth = edge - far
-    softness = {"smooth": 0.07, "lobulated": 0.09, "spiculated": 0.14}[mass.margin]
+    softness = {"smooth": 0.12, "lobulated": 0.14, "spiculated": 0.20}[mass.margin]
     inside = np.clip(depth / edge, 0, 1)
-    core = 0.5 * np.sqrt(1 - (1 - inside) ** 2) + 0.5 / (
-        1 + np.exp(-np.clip(depth / (0.5 * softness), -30, 30))
-    )
+    core = 0.5 * np.sqrt(1 - (1 - inside) ** 2) + 0.5 * scipy.special.expit(depth / (0.5 * softness))
     core *= far < edge + 4 * softness
     rays = 0.5 * spicules * np.clip(1 - (far - edge) / 0.8, 0, 1) * (far >= edge)
-    brightness = mass.contrast * np.maximum(core, rays)
+    texture = draw_texture(np.random.default_rng([mass.seed, 4]), right - left, bottom - top, 3.0)
+    brightness = mass.contrast * np.maximum(core, rays) * (1 + 0.15 * texture)
     return (
         (slice(top, bottom), slice(left, right)),
         brightness.astype(np.float32),
@@ -106,13 +106,14 @@ def render_mass(
 
 
 def _edge(mass: Mass, angle: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Radius of the outline in each direction, as a multiple of the mean, and how much a spicule points there."""
+    """Radius of the outline in each direction (mean 1), and how much a spicule points there (0 to 1)."""
     rng = np.random.default_rng([mass.seed, 2])
     orders = np.arange(2, 8)
     strength = {"smooth": 0.05, "lobulated": 0.13, "spiculated": 0.06}[mass.margin]
     falloff = {"smooth": 1.5, "lobulated": 0.6, "spiculated": 0.4}[mass.margin]
     sizes = strength * rng.uniform(0.3, 1.0, orders.size) / (orders - 1.0) ** falloff
     phases = rng.uniform(0, 2 * np.pi, orders.size)
+    sizes[0] = rng.uniform(0.02, 0.16)
     edge = np.ones_like(angle)
     for order, size, phase in zip(orders, sizes, phases, strict=True):
         edge += size * np.cos(order * angle + phase)

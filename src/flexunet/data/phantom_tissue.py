@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import scipy.fft
+import scipy.special
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
@@ -182,7 +183,7 @@ def draw_tissue(
         ((x - centre_x) / (0.42 * depth)) ** 2 + ((y - centre_y) / (0.62 * anatomy.half_height)) ** 2
     )
     threshold = 0.15 + 1.15 * anatomy.gland_share - radius
-    gland = 1 / (1 + np.exp(-(threshold + 0.38 * coarse + 0.30 * (ducts - 0.4)) / 0.20))
+    gland = scipy.special.expit((threshold + 0.38 * coarse + 0.30 * (ducts - 0.4)) / 0.20)
     gland *= np.clip((distance - 0.015) / 0.06, 0, 1)
 
     brightness = anatomy.fat_brightness * (1 + 0.10 * coarse + 0.10 * fine)
@@ -203,7 +204,7 @@ def _radial_strands(
 ) -> tuple[FloatArray, FloatArray]:
     """Draw thin bright lines that run towards the nipple: ducts, and the finer ligaments.
 
-    Where a smooth random field passes through zero lies a thin line; bending the field around a point in front of
+    Where a smooth random field passes through zero lies a thin line; bending the field around a point before
     the nipple makes the lines run there.
     """
     x = (np.arange(width, dtype=np.float32) + 0.5)[None, :] / height

@@ -1,0 +1,80 @@
+"""What no single key can say: keys that contradict each other."""
+
+from __future__ import annotations
+
+from flexunet.config.schema import Config
+from flexunet.errors import ConfigError
+
+# Names of the U-Net whose input size must halve evenly at every level.
+_FLEXUNET = frozenset(
+    {"flexunet", "unet", "tensorflowflexunet", "tensorflowunet", "tensorflowslightlyflexibleunet"}
+)
+
+
+def check_config(config: Config) -> None:
+    """Refuse keys that contradict each other, whatever the model.
+
+    Raises:
+        ConfigError: naming both keys, their values and a remedy.
+    """
+    _check_classes(config)
+    tiles = config.tiledinfer
+    if tiles.overlapping >= tiles.split_size:
+        raise _error(
+            config,
+            f"[tiledinfer] overlapping = {tiles.overlapping} must be less than split_size = {tiles.split_size}",
+        )
+
+
+def check_image_size(config: Config) -> None:
+    """Refuse settings that the FlexUNet U-Net cannot be built with; other models have rules of their own.
+
+    Raises:
+        ConfigError: naming the key, its value and the nearest values that fit.
+    """
+    model = config.model
+    if model.model.lower() not in _FLEXUNET:
+        return
+    step = 2 ** (model.num_layers - 1)
+    for key in ("image_width", "image_height"):
+        size = getattr(model, key)
+        if size % step:
+            below, above = size // step * step, (size // step + 1) * step
+            fitting = f"{below} or {above}" if below else str(above)
+            raise _error(
+                config,
+                f"[model] {key} = {size} cannot be halved {model.num_layers - 1} times, as num_layers = "
+                f"{model.num_layers} asks: it must be a multiple of {step}. The nearest that fit: {fitting}; "
+                "or take fewer layers",
+            )
+    if model.dilation[0] != model.dilation[1]:
+        raise _error(
+            config,
+            f"[model] dilation = {model.dilation} is not square; give one number twice, "
+            f"such as ({model.dilation[0]}, {model.dilation[0]})",
+        )
+    strongest = model.dropout_rate * (model.num_layers - 1)
+    if strongest >= 1:
+        raise _error(
+            config,
+            f"[model] dropout_rate = {model.dropout_rate} times level {model.num_layers - 1} is {strongest:g}, "
+            f"and a dropout must stay below 1; take a rate below {1 / (model.num_layers - 1):.3g}",
+        )
+
+
+def _check_classes(config: Config) -> None:
+    rgb_map, num_classes = config.mask.rgb_map, config.model.num_classes
+    mapped = max(rgb_map.values()) + 1
+    if num_classes == 1 and mapped == 2:
+        return
+    if mapped != num_classes:
+        raise _error(
+            config,
+            f"[mask] rgb_map has class indices up to {mapped - 1}, which makes {mapped} classes, but "
+            f"[model] num_classes = {num_classes}; set num_classes = {mapped}, or give each class from 0 to "
+            f"{num_classes - 1} a colour",
+        )
+
+
+def _error(config: Config, message: str) -> ConfigError:
+    return ConfigError(f"{config.source or 'configuration'}: {message}")

@@ -1,0 +1,125 @@
+"""Loading and saving configurations: TOML, the published `.config`, and run folders."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from flexunet.config import nearest
+from flexunet.config.legacy import parse_entries
+from flexunet.config.reading import Given, Reading
+from flexunet.config.schema import Config
+from flexunet.errors import ConfigError, PathError
+
+RUN_CONFIG = "config.toml"
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = (), strict: bool = False) -> Config:
+    """Read a configuration.
+
+    Args:
+        path: A `.toml` file, a published `.config` file, or a run folder that holds `config.toml`.
+        overrides: Texts `section.key=value` that replace what the file says.
+        strict: Whether unknown keys and unreadable values of a `.config` file are errors, as they are in TOML.
+
+    Returns:
+        The checked configuration; `config.notes` holds what there is to say about the file.
+
+    Raises:
+        PathError: if there is no such file.
+        ConfigError: if the file cannot be used.
+    """
+    file = _config_file(Path(path))
+    reading = read_file(file)
+    if file.suffix.lower() == ".toml":
+        strict = True
+    for text in overrides:
+        reading.take(_override(text))
+    return reading.config(file.absolute(), strict=strict)
+
+
+def read_file(file: Path) -> Reading:
+    """The keys of a file, named as in the schema.
+
+    Raises:
+        ConfigError: if the file is neither TOML nor INI.
+    """
+    reading = Reading(str(file))
+    if file.suffix.lower() == ".toml":
+        for given in _toml_keys(file):
+            reading.take(given)
+        return reading
+    entries = parse_entries(_decoded(file), str(file))
+    if not entries:
+        raise ConfigError(f"{file}: holds no keys; a configuration starts with a section such as [model]")
+    written = {(entry.section, entry.key.lower()) for entry in entries}
+    for entry in entries:
+        reading.take(Given(entry.section, entry.key, entry.text, line=entry.line), unquoted=True)
+    reading.older_defaults(written)
+    return reading
+
+
+def _config_file(path: Path) -> Path:
+    if path.is_dir():
+        if not (path / RUN_CONFIG).is_file():
+            raise PathError(
+                f"{path}: a folder is a run folder if it holds {RUN_CONFIG}, and this one does not"
+            )
+        return path / RUN_CONFIG
+    if not path.is_file():
+        raise PathError(f"{path}: there is no such configuration file")
+    return path
+
+
+def _toml_keys(file: Path) -> list[Given]:
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+        document = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{file}: TOML must be UTF-8, and byte {error.start} is not; save it as UTF-8"
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: not TOML: {error}") from None
+    keys = []
+    for section, content in document.items():
+        if not isinstance(content, dict):
+            raise ConfigError(f"{file}: {section} = {content!r} stands before any [section]")
+        for key, value in content.items():
+            keys.append(Given(section, key, repr(value), value))
+    return keys
+
+
+def _decoded(file: Path) -> str:
+    content = file.read_bytes()
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def _override(text: str) -> Given:
+    name, equals, value = text.partition("=")
+    section, dot, key = name.strip().partition(".")
+    if not (equals and dot and section and key):
+        raise ConfigError(f"--set {text}: expected section.key=value, such as train.epochs=20")
+    if not nearest.is_known(section, key):
+        found = nearest.suggestion(section, key if section in Config.model_fields else None)
+        raise ConfigError(f"--set {text}: there is no key {key} in [{section}]; {found}")
+    return Given(section, key, value.strip(), _override_value(value.strip()))
+
+
+def _override_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        pass
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return text

@@ -1,0 +1,165 @@
+"""Sections that describe the model and the files it reads: model, dataset, image, mask."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from flexunet.config.section import (
+    RGB,
+    Integers,
+    Pair,
+    Positive,
+    RgbMap,
+    Section,
+    Texts,
+    _tupled,
+    input_path,
+)
+
+_PatchSize = Annotated[int | tuple[int, int], BeforeValidator(_tupled)]
+_Heads = Annotated[int | list[int], BeforeValidator(lambda v: list(v) if isinstance(v, tuple) else v)]
+
+
+class ModelSection(Section):
+    """The architecture, and how it is compiled."""
+
+    model: str = "TensorFlowFlexUNet"
+    """Architecture, by its published or its short name, or a class of your own as `module:Class`."""
+    generator: bool = False
+    """Whether training images are augmented as they are drawn."""
+    image_width: Positive = 512
+    """Width of the model's input, in pixels."""
+    image_height: Positive = 512
+    """Height of the model's input, in pixels."""
+    image_channels: Literal[1, 3] = 3
+    """Channels of the model's input: 3 for colour, 1 for grey."""
+    input_normalize: bool = True
+    """Whether the first layer divides the image by 255."""
+    normalization: bool = False
+    """Whether batch normalisation follows each convolution."""
+    num_classes: Positive = 2
+    """Classes, background included; 1 is a single sigmoid channel of foreground."""
+    base_filters: Positive = 16
+    """Filters of the first level; they double with each level."""
+    base_kernels: Pair = (3, 3)
+    """Kernel of the first level; it shrinks by 2 per level down to 3."""
+    num_layers: Positive = 6
+    """Levels of the U-Net, the bottleneck included."""
+    dropout_rate: float = Field(0.1, ge=0, lt=1)
+    """Dropout of level n is n times this rate."""
+    dilation: Pair = (1, 1)
+    """Dilation of the first level; it shrinks by 1 per level down to 1."""
+    activation: str = "relu"
+    """Activation after each convolution: relu, mish, or any that Keras names."""
+    final_activation: str = "sigmoid"
+    """Activation of the last layer when there is one class; more classes always use softmax."""
+
+    optimizer: str = "Adam"
+    """Optimizer: Adam or AdamW."""
+    learning_rate: float = Field(0.0001, gt=0)
+    """Learning rate at the start."""
+    clipvalue: float = Field(0.2, gt=0)
+    """Each gradient element is clipped to plus or minus this value."""
+    weight_decay: float = Field(0.004, ge=0)
+    """Weight decay of AdamW."""
+    loss: str = "categorical_crossentropy"
+    """Loss function, by name."""
+    metrics: Texts = ["dice_coef_multiclass"]
+    """Metrics, by name."""
+    initial_weights: str | None = input_path()
+    """Weights file that training starts from; none: random weights."""
+    freeze_encoder_levels: int = Field(0, ge=0)
+    """Encoder levels, counted from the input, whose weights stay as they are."""
+
+    weights: str | None = "imagenet"
+    """Pretrained weights of the backbone of architectures that have one; none: random weights."""
+    backbone: str | None = None
+    """Backbone of TransUNet, by its Keras name; none: its own encoder."""
+    freeze_backbone: bool = True
+    """Whether the weights of the backbone stay as they are."""
+    freeze_batch_norm: bool = True
+    """Whether batch normalisation of the backbone stays as it is."""
+    batch_norm: bool = False
+    """Whether TransUNet uses batch normalisation."""
+    pool: bool = True
+    """Whether TransUNet halves its levels by pooling rather than by strided convolution."""
+    efficientnet: str = "B0"
+    """Size of EfficientUNet's backbone: B0 to B7."""
+    filters: Integers = [32, 64, 128, 256]
+    """Filters of the levels of SharpUNet."""
+    max_filter: Positive = 512
+    """Filters of SharpUNet's bottleneck."""
+    base_ksize: Pair = (3, 3)
+    """Kernel of SharpUNet."""
+    filter_num: Integers = [64, 128, 256, 512]
+    """Filters of the levels of TransUNet."""
+    filter_num_begin: Positive = 128
+    """Filters of the first level of SwinUNet."""
+    depth: Positive = 4
+    """Levels of SwinUNet."""
+    stack_num_down: Positive = 2
+    """Blocks per level on the way down, in SwinUNet and TransUNet."""
+    stack_num_up: Positive = 2
+    """Blocks per level on the way up, in SwinUNet and TransUNet."""
+    patch_size: _PatchSize = (4, 4)
+    """Size of SwinUNet's patches, in pixels."""
+    num_heads: _Heads | None = None
+    """Attention heads, one number or one a level; none: 12 in TransUNet, [4, 8, 8, 8] in SwinUNet."""
+    window_size: Integers | None = None
+    """Attention window of each level of SwinUNet."""
+    num_mlp: Positive | None = None
+    """Units of the attention blocks' dense layer; none: 3072 in TransUNet, 512 in SwinUNet."""
+    shift_window: bool = True
+    """Whether every second block of SwinUNet shifts its windows."""
+    embed_dim: Positive = 768
+    """Length of TransUNet's patch embedding."""
+    num_transformer: Positive = 12
+    """Attention blocks of TransUNet."""
+    mlp_activation: str = "GELU"
+    """Activation of the attention blocks' dense layer in TransUNet."""
+
+
+class DatasetSection(Section):
+    """Which reader the data set uses, and the folders of the offline augmentation tool."""
+
+    class_name: str = "ImageCategorizedMaskDataset"
+    """Published name of the data set reader."""
+    dataset_dir: str | None = input_path()
+    """Data set that offline augmentation starts from."""
+    augmented_dir: str | None = Field(None, json_schema_extra={"path": "output"})
+    """Folder that offline augmentation writes."""
+    no_augmentation: str = "test"
+    """Split that offline augmentation leaves alone."""
+    image_width: Positive = 512
+    """Width of the images that offline augmentation writes."""
+    image_height: Positive = 512
+    """Height of the images that offline augmentation writes."""
+
+
+class ImageSection(Section):
+    """How images are read."""
+
+    color_order: Literal["RGB", "BGR", "rgb", "bgr"] = "RGB"
+    """Order of the colour channels that the model sees."""
+
+
+class MaskSection(Section):
+    """How masks are read and written."""
+
+    mask_file_format: str = ".png"
+    """Form of the mask files: .png (colours or class indices) or .npz."""
+    mask_datatype: str = "categorized"
+    """What a mask holds; categorized: one class a pixel."""
+    rgb_map: RgbMap = {}
+    """Class index of each mask colour; empty: black and white, or the published colours for more classes."""
+
+
+class MaskColorSection(Section):
+    """Colours that the published CDD-CESM mask generator draws."""
+
+    benign: RGB = (0, 255, 0)
+    """Colour of benign lesions."""
+    malignant: RGB = (255, 255, 255)
+    """Colour of malignant lesions."""

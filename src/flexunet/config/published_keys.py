@@ -1,0 +1,93 @@
+"""What the published system spells otherwise, and what it accepts to no effect: the tables, no logic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Key = tuple[str, str]
+
+# (section, key) as written -> (section, key) here. Misspellings, older names, keys in the wrong section.
+ALIASES: dict[Key, Key] = {
+    ("mask", "mask_datatyoe"): ("mask", "mask_datatype"),
+    ("deformation", "alpah"): ("deformation", "alpha"),
+    ("deformation", "sigmoid"): ("deformation", "sigmoids"),
+    ("augmentor", "alpah"): ("deformation", "alpha"),
+    ("augmentor", "sigmoid"): ("deformation", "sigmoids"),
+    ("dataset", "datasetclass"): ("dataset", "class_name"),
+    ("dataset", "color_order"): ("image", "color_order"),
+    ("model", "color_order"): ("image", "color_order"),
+    ("model", "base_dilation"): ("model", "dilation"),
+    ("model", "epoch_change_infer"): ("train", "epoch_change_infer"),
+    ("model", "epoch_change_infer_dir"): ("train", "epoch_change_infer_dir"),
+    ("model", "num_infer_images"): ("train", "num_infer_images"),
+    ("train", "create_backups"): ("train", "create_backup"),
+    ("train", "epoch_change_tiledinfer"): ("train", "epoch_change_tiled_infer"),
+    ("train", "epoch_change_tiledinfer_dir"): ("train", "epoch_change_tiled_infer_dir"),
+    ("train", "image_datapath"): ("train", "images_dir"),
+    ("train", "mask_datapath"): ("train", "masks_dir"),
+    ("valid", "image_datapath"): ("valid", "images_dir"),
+    ("valid", "mask_datapath"): ("valid", "masks_dir"),
+    ("test", "image_datapath"): ("test", "images_dir"),
+    ("test", "mask_datapath"): ("test", "masks_dir"),
+    ("eval", "image_datapath"): ("valid", "images_dir"),
+    ("eval", "mask_datapath"): ("valid", "masks_dir"),
+    ("eval", "images_dir"): ("valid", "images_dir"),
+    ("eval", "masks_dir"): ("valid", "masks_dir"),
+    ("eval", "output_dir"): ("evaluate", "output_dir"),
+    ("eval", "batch_size"): ("evaluate", "batch_size"),
+    ("eval", "eval_dir"): ("train", "eval_dir"),
+}
+
+_NEVER_READ = "the published system never reads it either"
+_TWO_COLOURS = "a one-class mask is read as the nearer of black and white, and is never blurred"
+_AS_IT_IS = "the image reaches the model as it is in the file"
+
+# Keys that are accepted without effect, and why. They are noted, and are no part of the schema.
+NO_EFFECT: dict[Key, str] = {
+    ("model", "show_summary"): "`flexunet inspect` prints the summary",
+    ("model", "dropout_seed_fixing"): "everything random is drawn from [train] seed",
+    ("model", "hybrid_alpha"): "dice_coef_hybrid is the plain mean of its two parts, as published",
+    ("model", "hybrid_beta"): "dice_coef_hybrid is the plain mean of its two parts, as published",
+    ("model", "hybrid"): _NEVER_READ,
+    ("model", "grid"): _NEVER_READ,
+    ("model", "hidden_size"): _NEVER_READ,
+    ("model", "mlp_dim"): _NEVER_READ,
+    ("model", "decoder_channels"): _NEVER_READ,
+    ("model", "num_skip"): _NEVER_READ,
+    ("model", "pretrain"): _NEVER_READ,
+    ("model", "freeze_enc_cnn"): _NEVER_READ,
+    ("model", "kernel_size"): _NEVER_READ,
+    ("model", "ksize"): _NEVER_READ,
+    ("model", "sharp_ksize"): _NEVER_READ,
+    ("dataset", "resize_interpolation"): "images are resized linearly, masks to the nearest pixel",
+    ("train", "create_backup"): "nothing of an earlier run is deleted, so nothing needs a backup",
+    ("train", "save_model_file"): "the best model is always best_model.h5 in model_dir",
+    ("image", "color_converter"): _AS_IT_IS,
+    ("image", "gamma"): _AS_IT_IS,
+    ("image", "sharpening"): _AS_IT_IS,
+    ("mask", "binarize"): _TWO_COLOURS,
+    ("mask", "threshold"): _TWO_COLOURS,
+    ("mask", "algorithm"): _TWO_COLOURS,
+    ("mask", "blur"): _TWO_COLOURS,
+    ("mask", "blur_size"): _TWO_COLOURS,
+    ("tiledinfer", "debug"): "intermediate tiles are not written",
+    ("generator", "debug"): "augmented images are not written while training",
+    ("generator", "verbose"): "augmented images are not written while training",
+    ("generator", "generated_images_dir"): "augmented images are not written while training",
+    ("generator", "generated_masks_dir"): "augmented images are not written while training",
+    ("augmentor", "transformer"): _NEVER_READ,
+}
+
+# Keys whose presence shows that a file is of the older dialect.
+OLDER_DIALECT: frozenset[Key] = frozenset(
+    {("dataset", "datasetclass"), ("eval", "image_datapath"), ("train", "image_datapath")}
+)
+
+# Defaults in which the older dialect differs from the later one. None: the width of the model.
+OLDER_DEFAULTS: dict[Key, Any] = {
+    ("train", "epoch_change_infer"): False,
+    ("train", "num_infer_images"): 1,
+    ("train", "reducer_factor"): 0.1,
+    ("tiledinfer", "overlapping"): 0,
+    ("tiledinfer", "split_size"): None,
+}

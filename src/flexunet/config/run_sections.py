@@ -1,0 +1,197 @@
+"""Sections that describe what is run: train, valid, test, infer, tiledinfer, infer3d, evaluate, segmentation, debug."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from flexunet.config.section import Pair, Positive, Section, Texts, input_path, output_path
+
+
+class TrainSection(Section):
+    """Training: data, length, and what is written."""
+
+    images_dir: str | None = input_path()
+    """Folder of training images."""
+    masks_dir: str | None = input_path()
+    """Folder of training masks."""
+    dataset_splitter: bool = False
+    """Whether validation images are split off the training folder when [valid] names none."""
+    epochs: Positive = 100
+    """Most epochs to train."""
+    batch_size: Positive = 4
+    """Images per step."""
+    steps_per_epoch: Positive = 400
+    """Batches per epoch when [model] generator is on."""
+    validation_steps: Positive = 800
+    """Most batches per validation when [model] generator is on."""
+    patience: Positive = 10
+    """Epochs without a better validation loss before training stops."""
+    metrics: Texts = []
+    """Curves that are written; empty: the metrics of [model], each with its val_ twin."""
+    learning_rate_reducer: bool = False
+    """Whether the learning rate falls when the validation loss stops improving."""
+    reducer_factor: float = Field(0.4, gt=0, lt=1)
+    """Factor that a reduction multiplies the learning rate by."""
+    reducer_patience: Positive = 4
+    """Epochs without a better validation loss before the learning rate falls."""
+    model_dir: str = output_path("./models")
+    """Folder of checkpoints."""
+    eval_dir: str = output_path("./eval")
+    """Folder of curves."""
+    save_weights_only: bool = False
+    """Whether best_model.h5 holds weights alone, or the model too."""
+    epoch_change_infer: bool = True
+    """Whether chosen images are predicted after each epoch."""
+    epoch_change_infer_dir: str = output_path("./epoch_change_infer")
+    """Folder of those predictions."""
+    num_infer_images: int = Field(6, ge=0)
+    """Images predicted after each epoch."""
+    epoch_change_tiled_infer: bool = False
+    """Whether chosen images are predicted by tiles after each epoch."""
+    epoch_change_tiled_infer_dir: str = output_path("./epoch_change_tiled_infer")
+    """Folder of those tiled predictions."""
+
+    run_dir: str = Field(".", json_schema_extra={"path": "run"})
+    """Folder that every output path starts from, relative to this file."""
+    seed: int = Field(137, ge=0)
+    """Seed of everything drawn at random."""
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
+    """Number format of the computation; auto: mixed_bfloat16 where the processor has it."""
+    jit_compile: bool | Literal["auto"] = "auto"
+    """Whether the engine compiles the training step."""
+    workers: int = Field(2, ge=0)
+    """Threads that prepare batches."""
+    cache_dir: str | None = output_path()
+    """Folder of the decoded-image cache; none: the user's cache folder."""
+
+
+class ValidSection(Section):
+    """Images that decide which epoch was best."""
+
+    images_dir: str | None = input_path()
+    """Folder of validation images."""
+    masks_dir: str | None = input_path()
+    """Folder of validation masks."""
+
+
+class TestSection(Section):
+    """Images that the finished model is measured on."""
+
+    __test__ = False  # not a test class, whatever pytest thinks of its name
+
+    images_dir: str | None = input_path()
+    """Folder of test images."""
+    masks_dir: str | None = input_path()
+    """Folder of test masks."""
+
+
+class InferSection(Section):
+    """Prediction of a folder of images."""
+
+    images_dir: str | None = input_path()
+    """Folder of images to predict."""
+    output_dir: str = output_path("./mini_test_output")
+    """Folder of predicted masks."""
+    merged_dir: str | None = output_path()
+    """Folder of image and mask blended, as the older published system wrote them; none: not written."""
+    overlay_dir: str | None = output_path()
+    """Folder of images with the outline drawn on them; none: output_dir with _overlay added."""
+
+
+class TiledInferSection(Section):
+    """Prediction of images that are larger than the model."""
+
+    images_dir: str | None = input_path()
+    """Folder of images to predict by tiles."""
+    output_dir: str = output_path("./mini_test_output_tiled")
+    """Folder of masks predicted by tiles."""
+    split_size: Positive = 512
+    """Width and height of a tile, in pixels of the image."""
+    overlapping: int = Field(64, ge=0)
+    """Pixels that a tile shares with each neighbour."""
+    bitwise_blending: bool = True
+    """Whether the older published system blended tiles bitwise."""
+
+
+class Infer3dSection(Section):
+    """Prediction of volumes, slice by slice, to a video."""
+
+    images_dir: str | None = input_path()
+    """Folder of volumes to predict."""
+    output_dir: str = output_path("./mini_test_3d_output")
+    """Folder of predicted volumes."""
+    mask_overlay: bool = True
+    """Whether the mask is laid over the slice."""
+    overlay_alpha: float = 0.5
+    """Weight of the slice in the overlay."""
+    overlay_beta: float = 0.5
+    """Weight of the mask in the overlay."""
+    overlay_gamma: float = 0.0
+    """Brightness added to the overlay."""
+    slice_normalize: bool = True
+    """Whether each slice is stretched to 0..255."""
+    slice_resize: Pair | None = (512, 512)
+    """Size that slices are resized to, width and height; none: as they are."""
+    slice_rotation: str | None = "cv2.ROTATE_90_CLOCKWISE"
+    """Rotation of each slice, by its OpenCV name; none: as it is."""
+    slice_shape_order: str = "hwd"
+    """Order of the axes of a volume: height, width, depth."""
+    video_dir: str = output_path("./video_3d")
+    """Folder of videos."""
+    video_fileformat: str = ".mp4"
+    """Form of the video: .mp4 or .gif."""
+    video_fps: Positive = 10
+    """Slices per second of video."""
+    video_type: str = "overlays"
+    """What the video shows."""
+
+
+class EvaluateSection(Section):
+    """Rules of the evaluation beyond the two published figures."""
+
+    output_dir: str = output_path("./evaluation")
+    """Folder of the evaluation's tables and figures."""
+    batch_size: Positive | None = None
+    """Images per step of the evaluation; none: that of [train]."""
+    empty_masks: Literal["exclude", "one", "zero"] = "exclude"
+    """Score of an image whose truth and prediction are both empty: left out, 1 or 0."""
+    bootstrap_samples: int = Field(2000, ge=0)
+    """Resamplings behind each confidence interval; 0: no intervals."""
+    confidence: float = Field(0.95, gt=0, lt=1)
+    """Confidence level of the intervals."""
+    lesion_match: Literal["iou", "overlap", "centre"] = "iou"
+    """When a predicted lesion counts as found: by intersection over union, by any overlap, or by its centre."""
+    lesion_iou: float = Field(0.1, gt=0, le=1)
+    """Least intersection over union of a match."""
+    connectivity: Literal[4, 8] = 8
+    """Neighbours that join pixels into one lesion."""
+    min_lesion_pixels: int = Field(0, ge=0)
+    """Lesions smaller than this are left out, in truth and prediction alike."""
+    subgroups: Texts = []
+    """Columns of manifest.csv to report separately."""
+    surface_scores: bool = True
+    """Whether surface distances are measured too."""
+    calibration_bins: Positive = 15
+    """Bins of the calibration curve."""
+
+
+class SegmentationSection(Section):
+    """Colours of one-class masks in the older published system."""
+
+    colorize: bool = False
+    """Whether the mask is written in the two colours below."""
+    black: str = "black"
+    """Colour of the background."""
+    white: str = "white"
+    """Colour of the foreground."""
+    blursize: Annotated[Pair | None, BeforeValidator(lambda value: value or None)] = None
+    """Size of the blur of the written mask; none: not blurred."""
+
+
+class DebugSection(Section):
+    """Diagnosis."""
+
+    verbose: bool = False
+    """Whether more is printed."""

@@ -1,0 +1,190 @@
+"""How sure a figure is: bootstrap over patients, and a permutation test for paired runs.
+
+Images of one patient resemble each other, so patients are drawn, not images (sources, where patients are
+unknown). Nearly every score is a quotient of two sums over images, so a replicate is two dot products, and
+all replicates are two matrix products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flexunet.evaluation.pixel_scores import Values, ratio
+
+_BLOCK = 2_000_000
+_EXACT_UP_TO = 12
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its interval.
+
+    Attributes:
+        value: The figure, None where it does not exist.
+        low: Lower end, None with fewer than two patients.
+        high: Upper end.
+        images: Images that entered.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    images: int
+
+    @classmethod
+    def of(cls, value: float, replicates: Values, confidence: float, images: int) -> Estimate:
+        """From the figure and its replicates; NaN replicates (nothing to divide by) are left out."""
+        known = replicates[~np.isnan(replicates)]
+        if np.isnan(value) or not len(known):
+            return cls(None if np.isnan(value) else float(value), None, None, images)
+        tail = (1 - confidence) / 2
+        low, high = np.quantile(known, [tail, 1 - tail])
+        return cls(float(value), float(low), float(high), images)
+
+
+class Resampling:
+    """Bootstrap replicates that draw patients with replacement.
+
+    Args:
+        groups: Patient of each image.
+        replicates: Number of replicates.
+        confidence: Level of the intervals.
+        seed: Seed; the same patients are drawn for every score of one evaluation.
+
+    Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap (percentile intervals); Field & Welsh
+    (2007), J R Stat Soc B 69(3) (resampling clusters).
+    """
+
+    def __init__(self, groups: Sequence[str], replicates: int, confidence: float, seed: int) -> None:
+        names, self.group_of = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+        self.num_groups, self.confidence = len(names), confidence
+        self.num_images = len(self.group_of)
+        rng = np.random.default_rng(seed)
+        count = replicates if self.num_groups > 1 else 0
+        self._draws = np.zeros((count, self.num_groups), np.uint16)
+        for rows in _blocks(count, self.num_groups):
+            drawn = rng.integers(0, self.num_groups, (rows.stop - rows.start, self.num_groups))
+            drawn += np.arange(len(drawn))[:, None] * self.num_groups
+            counted = np.bincount(drawn.ravel(), minlength=drawn.size)
+            self._draws[rows] = counted.reshape(drawn.shape)
+
+    def image_weights(self) -> Iterator[Values]:
+        """How often each image counts, in blocks `(b, N)` of replicates, so that memory stays bounded."""
+        for rows in _blocks(len(self._draws), self.num_images):
+            yield self._draws[rows][:, self.group_of].astype(np.float64)
+
+    def by_group(self, values: NDArray) -> Values:
+        """Sums over the images of each patient, `(groups,)`; NaN counts as 0."""
+        return np.bincount(self.group_of, np.nan_to_num(values), self.num_groups).astype(np.float64)
+
+    def ratio_replicates(self, numerators: NDArray, denominators: NDArray) -> Values:
+        """Quotients of sums over images, one a replicate."""
+        sums = np.stack([self.by_group(numerators), self.by_group(denominators)], axis=1)
+        replicates = np.empty((len(self._draws), 2))
+        for rows in _blocks(len(self._draws), self.num_groups):
+            replicates[rows] = self._draws[rows].astype(np.float64) @ sums
+        return ratio(replicates[:, 0], replicates[:, 1])
+
+    def ratio(self, numerators: NDArray, denominators: NDArray) -> Estimate:
+        """Sum over sum with its interval.
+
+        Args:
+            numerators: One value an image.
+            denominators: One value an image.
+        """
+        value = ratio(np.nansum(numerators), np.nansum(denominators))
+        replicates = self.ratio_replicates(numerators, denominators)
+        return Estimate.of(float(value), replicates, self.confidence, int(np.count_nonzero(denominators)))
+
+    def mean(self, values: NDArray) -> Estimate:
+        """Mean over images with its interval; NaN images are left out."""
+        return self.ratio(values, (~np.isnan(values)).astype(np.float64))
+
+    def median(self, values: NDArray) -> Estimate:
+        """Median over images with its interval; NaN images are left out."""
+        known = np.flatnonzero(~np.isnan(values))
+        order = known[np.argsort(values[known], kind="stable")]
+        if not len(order):
+            return Estimate(None, None, None, 0)
+        ordered = values[order]
+        replicates = [_weighted_median(ordered, weights[:, order]) for weights in self.image_weights()]
+        joined = np.concatenate(replicates) if replicates else np.empty(0)
+        return Estimate.of(float(np.median(ordered)), joined, self.confidence, len(order))
+
+    def statistic(self, of_weights: Callable[[Values], Values], images: int | None = None) -> list[Estimate]:
+        """Figures that are any function of image weights, such as FROC sensitivities.
+
+        Args:
+            of_weights: Takes weights `(b, N)`, returns `(b,)` or `(b, k)`.
+            images: Number of images that entered, all by default.
+        """
+        value = of_weights(np.ones((1, self.num_images))).reshape(-1)
+        blocks = [of_weights(weights).reshape(len(weights), -1) for weights in self.image_weights()]
+        replicates = np.concatenate(blocks) if blocks else np.empty((0, len(value)))
+        count = self.num_images if images is None else images
+        return [
+            Estimate.of(float(one), column, self.confidence, count)
+            for one, column in zip(value, replicates.T, strict=True)
+        ]
+
+
+def _blocks(count: int, width: int) -> Iterator[slice]:
+    step = max(1, _BLOCK // max(1, width))
+    for start in range(0, count, step):
+        yield slice(start, min(count, start + step))
+
+
+def _weighted_median(ordered: Values, weights: Values) -> Values:
+    """Median of sorted values, each repeated `weights` times, `(B,)`; NaN where all weights are 0."""
+    cumulated = np.cumsum(weights, axis=1)
+    total = cumulated[:, -1:]
+    lower = (cumulated >= np.maximum(total / 2, 0.5)).argmax(axis=1)
+    upper = (cumulated >= total / 2 + 0.5).argmax(axis=1)
+    return np.where(total[:, 0] > 0, (ordered[lower] + ordered[upper]) / 2, np.nan)
+
+
+def permutation_p(
+    first: tuple[Values, Values], second: tuple[Values, Values], replicates: int, seed: int
+) -> float:
+    """Two-sided p value that two runs differ by chance, by swapping whole patients between them.
+
+    With up to 12 patients all 2^patients swaps are counted, else random ones and the observed one.
+
+    Args:
+        first: Numerator and denominator of each patient, first run.
+        second: The same of the second run.
+        replicates: Number of random swaps.
+        seed: Seed of the swaps.
+
+    Returns:
+        Share of swaps whose difference is at least as large as the observed one; 1 for identical runs, NaN
+        where the score does not exist.
+
+    Source: Ernst (2004), Permutation Methods, Statistical Science 19(4); Phipson & Smyth (2010), SAGMB 9(1)
+    (the observed arrangement is one of those counted).
+    """
+    num_groups = len(first[0])
+    total, rng = 2**num_groups if num_groups <= _EXACT_UP_TO else replicates + 1, np.random.default_rng(seed)
+    table = np.stack([*first, *second], axis=1)
+    change = np.stack([second[0] - first[0], second[1] - first[1]], axis=1)
+    differences = np.empty(total)
+    for rows in _blocks(total, num_groups):
+        if num_groups <= _EXACT_UP_TO:
+            swapped = (np.arange(rows.start, rows.stop)[:, None] >> np.arange(num_groups) & 1).astype(bool)
+        else:
+            swapped = rng.integers(0, 2, (rows.stop - rows.start, num_groups), np.int8).astype(bool)
+            swapped[0] &= rows.start > 0  # the first is the observed arrangement
+        moved = swapped @ change
+        kept = table.sum(axis=0)
+        differences[rows] = ratio(kept[2] - moved[:, 0], kept[3] - moved[:, 1]) - ratio(
+            kept[0] + moved[:, 0], kept[1] + moved[:, 1]
+        )
+    observed = differences[0]
+    if np.isnan(observed):
+        return float("nan")
+    known = differences[~np.isnan(differences)]
+    return float(np.mean(np.abs(known) >= abs(observed) - 1e-12))

@@ -1,0 +1,124 @@
+"""Pixel scores: what of the truth was found, what of the prediction is true. Counts first, ratios after.
+
+Everything is computed from one confusion matrix an image, so pooling is adding. An index of nothing over
+nothing is NaN here; `apply_empty_rule` says what becomes of it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flexunet.errors import MaskError, ShapeError
+
+Counts = NDArray[np.int64]
+Values = NDArray[np.float64]
+
+PIXEL_SCORES = ("dice", "iou", "precision", "recall")
+
+
+def confusion_matrix(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], num_classes: int) -> Counts:
+    """Pixels by true class (row) and predicted class (column).
+
+    Args:
+        truth: Class indices, uint8 array `(H, W)`.
+        prediction: Class indices, same shape.
+        num_classes: Number of classes, background included.
+
+    Returns:
+        Int64 array `(num_classes, num_classes)`; its sum is `H * W`.
+
+    Raises:
+        ShapeError: if the shapes differ.
+        MaskError: if an index is not below `num_classes`.
+    """
+    if truth.shape != prediction.shape:
+        raise ShapeError(
+            f"truth and prediction must have one size; found {_size(truth)} and {_size(prediction)} "
+            "(width x height). Predictions belong at the size of the masks they are scored against."
+        )
+    highest = max(int(truth.max(initial=0)), int(prediction.max(initial=0)))
+    if highest >= num_classes:
+        raise MaskError(
+            f"class indices must be below {num_classes}; found {highest}. Check rgb_map or num_classes."
+        )
+    codes = truth.astype(np.intp)
+    codes *= num_classes
+    codes += prediction
+    return (
+        np.bincount(codes.ravel(), minlength=num_classes**2)
+        .reshape(num_classes, num_classes)
+        .astype(np.int64)
+    )
+
+
+def _size(mask: NDArray[np.uint8]) -> str:
+    return "x".join(str(length) for length in reversed(mask.shape))
+
+
+def foreground_counts(confusion: Counts) -> tuple[Counts, Counts, Counts]:
+    """Correct, true and predicted pixels of the foreground classes.
+
+    Args:
+        confusion: Int64 array `(..., C, C)`, true class in the row.
+
+    Returns:
+        Three int64 arrays `(..., C - 1)`.
+    """
+    correct = np.diagonal(confusion, axis1=-2, axis2=-1)[..., 1:]
+    return correct, confusion.sum(axis=-1)[..., 1:], confusion.sum(axis=-2)[..., 1:]
+
+
+def ratio(numerator: NDArray, denominator: NDArray) -> Values:
+    """Quotient, NaN where the denominator is 0."""
+    numerator, denominator = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
+    shape = np.broadcast_shapes(numerator.shape, denominator.shape)
+    return np.divide(numerator, denominator, out=np.full(shape, np.nan), where=denominator != 0)
+
+
+def pixel_scores(correct: Counts, truth: Counts, predicted: Counts) -> dict[str, Values]:
+    """Dice, IoU, precision and recall from pixel counts of any one shape.
+
+    Args:
+        correct: Pixels of a class in truth and prediction.
+        truth: Pixels of the class in truth.
+        predicted: Pixels of the class in the prediction.
+
+    Returns:
+        Float64 arrays by name. Dice and IoU are NaN where the class is in neither, precision where nothing
+        is predicted, recall where nothing is true.
+
+    Source: Dice, L. R. (1945), Ecology 26(3), 297-302; Jaccard, P. (1912), New Phytologist 11(2), 37-50.
+    """
+    correct, truth, predicted = (np.asarray(counts) for counts in (correct, truth, predicted))
+    return {
+        "dice": ratio(2 * correct, truth + predicted),
+        "iou": ratio(correct, truth + predicted - correct),
+        "precision": ratio(correct, predicted),
+        "recall": ratio(correct, truth),
+    }
+
+
+def mean_over_classes(values: Values) -> Values:
+    """Mean over the last axis of what is not NaN; NaN where all is.
+
+    With Dice per image and class this is, for each image, the mean over the foreground classes that occur
+    in truth or prediction.
+    """
+    known = ~np.isnan(values)
+    return ratio(np.where(known, values, 0.0).sum(axis=-1), known.sum(axis=-1))
+
+
+def apply_empty_rule(values: Values, rule: str) -> Values:
+    """Replace the NaN of images in which there was nothing to find and nothing was found.
+
+    Args:
+        values: Scores, NaN where the class is in neither mask.
+        rule: `exclude` (stays NaN, left out of means), `one` or `zero`.
+
+    Returns:
+        A new array of the same shape.
+    """
+    if rule == "exclude":
+        return values.copy()
+    return np.where(np.isnan(values), 1.0 if rule == "one" else 0.0, values)

@@ -2,6 +2,7 @@
 
     FlexUNetError                 exit 1   something failed that was not the user's input
       EngineError                 exit 1   no engine installed, or the engine gave up
+      DivergedError               exit 1   the loss of a training run is no longer a number
       OutOfMemoryError            exit 2   the batch or the image does not fit: a setting to change
       InputError                  exit 2   what was given cannot be used
         ConfigError                        a section, key or value of the configuration
@@ -25,6 +26,10 @@ class FlexUNetError(Exception):
 
 class EngineError(FlexUNetError):
     """No engine is installed, or the engine gave up."""
+
+
+class DivergedError(FlexUNetError):
+    """The loss of a training run is no longer a number; the best model so far is kept."""
 
 
 class OutOfMemoryError(FlexUNetError):

@@ -14,9 +14,7 @@ def test_starts_worked_by_hand():
     assert tile_starts(191, 100, 10) == [0, 46, 91]
 
 
-@given(
-    length=st.integers(1, 500), size=st.integers(2, 120), overlap=st.integers(0, 119)
-)
+@given(length=st.integers(1, 500), size=st.integers(2, 120), overlap=st.integers(0, 119))
 def test_tiles_cover_the_axis_and_overlap_enough(length, size, overlap):
     if overlap >= size:
         with pytest.raises(ShapeError, match="overlapping"):

@@ -1,7 +1,7 @@
 """Images larger than the model, tile by tile: overlapping boxes, blended by a Gaussian window.
 
-Knows no model: whatever turns tiles into probabilities is handed in. The published system pastes tiles side by
-side and shows their seams; here every pixel is the weighted mean of the tiles that see it, and a tile counts
+Knows no model: whatever turns tiles into probabilities is handed in. The published system pastes tiles side
+by side and shows their seams; here every pixel is the weighted mean of the tiles that see it, and a tile counts
 most at its centre, where it saw the most surroundings (the scheme of nnU-Net, Isensee et al. 2021,
 Nat Methods 18, 203-211).
 """
@@ -60,7 +60,7 @@ def tiles_of(height: int, width: int, size: int, overlap: int) -> list[Tile]:
 
 
 def gaussian_window(size: int) -> np.ndarray:
-    """Weights of the pixels of a tile, float32 `(size, size)`: 1 at the centre, sigma an eighth of the size."""
+    """Weights of a tile's pixels, float32 `(size, size)`: 1 at the centre, sigma an eighth of the size."""
     offsets = np.arange(size) - (size - 1) / 2
     profile = np.exp(-0.5 * (offsets / (size / 8)) ** 2)
     # Far corners would underflow and divide zero by zero where a single tile covers them.

@@ -1,0 +1,42 @@
+# Two commands set everything up: `make demo` shows it at work, `make test` checks it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+
+.PHONY: demo test check engines bench clean
+
+demo: $(VENV)/.installed
+	$(BIN)/flexunet demo
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The tests marked `engines`, on the two engines that `make test` does not use.
+engines: $(VENV)/.installed-engines
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -m engines
+	KERAS_BACKEND=torch $(BIN)/python -m pytest -m engines
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing FlexUNet and TensorFlow into $(VENV) (some minutes the first time) ..."
+	$(PIP) --editable '.[tensorflow]'
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(PIP) --editable '.[tensorflow,test]'
+	@touch $@
+
+$(VENV)/.installed-engines: $(VENV)/.installed-test
+	$(PIP) --editable '.[all,test]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) demo build dist

@@ -1,0 +1,93 @@
+"""The data that a configuration names: its colours, its pairs, its decoded images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flexunet.data.masks import ColorMap, read_mask
+from flexunet.data.pairs import Pair, find_pairs
+from flexunet.errors import ConfigError, DatasetError
+
+if TYPE_CHECKING:
+    from flexunet.config.schema import Config
+    from flexunet.data.loading import Cache
+
+SPLITS = ("train", "valid", "test")
+# The published splitter holds back a fifth of the training folder.
+VALID_SHARE = 0.2
+
+
+def color_map(config: Config) -> ColorMap:
+    """The colours of the classes; a model of one class has background and foreground."""
+    return ColorMap(config.mask.rgb_map)
+
+
+def mask_threshold(config: Config) -> float | None:
+    """The grey value above which a mask is foreground, where the older dialect asks for one."""
+    return float(config.mask.threshold) if config.mask.binarize else None
+
+
+def read_configured_mask(config: Config, path: Path) -> np.ndarray:
+    """Read a mask as the configuration describes it: uint8 class indices `(H, W)`."""
+    return read_mask(path, color_map(config), threshold=mask_threshold(config))
+
+
+def split_pairs(config: Config, split: str) -> list[Pair]:
+    """The image and mask pairs of a split.
+
+    Where `[valid]` names no folder and `[train] dataset_splitter` is on, training and validation pairs are
+    both taken from the training folder, whole sources on either side.
+
+    Raises:
+        ConfigError: if the configuration names no folder for the split.
+        PathError, PairingError: if the folders cannot be used.
+    """
+    if split not in SPLITS:
+        raise ConfigError(f"there is no split '{split}': choose one of {', '.join(SPLITS)}")
+    splitting = config.train.dataset_splitter and not config.valid.images_dir
+    if splitting and split != "test":
+        training, validation = _hold_back(_folder_pairs(config, "train"), config.train.seed)
+        return training if split == "train" else validation
+    return _folder_pairs(config, split)
+
+
+def _folder_pairs(config: Config, split: str) -> list[Pair]:
+    section = getattr(config, split)
+    missing = [key for key in ("images_dir", "masks_dir") if not getattr(section, key)]
+    if missing:
+        raise ConfigError(f"[{split}] {missing[0]} is not set: name the folder in {config.source}")
+    return find_pairs(config.resolve(section.images_dir), config.resolve(section.masks_dir))
+
+
+def _hold_back(pairs: list[Pair], seed: int) -> tuple[list[Pair], list[Pair]]:
+    """Split pairs into training and validation so that no patient, and no source, is on both sides."""
+    groups = sorted({pair.patient for pair in pairs})
+    if len(groups) < 2:
+        raise DatasetError(
+            f"[train] dataset_splitter needs at least two sources to split, found {len(groups)}: "
+            "name a validation folder in [valid] images_dir and masks_dir"
+        )
+    held_count = min(max(1, round(VALID_SHARE * len(groups))), len(groups) - 1)
+    held = set(np.random.default_rng(seed).permutation(groups)[:held_count].tolist())
+    training = [pair for pair in pairs if pair.patient not in held]
+    validation = [pair for pair in pairs if pair.patient in held]
+    return training, validation
+
+
+def open_split(config: Config, split: str, *, progress: Callable[[int, int], None] | None = None) -> Cache:
+    """The decoded images and masks of a split at the model's size, memory-mapped."""
+    from flexunet.data.loading import open_cache
+
+    return open_cache(
+        split_pairs(config, split),
+        width=config.model.image_width,
+        height=config.model.image_height,
+        channels=config.model.image_channels,
+        color_map=color_map(config),
+        cache_dir=config.output(config.train.cache_dir) if config.train.cache_dir else None,
+        progress=progress,
+    )

@@ -1,0 +1,132 @@
+"""From an image to the probabilities of its classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from flexunet.data.images import resize_image, to_model_range
+from flexunet.errors import ShapeError
+from flexunet.inference.tiling import predict_tiled
+
+if TYPE_CHECKING:
+    import keras
+
+    from flexunet.config.schema import Config
+
+
+class Predictor:
+    """A model that takes images as they are.
+
+    Args:
+        model: A Keras model of the configured size, `(n, H, W, C)` in 0..255 to `(n, H, W, classes)`.
+        config: Its configuration.
+
+    Example:
+        predictor = Predictor.load("runs/mammogram")
+        mask = mask_of(predictor(read_image("case.png")))
+    """
+
+    def __init__(self, model: keras.Model, config: Config):
+        self.model = model
+        self.config = config
+        self.width = config.model.image_width
+        self.height = config.model.image_height
+        self.channels = config.model.image_channels
+
+    @classmethod
+    def load(cls, run: Config | str | Path) -> Predictor:
+        """The predictor of a run: a configuration, its file, or a run folder.
+
+        Raises:
+            ConfigError, PathError, WeightsError: if configuration or weights cannot be used.
+        """
+        from flexunet.config.files import load_config
+        from flexunet.models.trained import load_trained_model
+
+        config = load_config(run) if isinstance(run, (str, Path)) else run
+        return cls(load_trained_model(config), config)
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Probabilities of one image, at its own size.
+
+        Args:
+            image: `(H, W)` or `(H, W, C)`, any size, uint8, uint16 or float32 in 0..255.
+
+        Returns:
+            Float32 array `(H, W, classes)`; one channel, that of the foreground, for a model of one class.
+
+        Raises:
+            ShapeError: if the image is not an image.
+        """
+        pixels = self.prepare(image)
+        return self._back_to(image.shape, self.predict_batch(pixels[np.newaxis])[0])
+
+    def predict_tiled(self, image: np.ndarray) -> np.ndarray:
+        """Probabilities of one image of any size, from overlapping tiles of `[tiledinfer] split_size`.
+
+        Each tile is resized to the model, as published.
+        """
+        size, overlap = self.config.tiledinfer.split_size, self.config.tiledinfer.overlapping
+
+        def predict(tiles: np.ndarray) -> np.ndarray:
+            resized = np.stack([resize_image(tile, self.width, self.height) for tile in tiles])
+            resized = resized.reshape(len(tiles), self.height, self.width, self.channels)
+            return np.stack([_resize(each, size, size) for each in self.predict_batch(resized)])
+
+        batch_size = self.config.train.batch_size
+        return predict_tiled(
+            self._channels(image), predict, size=size, overlap=overlap, batch_size=batch_size
+        )
+
+    def predict_batch(self, pixels: np.ndarray) -> np.ndarray:
+        """Probabilities at the model's size: float32 `(n, H, W, C)` in 0..255 to `(n, H, W, classes)`."""
+        return np.asarray(self.model.predict_on_batch(pixels), np.float32)
+
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        """An image as the model takes it: float32 `(model height, model width, C)` in 0..255."""
+        resized = resize_image(self._channels(image), self.width, self.height)
+        return resized.reshape(self.height, self.width, self.channels)
+
+    def _channels(self, image: np.ndarray) -> np.ndarray:
+        if image.ndim == 2:
+            image = image[..., np.newaxis]
+        if image.ndim != 3 or image.shape[2] not in (1, 3) or 0 in image.shape:
+            raise ShapeError(
+                f"expected an image of shape (height, width), (height, width, 1) or (height, width, 3), "
+                f"found {image.shape}"
+            )
+        pixels = to_model_range(image)
+        if self.channels == 3 and pixels.shape[2] == 1:
+            return np.repeat(pixels, 3, axis=2)
+        if self.channels == 1 and pixels.shape[2] == 3:
+            return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., np.newaxis]
+        return pixels
+
+    def _back_to(self, shape: tuple[int, ...], probabilities: np.ndarray) -> np.ndarray:
+        return _resize(probabilities, shape[1], shape[0])
+
+
+def _resize(probabilities: np.ndarray, width: int, height: int) -> np.ndarray:
+    if probabilities.shape[:2] == (height, width):
+        return probabilities
+    resized = cv2.resize(probabilities, (width, height), interpolation=cv2.INTER_LINEAR)
+    return resized.reshape(height, width, probabilities.shape[2])
+
+
+def mask_of(probabilities: np.ndarray, threshold: float = 0.5) -> np.ndarray:
+    """The mask that probabilities say: the likeliest class, or foreground above the threshold.
+
+    Args:
+        probabilities: `(..., classes)`; one channel is that of the foreground.
+        threshold: Used with one channel only.
+
+    Returns:
+        uint8 class indices `(...)`.
+    """
+    if probabilities.shape[-1] == 1:
+        return (probabilities[..., 0] > threshold).astype(np.uint8)
+    return probabilities.argmax(axis=-1).astype(np.uint8)

@@ -1,0 +1,113 @@
+"""A model as a picture: every layer a box, resolution from top to bottom, so that a U-Net looks like a U."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flexunet.data.files import replacing
+
+if TYPE_CHECKING:
+    import keras
+
+# Okabe-Ito colours: told apart by colour-blind readers too.
+_COLORS = {
+    "Conv2D": "#56B4E9",
+    "Conv2DTranspose": "#E69F00",
+    "MaxPooling2D": "#D55E00",
+    "Concatenate": "#009E73",
+    "BatchNormalization": "#F0E442",
+    "Dropout": "#CCCCCC",
+}
+_OTHER = "#FFFFFF"
+
+
+def layer_table(model: keras.Model) -> list[dict[str, object]]:
+    """One row a layer: name, type, output shape (without the batch), parameters, names of what feeds it."""
+    return [
+        {
+            "name": layer.name,
+            "type": type(layer).__name__,
+            "output_shape": list(_output_shape(layer)),
+            "parameters": layer.count_params(),
+            "inputs": _inputs_of(layer),
+        }
+        for layer in model.layers
+    ]
+
+
+def _output_shape(layer: keras.Layer) -> tuple[int | None, ...]:
+    output = layer.output[0] if isinstance(layer.output, (list, tuple)) else layer.output
+    return tuple(output.shape[1:])
+
+
+def _inputs_of(layer: keras.Layer) -> list[str]:
+    nodes = getattr(layer, "_inbound_nodes", [])
+    return [parent.operation.name for node in nodes for parent in node.parent_nodes]
+
+
+def draw_model(model: keras.Model, path: Path) -> None:
+    """Draw the graph of a functional model to a PNG file.
+
+    Layers stand from left to right in the order of computation, and lower the smaller their output is.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    rows = layer_table(model)
+    height_of_input = next((row["output_shape"][0] for row in rows if len(row["output_shape"]) == 3), 1)
+    places: dict[object, tuple[float, float]] = {}
+    for order, row in enumerate(rows):
+        shape = row["output_shape"]
+        height = shape[0] if len(shape) == 3 and shape[0] else None  # type: ignore[index]
+        level = np.log2(height_of_input / height) if height else 0.0  # type: ignore[operator]
+        places[row["name"]] = (float(order), -float(level))
+
+    depth = max(1.0, -min(y for _, y in places.values()))
+    figure = Figure(figsize=(min(60, 3 + 0.36 * len(rows)), 2.4 + 0.9 * depth), layout="constrained")
+    axes = figure.subplots()
+    for row in rows:
+        x, y = places[row["name"]]
+        for name in row["inputs"]:  # type: ignore[attr-defined]
+            from_x, from_y = places[name]
+            axes.annotate(
+                "",
+                (x - 0.32, y),
+                (from_x + 0.32, from_y),
+                arrowprops={"arrowstyle": "->", "color": "#555555", "lw": 0.8},
+            )
+        axes.text(
+            x,
+            y,
+            f"{row['type']}\n{'x'.join(map(str, row['output_shape']))}",  # type: ignore[call-overload]
+            rotation=90,
+            ha="center",
+            va="center",
+            fontsize=6.5,
+            bbox={
+                "boxstyle": "round,pad=0.3",
+                "fc": _COLORS.get(str(row["type"]), _OTHER),
+                "ec": "#333333",
+                "lw": 0.6,
+            },
+        )
+    axes.set_xlim(-1, len(rows))
+    axes.set_ylim(-depth - 0.6, 0.6)
+    axes.set_yticks([-level for level in range(int(depth) + 1)])
+    axes.set_yticklabels([f"1/{2**level}" for level in range(int(depth) + 1)])
+    axes.set_ylabel("resolution")
+    axes.set_xticks([])
+    axes.set_title(f"{model.name}: {model.count_params():,} parameters, {len(rows)} layers")
+    for side in ("top", "right", "bottom"):
+        axes.spines[side].set_visible(False)
+    used = [kind for kind in _COLORS if any(row["type"] == kind for row in rows)]
+    axes.legend(
+        handles=[Patch(fc=_COLORS[kind], ec="#333333", label=kind) for kind in used],
+        loc="lower left",
+        fontsize=7,
+        frameon=False,
+    )
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")

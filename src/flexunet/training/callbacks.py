@@ -1,0 +1,154 @@
+"""What happens during a training run besides the steps: checkpoint, curves, predictions, stop file, bars."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from flexunet.errors import DivergedError
+from flexunet.inference.folder import write_epoch_predictions
+from flexunet.inference.predictor import Predictor
+from flexunet.models.weights import save_weights
+from flexunet.training.history import History
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+class BestCheckpoint(keras.callbacks.Callback):
+    """Save the model whenever the watched figure is the lowest so far; the file is whole at any moment."""
+
+    def __init__(self, path: Path, monitor: str):
+        super().__init__()
+        self.path = path
+        self.monitor = monitor
+        self.best = math.inf
+        self.best_epoch: int | None = None
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        value = float((logs or {})[self.monitor])
+        if value < self.best:
+            save_weights(self.model, self.path)
+            self.best, self.best_epoch = value, epoch + 1
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """End the run as soon as the loss of a step is not a finite number, and say at which step."""
+
+    def __init__(self, kept: Path):
+        super().__init__()
+        self.kept = kept
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        loss = float((logs or {}).get("loss", 0.0))
+        if not math.isfinite(loss):
+            saved = (
+                f"the best model so far stands in {self.kept}" if self.kept.is_file() else "nothing saved yet"
+            )
+            raise DivergedError(
+                f"the loss became {loss} in epoch {self.epoch + 1}, step {batch + 1}: expected a finite number "
+                f"({saved}). Lower [model] learning_rate or clipvalue, or set [model] input_normalize = true."
+            )
+
+
+class WriteHistory(keras.callbacks.Callback):
+    """Write the curves after every epoch, with the learning rate it was trained at."""
+
+    def __init__(self, history: History):
+        super().__init__()
+        self.history = history
+        self.learning_rate = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        # Read before the reducer acts at the end of the epoch.
+        self.learning_rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        figures = {name: value for name, value in (logs or {}).items() if name != "learning_rate"}
+        self.history.append({**figures, "lr": self.learning_rate})
+
+
+class PredictEpoch(keras.callbacks.Callback):
+    """Predict chosen images after every epoch.
+
+    What an earlier run left in the folder goes once the first epoch of this one is there in its place.
+    """
+
+    def __init__(self, predictor: Predictor, images: list[Path], output_dir: Path, *, tiled: bool = False):
+        super().__init__()
+        self.predictor = predictor
+        self.images = images
+        self.output_dir = output_dir
+        self.tiled = tiled
+        self.stale = set(output_dir.glob("Epoch_*"))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        write_epoch_predictions(self.predictor, self.images, self.output_dir, epoch + 1, tiled=self.tiled)
+        written = set(self.output_dir.glob(f"Epoch_{epoch + 1}_*"))
+        for path in self.stale - written:
+            path.unlink(missing_ok=True)
+        self.stale = set()
+
+
+class StopFile(keras.callbacks.Callback):
+    """End the run after the current epoch when a file of the given name appears; the file is then taken away."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.path = path
+        self.stopped = False
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        # One left over from an earlier run must not stop this one.
+        self.path.unlink(missing_ok=True)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if self.path.exists():
+            self.path.unlink()
+            self.stopped = True
+            self.model.stop_training = True
+
+
+class ShowProgress(keras.callbacks.Callback):
+    """Bars for the run and for the epoch, with images a second, time left and the best figure so far."""
+
+    def __init__(
+        self, progress: Progress, epochs: int, steps: int, batch_size: int, checkpoint: BestCheckpoint
+    ):
+        super().__init__()
+        self.progress = progress
+        self.epochs = epochs
+        self.steps = steps
+        self.batch_size = batch_size
+        self.checkpoint = checkpoint
+        self.run_bar = progress.add_task("epochs", total=epochs, note="")
+        self.step_bar = progress.add_task("steps", total=steps, note="")
+        self.began = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.progress.reset(self.step_bar, total=self.steps, note="")
+        self.began = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        rate = (batch + 1) * self.batch_size / (time.monotonic() - self.began)
+        loss = float((logs or {}).get("loss", math.nan))
+        self.progress.update(self.step_bar, completed=batch + 1, note=f"{rate:.1f} images/s, loss {loss:.4f}")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        best = self.checkpoint
+        watched = float((logs or {}).get(best.monitor, math.nan))
+        note = f"{best.monitor} {watched:.4f}"
+        if best.best_epoch is not None:
+            note += f", best {best.best:.4f} in epoch {best.best_epoch}"
+        self.progress.update(self.run_bar, completed=epoch + 1, note=note)
+        if not self.progress.console.is_terminal:
+            # Bars vanish in a log file; a line an epoch stays.
+            self.progress.console.print(f"epoch {epoch + 1}/{self.epochs}: {note}")

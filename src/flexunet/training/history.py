@@ -1,0 +1,74 @@
+"""The curves of a run, epoch by epoch: CSV and PNG as published, and history.json as real JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from flexunet.data.files import replacing, write_text
+
+LOSSES = ("loss", "val_loss")
+
+
+class History:
+    """Figures of every epoch so far, written after each.
+
+    Args:
+        eval_dir: Folder of the curves.
+        metrics: Names of the metric curves, each as Keras logs it (`dice_coef_multiclass`,
+            `val_dice_coef_multiclass`).
+    """
+
+    def __init__(self, eval_dir: Path, metrics: Sequence[str]):
+        self.eval_dir = eval_dir
+        self.metrics = list(metrics)
+        self.epochs: dict[str, list[float]] = {}
+
+    def append(self, figures: dict[str, float]) -> None:
+        """Add the figures of one epoch and write all files anew."""
+        for name, value in figures.items():
+            self.epochs.setdefault(name, []).append(float(value))
+        self.write()
+
+    def write(self) -> None:
+        """Write `train_losses.csv`, `train_metrics.csv`, their pictures, and `history.json` beside the folder."""
+        write_text(self.eval_dir / "train_losses.csv", self._csv("epoch, loss, val_loss", LOSSES))
+        header = "epoch," + "".join(f"{name}," for name in self.metrics)
+        write_text(self.eval_dir / "train_metrics.csv", self._csv(header, self.metrics))
+        self._draw("train_losses.png", "loss", LOSSES)
+        self._draw("train_metrics.png", "metric", self.metrics)
+        write_text(self.eval_dir.parent / "history.json", json.dumps(self.epochs, indent=1) + "\n")
+
+    def _csv(self, header: str, names: Sequence[str]) -> str:
+        columns = [self.epochs[name] for name in names if name in self.epochs]
+        rows = zip(*columns, strict=True)
+        lines = [f"{epoch}, " + ", ".join(f"{value:.4f}" for value in row) for epoch, row in enumerate(rows)]
+        return "\n".join([header, *lines]) + "\n"
+
+    def _draw(self, file_name: str, label: str, names: Sequence[str]) -> None:
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
+
+        # 800 x 600 pixels, as published.
+        figure = Figure(figsize=(8, 6), dpi=100, layout="constrained")
+        axes = figure.subplots()
+        for name, style in zip(names, _styles(len(names)), strict=True):
+            values = self.epochs.get(name, [])
+            axes.plot(range(1, len(values) + 1), values, label=name, marker=".", **style)
+        if "val_loss" in names and self.epochs.get("val_loss"):
+            best = min(range(len(self.epochs["val_loss"])), key=self.epochs["val_loss"].__getitem__)
+            axes.axvline(best + 1, color="#999999", linestyle=":", label=f"best epoch ({best + 1})")
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(label)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.grid(alpha=0.25)
+        if names:
+            axes.legend(frameon=False)
+        with replacing(self.eval_dir / file_name) as temporary:
+            figure.savefig(temporary, format="png")
+
+
+def _styles(count: int) -> list[dict[str, str]]:
+    colors = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
+    return [{"color": colors[index % len(colors)]} for index in range(count)]

@@ -33,11 +33,11 @@ class AugmentorSection(Section):
     """Whether images are flipped left to right."""
     rotation: bool = True
     """Whether images are rotated."""
-    angles: Floats = [90, 180, 270]
+    angles: Floats = Field(default=[90, 180, 270])
     """Angles of rotation, in degrees counter-clockwise."""
-    shrinks: Floats = [0.8]
+    shrinks: Floats = Field(default=[0.8])
     """Factors of shrinking."""
-    shears: Floats = []
+    shears: Floats = Field(default=[])
     """Factors of shearing."""
     deformation: bool = False
     """Whether images are deformed elastically."""
@@ -51,6 +51,8 @@ class AugmentorSection(Section):
     """Whether images are sharpened."""
     brightening: bool = False
     """Whether images are brightened."""
+    cumulative: bool = False
+    """Whether each barrel or pincushion centre distorts the result of the one before, as published."""
     images_dir: str | None = input_path()
     """Folder of images of the barrel distortion tool."""
     masks_dir: str | None = input_path()
@@ -59,7 +61,7 @@ class AugmentorSection(Section):
     """Folder that the barrel distortion tool writes."""
     centers: Centers | None = None
     """Centres of distortion of the barrel distortion tool, as fractions of width and height."""
-    radius: float | None = Field(None, gt=0)
+    radius: float | None = Field(default=None, gt=0)
     """Radius of distortion of the barrel distortion tool, as a fraction of the width."""
     radii: Floats | None = None
     """Radii of distortion of the barrel distortion tool, in place of one."""
@@ -74,18 +76,18 @@ class DeformationSection(Section):
 
     alpha: float = 1300
     """Strength of the deformation."""
-    sigmoids: Floats = [8.0]
+    sigmoids: Floats = Field(default=[8.0])
     """Widths of the Gaussian that smooths the random field, in pixels."""
 
 
 class DistortionSection(Section):
     """Distortion by a smooth random field."""
 
-    gaussian_filter_rsigma: float = Field(40, gt=0)
+    gaussian_filter_rsigma: float = Field(default=40, gt=0)
     """Width of the Gaussian that smooths the field, for images of 512 pixels."""
-    gaussian_filter_sigma: float = Field(0.5, gt=0)
+    gaussian_filter_sigma: float = Field(default=0.5, gt=0)
     """Width of the Gaussian that smooths the drawn noise, in pixels."""
-    distortions: Floats = [0.02]
+    distortions: Floats = Field(default=[0.02])
     """Largest displacements, as fractions of the image's size."""
     images_dir: str | None = input_path()
     """Folder of images of the distortion tool."""
@@ -96,12 +98,14 @@ class DistortionSection(Section):
 class BarrDistortionSection(Section):
     """Barrel distortion."""
 
-    radius: float = Field(0.5, gt=0)
+    radius: float = Field(default=0.5, gt=0)
     """Radius of the distorted disc, as a fraction of the width."""
     amount: float = 0.5
     """Strength; negative values pinch instead of bulge."""
-    centers: Centers = [(0.5, 0.5)]
+    centers: Centers = Field(default=[(0.5, 0.5)])
     """Centres, as fractions of width and height."""
+    cumulative: bool = False
+    """Whether each copy also has the distortions of the centres before its own, as published."""
     images_dir: str | None = input_path()
     """Folder of images of the barrel distortion tool."""
     output_dir: str | None = output_path()
@@ -111,12 +115,14 @@ class BarrDistortionSection(Section):
 class PincDistortionSection(Section):
     """Pincushion distortion."""
 
-    radius: float = Field(0.5, gt=0)
+    radius: float = Field(default=0.5, gt=0)
     """Radius of the distorted disc, as a fraction of the width."""
     amount: float = -0.5
     """Strength; positive values bulge instead of pinch."""
-    centers: Centers = [(0.5, 0.5)]
+    centers: Centers = Field(default=[(0.5, 0.5)])
     """Centres, as fractions of width and height."""
+    cumulative: bool = False
+    """Whether each copy also has the distortions of the centres before its own, as published."""
 
 
 class SharpeningSection(Section):

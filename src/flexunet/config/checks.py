@@ -22,7 +22,8 @@ def check_config(config: Config) -> None:
     if tiles.overlapping >= tiles.split_size:
         raise _error(
             config,
-            f"[tiledinfer] overlapping = {tiles.overlapping} must be less than split_size = {tiles.split_size}",
+            f"[tiledinfer] overlapping = {tiles.overlapping} must be less than split_size = "
+            f"{tiles.split_size}; tiles that overlap whole never move on",
         )
 
 
@@ -57,8 +58,8 @@ def check_image_size(config: Config) -> None:
     if strongest >= 1:
         raise _error(
             config,
-            f"[model] dropout_rate = {model.dropout_rate} times level {model.num_layers - 1} is {strongest:g}, "
-            f"and a dropout must stay below 1; take a rate below {1 / (model.num_layers - 1):.3g}",
+            f"[model] dropout_rate = {model.dropout_rate} times level {model.num_layers - 1} is "
+            f"{strongest:g}, and dropout must stay below 1; take a rate below {1 / (model.num_layers - 1):.3g}",
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from flexunet.config import nearest
 from flexunet.config.legacy import parse_entries
+from flexunet.config.published_keys import ALIASES, NO_EFFECT
 from flexunet.config.reading import Given, Reading
 from flexunet.config.schema import Config
 from flexunet.errors import ConfigError, PathError
@@ -23,7 +24,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = (), strict: bool = 
     Args:
         path: A `.toml` file, a published `.config` file, or a run folder that holds `config.toml`.
         overrides: Texts `section.key=value` that replace what the file says.
-        strict: Whether unknown keys and unreadable values of a `.config` file are errors, as they are in TOML.
+        strict: Whether unknown keys and unreadable values are errors in a `.config` file, as in TOML.
 
     Returns:
         The checked configuration; `config.notes` holds what there is to say about the file.
@@ -37,7 +38,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = (), strict: bool = 
     if file.suffix.lower() == ".toml":
         strict = True
     for text in overrides:
-        reading.take(_override(text))
+        reading.take(_override(text), replace=True)
     return reading.config(file.absolute(), strict=strict)
 
 
@@ -57,8 +58,8 @@ def read_file(file: Path) -> Reading:
         raise ConfigError(f"{file}: holds no keys; a configuration starts with a section such as [model]")
     written = {(entry.section, entry.key.lower()) for entry in entries}
     for entry in entries:
-        reading.take(Given(entry.section, entry.key, entry.text, line=entry.line), unquoted=True)
-    reading.older_defaults(written)
+        reading.take(Given(entry.section, entry.key, entry.text, line=entry.line), folded=True)
+    reading.take_older_defaults(written)
     return reading
 
 
@@ -108,9 +109,9 @@ def _override(text: str) -> Given:
     section, dot, key = name.strip().partition(".")
     if not (equals and dot and section and key):
         raise ConfigError(f"--set {text}: expected section.key=value, such as train.epochs=20")
-    if not nearest.is_known(section, key):
-        found = nearest.suggestion(section, key if section in Config.model_fields else None)
-        raise ConfigError(f"--set {text}: there is no key {key} in [{section}]; {found}")
+    known = (section, key) in ALIASES or (section, key) in NO_EFFECT or nearest.is_known(section, key)
+    if not known:
+        raise ConfigError(f"--set {text}: {nearest.unknown(section, key)}")
     return Given(section, key, value.strip(), _override_value(value.strip()))
 
 

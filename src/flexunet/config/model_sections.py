@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from flexunet.config.section import (
     RGB,
+    ColorOrder,
     Integers,
     Pair,
     Positive,
@@ -47,7 +48,7 @@ class ModelSection(Section):
     """Kernel of the first level; it shrinks by 2 per level down to 3."""
     num_layers: Positive = 6
     """Levels of the U-Net, the bottleneck included."""
-    dropout_rate: float = Field(0.1, ge=0, lt=1)
+    dropout_rate: float = Field(default=0.1, ge=0, lt=1)
     """Dropout of level n is n times this rate."""
     dilation: Pair = (1, 1)
     """Dilation of the first level; it shrinks by 1 per level down to 1."""
@@ -58,19 +59,19 @@ class ModelSection(Section):
 
     optimizer: str = "Adam"
     """Optimizer: Adam or AdamW."""
-    learning_rate: float = Field(0.0001, gt=0)
+    learning_rate: float = Field(default=0.0001, gt=0)
     """Learning rate at the start."""
-    clipvalue: float = Field(0.2, gt=0)
+    clipvalue: float = Field(default=0.2, gt=0)
     """Each gradient element is clipped to plus or minus this value."""
-    weight_decay: float = Field(0.004, ge=0)
+    weight_decay: float = Field(default=0.004, ge=0)
     """Weight decay of AdamW."""
     loss: str = "categorical_crossentropy"
     """Loss function, by name."""
-    metrics: Texts = ["dice_coef_multiclass"]
+    metrics: Texts = Field(default=["dice_coef_multiclass"])
     """Metrics, by name."""
     initial_weights: str | None = input_path()
     """Weights file that training starts from; none: random weights."""
-    freeze_encoder_levels: int = Field(0, ge=0)
+    freeze_encoder_levels: int = Field(default=0, ge=0)
     """Encoder levels, counted from the input, whose weights stay as they are."""
 
     weights: str | None = "imagenet"
@@ -87,13 +88,13 @@ class ModelSection(Section):
     """Whether TransUNet halves its levels by pooling rather than by strided convolution."""
     efficientnet: str = "B0"
     """Size of EfficientUNet's backbone: B0 to B7."""
-    filters: Integers = [32, 64, 128, 256]
+    filters: Integers = Field(default=[32, 64, 128, 256])
     """Filters of the levels of SharpUNet."""
     max_filter: Positive = 512
     """Filters of SharpUNet's bottleneck."""
     base_ksize: Pair = (3, 3)
     """Kernel of SharpUNet."""
-    filter_num: Integers = [64, 128, 256, 512]
+    filter_num: Integers = Field(default=[64, 128, 256, 512])
     """Filters of the levels of TransUNet."""
     filter_num_begin: Positive = 128
     """Filters of the first level of SwinUNet."""
@@ -128,7 +129,7 @@ class DatasetSection(Section):
     """Published name of the data set reader."""
     dataset_dir: str | None = input_path()
     """Data set that offline augmentation starts from."""
-    augmented_dir: str | None = Field(None, json_schema_extra={"path": "output"})
+    augmented_dir: str | None = Field(default=None, json_schema_extra={"path": "output"})
     """Folder that offline augmentation writes."""
     no_augmentation: str = "test"
     """Split that offline augmentation leaves alone."""
@@ -141,7 +142,7 @@ class DatasetSection(Section):
 class ImageSection(Section):
     """How images are read."""
 
-    color_order: Literal["RGB", "BGR", "rgb", "bgr"] = "RGB"
+    color_order: ColorOrder = "RGB"
     """Order of the colour channels that the model sees."""
 
 
@@ -152,7 +153,7 @@ class MaskSection(Section):
     """Form of the mask files: .png (colours or class indices) or .npz."""
     mask_datatype: str = "categorized"
     """What a mask holds; categorized: one class a pixel."""
-    rgb_map: RgbMap = {}
+    rgb_map: RgbMap = Field(default={})
     """Class index of each mask colour; empty: black and white, or the published colours for more classes."""
 
 

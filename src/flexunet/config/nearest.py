@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 
-from flexunet.config.published_keys import ALIASES, NO_EFFECT
 from flexunet.config.schema import Config, section_class
 
 
@@ -30,21 +29,19 @@ def nearest_key(section: str, key: str) -> str | None:
     return None
 
 
-def suggestion(section: str, key: str | None = None) -> str:
-    """The end of a message about an unknown section or key: what it was probably meant to be."""
-    if key is None:
+def unknown(section: str, key: str) -> str:
+    """What to say about an unknown key: that it is unknown, and what it was probably meant to be."""
+    if section not in Config.model_fields and section != "eval":
         near = nearest_section(section)
-        if near:
-            return f"did you mean [{near}]?"
-        return "the sections are " + ", ".join(Config.model_fields)
+        remedy = f"did you mean [{near}]?" if near else "the sections are " + ", ".join(Config.model_fields)
+        return f"there is no section [{section}]; {remedy}"
     near = nearest_key(section, key)
-    if near:
-        return f"did you mean {near}?"
-    return f"`flexunet config schema` and docs/configuration.md list the keys of [{section}]"
+    remedy = (
+        f"did you mean {near}?" if near else "docs/configuration.md and `flexunet config schema` list all"
+    )
+    return f"there is no key {key} in [{section}]; {remedy}"
 
 
 def is_known(section: str, key: str) -> bool:
-    """Whether a key is in the schema or in the tables of published keys."""
-    if (section, key) in ALIASES or (section, key) in NO_EFFECT:
-        return True
+    """Whether a key is in the schema."""
     return section in Config.model_fields and key in section_class(section).model_fields

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from flexunet.config import nearest
 from flexunet.config.checks import check_config
 from flexunet.config.legacy import UnreadableValueError, bare_word, parse_value
-from flexunet.config.published_keys import ALIASES, NO_EFFECT, OLDER_DEFAULTS, OLDER_DIALECT
+from flexunet.config.published_keys import ALIASES, NO_EFFECT, OLDER_DEFAULTS, OLDER_DIALECT, Key
 from flexunet.config.schema import Config, section_class
 from flexunet.errors import ConfigError
 
@@ -33,14 +33,39 @@ class Given:
     line: int | None = None
 
     def __str__(self) -> str:
-        where = f"line {self.line}: " if self.line else ""
-        return f"{where}[{self.section}] {self.key}"
+        return (
+            f"line {self.line}: [{self.section}] {self.key}" if self.line else f"[{self.section}] {self.key}"
+        )
+
+    @property
+    def one_line(self) -> str:
+        """The text without its line breaks."""
+        return " ".join(self.text.split())
 
     @property
     def shown(self) -> str:
-        """The key with its text, cut to one line."""
-        text = " ".join(self.text.split())
+        """The key with its text, cut to a readable length."""
+        text = self.one_line
         return f"{self} = {text if len(text) <= 80 else text[:77] + '...'}"
+
+
+@dataclass
+class Remark:
+    """Something to say about one key."""
+
+    given: Given
+    reason: str
+    used: Key | None = None
+    is_problem: bool = False
+    is_left_out: bool = False
+
+    def message(self, config: Config | None = None) -> str:
+        """The remark as one sentence, with the value used instead where there is one."""
+        if self.used and config:
+            section, key = self.used
+            value = getattr(getattr(config, section), key)
+            return f"{self.given.shown}: {self.reason}; {value!r} is used instead"
+        return f"{self.given.shown}: {self.reason}"
 
 
 @dataclass
@@ -49,40 +74,39 @@ class Reading:
 
     name: str
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
-    origins: dict[tuple[str, str], Given] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    left_out: list[tuple[Given, str]] = field(default_factory=list)
+    origins: dict[Key, Given] = field(default_factory=dict)
+    remarks: list[Remark] = field(default_factory=list)
 
-    def take(self, given: Given, *, unquoted: bool = False) -> None:
+    def take(self, given: Given, *, folded: bool = False, replace: bool = False) -> None:
         """Take one key in, under the name that the schema gives it.
 
         Args:
             given: The key. Where it has no value yet, its text is read as a literal.
-            unquoted: Whether a bare word may stand for a text.
+            folded: Whether capitals in the key do not count, as in `.config` files.
+            replace: Whether it replaces what was taken in before.
         """
-        written = (given.section, given.key.lower() if unquoted else given.key)
-        section, key = ALIASES.get(written, written)
-        if reason := NO_EFFECT.get((section, key)):
-            self._leave_out(given, f"{given.shown}: accepted, has no effect, because {reason}")
+        written = (given.section, given.key.lower() if folded else given.key)
+        section, key = target = ALIASES.get(written, written)
+        if reason := NO_EFFECT.get(target):
+            self._remark(given, f"accepted, has no effect, because {reason}", is_left_out=True)
             return
         if not nearest.is_known(section, key):
-            self._unknown(given, section, key)
+            self._remark(given, nearest.unknown(section, key), is_left_out=True, is_problem=True)
             return
-        if given.value is _MISSING:
-            given.value = self._parsed(given, section, key)
-            if given.value is _MISSING:
+        if given.value is _MISSING and not self._parse(given, section, key):
+            return
+        earlier = self.origins.get(target)
+        if earlier and not replace:
+            if target != written:
+                self._remark(given, f"left out, because {earlier} says what it means", is_left_out=True)
                 return
-        present = self.origins.get((section, key))
-        if present and (section, key) != written:
-            self._leave_out(given, f"{given.shown}: left out, because {present} says the same")
-            return
-        if written[0] != section and written[0] != "eval":
-            self.notes.append(f"{given.shown}: belongs to [{section}], and is read as [{section}] {key}")
+            self._remark(earlier, f"left out, because {given} says what it means", is_left_out=True)
+        if written[0] not in (section, "eval"):
+            self._remark(given, f"belongs to [{section}], and is read as [{section}] {key}")
         self.values.setdefault(section, {})[key] = given.value
-        self.origins[section, key] = given
+        self.origins[target] = given
 
-    def older_defaults(self, written: set[tuple[str, str]]) -> None:
+    def take_older_defaults(self, written: set[Key]) -> None:
         """Fill in the defaults of the older dialect if the keys are of that dialect."""
         if not written & OLDER_DIALECT:
             return
@@ -98,81 +122,61 @@ class Reading:
             strict: Whether unknown keys and unreadable values are errors.
 
         Raises:
-            ConfigError: if a value does not fit its key, keys contradict each other, or `strict` finds a problem.
+            ConfigError: if a value does not fit its key, keys contradict each other, or there is a problem
+                and `strict` is set.
         """
-        if strict and self.problems:
-            raise ConfigError(_several(self.name, self.problems))
+        if strict and (problems := [remark for remark in self.remarks if remark.is_problem]):
+            raise ConfigError(_several(self.name, [problem.message() for problem in problems]))
         try:
             config = Config.model_validate(self.values)
         except ValidationError as error:
             raise ConfigError(_several(self.name, self._unfit(error))) from None
         config._source = source
-        config._notes = self.problems + self.notes
+        by_weight = sorted(self.remarks, key=lambda remark: not remark.is_problem)
+        config._notes = [remark.message(config) for remark in by_weight]
         check_config(config)
         return config
 
-    def _parsed(self, given: Given, section: str, key: str) -> Any:
+    def _parse(self, given: Given, section: str, key: str) -> bool:
+        """Read the text of a key; False where there is nothing to use."""
         cls = section_class(section)
-        default = Config().__getattribute__(section).__getattribute__(key)
         try:
-            value = parse_value(given.text, is_path=cls.is_path(key))
+            given.value = parse_value(given.text, is_path=cls.is_path(key))
         except UnreadableValueError:
-            value = self._from_word(given, section, key)
-            if value is _MISSING:
-                self._problem(
-                    given, f"{given.shown}: not a Python literal; the default, {default!r}, is used instead"
-                )
-            return value
-        if value is None and default is not None:
-            self._leave_out(given, f"{given.shown}: None means the default, {default!r}")
-            return _MISSING
-        return value
-
-    def _from_word(self, given: Given, section: str, key: str) -> Any:
-        word = bare_word(given.text)
-        if word is None:
-            return _MISSING
-        value: Any = {"true": True, "false": False}.get(word.lower(), word)
-        try:
-            section_class(section).model_validate({key: value})
-        except ValidationError:
-            return _MISSING
-        self.problems.append(f"{given.shown}: not a Python literal; {value!r} is used instead")
-        return value
-
-    def _unknown(self, given: Given, section: str, key: str) -> None:
-        if section not in Config.model_fields and section != "eval":
-            self._problem(
-                given, f"{given.shown}: there is no section [{section}]; {nearest.suggestion(section)}"
+            word = bare_word(given.text)
+            used: Any = {"true": True, "false": False}.get(word.lower(), word) if word else _MISSING
+            fits = used is not _MISSING and _fits(section, key, used)
+            self._remark(
+                given, "not a Python literal", used=(section, key), is_problem=True, is_left_out=not fits
             )
-        else:
-            self._problem(
-                given,
-                f"{given.shown}: there is no key {key} in [{section}]; {nearest.suggestion(section, key)}",
-            )
+            given.value = used
+            return fits
+        if given.value is None and not _fits(section, key, None):
+            self._remark(given, "None means the default", used=(section, key), is_left_out=True)
+            return False
+        return True
 
-    def _problem(self, given: Given, message: str) -> None:
-        self.problems.append(message)
-        self.left_out.append((given, message))
-
-    def _leave_out(self, given: Given, message: str) -> None:
-        self.notes.append(message)
-        self.left_out.append((given, message))
+    def _remark(self, given: Given, reason: str, **kind: Any) -> None:
+        self.remarks.append(Remark(given, reason, **kind))
 
     def _unfit(self, error: ValidationError) -> list[str]:
-        messages = {}
+        messages: dict[Key, str] = {}
         for detail in error.errors(include_url=False):
             section, key = (str(part) for part in detail["loc"][:2])
             given = self.origins.get((section, key))
             shown = given.shown if given else f"[{section}] {key} = {detail['input']!r}"
             reason = detail["msg"][0].lower() + detail["msg"][1:]
-            messages.setdefault((section, key), f"{shown}: {reason}; {_wanted(section, key)}")
+            meaning = section_class(section).model_fields[key].description
+            messages.setdefault((section, key), f"{shown}: {reason}. The key means: {meaning}")
         return list(messages.values())
 
 
-def _wanted(section: str, key: str) -> str:
-    description = section_class(section).model_fields[key].description or ""
-    return f"the key means: {description}"
+def _fits(section: str, key: str, value: Any) -> bool:
+    try:
+        section_class(section).model_validate({key: value})
+    except ValidationError:
+        return False
+    return True
 
 
 def _several(name: str, messages: list[str]) -> str:

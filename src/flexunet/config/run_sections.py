@@ -1,4 +1,4 @@
-"""Sections that describe what is run: train, valid, test, infer, tiledinfer, infer3d, evaluate, segmentation, debug."""
+"""Sections that describe what is run: training, validation, test, prediction and evaluation."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class TrainSection(Section):
     """Most batches per validation when [model] generator is on."""
     patience: Positive = 10
     """Epochs without a better validation loss before training stops."""
-    metrics: Texts = []
+    metrics: Texts = Field(default=[])
     """Curves that are written; empty: the metrics of [model], each with its val_ twin."""
     learning_rate_reducer: bool = False
     """Whether the learning rate falls when the validation loss stops improving."""
-    reducer_factor: float = Field(0.4, gt=0, lt=1)
+    reducer_factor: float = Field(default=0.4, gt=0, lt=1)
     """Factor that a reduction multiplies the learning rate by."""
     reducer_patience: Positive = 4
     """Epochs without a better validation loss before the learning rate falls."""
@@ -46,22 +46,22 @@ class TrainSection(Section):
     """Whether chosen images are predicted after each epoch."""
     epoch_change_infer_dir: str = output_path("./epoch_change_infer")
     """Folder of those predictions."""
-    num_infer_images: int = Field(6, ge=0)
+    num_infer_images: int = Field(default=6, ge=0)
     """Images predicted after each epoch."""
     epoch_change_tiled_infer: bool = False
     """Whether chosen images are predicted by tiles after each epoch."""
     epoch_change_tiled_infer_dir: str = output_path("./epoch_change_tiled_infer")
     """Folder of those tiled predictions."""
 
-    run_dir: str = Field(".", json_schema_extra={"path": "run"})
+    run_dir: str = Field(default=".", json_schema_extra={"path": "run"})
     """Folder that every output path starts from, relative to this file."""
-    seed: int = Field(137, ge=0)
+    seed: int = Field(default=137, ge=0)
     """Seed of everything drawn at random."""
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     """Number format of the computation; auto: mixed_bfloat16 where the processor has it."""
     jit_compile: bool | Literal["auto"] = "auto"
     """Whether the engine compiles the training step."""
-    workers: int = Field(2, ge=0)
+    workers: int = Field(default=2, ge=0)
     """Threads that prepare batches."""
     cache_dir: str | None = output_path()
     """Folder of the decoded-image cache; none: the user's cache folder."""
@@ -109,7 +109,7 @@ class TiledInferSection(Section):
     """Folder of masks predicted by tiles."""
     split_size: Positive = 512
     """Width and height of a tile, in pixels of the image."""
-    overlapping: int = Field(64, ge=0)
+    overlapping: int = Field(default=64, ge=0)
     """Pixels that a tile shares with each neighbour."""
     bitwise_blending: bool = True
     """Whether the older published system blended tiles bitwise."""
@@ -157,19 +157,19 @@ class EvaluateSection(Section):
     """Images per step of the evaluation; none: that of [train]."""
     empty_masks: Literal["exclude", "one", "zero"] = "exclude"
     """Score of an image whose truth and prediction are both empty: left out, 1 or 0."""
-    bootstrap_samples: int = Field(2000, ge=0)
+    bootstrap_samples: int = Field(default=2000, ge=0)
     """Resamplings behind each confidence interval; 0: no intervals."""
-    confidence: float = Field(0.95, gt=0, lt=1)
+    confidence: float = Field(default=0.95, gt=0, lt=1)
     """Confidence level of the intervals."""
     lesion_match: Literal["iou", "overlap", "centre"] = "iou"
-    """When a predicted lesion counts as found: by intersection over union, by any overlap, or by its centre."""
-    lesion_iou: float = Field(0.1, gt=0, le=1)
-    """Least intersection over union of a match."""
+    """What makes a predicted lesion a hit: its intersection over union, any overlap, or its centre."""
+    lesion_iou: float = Field(default=0.1, gt=0, le=1)
+    """Least intersection over union of a hit; 0.1 as in Jaeger et al. (2020), Retina U-Net, PMLR 116."""
     connectivity: Literal[4, 8] = 8
     """Neighbours that join pixels into one lesion."""
-    min_lesion_pixels: int = Field(0, ge=0)
+    min_lesion_pixels: int = Field(default=0, ge=0)
     """Lesions smaller than this are left out, in truth and prediction alike."""
-    subgroups: Texts = []
+    subgroups: Texts = Field(default=[])
     """Columns of manifest.csv to report separately."""
     surface_scores: bool = True
     """Whether surface distances are measured too."""

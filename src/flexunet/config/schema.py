@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, ConfigDict, PrivateAttr, model_validator
 
 from flexunet.config.augment_sections import (
     AugmentorSection,
@@ -51,28 +51,28 @@ class Config(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, validate_assignment=True)
 
-    model: ModelSection = Field(default_factory=ModelSection)
-    dataset: DatasetSection = Field(default_factory=DatasetSection)
-    train: TrainSection = Field(default_factory=TrainSection)
-    valid: ValidSection = Field(default_factory=ValidSection)
-    test: TestSection = Field(default_factory=TestSection)
-    infer: InferSection = Field(default_factory=InferSection)
-    tiledinfer: TiledInferSection = Field(default_factory=TiledInferSection)
-    infer3d: Infer3dSection = Field(default_factory=Infer3dSection)
-    image: ImageSection = Field(default_factory=ImageSection)
-    mask: MaskSection = Field(default_factory=MaskSection)
-    generator: GeneratorSection = Field(default_factory=GeneratorSection)
-    augmentor: AugmentorSection = Field(default_factory=AugmentorSection)
-    deformation: DeformationSection = Field(default_factory=DeformationSection)
-    distortion: DistortionSection = Field(default_factory=DistortionSection)
-    barrdistortion: BarrDistortionSection = Field(default_factory=BarrDistortionSection)
-    pincdistortion: PincDistortionSection = Field(default_factory=PincDistortionSection)
-    sharpening: SharpeningSection = Field(default_factory=SharpeningSection)
-    brightening: BrighteningSection = Field(default_factory=BrighteningSection)
-    evaluate: EvaluateSection = Field(default_factory=EvaluateSection)
-    segmentation: SegmentationSection = Field(default_factory=SegmentationSection)
-    maskcolor: MaskColorSection = Field(default_factory=MaskColorSection)
-    debug: DebugSection = Field(default_factory=DebugSection)
+    model: ModelSection = ModelSection()
+    dataset: DatasetSection = DatasetSection()
+    train: TrainSection = TrainSection()
+    valid: ValidSection = ValidSection()
+    test: TestSection = TestSection()
+    infer: InferSection = InferSection()
+    tiledinfer: TiledInferSection = TiledInferSection()
+    infer3d: Infer3dSection = Infer3dSection()
+    image: ImageSection = ImageSection()
+    mask: MaskSection = MaskSection()
+    generator: GeneratorSection = GeneratorSection()
+    augmentor: AugmentorSection = AugmentorSection()
+    deformation: DeformationSection = DeformationSection()
+    distortion: DistortionSection = DistortionSection()
+    barrdistortion: BarrDistortionSection = BarrDistortionSection()
+    pincdistortion: PincDistortionSection = PincDistortionSection()
+    sharpening: SharpeningSection = SharpeningSection()
+    brightening: BrighteningSection = BrighteningSection()
+    evaluate: EvaluateSection = EvaluateSection()
+    segmentation: SegmentationSection = SegmentationSection()
+    maskcolor: MaskColorSection = MaskColorSection()
+    debug: DebugSection = DebugSection()
 
     _source: Path | None = PrivateAttr(None)
     _notes: list[str] = PrivateAttr(default_factory=list)
@@ -102,7 +102,7 @@ class Config(BaseModel):
             ConfigError: if the configuration gives no path.
         """
         if not text:
-            raise ConfigError(f"{self._name()}: a path is wanted that the configuration does not give")
+            raise ConfigError(f"{self._name()}: an input path is wanted that the configuration lacks")
         return _path(self.folder, text)
 
     def input_folder(self, section: str, key: str) -> Path:
@@ -117,6 +117,21 @@ class Config(BaseModel):
                 f"{self._name()}: [{section}] {key} is not set; set it, or give --set {section}.{key}=FOLDER"
             )
         return _path(self.folder, text)
+
+    def input_folders(self, section: str, key: str) -> list[Path]:
+        """The folders that an input key names; `*` in it stands for any folder name, as in published files.
+
+        Raises:
+            ConfigError: if the key is not set, or its `*` finds no folder.
+        """
+        folder = self.input_folder(section, key)
+        if "*" not in str(folder):
+            return [folder]
+        fixed = Path(*folder.parts[: next(i for i, part in enumerate(folder.parts) if "*" in part)])
+        found = sorted(path for path in fixed.glob(str(folder.relative_to(fixed))) if path.is_dir())
+        if not found:
+            raise ConfigError(f"{self._name()}: [{section}] {key}: no folder is named like {folder}")
+        return found
 
     @property
     def run_dir(self) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
 
@@ -23,7 +23,7 @@ class Section(BaseModel):
         strict=True,
         use_attribute_docstrings=True,
         validate_assignment=True,
-        validate_default=False,
+        validate_default=True,
     )
 
     @classmethod
@@ -88,6 +88,10 @@ def _color(value: Any) -> Any:
     return value
 
 
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
 Byte = Annotated[int, Field(ge=0, le=255)]
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -98,6 +102,7 @@ Centers = Annotated[list[Center], BeforeValidator(_centers)]
 Texts = Annotated[list[str], BeforeValidator(_listed)]
 Integers = Annotated[list[int], BeforeValidator(_listed)]
 Floats = Annotated[list[float], BeforeValidator(_listed)]
+ColorOrder = Annotated[Literal["RGB", "BGR"], BeforeValidator(_upper)]
 RgbMap = Annotated[
     dict[tuple[Byte, Byte, Byte], Byte],
     BeforeValidator(_rgb_map),

@@ -4,7 +4,7 @@ import re
 
 _WHOLE = r"\d+"
 _NUMBER = r"-?\d+(?:\.\d+)?"
-_RATIO = r"(?:0_\d+|\d+(?:\.\d+)?)"  # the offline augmentor writes 0_8 for 0.8
+_RATIO = r"-?(?:0_\d+|\d+(?:\.\d+)?)"  # the offline augmentor writes 0_8 for 0.8
 
 # One row an operation: its name as configuration section or key, and the prefix the published tools write.
 # Both spellings count: the offline augmentor writes `hfliped_`, the generators `hflipped_`. The two words
@@ -20,8 +20,8 @@ _PREFIXES = (
     ("distortion", rf"distorted_{_NUMBER}_rsigma{_NUMBER}_sigma{_NUMBER}_"),
     ("barrdistortion", rf"barrdistorted_{_WHOLE}_{_NUMBER}_{_NUMBER}_"),
     ("pincdistortion", rf"pincdistorted_{_WHOLE}_{_NUMBER}_{_NUMBER}_"),
-    ("sharpening", r"sharpened_(?:\d+\.\d+_)*"),
-    ("brightening", r"brightened_(?:\d+\.\d+_)*"),
+    ("sharpening", r"sharpened_(?:-?\d+\.\d+_)*"),
+    ("brightening", r"brightened_(?:-?\d+\.\d+_)*"),
 )
 _PREFIX = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _PREFIXES), re.IGNORECASE)
 
@@ -34,7 +34,7 @@ _PATIENTS = (
 
 
 def split_name(stem: str) -> tuple[str, list[str]]:
-    """The original stem, and the operations that made this copy of it, first applied first."""
+    """Split a stem into that of the original and the operations that made this copy, first applied first."""
     operations = []
     while (match := _PREFIX.match(stem)) and match.end() < len(stem):
         operations.append(str(match.lastgroup))

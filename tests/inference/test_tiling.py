@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -26,7 +28,7 @@ def test_tiles_cover_the_axis_and_overlap_enough(length, size, overlap):
         covered[start : start + size] = True
     assert covered.all()
     assert starts[-1] + size == max(length, size)
-    assert all(first + size - second >= overlap for first, second in zip(starts, starts[1:], strict=False))
+    assert all(first + size - second >= overlap for first, second in pairwise(starts))
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (70, 133), (20, 90), (7, 5)])

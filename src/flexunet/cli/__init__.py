@@ -12,10 +12,19 @@ from typing import Annotated
 import typer
 
 from flexunet.cli.console import error_console
+from flexunet.cli.infer import infer, tiledinfer
+from flexunet.cli.inspect import inspect
+from flexunet.cli.train import train
 from flexunet.errors import FlexUNetError
 from flexunet.version import __version__
 
-COMMANDS = {}
+# In the order of the work; `--help` lists them so. A sub-command group is a typer.Typer.
+COMMANDS = {
+    "train": train,
+    "infer": infer,
+    "tiledinfer": tiledinfer,
+    "inspect": inspect,
+}
 
 app = typer.Typer(
     help="Segment mammograms and other medical images from one configuration file.",
@@ -51,7 +60,7 @@ def main() -> None:
     try:
         app()
     except FlexUNetError as error:
-        error_console.print(f"[bold red]error:[/] {type(error).__name__}: ", end="")
+        error_console.print("[bold red]error:[/] ", end="")
         error_console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:

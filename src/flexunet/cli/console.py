@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -40,3 +41,10 @@ def progress() -> Progress:
         TextColumn("{task.fields[note]}"),
         console=error_console,
     )
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Print what a user should know and nobody needs to act on, on standard error."""
+    for note in notes:
+        error_console.print("[yellow]note:[/] ", end="")
+        error_console.print(note, markup=False, highlight=False, soft_wrap=True)

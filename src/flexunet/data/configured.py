@@ -56,11 +56,7 @@ def split_pairs(config: Config, split: str) -> list[Pair]:
 
 
 def _folder_pairs(config: Config, split: str) -> list[Pair]:
-    section = getattr(config, split)
-    missing = [key for key in ("images_dir", "masks_dir") if not getattr(section, key)]
-    if missing:
-        raise ConfigError(f"[{split}] {missing[0]} is not set: name the folder in {config.source}")
-    return find_pairs(config.resolve(section.images_dir), config.resolve(section.masks_dir))
+    return find_pairs(config.input_folder(split, "images_dir"), config.input_folder(split, "masks_dir"))
 
 
 def _hold_back(pairs: list[Pair], seed: int) -> tuple[list[Pair], list[Pair]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from flexunet.data.configured import color_map
 from flexunet.data.images import list_images, read_image, write_image
 from flexunet.data.masks import write_mask
 from flexunet.data.overlay import draw_overlay
-from flexunet.errors import ConfigError, FlexUNetError
+from flexunet.errors import FlexUNetError
 from flexunet.inference.predictor import Predictor, mask_of
 
 if TYPE_CHECKING:
@@ -27,9 +27,21 @@ Progress = Callable[[int, int], None]
 class FolderResult:
     """What a folder of images came to."""
 
+    output_dir: Path
+    overlay_dir: Path
     mask_paths: list[Path] = field(default_factory=list)
     failures: dict[Path, str] = field(default_factory=dict)
     foreground_pixels: dict[Path, int] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, Any]:
+        """The result, ready for JSON."""
+        return {
+            "output_dir": str(self.output_dir),
+            "overlay_dir": str(self.overlay_dir),
+            "masks": [str(path) for path in self.mask_paths],
+            "foreground_pixels": {str(path): count for path, count in self.foreground_pixels.items()},
+            "failures": {str(path): message for path, message in self.failures.items()},
+        }
 
 
 def mask_names(images: Iterable[Path]) -> dict[Path, str]:
@@ -70,20 +82,14 @@ def infer_folder(
     """
     section_name = "tiledinfer" if tiled else "infer"
     section = config.tiledinfer if tiled else config.infer
-    if not section.images_dir:
-        raise ConfigError(
-            f"[{section_name}] images_dir is not set in {config.source}: name the folder of images to predict"
-        )
-    images = list_images(config.resolve(section.images_dir))
+    images = list_images(config.input_folder(section_name, "images_dir"))
     output_dir = config.output(section.output_dir)
-    overlay_dir = output_dir.with_name(output_dir.name + "_overlay")
-    if not tiled and config.infer.overlay_dir:
-        overlay_dir = config.output(config.infer.overlay_dir)
+    overlay_dir = output_dir.with_name(output_dir.name + "_overlay") if tiled else config.overlay_dir
     names = mask_names(images)
     colors = color_map(config)
     predictor = predictor or Predictor.load(config)
     predict = predictor.predict_tiled if tiled else predictor.__call__
-    result = FolderResult()
+    result = FolderResult(output_dir, overlay_dir)
 
     def write(path: Path, image: np.ndarray, mask: np.ndarray) -> None:
         write_mask(output_dir / names[path], mask, colors)

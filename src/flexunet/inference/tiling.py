@@ -1,8 +1,8 @@
 """Images larger than the model, tile by tile: overlapping boxes, blended by a Gaussian window.
 
-Knows no model: whatever turns tiles into probabilities is handed in. The published system pastes tiles side
-by side and shows their seams; here every pixel is the weighted mean of the tiles that see it, and a tile counts
-most at its centre, where it saw the most surroundings (the scheme of nnU-Net, Isensee et al. 2021,
+Knows no model: whatever turns tiles into probabilities is handed in. The published system pastes tiles
+side by side and shows their seams; here every pixel is the weighted mean of the tiles that see it, and a
+tile counts most at its centre, where it saw the most surroundings (the scheme of nnU-Net, Isensee et al. 2021,
 Nat Methods 18, 203-211).
 """
 

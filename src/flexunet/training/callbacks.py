@@ -50,9 +50,7 @@ class StopOnNaN(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):
-            saved = (
-                f"the best model so far stands in {self.kept}" if self.kept.is_file() else "nothing saved yet"
-            )
+            saved = f"the best model is {self.kept}" if self.kept.is_file() else "none was saved"
             raise DivergedError(
                 f"the loss became {loss} in epoch {self.epoch + 1}, step {batch + 1}: expected a finite number "
                 f"({saved}). Lower [model] learning_rate or clipvalue, or set [model] input_normalize = true."
@@ -99,7 +97,7 @@ class PredictEpoch(keras.callbacks.Callback):
 
 
 class StopFile(keras.callbacks.Callback):
-    """End the run after the current epoch when a file of the given name appears; the file is then taken away."""
+    """End the run after the current epoch when a file of this name appears, and take the file away."""
 
     def __init__(self, path: Path):
         super().__init__()

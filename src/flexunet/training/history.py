@@ -32,7 +32,7 @@ class History:
         self.write()
 
     def write(self) -> None:
-        """Write `train_losses.csv`, `train_metrics.csv`, their pictures, and `history.json` beside the folder."""
+        """Write the loss and metric curves, CSV and PNG, and `history.json` beside their folder."""
         write_text(self.eval_dir / "train_losses.csv", self._csv("epoch, loss, val_loss", LOSSES))
         header = "epoch," + "".join(f"{name}," for name in self.metrics)
         write_text(self.eval_dir / "train_metrics.csv", self._csv(header, self.metrics))

@@ -44,14 +44,9 @@ def step_bytes(model: keras.Model, batch_size: int) -> int:
 
 
 def _keeps_output(layer: keras.Layer) -> bool:
-    # These hand on an array that another layer holds, or one that an engine can make in place.
-    return type(layer).__name__ in (
-        "Conv2D",
-        "Conv2DTranspose",
-        "BatchNormalization",
-        "Dense",
-        "DepthwiseConv2D",
-    )
+    # Others hand on an array that one of these holds, or that an engine can make in place.
+    kinds = ("Conv2D", "Conv2DTranspose", "BatchNormalization", "Dense", "DepthwiseConv2D")
+    return type(layer).__name__ in kinds
 
 
 def _size(shape: tuple[int | None, ...]) -> int:

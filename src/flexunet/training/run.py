@@ -66,7 +66,12 @@ class TrainingResult:
     monitor: str
     history: dict[str, list[float]]
     ended: str
+    curves_dir: Path
     notes: list[str] = field(default_factory=list)
+
+    def summary(self) -> dict[str, Any]:
+        """The result, ready for JSON."""
+        return {key: str(value) if isinstance(value, Path) else value for key, value in vars(self).items()}
 
 
 def compile_model(config: Config, model: keras.Model) -> None:
@@ -164,6 +169,7 @@ def train(config: Config, *, progress: Progress | None = None) -> TrainingResult
         monitor=monitor,
         history=history.epochs,
         ended=_ending(config, epochs, early_stopping.stopped_epoch, stop_file.stopped),
+        curves_dir=history.eval_dir,
         notes=notes,
     )
 
@@ -176,7 +182,11 @@ def evaluate_published(config: Config, model: keras.Model, split: str = "test") 
     compile_model(config, model)
     cache = open_split(config, split)
     batches = make_batches(
-        cache, config.evaluate.batch_size, config.model.num_classes, shuffle=False, seed=config.train.seed
+        cache,
+        config.evaluate.batch_size or config.train.batch_size,
+        config.model.num_classes,
+        shuffle=False,
+        seed=config.train.seed,
     )
     with explained_memory_errors(config):
         figures = model.evaluate(batches, return_dict=True, verbose=0)
@@ -234,10 +244,7 @@ def _plain_batches(config: Config, cache: Cache) -> Any:
 
 
 def _metric_curves(config: Config, validated: bool) -> list[str]:
-    curves = config.train.metrics or [
-        name for metric in config.model.metrics for name in (metric, f"val_{metric}")
-    ]
-    return [name for name in curves if validated or not name.startswith("val_")]
+    return [name for name in config.train.metrics if validated or not name.startswith("val_")]
 
 
 def _write_configuration(config: Config) -> None:

@@ -1,13 +1,16 @@
-"""A model as a picture: every layer a box, resolution from top to bottom, so that a U-Net looks like a U."""
+"""What a model is made of: a table of its layers, Keras's summary, and a picture.
+
+In the picture every layer is a box and resolution falls from top to bottom, so that a U-Net looks like a U.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flexunet.data.files import replacing
+from flexunet.data.files import replacing, write_text
 
 if TYPE_CHECKING:
     import keras
@@ -24,7 +27,29 @@ _COLORS = {
 _OTHER = "#FFFFFF"
 
 
-def layer_table(model: keras.Model) -> list[dict[str, object]]:
+def describe_model(model: keras.Model) -> dict[str, Any]:
+    """Name, parameters, shapes (without the batch) and layers of a model, ready for JSON."""
+    return {
+        "name": model.name,
+        "parameters": model.count_params(),
+        "trainable_parameters": sum(int(np.prod(weight.shape)) for weight in model.trainable_weights),
+        "input_shape": list(model.input_shape[1:]),
+        "output_shape": list(model.output_shape[1:]),
+        "layers": layer_table(model),
+    }
+
+
+def write_description(model: keras.Model, folder: Path) -> list[Path]:
+    """Write `summary.txt` and `model.png`, and return their paths."""
+    lines: list[str] = []
+    model.summary(line_length=110, print_fn=lines.append)
+    summary, picture = folder / "summary.txt", folder / "model.png"
+    write_text(summary, "\n".join(lines) + "\n")
+    draw_model(model, picture)
+    return [summary, picture]
+
+
+def layer_table(model: keras.Model) -> list[dict[str, Any]]:
     """One row a layer: name, type, output shape (without the batch), parameters, names of what feeds it."""
     return [
         {
@@ -58,11 +83,11 @@ def draw_model(model: keras.Model, path: Path) -> None:
 
     rows = layer_table(model)
     height_of_input = next((row["output_shape"][0] for row in rows if len(row["output_shape"]) == 3), 1)
-    places: dict[object, tuple[float, float]] = {}
+    places: dict[str, tuple[float, float]] = {}
     for order, row in enumerate(rows):
         shape = row["output_shape"]
-        height = shape[0] if len(shape) == 3 and shape[0] else None  # type: ignore[index]
-        level = np.log2(height_of_input / height) if height else 0.0  # type: ignore[operator]
+        height = shape[0] if len(shape) == 3 and shape[0] else None
+        level = np.log2(height_of_input / height) if height else 0.0
         places[row["name"]] = (float(order), -float(level))
 
     depth = max(1.0, -min(y for _, y in places.values()))
@@ -70,7 +95,7 @@ def draw_model(model: keras.Model, path: Path) -> None:
     axes = figure.subplots()
     for row in rows:
         x, y = places[row["name"]]
-        for name in row["inputs"]:  # type: ignore[attr-defined]
+        for name in row["inputs"]:
             from_x, from_y = places[name]
             axes.annotate(
                 "",
@@ -81,7 +106,7 @@ def draw_model(model: keras.Model, path: Path) -> None:
         axes.text(
             x,
             y,
-            f"{row['type']}\n{'x'.join(map(str, row['output_shape']))}",  # type: ignore[call-overload]
+            f"{row['type']}\n{'x'.join(map(str, row['output_shape']))}",
             rotation=90,
             ha="center",
             va="center",

@@ -1,0 +1,80 @@
+"""`flexunet infer` and `flexunet tiledinfer`: masks and overlays for a folder of images."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flexunet.cli.console import console, error_console, print_json, progress
+from flexunet.cli.options import AsJson, ConfigPath, Overrides, Strict
+
+Images = Annotated[
+    str | None, typer.Option("--images", help="Folder of images, instead of the configured one.")
+]
+Output = Annotated[str | None, typer.Option("--out", help="Folder of masks, instead of the configured one.")]
+
+
+def infer(
+    config_path: ConfigPath,
+    overrides: Overrides = None,
+    images: Images = None,
+    output: Output = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """Predict a folder of images: palette PNG masks at each image's own size, and overlays."""
+    _infer("infer", config_path, overrides, images, output, strict, as_json)
+
+
+def tiledinfer(
+    config_path: ConfigPath,
+    overrides: Overrides = None,
+    images: Images = None,
+    output: Output = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """Predict images larger than the model in overlapping tiles, blended without seams."""
+    _infer("tiledinfer", config_path, overrides, images, output, strict, as_json)
+
+
+def _infer(
+    section: str,
+    config_path: ConfigPath,
+    overrides: Overrides,
+    images: str | None,
+    output: str | None,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    from pathlib import Path
+
+    from flexunet.cli.configuration import open_config
+
+    settings = list(overrides or [])
+    for key, folder in (("images_dir", images), ("output_dir", output)):
+        if folder:
+            settings.append(f"{section}.{key}={Path(folder).absolute().as_posix()!r}")
+    config = open_config(config_path, settings, strict)
+
+    from flexunet.inference.folder import infer_folder
+
+    with progress() as bars:
+        bar = bars.add_task("images", total=None, note="")
+        result = infer_folder(
+            config,
+            tiled=section == "tiledinfer",
+            progress=lambda done, total: bars.update(bar, completed=done, total=total),
+        )
+    if as_json:
+        print_json(result.summary())
+    else:
+        console.print(
+            f"{len(result.mask_paths)} masks in {result.output_dir}", highlight=False, soft_wrap=True
+        )
+        console.print(f"overlays in {result.overlay_dir}", highlight=False, soft_wrap=True)
+    for path, message in result.failures.items():
+        error_console.print(f"not predicted: {path}: {message}", markup=False, soft_wrap=True)
+    if result.failures:
+        raise typer.Exit(2)

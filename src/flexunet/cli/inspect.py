@@ -1,0 +1,44 @@
+"""`flexunet inspect`: what the configured model is made of."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flexunet.cli.console import console, print_json
+from flexunet.cli.options import AsJson, ConfigPath, Overrides, Strict
+
+
+def inspect(
+    config_path: ConfigPath,
+    overrides: Overrides = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--out", help="Folder for summary.txt and model.png; the run's if not given."),
+    ] = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """Describe the configured model: summary.txt and model.png, or --json."""
+    from pathlib import Path
+
+    from flexunet.cli.configuration import open_config
+
+    config = open_config(config_path, overrides, strict)
+
+    from flexunet.models.inspection import describe_model, write_description
+    from flexunet.models.registry import build_model
+
+    model = build_model(config)
+    description = describe_model(model)
+    if as_json:
+        print_json(description)
+        return
+    written = write_description(model, Path(output) if output else config.run_dir)
+    console.print(
+        f"{description['name']}: {description['parameters']:,} parameters, "
+        f"{len(description['layers'])} layers, output {tuple(description['output_shape'])}"
+    )
+    for path in written:
+        console.print(str(path), highlight=False, soft_wrap=True)

@@ -1,0 +1,18 @@
+"""Arguments and options that commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ConfigPath = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="A .toml or published .config file, or a run folder.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Set a key of the configuration; repeatable."),
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse a .config file with unknown keys or unreadable values.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]

@@ -1,0 +1,45 @@
+"""`flexunet train`: train the configured model."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flexunet.cli.console import console, print_json, print_notes, progress
+from flexunet.cli.options import AsJson, ConfigPath, Overrides, Strict
+
+
+def train(
+    config_path: ConfigPath,
+    overrides: Overrides = None,
+    run_dir: Annotated[
+        str | None, typer.Option("--run", help="Folder for everything that is written.")
+    ] = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train the configured model; writes checkpoints, curves and predictions after every epoch."""
+    from pathlib import Path
+
+    from flexunet.cli.configuration import open_config
+
+    overrides = list(overrides or [])
+    if run_dir:
+        overrides.append(f"train.run_dir={Path(run_dir).absolute().as_posix()!r}")
+    config = open_config(config_path, overrides, strict)
+
+    from flexunet.training.run import train as train_model
+
+    with progress() as bars:
+        result = train_model(config, progress=bars)
+    print_notes(result.notes)
+    if as_json:
+        print_json(result.summary())
+        return
+    console.print(
+        f"{result.parameters:,} parameters, {result.ended}; "
+        f"best {result.monitor} {result.best_value:.4f} in epoch {result.best_epoch}"
+    )
+    console.print(f"model   {result.model_path}", highlight=False, soft_wrap=True)
+    console.print(f"curves  {result.curves_dir}", highlight=False, soft_wrap=True)

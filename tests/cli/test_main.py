@@ -1,0 +1,52 @@
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from flexunet.cli import COMMANDS, app
+from flexunet.version import __version__
+
+
+def run(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "flexunet", *arguments], capture_output=True, text=True, check=False, **options
+    )
+
+
+def test_version():
+    assert run("--version").stdout == f"flexunet {__version__}\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command):
+    answer = CliRunner().invoke(app, [command, "--help"])
+    assert answer.exit_code == 0
+    assert "Usage" in answer.output
+
+
+def test_help_names_every_command():
+    answer = CliRunner().invoke(app, ["--help"])
+    assert [command for command in COMMANDS if command not in answer.output] == []
+
+
+def test_a_missing_file_is_one_message_without_traceback_and_exit_code_2(tmp_path):
+    answer = run("train", str(tmp_path / "nowhere.toml"))
+    assert answer.returncode == 2
+    assert "nowhere.toml" in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert answer.stdout == ""
+
+
+def test_no_engine_installed_says_which_command_installs_one(tmp_path):
+    config = tmp_path / "a.toml"
+    config.write_text("[model]\nnum_classes = 2\n")
+    code = (
+        "import importlib.util as u, sys; find = u.find_spec;"
+        "u.find_spec = lambda name, *a: None if name in ('tensorflow', 'jax', 'torch') else find(name, *a);"
+        f"sys.argv = ['flexunet', 'inspect', {str(config)!r}]; from flexunet.cli import main; main()"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert answer.returncode == 1
+    assert "pip install 'flexunet[tensorflow]'" in answer.stderr
+    assert "Traceback" not in answer.stderr

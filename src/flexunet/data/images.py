@@ -7,8 +7,8 @@ returns half an image; OpenCV takes over for 16-bit colour, which Pillow cuts to
 """
 
 import io
-import warnings
 from pathlib import Path
+from typing import IO
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ from flexunet.errors import ImageError, PathError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".pnm")
 MAX_PIXELS = 89_478_485  # Pillow warns above this size: a small file that unpacks to gigabytes
-_FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "BMP", "DIB", "PPM")
+_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM")
 _UINT16_MAX = 65535
 
 
@@ -147,16 +147,12 @@ def _read_bytes(path: Path) -> bytes:
     return content
 
 
-def _open(path: Path, stream: io.BufferedIOBase) -> Image.Image:
+def _open(path: Path, stream: IO[bytes]) -> Image.Image:
     """Header of an image file, refusing what would unpack to more than MAX_PIXELS."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(stream, formats=_FORMATS)
-    except Image.DecompressionBombError as error:
-        raise ImageError(
-            f"{path} is too large: more than {MAX_PIXELS:,} pixels. Scale it down first."
-        ) from error
+        picture = Image.open(stream, formats=_FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError(f"{path} is too large: more than {MAX_PIXELS:,} pixels. Scale it down.") from error
     except Image.UnidentifiedImageError as error:
         raise ImageError(
             f"{path} is not a readable image: expected PNG, JPEG, TIFF, BMP or PNM. Export it again."
@@ -164,7 +160,7 @@ def _open(path: Path, stream: io.BufferedIOBase) -> Image.Image:
     width, height = picture.size
     if width * height > MAX_PIXELS:
         raise ImageError(
-            f"{path} is too large: {width} x {height} is more than {MAX_PIXELS:,} pixels. Scale it down first."
+            f"{path} is too large: {width} x {height} is more than {MAX_PIXELS:,} pixels. Scale it down."
         )
     return picture
 
@@ -182,13 +178,15 @@ def _decode(path: Path, content: bytes) -> np.ndarray:
                     f"{path} holds {pages} pages; expected one image a file. Save the pages apart."
                 )
             orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
-            deep_colour = _is_deep(picture, content) and picture.mode not in ("I", "I;16", "I;16B")
+            deep_colour = _is_deep(picture, content) and not picture.mode.startswith("I")
             white_is_zero = picture.format == "TIFF" and picture.tag_v2.get(262) == 0  # type: ignore[attr-defined]
-            picture.load()
-            if deep_colour:
-                return _decode_deep_colour(path, content, picture.mode, orientation)
-            return _pixels(path, ImageOps.exif_transpose(picture), white_is_zero)
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError) as error:
+            picture.load()  # in any case: this is what finds a truncated file
+            if not deep_colour:
+                return _pixels(path, ImageOps.exif_transpose(picture), white_is_zero)
+            pixels = _decode_deep_colour(path, content, picture.mode)
+            # OpenCV turns TIFF by itself, PNG it does not.
+            return _turn(pixels, orientation if picture.format == "PNG" else 1)
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, cv2.error) as error:
         raise _unreadable(path, error) from error
 
 
@@ -198,29 +196,28 @@ def _is_deep(picture: Image.Image, content: bytes) -> bool:
         return content[24] == 16  # bit depth in the IHDR chunk, PNG specification 11.2.1
     if picture.format == "TIFF":
         return max(picture.tag_v2.get(258, (1,))) == 16  # type: ignore[attr-defined]  # BitsPerSample
-    return False
+    tiles = getattr(picture, "tile", [])  # PNM: codec, box, offset, (mode, highest value)
+    return bool(tiles) and picture.format == "PPM" and tiles[0].args == (picture.mode, _UINT16_MAX)
 
 
-def _decode_deep_colour(path: Path, content: bytes, mode: str, orientation: int) -> np.ndarray:
+def _decode_deep_colour(path: Path, content: bytes, mode: str) -> np.ndarray:
     pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16:
         raise ImageError(f"{path} has 16-bit colour of a kind that cannot be read. Save it as plain PNG.")
-    if mode in ("L", "LA"):
-        pixels = pixels if pixels.ndim == 2 else pixels[..., 0]
-    else:
-        pixels = pixels[..., 2::-1]
-    return np.ascontiguousarray(_turn(pixels, orientation))
+    if pixels.ndim == 2:
+        return pixels
+    return pixels[..., 0] if mode in ("L", "LA") else pixels[..., 2::-1]
 
 
 def _turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Apply an EXIF orientation (1 to 8) to an array."""
+    """Apply an orientation tag (1 to 8; Exif 2.32, section 4.6.4 A) to an array."""
     if orientation in (5, 6, 7, 8):
         pixels = np.swapaxes(pixels, 0, 1)
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
-    return pixels
+    return np.ascontiguousarray(pixels)
 
 
 def _pixels(path: Path, picture: Image.Image, white_is_zero: bool) -> np.ndarray:

@@ -61,9 +61,9 @@ class Manifest:
     def append(self, *rows: Mapping[str, object]) -> None:
         """Add rows; columns left out are "", path separators become forward slashes."""
         for row in rows:
-            if None in row or None in row.values():  # type: ignore[comparison-overlap]
+            if None in row or None in row.values():
                 known = {k: v for k, v in row.items() if k is not None}
-                if None in row:  # type: ignore[comparison-overlap]
+                if None in row:
                     raise DatasetError(f"manifest row {known} has more values than there are columns.")
             text = dict.fromkeys(COLUMNS, "")
             text |= {column: "" if value is None else str(value) for column, value in row.items()}
@@ -89,7 +89,7 @@ def sha256_of(path: Path | str) -> str:
 
 
 def find_root(folder: Path | str) -> Path | None:
-    """The data set that a folder of images belongs to: the nearest folder above with a manifest.
+    """Find the data set that a folder of images belongs to: the nearest folder above with a manifest.
 
     Only the folder itself and the two above it are looked at (`root/train/images`).
     """

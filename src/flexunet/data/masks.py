@@ -6,6 +6,7 @@ a `ColorMap` turns them into indices on reading and back on writing. Masks are n
 
 import zipfile
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -19,7 +20,7 @@ from flexunet.errors import ConfigError, ImageError, MaskError
 Color = tuple[int, int, int]
 FAR = 48  # Euclidean distance in RGB beyond which a colour counts as off the map
 TOLERANCE = 0.05  # share of pixels that may be off the map: antialiased edges, JPEG blocks
-_CHUNK = 1 << 15
+_UNDECIDED = 255
 
 
 class ColorMap:
@@ -48,8 +49,7 @@ class ColorMap:
         self.num_classes = int(self._classes[-1]) + 1
         first = [int(np.argmax(self._classes == index)) for index in range(self.num_classes)]
         self.palette = self._colors[first].astype(np.uint8)
-        grey = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
-        self._of_grey, self._grey_distance = self._nearest(grey)
+        self._nearest_to_grey = self._nearest(np.repeat(np.arange(256)[:, None], 3, axis=1))
 
     @classmethod
     def binary(cls) -> "ColorMap":
@@ -74,11 +74,11 @@ class ColorMap:
         Returns:
             Class indices, uint8 array `(H, W)`.
         """
-        return self._measure(rgb)[0]
+        return self._classes[self._positions(rgb)]
 
     def distance(self, rgb: np.ndarray) -> np.ndarray:
         """Squared Euclidean distance of each pixel to the nearest colour, int32 array `(H, W)`."""
-        return self._measure(rgb)[1]
+        return self._distance_to(rgb, self._positions(rgb))
 
     def colors(self, mask: np.ndarray) -> np.ndarray:
         """Colours of class indices, uint8 array `(H, W, 3)`.
@@ -113,30 +113,47 @@ class ColorMap:
                 f"{self.num_classes - 1} only."
             )
 
-    def _nearest(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Class and squared distance for pixels `(N, 3)`."""
-        # |p - c|^2 = |p|^2 - 2 p.c + |c|^2; float32 is exact here, all terms stay below 2^24.
-        values = pixels.astype(np.float32)
+    def _nearest(self, pixels: np.ndarray) -> np.ndarray:
+        """Position of the nearest colour for pixels `(N, 3)`."""
+        # |p - c|^2 less |p|^2, which is the same for all colours; float32 is exact, all terms are below 2^24.
         colors = self._colors.astype(np.float32)
-        scores = (colors**2).sum(axis=1)[:, None] - 2 * (colors @ values.T)
-        which = scores.argmin(axis=0)
-        distances = scores[which, np.arange(len(values))] + (values**2).sum(axis=1)
-        return self._classes[which], distances.astype(np.int32)
+        scores = (colors**2).sum(axis=1)[:, None] - 2 * (colors @ pixels.T.astype(np.float32))
+        return scores.argmin(axis=0).astype(np.uint8)
 
-    def _measure(self, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    @cached_property
+    def _nearest_by_cell(self) -> np.ndarray:
+        """Nearest colour for each of 32 x 32 x 32 cells of the RGB cube, _UNDECIDED where borders cross it.
+
+        The points nearest to one colour form a convex region. So if the eight corners of a cell have the
+        same nearest colour, all points of the cell have it.
+        """
+        levels = (np.arange(32)[:, None] * 8 + [0, 7]).ravel()  # lowest and highest value in each cell
+        corners = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)
+        parts = np.split(corners, 16)
+        nearest = np.concatenate([self._nearest(part) for part in parts]).reshape(32, 2, 32, 2, 32, 2)
+        lowest, highest = nearest.min(axis=(1, 3, 5)), nearest.max(axis=(1, 3, 5))
+        return np.where(lowest == highest, lowest, _UNDECIDED).astype(np.uint8).ravel()
+
+    def _distance_to(self, rgb: np.ndarray, positions: np.ndarray) -> np.ndarray:
+        pixels = rgb.reshape(*rgb.shape[:2], -1)
+        total = np.zeros(rgb.shape[:2], np.int32)
+        for channel in range(3):
+            value = pixels[..., min(channel, pixels.shape[2] - 1)]
+            total += (value - self._colors[:, channel][positions]) ** 2
+        return total
+
+    def _positions(self, rgb: np.ndarray) -> np.ndarray:
+        """Position of the nearest colour for each pixel, uint8 array `(H, W)`."""
         if rgb.dtype != np.uint8 or rgb.ndim not in (2, 3) or (rgb.ndim == 3 and rgb.shape[2] not in (1, 3)):
             raise MaskError(f"expected 8-bit colours H x W x 3, found {rgb.dtype} {rgb.shape}.")
         if rgb.ndim == 2 or rgb.shape[2] == 1:
-            grey = rgb.reshape(rgb.shape[:2])
-            return self._of_grey[grey], self._grey_distance[grey]
-        height, width, _ = rgb.shape
-        pixels = np.ascontiguousarray(rgb).reshape(-1, 3)
-        classes = np.empty(len(pixels), np.uint8)
-        distances = np.empty(len(pixels), np.int32)
-        for start in range(0, len(pixels), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            classes[part], distances[part] = self._nearest(pixels[part])
-        return classes.reshape(height, width), distances.reshape(height, width)
+            return self._nearest_to_grey[rgb.reshape(rgb.shape[:2])]
+        cells = (rgb >> 3).astype(np.uint16)
+        positions = self._nearest_by_cell[cells[..., 0] << 10 | cells[..., 1] << 5 | cells[..., 2]]
+        undecided = positions == _UNDECIDED
+        if undecided.any():
+            positions[undecided] = self._nearest(rgb[undecided])
+        return positions
 
 
 def read_mask(
@@ -175,10 +192,10 @@ def read_mask(
         return (grey.reshape(grey.shape[:2]) > threshold).astype(np.uint8)
     if picture.shape[2] == 1 and 0 < int(picture.max()) < color_map.num_classes:
         return picture[..., 0]
-    classes, distances = color_map._measure(picture)
+    mask = color_map.encode(picture)
     if tolerance < 1:
-        _refuse_strange_colors(path, picture, classes, distances, color_map, tolerance)
-    return classes
+        _refuse_strange_colors(path, picture, mask, color_map, tolerance)
+    return mask
 
 
 def write_mask(path: Path | str, mask: np.ndarray, color_map: ColorMap) -> None:
@@ -215,26 +232,22 @@ def _eight_bits(picture: np.ndarray, color_map: ColorMap) -> np.ndarray:
 
 
 def _refuse_strange_colors(
-    path: Path,
-    picture: np.ndarray,
-    classes: np.ndarray,
-    distances: np.ndarray,
-    color_map: ColorMap,
-    tolerance: float,
+    path: Path, picture: np.ndarray, mask: np.ndarray, color_map: ColorMap, tolerance: float
 ) -> None:
     """Raise if many pixels, or a good part of the objects' flat areas, are far from every colour.
 
-    Antialiased and JPEG edges are thin and vary from pixel to pixel; a class missing from the map fills areas.
+    Antialiased and JPEG edges are thin and vary from pixel to pixel; a class that the map lacks
+    fills areas.
     """
-    off = distances > FAR**2
+    off = color_map.distance(picture) > FAR**2
     count = int(np.count_nonzero(off))
     if not count:
         return
     kernel = np.ones((3, 3), np.uint8)
     flat = (cv2.dilate(picture, kernel) == cv2.erode(picture, kernel)).reshape(*off.shape, -1).all(axis=-1)
     flat_off = off & flat
-    background = int(np.bincount(classes.ravel()).argmax())
-    objects = int(np.count_nonzero((classes != background) | off))
+    background = int(np.bincount(mask.ravel()).argmax())
+    objects = int(np.count_nonzero((mask != background) | off))
     flat_count = int(np.count_nonzero(flat_off))
     if count <= tolerance * off.size and (flat_count < 16 or flat_count <= tolerance * objects):
         return
@@ -243,8 +256,8 @@ def _refuse_strange_colors(
     color = tuple(int(value) for value in np.resize(found[counts.argmax()], 3))
     expected = ", ".join(str(color) for color in color_map.colors_to_class)
     raise MaskError(
-        f"mask {path}: {count / off.size:.1%} of its pixels are far from every colour of [mask] rgb_map, most "
-        f"often {color}. Expected {expected}. Add the colour to rgb_map, or correct the mask."
+        f"mask {path}: {count / off.size:.1%} of its pixels are far from every colour of [mask] rgb_map, "
+        f"most often {color}. Expected {expected}. Add the colour to rgb_map, or correct the mask."
     )
 
 
@@ -269,7 +282,8 @@ def _read_arrays(path: Path, color_map: ColorMap) -> np.ndarray:
         return values.argmax(axis=2).astype(np.uint8)
     if not numeric or values.ndim not in (2, 3) or values.size == 0:
         raise MaskError(
-            f"mask {path}: expected indices H x W or one-hot H x W x classes, found {values.dtype} {values.shape}."
+            f"mask {path}: expected indices H x W or one-hot H x W x classes, found {values.dtype} "
+            f"{values.shape}."
         )
     indices = values.reshape(values.shape[:2])
     if values.ndim == 3 and values.dtype.kind == "f":

@@ -97,7 +97,7 @@ def _by_stem(paths: Iterable[Path], what: str) -> dict[str, Path]:
 
 
 def _common_ending(images: dict[str, Path], masks: dict[str, Path]) -> str:
-    """The one text that, taken off the end of every mask name, leaves the names of the images; "" if none."""
+    """Find the one ending that, taken off every mask name, leaves the names of the images; "" if none."""
     if len(images) != len(masks):
         return ""
     first = min(masks)
@@ -122,7 +122,8 @@ def _refuse_unpaired(
     found = []
     if lonely_images:
         found.append(
-            f"{len(lonely_images)} of {len(images)} images in {images_dir} have no mask: {_some(lonely_images)}"
+            f"{len(lonely_images)} of {len(images)} images in {images_dir} have no mask: "
+            f"{_some(lonely_images)}"
         )
     if lonely_masks:
         found.append(

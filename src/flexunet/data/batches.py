@@ -1,0 +1,145 @@
+"""Batches for training, from a cache: the same for one seed and epoch, whatever the number of workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from flexunet.data.images import to_model_range
+from flexunet.errors import ConfigError, ShapeError
+
+if TYPE_CHECKING:
+    import keras
+
+Augment = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+
+
+class Source(Protocol):
+    """What batches are read from: `loading.Cache`, or anything with a length and rows to read."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Images `(n, H, W, C)` and masks `(n, H, W)`."""
+
+
+def encode_targets(masks: np.ndarray, num_classes: int) -> np.ndarray:
+    """One-hot targets of class indices.
+
+    Args:
+        masks: Class indices, uint8 array `(N, H, W)`.
+        num_classes: Channels of the model's output; 1 for one sigmoid channel.
+
+    Returns:
+        float32 array `(N, H, W, num_classes)`; with one class, 1 where the index is not 0.
+
+    Raises:
+        ShapeError: if an index has no channel.
+    """
+    highest = int(masks.max(initial=0))
+    if highest >= max(num_classes, 2):
+        raise ShapeError(
+            f"the masks hold class {highest}, the model has {num_classes} classes. "
+            "Make [model] num_classes and [mask] rgb_map agree."
+        )
+    if num_classes == 1:
+        return (masks > 0)[..., None].astype(np.float32)
+    return np.eye(num_classes, dtype=np.float32).take(masks, axis=0)
+
+
+def Batches(  # noqa: N802 - reads as the class that it makes
+    cache: Source,
+    batch_size: int,
+    num_classes: int,
+    *,
+    shuffle: bool,
+    seed: int,
+    augment: Augment | None = None,
+    workers: int = 2,
+) -> keras.utils.PyDataset:
+    """Batches of a cache as `keras.utils.PyDataset`. Keras is imported here and not before.
+
+    Give it to `fit` with `shuffle=False`: the order is shuffled here, from the seed; what Keras would do
+    on top of it depends on the state of Python's `random`.
+
+    Args:
+        cache: Images and masks.
+        batch_size: Images a batch; the last one may have fewer.
+        num_classes: Channels of the model's output.
+        shuffle: A new order each epoch.
+        seed: Order and augmentation follow from (seed, epoch, index of the batch) alone.
+        augment: Called with images `(n, H, W, C)` as stored (uint8, uint16), masks `(n, H, W)` and a random
+            generator; returns both. Images may come back as float32 from 0 to 255.
+        workers: Threads that prepare batches while the model trains.
+
+    Returns:
+        Data set of pairs: float32 images `(n, H, W, C)` from 0 to 255 and float32 targets
+        `(n, H, W, num_classes)`. Its attribute `epoch` (0 at first) may be set, to go on with an earlier run.
+
+    Raises:
+        ConfigError: if the batch size is less than 1.
+    """
+    if batch_size < 1:
+        raise ConfigError(f"[train] batch_size must be at least 1, not {batch_size}.")
+    return _dataset_class()(cache, batch_size, num_classes, shuffle, seed, augment, workers)
+
+
+@cache
+def _dataset_class() -> Any:
+    import keras
+
+    class CachedBatches(keras.utils.PyDataset):
+        """See `Batches`."""
+
+        def __init__(
+            self,
+            cache: Source,
+            batch_size: int,
+            num_classes: int,
+            shuffle: bool,
+            seed: int,
+            augment: Augment | None,
+            workers: int,
+        ):
+            # Few batches wait in the queue: a batch of full-size images takes tens of megabytes.
+            super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=max(2, workers))
+            self.cache = cache
+            self.batch_size = batch_size
+            self.num_classes = num_classes
+            self.shuffle = shuffle
+            self.seed = seed
+            self.augment = augment
+            self.epoch = 0
+            self._begun = False
+
+        def __len__(self) -> int:
+            return -(-len(self.cache) // self.batch_size)
+
+        def indices(self, index: int) -> np.ndarray:
+            """Which images are in a batch of the present epoch, in the order in which they lie on disk."""
+            order: Sequence[int] | np.ndarray = np.arange(len(self.cache))
+            if self.shuffle:
+                order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.cache))
+            return np.sort(order[index * self.batch_size : (index + 1) * self.batch_size])
+
+        def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+            images, masks = self.cache.read(self.indices(index))
+            if self.augment is not None:
+                generator = np.random.default_rng([self.seed, self.epoch, index])
+                images, masks = self.augment(images, masks, generator)
+            return to_model_range(images), encode_targets(masks, self.num_classes)
+
+        def on_epoch_begin(self) -> None:
+            self._begun = True
+
+        def on_epoch_end(self) -> None:
+            # Keras also calls this before the first epoch. And it starts the workers before it calls
+            # on_epoch_begin, so the epoch must count up here, when they stand still.
+            if self._begun:
+                self.epoch += 1
+            self._begun = False
+
+    return CachedBatches

@@ -28,6 +28,8 @@ class ModelSection(Section):
 
     model: str = "TensorFlowFlexUNet"
     """Architecture, by its published or its short name, or a class of your own as `module:Class`."""
+    variant: Literal["published", "paper"] = "published"
+    """Whether the architecture is built as the published system builds it, or as its paper describes it."""
     generator: bool = False
     """Whether training images are augmented as they are drawn."""
     image_width: Positive = 512
@@ -37,7 +39,7 @@ class ModelSection(Section):
     image_channels: Literal[1, 3] = 3
     """Channels of the model's input: 3 for colour, 1 for grey."""
     input_normalize: bool = True
-    """Whether the first layer divides the image by 255."""
+    """Whether the image is divided by 255 first; not set: as the published class of the model does."""
     normalization: bool = False
     """Whether batch normalisation follows each convolution."""
     num_classes: Positive = 2
@@ -69,6 +71,10 @@ class ModelSection(Section):
     """Loss function, by name."""
     metrics: Texts = Field(default=["dice_coef_multiclass"])
     """Metrics, by name."""
+    hybrid_alpha: float = Field(default=1.0, ge=0)
+    """Weight of dice_coef_multiclass in dice_coef_hybrid."""
+    hybrid_beta: float = Field(default=1.0, ge=0)
+    """Weight of dice_coef_foreground in dice_coef_hybrid."""
     initial_weights: str | None = input_path()
     """Weights file that training starts from; none: random weights."""
     freeze_encoder_levels: int = Field(default=0, ge=0)
@@ -150,9 +156,13 @@ class MaskSection(Section):
     """How masks are read and written."""
 
     mask_file_format: str = ".png"
-    """Form of the mask files: .png (colours or class indices) or .npz."""
+    """Form of the mask files as published; a mask is found by its name, and read by its own form."""
     mask_datatype: str = "categorized"
     """What a mask holds; categorized: one class a pixel."""
+    binarize: bool = False
+    """Whether grey masks of one class are cut at the threshold below rather than at the nearest colour."""
+    threshold: int = Field(default=127, ge=0, le=255)
+    """Grey value above which a mask is foreground, where binarize is on."""
     rgb_map: RgbMap = Field(default={})
     """Class index of each mask colour; empty: black and white, or the published colours for more classes."""
 

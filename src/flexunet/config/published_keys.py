@@ -29,6 +29,7 @@ ALIASES: dict[Key, Key] = {
     ("valid", "mask_datapath"): ("valid", "masks_dir"),
     ("test", "image_datapath"): ("test", "images_dir"),
     ("test", "mask_datapath"): ("test", "masks_dir"),
+    ("infer", "merged_dir"): ("infer", "overlay_dir"),
     ("eval", "image_datapath"): ("valid", "images_dir"),
     ("eval", "mask_datapath"): ("valid", "masks_dir"),
     ("eval", "images_dir"): ("valid", "images_dir"),
@@ -39,15 +40,14 @@ ALIASES: dict[Key, Key] = {
 }
 
 _NEVER_READ = "the published system never reads it either"
-_TWO_COLOURS = "a one-class mask is read as the nearer of black and white, and is never blurred"
+_NO_BLUR = "masks are never blurred, so that their edges stay where they were drawn"
 _AS_IT_IS = "the image reaches the model as it is in the file"
 
-# Keys that are accepted without effect, and why. They are noted, and are no part of the schema.
+# Keys that are accepted without effect, and why; "*" stands for every key of a section. Those that are in the
+# schema keep their value and are noted where it is not the default; the others are noted and left out.
 NO_EFFECT: dict[Key, str] = {
     ("model", "show_summary"): "`flexunet inspect` prints the summary",
     ("model", "dropout_seed_fixing"): "everything random is drawn from [train] seed",
-    ("model", "hybrid_alpha"): "dice_coef_hybrid is the plain mean of its two parts, as published",
-    ("model", "hybrid_beta"): "dice_coef_hybrid is the plain mean of its two parts, as published",
     ("model", "hybrid"): _NEVER_READ,
     ("model", "grid"): _NEVER_READ,
     ("model", "hidden_size"): _NEVER_READ,
@@ -59,18 +59,23 @@ NO_EFFECT: dict[Key, str] = {
     ("model", "kernel_size"): _NEVER_READ,
     ("model", "ksize"): _NEVER_READ,
     ("model", "sharp_ksize"): _NEVER_READ,
+    ("dataset", "class_name"): "one reader serves all data sets",
     ("dataset", "resize_interpolation"): "images are resized linearly, masks to the nearest pixel",
     ("train", "create_backup"): "nothing of an earlier run is deleted, so nothing needs a backup",
+    ("train", "validation_steps"): "every validation image is scored once",
     ("train", "save_model_file"): "the best model is always best_model.h5 in model_dir",
     ("image", "color_converter"): _AS_IT_IS,
     ("image", "gamma"): _AS_IT_IS,
     ("image", "sharpening"): _AS_IT_IS,
-    ("mask", "binarize"): _TWO_COLOURS,
-    ("mask", "threshold"): _TWO_COLOURS,
-    ("mask", "algorithm"): _TWO_COLOURS,
-    ("mask", "blur"): _TWO_COLOURS,
-    ("mask", "blur_size"): _TWO_COLOURS,
+    ("mask", "algorithm"): "a mask is cut at its threshold",
+    ("mask", "blur"): _NO_BLUR,
+    ("mask", "blur_size"): _NO_BLUR,
+    ("mask", "mask_datatype"): "a mask is read by its own form: colours, class indices or .npz",
     ("tiledinfer", "debug"): "intermediate tiles are not written",
+    ("tiledinfer", "bitwise_blending"): "overlapping tiles are blended smoothly",
+    ("infer3d", "*"): "volumes are not read; give their slices as images in [infer]",
+    ("segmentation", "*"): "masks are written in the colours of [mask] rgb_map",
+    ("debug", "*"): "what happens is always shown",
     ("generator", "debug"): "augmented images are not written while training",
     ("generator", "verbose"): "augmented images are not written while training",
     ("generator", "generated_images_dir"): "augmented images are not written while training",

@@ -20,6 +20,7 @@ from flexunet.config.schema import Config, section_class
 from flexunet.errors import ConfigError
 
 _MISSING = object()
+_NO_EFFECT = "accepted, has no effect, because {}"
 
 
 @dataclass
@@ -87,10 +88,12 @@ class Reading:
         """
         written = (given.section, given.key.lower() if folded else given.key)
         section, key = target = ALIASES.get(written, written)
-        if reason := NO_EFFECT.get(target):
-            self._remark(given, f"accepted, has no effect, because {reason}", is_left_out=True)
+        is_known = nearest.is_known(section, key)
+        no_effect = NO_EFFECT.get(target) or NO_EFFECT.get((section, "*"))
+        if no_effect and not is_known and (section, "*") not in NO_EFFECT:
+            self._remark(given, _NO_EFFECT.format(no_effect), is_left_out=True)
             return
-        if not nearest.is_known(section, key):
+        if not is_known:
             self._remark(given, nearest.unknown(section, key), is_left_out=True, is_problem=True)
             return
         if given.value is _MISSING and not self._parse(given, section, key):
@@ -103,6 +106,8 @@ class Reading:
             self._remark(earlier, f"left out, because {given} says what it means", is_left_out=True)
         if written[0] not in (section, "eval"):
             self._remark(given, f"belongs to [{section}], and is read as [{section}] {key}")
+        if no_effect and given.value != section_class(section).model_fields[key].default:
+            self._remark(given, _NO_EFFECT.format(no_effect))
         self.values.setdefault(section, {})[key] = given.value
         self.origins[target] = given
 

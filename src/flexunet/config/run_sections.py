@@ -22,10 +22,8 @@ class TrainSection(Section):
     """Most epochs to train."""
     batch_size: Positive = 4
     """Images per step."""
-    steps_per_epoch: Positive = 400
-    """Batches per epoch when [model] generator is on."""
-    validation_steps: Positive = 800
-    """Most batches per validation when [model] generator is on."""
+    steps_per_epoch: Positive | None = None
+    """Batches per epoch when [model] generator is on; none: as many as show every image once."""
     patience: Positive = 10
     """Epochs without a better validation loss before training stops."""
     metrics: Texts = Field(default=[])
@@ -94,8 +92,6 @@ class InferSection(Section):
     """Folder of images to predict."""
     output_dir: str = output_path("./mini_test_output")
     """Folder of predicted masks."""
-    merged_dir: str | None = output_path()
-    """Folder of image and mask blended, as the older published system wrote them; none: not written."""
     overlay_dir: str | None = output_path()
     """Folder of images with the outline drawn on them; none: output_dir with _overlay added."""
 
@@ -112,7 +108,7 @@ class TiledInferSection(Section):
     overlapping: int = Field(default=64, ge=0)
     """Pixels that a tile shares with each neighbour."""
     bitwise_blending: bool = True
-    """Whether the older published system blended tiles bitwise."""
+    """Whether overlapping tiles are joined bitwise, as in the older published system."""
 
 
 class Infer3dSection(Section):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from platformdirs import user_cache_path
 
 from flexunet.data.masks import ColorMap, read_mask
 from flexunet.data.pairs import Pair, find_pairs
@@ -74,6 +75,13 @@ def _hold_back(pairs: list[Pair], seed: int) -> tuple[list[Pair], list[Pair]]:
     return training, validation
 
 
+def cache_dir(config: Config) -> Path:
+    """Where decoded images are kept: `[train] cache_dir`, else the user's cache folder, shared by all runs."""
+    if config.train.cache_dir:
+        return config.output(config.train.cache_dir)
+    return user_cache_path("flexunet") / "images"
+
+
 def open_split(config: Config, split: str, *, progress: Callable[[int, int], None] | None = None) -> Cache:
     """The decoded images and masks of a split at the model's size, memory-mapped."""
     from flexunet.data.loading import open_cache
@@ -84,6 +92,7 @@ def open_split(config: Config, split: str, *, progress: Callable[[int, int], Non
         height=config.model.image_height,
         channels=config.model.image_channels,
         color_map=color_map(config),
-        cache_dir=config.output(config.train.cache_dir) if config.train.cache_dir else None,
+        cache_dir=cache_dir(config),
+        threshold=mask_threshold(config),
         progress=progress,
     )

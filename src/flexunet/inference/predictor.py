@@ -104,6 +104,8 @@ class Predictor:
             return np.repeat(pixels, 3, axis=2)
         if self.channels == 1 and pixels.shape[2] == 3:
             return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., np.newaxis]
+        if self.config.image.color_order.upper() == "BGR":
+            return np.ascontiguousarray(pixels[..., ::-1])
         return pixels
 
     def _back_to(self, shape: tuple[int, ...], probabilities: np.ndarray) -> np.ndarray:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from flexunet.config.files import save_config
-from flexunet.data.batches import make_batches
 from flexunet.data.configured import open_split, split_pairs
 from flexunet.data.files import replacing
 from flexunet.data.images import list_images
@@ -36,6 +35,7 @@ from flexunet.training.callbacks import (
     WriteHistory,
 )
 from flexunet.training.environment import describe_environment, write_environment
+from flexunet.training.feeding import plain_batches, training_batches
 from flexunet.training.history import History
 from flexunet.training.losses import get_loss
 from flexunet.training.memory import check_memory, explained_memory_errors
@@ -119,14 +119,14 @@ def train(config: Config, *, progress: Progress | None = None) -> TrainingResult
 
     training = _open(config, "train", progress)
     validation = _open(config, "valid", progress) if validated else None
-    batches = _training_batches(config, training)
+    batches = training_batches(config, training)
     environment = describe_environment(
         config,
         precision=policy,
         precision_reason=reason,
         parameters=model.count_params(),
         images={"train": len(training_pairs), "valid": len(validation.pairs) if validation else 0},
-        data={"train": training.digest, "valid": validation.digest if validation else None},
+        data={"train": training.folder.name, "valid": validation.folder.name if validation else None},
     )
     run_dir = config.run_dir
     _write_configuration(config)
@@ -154,8 +154,9 @@ def train(config: Config, *, progress: Progress | None = None) -> TrainingResult
         model.fit(
             batches,
             epochs=config.train.epochs,
-            validation_data=_plain_batches(config, validation) if validation else None,
+            validation_data=plain_batches(config, validation) if validation else None,
             callbacks=callbacks,
+            shuffle=False,  # the batches shuffle themselves, from the seed
             verbose=0,
         )
     epochs = len(history.epochs["loss"])
@@ -180,14 +181,7 @@ def evaluate_published(config: Config, model: keras.Model, split: str = "test") 
     The loss is the mean over images; the metric the unweighted mean over batches, as published.
     """
     compile_model(config, model)
-    cache = open_split(config, split)
-    batches = make_batches(
-        cache,
-        config.evaluate.batch_size or config.train.batch_size,
-        config.model.num_classes,
-        shuffle=False,
-        seed=config.train.seed,
-    )
+    batches = plain_batches(config, open_split(config, split), config.evaluate.batch_size)
     with explained_memory_errors(config):
         figures = model.evaluate(batches, return_dict=True, verbose=0)
     metric = config.model.metrics[0] if config.model.metrics else None
@@ -208,39 +202,6 @@ def _open(config: Config, split: str, progress: Progress | None) -> Cache:
         )
     finally:
         progress.remove_task(bar)
-
-
-def _training_batches(config: Config, cache: Cache) -> Any:
-    augment = None
-    steps = None
-    if config.model.generator:
-        from flexunet.data.augment_online import online_augment
-
-        augment = online_augment(config)
-        # Unless asked for, an epoch sees every image once, whatever the published default of 400 steps says.
-        if "steps_per_epoch" in config.train.model_fields_set:
-            steps = config.train.steps_per_epoch
-    return make_batches(
-        cache,
-        config.train.batch_size,
-        config.model.num_classes,
-        shuffle=True,
-        seed=config.train.seed,
-        augment=augment,
-        workers=config.train.workers,
-        steps=steps,
-    )
-
-
-def _plain_batches(config: Config, cache: Cache) -> Any:
-    return make_batches(
-        cache,
-        config.train.batch_size,
-        config.model.num_classes,
-        shuffle=False,
-        seed=config.train.seed,
-        workers=config.train.workers,
-    )
 
 
 def _metric_curves(config: Config, validated: bool) -> list[str]:

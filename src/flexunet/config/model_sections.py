@@ -80,14 +80,14 @@ class ModelSection(Section):
     freeze_encoder_levels: int = Field(default=0, ge=0)
     """Encoder levels, counted from the input, whose weights stay as they are."""
 
-    weights: str | None = "imagenet"
-    """Pretrained weights of the backbone of architectures that have one; none: random weights."""
+    weights: str | None = None
+    """Pretrained weights of a backbone: a local file, or "imagenet" to fetch them; none: random weights."""
     backbone: str | None = None
     """Backbone of TransUNet, by its Keras name; none: its own encoder."""
-    freeze_backbone: bool = True
-    """Whether the weights of the backbone stay as they are."""
-    freeze_batch_norm: bool = True
-    """Whether batch normalisation of the backbone stays as it is."""
+    freeze_backbone: bool | None = None
+    """Whether pretrained weights of a backbone stay as they are; none: in EfficientNetB7UNet, as published."""
+    freeze_batch_norm: bool = False
+    """Whether batch normalisation of a pretrained backbone stays as it is."""
     batch_norm: bool = False
     """Whether TransUNet uses batch normalisation."""
     pool: bool = True

@@ -41,9 +41,9 @@ def draw_masses(seed: int, count: int) -> list[Mass]:
         Mass(
             x=rng.uniform(0.25, 0.75),
             y=0.0,
-            radius=float(np.exp(rng.uniform(np.log(0.020), np.log(0.070)))),
+            radius=float(np.exp(rng.uniform(np.log(0.026), np.log(0.078)))),
             margin=MARGINS[rng.integers(len(MARGINS))],
-            contrast=rng.uniform(0.17, 0.30),
+            contrast=rng.uniform(0.20, 0.34),
             seed=int(rng.integers(2**31)),
         )
         for _ in range(count)

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from flexunet.cli.augment import augment
 from flexunet.cli.console import error_console
 from flexunet.cli.infer import infer, tiledinfer
 from flexunet.cli.inspect import inspect
@@ -20,6 +21,7 @@ from flexunet.version import __version__
 
 # In the order of the work; `--help` lists them so. A sub-command group is a typer.Typer.
 COMMANDS = {
+    "augment": augment,
     "train": train,
     "infer": infer,
     "tiledinfer": tiledinfer,

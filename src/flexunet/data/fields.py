@@ -102,7 +102,7 @@ def distortion_field(height: int, width: int, size: float, sigma: float, seed: i
     return _displaced(-_bounded(along_x, int(width * size)), -_bounded(along_y, int(height * size)))
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def cached_deformation_field(height: int, width: int, alpha: float, sigma: float, seed: int) -> Field:
     """`deformation_field`, kept: one field serves all images of a size."""
     return deformation_field(height, width, alpha, sigma, seed)

@@ -1,0 +1,162 @@
+"""The copies of one image and its mask, written with their manifest rows."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flexunet.data.augment_record import Row
+from flexunet.data.configured import color_map, read_configured_mask
+from flexunet.data.files import write_bytes
+from flexunet.data.images import read_image, resize_image, write_image
+from flexunet.data.manifest import sha256_of
+from flexunet.data.masks import ColorMap, resize_mask, write_mask
+from flexunet.data.names import operation_of
+from flexunet.data.operations import Step, planned
+from flexunet.data.pairs import Pair
+from flexunet.errors import DatasetError, MaskError
+
+if TYPE_CHECKING:
+    from flexunet.config.schema import Config
+
+_WRITERS = 4  # waiting for the disk takes longer than encoding; a few threads wait at once
+
+
+@dataclass(frozen=True)
+class Job:
+    """What holds for all pairs.
+
+    Attributes:
+        out: Data set that is written.
+        config: Operations, colours and seed.
+        size: Width and height of everything written; None keeps each image's own.
+    """
+
+    out: Path
+    config: Config
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """One pair.
+
+    Attributes:
+        pair: Image and mask.
+        split: Folder of the data set it is in; "" in a plain pair of folders.
+        row: What the manifest of the data set says of it, if anything.
+        augmented: Whether copies are written, or the original alone.
+    """
+
+    pair: Pair
+    split: str
+    row: Row
+    augmented: bool
+
+
+def files_of(task: Task, steps: list[Step]) -> list[tuple[str, str]]:
+    """Image and mask files, relative to the data set, that a task writes; the original's come first."""
+    folder = PurePosixPath(task.split)
+    name, stem = task.pair.image_path.name, task.pair.image_path.stem
+    names = [(name, f"{stem}.png")]
+    if task.augmented:
+        names += [(f"{step.prefix}{stem}.png",) * 2 for step in steps]
+    return [(str(folder / "images" / image), str(folder / "masks" / mask)) for image, mask in names]
+
+
+def write_pair(task: Task, job: Job) -> list[Row]:
+    """Write the original and, if wanted, its copies.
+
+    The original image is copied byte for byte unless its size changes; every mask becomes a palette PNG in
+    the colours of the map.
+
+    Returns:
+        Manifest rows, the original's first.
+
+    Raises:
+        ImageError, MaskError: if a file cannot be read or image and mask differ in size.
+        PathError: if a file cannot be written.
+    """
+    steps = planned(job.config) if task.augmented else []
+    colors = color_map(job.config)
+    rows: list[Row] = []
+    pending: deque[tuple[Row, Future[str]]] = deque()
+    with ThreadPoolExecutor(_WRITERS) as writers:
+        for (file, mask_file), (facts, image, mask) in zip(
+            files_of(task, steps), _versions(task, job, steps), strict=True
+        ):
+            row = {**task.row, "source": task.pair.source, "patient": task.pair.patient}
+            row |= {"file": file, "mask": mask_file, "split": task.split, **facts}
+            saved = writers.submit(_save, job.out / file, image, job.out / mask_file, mask, colors)
+            pending.append((row, saved))
+            if len(pending) > _WRITERS:
+                rows.append(_finished(*pending.popleft()))
+        rows += [_finished(*each) for each in pending]
+    return rows
+
+
+def _versions(
+    task: Task, job: Job, steps: list[Step]
+) -> Iterator[tuple[Row, np.ndarray | bytes, np.ndarray]]:
+    """Operation and parameters, image and mask of the original and of each copy."""
+    path = task.pair.image_path
+    image = read_image(path, channels=None)
+    mask = read_configured_mask(job.config, task.pair.mask_path)
+    _check_sizes(task.pair, image, mask)
+    operation = task.row.get("operation") or operation_of(path.stem) or ""
+    parameters = _recorded_parameters(task)
+    if job.size and job.size != (image.shape[1], image.shape[0]):
+        image, mask = resize_image(image, *job.size), resize_mask(mask, *job.size)
+        parameters = {"resize": list(job.size)} | ({"of": parameters} if parameters else {})
+        yield {"operation": operation, "parameters": json.dumps(parameters)}, image, mask
+    else:
+        text = json.dumps(parameters) if parameters else ""
+        yield {"operation": operation, "parameters": text}, path.read_bytes(), mask
+    height, width = mask.shape
+    for step in steps:
+        seeded = step.seeded(job.config.train.seed, path.stem)
+        change = seeded.change(height, width)
+        own = seeded.parameters | ({"of": parameters} if parameters else {})
+        label = f"{operation}+{step.label}" if operation else step.label
+        yield {"operation": label, "parameters": json.dumps(own)}, change.image(image), change.mask(mask)
+
+
+def _recorded_parameters(task: Task) -> Any:
+    text = task.row.get("parameters", "")
+    try:
+        return json.loads(text or "{}")
+    except ValueError as error:
+        raise DatasetError(
+            f"manifest row of {task.row['file']}: expected JSON in the column parameters, found {text!r}."
+        ) from error
+
+
+def _check_sizes(pair: Pair, image: np.ndarray, mask: np.ndarray) -> None:
+    if image.shape[:2] != mask.shape:
+        (height, width), (rows, columns) = image.shape[:2], mask.shape
+        raise MaskError(
+            f"mask {pair.mask_path} is {columns} x {rows} pixels, its image {pair.image_path} is {width} x "
+            f"{height}. They must be of one size: export the mask again at the size of its image."
+        )
+
+
+def _save(
+    image_path: Path, image: np.ndarray | bytes, mask_path: Path, mask: np.ndarray, colors: ColorMap
+) -> str:
+    write_mask(mask_path, mask, colors)
+    if isinstance(image, bytes):
+        write_bytes(image_path, image)
+    else:
+        write_image(image_path, image)
+    return sha256_of(image_path)
+
+
+def _finished(row: Row, saved: Future[str]) -> Row:
+    return row | {"sha256": saved.result()}

@@ -1,0 +1,88 @@
+"""A picture of every copy that a configuration asks for, to look at before they are written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from flexunet.data.configured import read_configured_mask
+from flexunet.data.dataset_folder import DatasetFolder
+from flexunet.data.images import read_image, to_model_range, write_image
+from flexunet.data.operations import planned
+from flexunet.data.pairs import find_pairs
+
+if TYPE_CHECKING:
+    from flexunet.config.schema import Config
+
+_TILE = 256
+_CAPTION = 22
+_COLUMNS = 6
+_OUTLINE = (255, 210, 0)
+_INK = (20, 20, 20)
+
+
+def write_preview(dataset: Path | str, path: Path | str, config: Config) -> Path:
+    """Draw every copy of the first image of a data set that has something in its mask.
+
+    Args:
+        dataset: As for `augment_dataset`; of a split data set, the first split is looked at.
+        path: Picture to write.
+        config: As for `augment_dataset`.
+
+    Returns:
+        The path of the image that was taken.
+    """
+    dataset = Path(dataset)
+    plain = (dataset / "images").is_dir() and (dataset / "masks").is_dir()
+    if plain:
+        pairs = find_pairs(dataset / "images", dataset / "masks")
+    else:
+        folder = DatasetFolder(dataset)
+        pairs = folder.pairs(folder.splits[0])
+    for pair in pairs:
+        mask = read_configured_mask(config, pair.mask_path)
+        if mask.any():
+            break
+    image = read_image(pair.image_path, channels=3)
+    write_image(path, draw_copies(image, mask, config, pair.image_path.stem))
+    return pair.image_path
+
+
+def draw_copies(image: np.ndarray, mask: np.ndarray, config: Config, stem: str) -> np.ndarray:
+    """Draw the original and every copy, each with its prefix above it and its mask outlined.
+
+    Args:
+        image: `(H, W, 3)`.
+        mask: Class indices `(H, W)`.
+        config: Operations and seed.
+        stem: Name of the image, which random fields depend on.
+
+    Returns:
+        uint8 array, RGB.
+    """
+    tiles = [_tile(image, mask, "original")]
+    for step in planned(config):
+        change = step.seeded(config.train.seed, stem).change(*mask.shape)
+        tiles.append(_tile(change.image(image), change.mask(mask), step.prefix.rstrip("_")))
+    while len(tiles) % _COLUMNS:
+        tiles.append(np.full_like(tiles[0], 255))
+    rows = [np.hstack(tiles[start : start + _COLUMNS]) for start in range(0, len(tiles), _COLUMNS)]
+    return np.vstack(rows)
+
+
+def _tile(image: np.ndarray, mask: np.ndarray, caption: str) -> np.ndarray:
+    height, width = mask.shape
+    scale = _TILE / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    eight_bits = to_model_range(image).astype(np.uint8)
+    small = cv2.resize(eight_bits, size, interpolation=cv2.INTER_AREA)
+    small_mask = cv2.resize((mask > 0).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT)
+    contours, _ = cv2.findContours(small_mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(small, contours, -1, _OUTLINE, 1, cv2.LINE_AA)
+    tile = np.full((_TILE + _CAPTION, _TILE + 4, 3), 255, np.uint8)
+    tile[_CAPTION : _CAPTION + size[1], 2 : 2 + size[0]] = small
+    cv2.putText(tile, caption, (3, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.4, _INK, 1, cv2.LINE_AA)
+    return tile

@@ -1,0 +1,63 @@
+import ast
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from flexunet.training.history import History
+
+METRICS = ["dice_coef_multiclass", "val_dice_coef_multiclass"]
+FIGURES = [
+    {"loss": 0.58802, "val_loss": 0.6304, "dice_coef_multiclass": 0.5937, "val_dice_coef_multiclass": 0.7108},
+    {"loss": 0.44679, "val_loss": 0.38779, "dice_coef_multiclass": 0.7743, "val_dice_coef_multiclass": 0.7993},
+]
+
+
+@pytest.fixture
+def history(tmp_path):
+    history = History(tmp_path / "eval", METRICS)
+    for figures in FIGURES:
+        history.append(figures)
+    return history
+
+
+def test_curves_have_the_published_form(history):
+    losses = (history.eval_dir / "train_losses.csv").read_text()
+    assert losses == "epoch, loss, val_loss\n0, 0.5880, 0.6304\n1, 0.4468, 0.3878\n"
+    metrics = (history.eval_dir / "train_metrics.csv").read_text()
+    assert metrics == (
+        "epoch,dice_coef_multiclass,val_dice_coef_multiclass,\n0, 0.5937, 0.7108\n1, 0.7743, 0.7993\n"
+    )
+
+
+def test_curves_equal_the_published_files_for_the_published_history(reference, tmp_path):
+    run = reference / "run" / "generator_run"
+    text = json.loads((run / "history.json").read_text())
+    # The published file is the text of a Python dict in which NumPy's own names stand.
+    published = ast.literal_eval(text.replace("np.float32", ""))
+    history = History(tmp_path / "eval", METRICS)
+    for figures in zip(*published.values(), strict=True):
+        history.append(dict(zip(published, figures, strict=True)))
+    for name in ("train_losses.csv", "train_metrics.csv"):
+        ours = (tmp_path / "eval" / name).read_text().split()
+        assert ours == (run / "eval" / name).read_text().split()
+
+
+def test_pictures_have_the_published_size_and_are_not_blank(history):
+    for name in ("train_losses.png", "train_metrics.png"):
+        picture = cv2.imread(str(history.eval_dir / name))
+        assert picture.shape == (600, 800, 3)
+        assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 20
+
+
+def test_history_is_real_json(history):
+    written = json.loads((history.eval_dir.parent / "history.json").read_text())
+    assert written["loss"] == [0.58802, 0.44679]
+    assert set(written) == set(FIGURES[0])
+
+
+def test_without_validation_only_the_training_curve_is_written(tmp_path):
+    history = History(tmp_path / "eval", ["dice_coef_multiclass"])
+    history.append({"loss": 1.0, "dice_coef_multiclass": 0.25})
+    assert (tmp_path / "eval" / "train_losses.csv").read_text().splitlines()[1] == "0, 1.0000"

@@ -1,0 +1,192 @@
+"""Models by name: `build_model(config)` builds what `[model] model` names.
+
+An architecture is one row below and one module with a function `build(config) -> keras.Model`. A module is
+imported only when its architecture is asked for, and a row whose module is not there yet is known by name only.
+A class of one's own is named `my_package.my_module:MyUNet`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from flexunet.errors import ConfigError
+
+if TYPE_CHECKING:
+    from flexunet.config.schema import Config
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One architecture: its names, and where it is built.
+
+    Attributes:
+        name: Short name, `attention-unet`.
+        published: Names in published configurations, the newer dialect first.
+        module: Module of this package with `build(config)`.
+        title: A few words for lists.
+    """
+
+    name: str
+    published: tuple[str, ...]
+    module: str
+    title: str
+
+    @property
+    def is_available(self) -> bool:
+        """Whether its module is part of this version."""
+        return importlib.util.find_spec(f"flexunet.models.{self.module}") is not None
+
+    def build(self, config: Config) -> keras.Model:
+        """Build it from a configuration, in the precision that is in force."""
+        module = importlib.import_module(f"flexunet.models.{self.module}")
+        return module.build(config)
+
+
+def _published(stem: str) -> tuple[str, ...]:
+    return (f"TensorFlowFlex{stem}", f"Tensorflow{stem}")
+
+
+ARCHITECTURES: tuple[Architecture, ...] = (
+    Architecture(
+        "flexunet",
+        ("TensorFlowFlexUNet", "TensorflowUNet", "TensorflowSlightlyFlexibleUNet", "unet"),
+        "flexunet",
+        "U-Net, all of it configurable",
+    ),
+    Architecture("attention-unet", _published("AttentionUNet"), "attention_unet", "U-Net with attention gates"),
+    Architecture("deeplabv3plus", _published("DeepLabV3Plus"), "deeplabv3plus", "DeepLabV3+ on ResNet-50"),
+    Architecture(
+        "efficientnetb7-unet",
+        _published("EfficientNetB7UNet"),
+        "efficientnetb7_unet",
+        "U-Net on EfficientNet-B7",
+    ),
+    Architecture("efficient-unet", _published("EfficientUNet"), "efficient_unet", "U-Net on EfficientNet-B0..B7"),
+    Architecture("multires-unet", _published("MultiResUNet"), "multires_unet", "MultiResUNet"),
+    Architecture("sharp-unet", _published("SharpUNet"), "sharp_unet", "U-Net with sharpened skips"),
+    Architecture("swin-unet", _published("SwinUNet"), "swin_unet", "Swin-Unet, shifted windows"),
+    Architecture("trans-unet", _published("TransUNet"), "trans_unet", "TransUNet, a transformer bottleneck"),
+    Architecture("u2net", _published("U2Net"), "u2net", "U2-Net, nested U-Nets"),
+    Architecture("unet3plus", _published("UNet3Plus"), "unet3plus", "UNet 3+, full-scale skips"),
+)
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "")
+
+
+_BY_NAME = {_folded(name): entry for entry in ARCHITECTURES for name in (entry.name, *entry.published)}
+
+
+def find_architecture(name: str) -> Architecture:
+    """The architecture of a published or short name; case, `-` and `_` do not matter.
+
+    Raises:
+        ConfigError: if there is none of that name, or it is not part of this version.
+    """
+    found = _BY_NAME.get(_folded(name))
+    available = ", ".join(entry.name for entry in ARCHITECTURES if entry.is_available)
+    if found is None:
+        near = difflib.get_close_matches(_folded(name), _BY_NAME, n=1, cutoff=0.6)
+        guess = f" Did you mean '{_BY_NAME[near[0]].name}'?" if near else ""
+        raise ConfigError(
+            f"[model] model = '{name}' is not a model.{guess} Available: {available}; "
+            "or a class of your own as 'package.module:Class'."
+        )
+    if not found.is_available:
+        raise ConfigError(
+            f"[model] model = '{name}' ({found.title}) is not available in this version; available: {available}."
+        )
+    return found
+
+
+def build_model(config: Config, *, policy: str | None = None) -> keras.Model:
+    """Build the model that `[model] model` names.
+
+    Args:
+        config: The configuration.
+        policy: Precision of the layers, such as "mixed_bfloat16"; none: the one in force (float32 unless set).
+
+    Returns:
+        A model from images `(N, H, W, C)` in 0..255 to float32 probabilities `(N, H, W, num_classes)`.
+
+    Raises:
+        ConfigError: if the name is unknown, or the model cannot be built as configured.
+    """
+    name = config.model.model.strip()
+    with _precision(policy):
+        if ":" in name:
+            return _build_own(config, name)
+        return find_architecture(name).build(config)
+
+
+@contextmanager
+def _precision(policy: str | None) -> Iterator[None]:
+    before = keras.config.dtype_policy()
+    if policy:
+        keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _build_own(config: Config, name: str) -> keras.Model:
+    """Build a class of the user's own: the one place where a configuration names code that is run."""
+    module_name, _, class_name = name.partition(":")
+    if not all(part.isidentifier() for part in [*module_name.split("."), class_name]):
+        raise ConfigError(
+            f"[model] model = '{name}': expected 'package.module:Class', as in 'my_models.thin:ThinUNet'."
+        )
+    with _beside(config):
+        try:
+            module = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"[model] model = '{name}': no module '{error.name}'. It is looked for in {config.folder}, in the "
+                "working folder and among the installed packages."
+            ) from error
+    own = getattr(module, class_name, None)
+    if not inspect.isclass(own) or not callable(getattr(own, "create_model", None)):
+        raise ConfigError(
+            f"[model] model = '{name}': {module.__file__} has no class {class_name} with a method "
+            "create_model(self) that returns a Keras model."
+        )
+    model = _instance(own, config).create_model()
+    if not isinstance(model, keras.Model):
+        raise ConfigError(
+            f"[model] model = '{name}': create_model() returned {type(model).__name__}; expected a keras.Model."
+        )
+    return model
+
+
+def _instance(own: type, config: Config) -> Any:
+    """An instance, given the configuration where its constructor takes an argument."""
+    takes = [
+        parameter
+        for parameter in inspect.signature(own).parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    return own(config) if takes else own()
+
+
+@contextmanager
+def _beside(config: Config) -> Iterator[None]:
+    """Let modules beside the configuration file be imported, as they are by `python file.py` there."""
+    added = [str(config.folder), ""]
+    sys.path[:0] = added
+    try:
+        yield
+    finally:
+        for path in added:
+            sys.path.remove(path)

@@ -103,8 +103,6 @@ class BarrDistortionSection(Section):
     centers: Centers = Field(default=[(0.5, 0.5)])
     """Centres, as fractions of width and height."""
     cumulative: bool = False
-    """Whether each centre distorts the result of the one before, as the published system does."""
-    cumulative: bool = False
     """Whether each copy also has the distortions of the centres before its own, as published."""
     images_dir: str | None = input_path()
     """Folder of images of the barrel distortion tool."""
@@ -121,8 +119,6 @@ class PincDistortionSection(Section):
     """Strength; positive values bulge instead of pinch."""
     centers: Centers = Field(default=[(0.5, 0.5)])
     """Centres, as fractions of width and height."""
-    cumulative: bool = False
-    """Whether each centre distorts the result of the one before, as the published system does."""
     cumulative: bool = False
     """Whether each copy also has the distortions of the centres before its own, as published."""
 

@@ -27,6 +27,28 @@ def check_config(config: Config) -> None:
         )
 
 
+def advice(config: Config) -> list[str]:
+    """What is allowed, but probably not what was meant, or not what the published system does."""
+    notes = []
+    indices = list(config.mask.rgb_map.values())
+    if is_published_file(config) and indices != list(range(len(indices))):
+        notes.append(
+            "[mask] rgb_map: the values are the class indices; the published system counts the colours in "
+            "their order instead, so weights that it trained with this map have their classes in that order"
+        )
+    for section, content in config.sections():
+        for key in content.path_keys("input"):
+            text = getattr(content, key)
+            if isinstance(text, str) and "..." in text.replace("\\", "/").split("/"):
+                notes.append(f"[{section}] {key} = {text!r}: a folder named '...' is rare; is '..' meant?")
+    return notes
+
+
+def is_published_file(config: Config) -> bool:
+    """Whether the configuration came from a file of the published dialect."""
+    return config.source is not None and config.source.suffix.lower() != ".toml"
+
+
 def check_image_size(config: Config) -> None:
     """Refuse settings that the FlexUNet U-Net cannot be built with; other models have rules of their own.
 
@@ -59,7 +81,7 @@ def check_image_size(config: Config) -> None:
         raise _error(
             config,
             f"[model] dropout_rate = {model.dropout_rate} times level {model.num_layers - 1} is "
-            f"{strongest:g}, and dropout must stay below 1; take a rate below {1 / (model.num_layers - 1):.3g}",
+            f"{strongest:g}, and must stay below 1; take a rate below {1 / (model.num_layers - 1):.3g}",
         )
 
 

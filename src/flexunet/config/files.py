@@ -13,6 +13,7 @@ from flexunet.config.legacy import parse_entries
 from flexunet.config.published_keys import ALIASES, NO_EFFECT
 from flexunet.config.reading import Given, Reading
 from flexunet.config.schema import Config
+from flexunet.config.writing import write_config
 from flexunet.errors import ConfigError, PathError
 
 RUN_CONFIG = "config.toml"
@@ -33,13 +34,39 @@ def load_config(path: str | Path, overrides: Sequence[str] = (), strict: bool = 
         PathError: if there is no such file.
         ConfigError: if the file cannot be used.
     """
-    file = _config_file(Path(path))
+    file = config_file(Path(path))
     reading = read_file(file)
     if file.suffix.lower() == ".toml":
         strict = True
     for text in overrides:
         reading.take(_override(text), replace=True)
     return reading.config(file.absolute(), strict=strict)
+
+
+def save_config(config: Config, path: str | Path) -> None:
+    """Write every key as TOML, each under its meaning, with paths that hold in the new place.
+
+    Raises:
+        PathError: if the file cannot be written.
+    """
+    write_config(config, Path(path))
+
+
+def config_file(path: Path) -> Path:
+    """The file that a path to a configuration or to a run folder means.
+
+    Raises:
+        PathError: if there is none.
+    """
+    if path.is_dir():
+        if not (path / RUN_CONFIG).is_file():
+            raise PathError(
+                f"{path}: a folder is a run folder if it holds {RUN_CONFIG}, and this one does not"
+            )
+        return path / RUN_CONFIG
+    if not path.is_file():
+        raise PathError(f"{path}: there is no such configuration file")
+    return path
 
 
 def read_file(file: Path) -> Reading:
@@ -61,18 +88,6 @@ def read_file(file: Path) -> Reading:
         reading.take(Given(entry.section, entry.key, entry.text, line=entry.line), folded=True)
     reading.take_older_defaults(written)
     return reading
-
-
-def _config_file(path: Path) -> Path:
-    if path.is_dir():
-        if not (path / RUN_CONFIG).is_file():
-            raise PathError(
-                f"{path}: a folder is a run folder if it holds {RUN_CONFIG}, and this one does not"
-            )
-        return path / RUN_CONFIG
-    if not path.is_file():
-        raise PathError(f"{path}: there is no such configuration file")
-    return path
 
 
 def _toml_keys(file: Path) -> list[Given]:

@@ -42,7 +42,7 @@ class ModelSection(Section):
     """Whether the image is divided by 255 first; not set: as the published class of the model does."""
     normalization: bool = False
     """Whether batch normalisation follows each convolution."""
-    num_classes: Positive = 2
+    num_classes: int = Field(default=2, ge=1, le=256)
     """Classes, background included; 1 is a single sigmoid channel of foreground."""
     base_filters: Positive = 16
     """Filters of the first level; they double with each level."""
@@ -85,7 +85,7 @@ class ModelSection(Section):
     backbone: str | None = None
     """Backbone of TransUNet, by its Keras name; none: its own encoder."""
     freeze_backbone: bool | None = None
-    """Whether pretrained weights of a backbone stay as they are; none: in EfficientNetB7UNet, as published."""
+    """Whether pretrained backbone weights stay as they are; none: EfficientNetB7UNet alone, as published."""
     freeze_batch_norm: bool = False
     """Whether batch normalisation of a pretrained backbone stays as it is."""
     batch_norm: bool = False

@@ -13,10 +13,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from flexunet.config import nearest
-from flexunet.config.checks import check_config
+from flexunet.config.checks import advice, check_config
 from flexunet.config.legacy import UnreadableValueError, bare_word, parse_value
 from flexunet.config.published_keys import ALIASES, NO_EFFECT, OLDER_DEFAULTS, OLDER_DIALECT, Key
-from flexunet.config.schema import Config, section_class
+from flexunet.config.schema import Config, default_of, section_class
 from flexunet.errors import ConfigError
 
 _MISSING = object()
@@ -59,6 +59,7 @@ class Remark:
     used: Key | None = None
     is_problem: bool = False
     is_left_out: bool = False
+    unless_default: Key | None = None
 
     def message(self, config: Config | None = None) -> str:
         """The remark as one sentence, with the value used instead where there is one."""
@@ -106,8 +107,8 @@ class Reading:
             self._remark(earlier, f"left out, because {given} says what it means", is_left_out=True)
         if written[0] not in (section, "eval"):
             self._remark(given, f"belongs to [{section}], and is read as [{section}] {key}")
-        if no_effect and given.value != section_class(section).model_fields[key].default:
-            self._remark(given, _NO_EFFECT.format(no_effect))
+        if no_effect:
+            self._remark(given, _NO_EFFECT.format(no_effect), unless_default=target)
         self.values.setdefault(section, {})[key] = given.value
         self.origins[target] = given
 
@@ -137,8 +138,9 @@ class Reading:
         except ValidationError as error:
             raise ConfigError(_several(self.name, self._unfit(error))) from None
         config._source = source
-        by_weight = sorted(self.remarks, key=lambda remark: not remark.is_problem)
-        config._notes = [remark.message(config) for remark in by_weight]
+        telling = [remark for remark in self.remarks if not _is_default(config, remark.unless_default)]
+        telling.sort(key=lambda remark: not remark.is_problem)
+        config._notes = [remark.message(config) for remark in telling] + advice(config)
         check_config(config)
         return config
 
@@ -174,6 +176,10 @@ class Reading:
             meaning = section_class(section).model_fields[key].description
             messages.setdefault((section, key), f"{shown}: {reason}. The key means: {meaning}")
         return list(messages.values())
+
+
+def _is_default(config: Config, key: Key | None) -> bool:
+    return key is not None and getattr(getattr(config, key[0]), key[1]) == default_of(*key)
 
 
 def _fits(section: str, key: str, value: Any) -> bool:

@@ -218,3 +218,8 @@ def section_class(name: str) -> type[Section]:
     """
     annotation: Any = Config.model_fields[name].annotation
     return annotation
+
+
+def default_of(section: str, key: str) -> Any:
+    """The value of a key that is not set."""
+    return section_class(section).model_fields[key].get_default(call_default_factory=True)

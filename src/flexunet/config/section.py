@@ -21,6 +21,7 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         strict=True,
+        allow_inf_nan=False,
         use_attribute_docstrings=True,
         validate_assignment=True,
         validate_default=True,

@@ -1,0 +1,161 @@
+"""Writing configurations as TOML, each key under the line that says what it means."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from flexunet.config.schema import Config, section_class
+from flexunet.errors import PathError
+
+# Up to this many colours, a map stands on one line.
+_INLINE_COLORS = 4
+
+# Where the key is not set, the model decides; so a key that is not set must not look set in what is written.
+_OPEN_WHERE_NOT_SET = frozenset({("model", "input_normalize")})
+
+
+def write_config(config: Config, path: Path) -> None:
+    """Write every key, such that paths still mean what they mean in the configuration's own place.
+
+    Args:
+        config: Configuration.
+        path: File to write; it is replaced once the new one is whole.
+
+    Raises:
+        PathError: if the file cannot be written.
+    """
+    values: dict[str, dict[str, Any]] = {}
+    unset = []
+    for name, section in config.sections():
+        values[name] = {}
+        for key in type(section).model_fields:
+            value = getattr(section, key)
+            if value is None or ((name, key) in _OPEN_WHERE_NOT_SET and key not in section.model_fields_set):
+                unset.append((name, key))
+            values[name][key] = value
+    values = moved_paths(values, config, path.parent)
+    heading = ["FlexUNet configuration, every key of it. docs/configuration.md tells more."]
+    write_text(toml_text(values, heading, unset=unset), path)
+
+
+def toml_text(
+    values: Mapping[str, Mapping[str, Any]],
+    heading: Iterable[str],
+    *,
+    unset: Iterable[tuple[str, str]] = (),
+    remarks: Mapping[str, list[str]] | None = None,
+) -> str:
+    """A configuration as TOML.
+
+    Args:
+        values: Value of each key of each section.
+        heading: Lines of comment at the top.
+        unset: Keys that are written as comments.
+        remarks: Lines of comment at the end of each section.
+    """
+    remarks = dict(remarks or {})
+    unset = set(unset)
+    blocks = ["\n".join(f"# {line}" for line in heading)] if heading else []
+    for section in Config.model_fields:
+        given = values.get(section, {})
+        notes = remarks.pop(section, [])
+        if not given and not notes:
+            continue
+        lines, tables = [f"[{section}]"], []
+        for key, field in section_class(section).model_fields.items():
+            if key not in given:
+                continue
+            meaning = f"# {field.description}"
+            if (section, key) in unset:
+                lines += [meaning, f"# {key} = {_commented(given[key])}"]
+            elif isinstance(given[key], dict) and len(given[key]) > _INLINE_COLORS:
+                tables += ["", meaning, f"[{section}.{key}]"]
+                tables += [f"{toml_value(_color(color))} = {index}" for color, index in given[key].items()]
+            else:
+                lines += [meaning, f"{key} = {toml_value(given[key])}"]
+        lines += [f"# {note}" for note in notes]
+        blocks.append("\n".join(lines + tables))
+    if leftovers := [f"# {note}" for notes in remarks.values() for note in notes]:
+        blocks.append("\n".join(leftovers))
+    return "\n\n".join(blocks) + "\n"
+
+
+def moved_paths(
+    values: Mapping[str, Mapping[str, Any]], config: Config, folder: Path
+) -> dict[str, dict[str, Any]]:
+    """The values with relative paths such that they mean, in another folder, what they meant in their own.
+
+    Input paths are rewritten one by one; output paths follow from `[train] run_dir`.
+    """
+    moved = {section: dict(keys) for section, keys in values.items()}
+    if _real(folder) == _real(config.folder):
+        return moved
+    for section, keys in moved.items():
+        for key in section_class(section).path_keys("input"):
+            if keys.get(key):
+                keys[key] = _moved(keys[key], config, folder)
+    moved.setdefault("train", {})["run_dir"] = relative_path(config.run_dir, folder)
+    return moved
+
+
+def relative_path(path: Path, folder: Path) -> str:
+    """The path from a folder to a file, with forward slashes; links are followed, so that `..` holds."""
+    try:
+        relative = os.path.relpath(_real(path), _real(folder))
+    except ValueError:  # another drive
+        return _real(path).as_posix()
+    return Path(relative).as_posix()
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a file whole: to a temporary name beside it, then in its place.
+
+    Raises:
+        PathError: if the folder cannot be written to.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise PathError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
+
+
+def _moved(value: Any, config: Config, folder: Path) -> Any:
+    if isinstance(value, list):
+        return [_moved(item, config, folder) for item in value]
+    resolved = config.resolve(value)
+    return value if resolved == Path(value) else relative_path(resolved, folder)
+
+
+def _commented(value: Any) -> str:
+    return "(not set)" if value is None else f"{toml_value(value)}  (not set)"
+
+
+def _color(color: tuple[int, int, int]) -> str:
+    return ",".join(str(channel) for channel in color)
+
+
+def toml_value(value: Any) -> str:
+    """A value as TOML; colours are written as in `rgb_map`."""
+    if isinstance(value, dict):
+        pairs = ", ".join(f"{toml_value(_color(color))} = {index}" for color, index in value.items())
+        return f"{{{pairs}}}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
+    return tomlkit.item(value).as_string()

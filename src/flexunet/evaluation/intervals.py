@@ -17,6 +17,8 @@ from flexunet.evaluation.pixel_scores import Values, ratio
 
 _BLOCK = 2_000_000
 _EXACT_UP_TO = 12
+_FEWEST = 200
+_MOST_WORK = 400_000_000
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,16 @@ class Resampling:
             counted = np.bincount(drawn.ravel(), minlength=drawn.size)
             self._draws[rows] = counted.reshape(drawn.shape)
 
-    def image_weights(self) -> Iterator[Values]:
-        """How often each image counts, in blocks `(b, N)` of replicates, so that memory stays bounded."""
-        for rows in _blocks(len(self._draws), self.num_images):
+    def image_weights(self, width: int = 0) -> Iterator[Values]:
+        """How often each image counts, in blocks `(b, N)` of replicates, so that memory stays bounded.
+
+        Args:
+            width: Entries a replicate needs in what follows, if more than there are images. Replicates stop
+                (at 200 or more) where all of them would need more than 4e8.
+        """
+        width = max(width, self.num_images, 1)
+        count = min(len(self._draws), max(_FEWEST, _MOST_WORK // width))
+        for rows in _blocks(count, width):
             yield self._draws[rows][:, self.group_of].astype(np.float64)
 
     def by_group(self, values: NDArray) -> Values:
@@ -115,15 +124,18 @@ class Resampling:
         joined = np.concatenate(replicates) if replicates else np.empty(0)
         return Estimate.of(float(np.median(ordered)), joined, self.confidence, len(order))
 
-    def statistic(self, of_weights: Callable[[Values], Values], images: int | None = None) -> list[Estimate]:
+    def statistic(
+        self, of_weights: Callable[[Values], Values], images: int | None = None, width: int = 0
+    ) -> list[Estimate]:
         """Figures that are any function of image weights, such as FROC sensitivities.
 
         Args:
             of_weights: Takes weights `(b, N)`, returns `(b,)` or `(b, k)`.
             images: Number of images that entered, all by default.
+            width: Entries that a replicate needs, see `image_weights`.
         """
         value = of_weights(np.ones((1, self.num_images))).reshape(-1)
-        blocks = [of_weights(weights).reshape(len(weights), -1) for weights in self.image_weights()]
+        blocks = [of_weights(weights).reshape(len(weights), -1) for weights in self.image_weights(width)]
         replicates = np.concatenate(blocks) if blocks else np.empty((0, len(value)))
         count = self.num_images if images is None else images
         return [

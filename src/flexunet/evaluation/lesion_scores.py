@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +65,14 @@ Columns = TypeVar("Columns", Lesions, Candidates)
 
 def joined(parts: Sequence[Columns]) -> Columns:
     """One table from many of the same kind; `parts` must not be empty."""
-    return type(parts[0])(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    kind: Any = type(parts[0])
+    return kind(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def rows_of(columns: Columns, chosen: Bools) -> Columns:
+    """Some rows of a table."""
+    kind: Any = type(columns)
+    return kind(*(column[chosen] for column in columns))
 
 
 def lesion_scores(

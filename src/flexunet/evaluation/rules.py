@@ -82,15 +82,13 @@ class ScoringRules:
         Raises:
             ConfigError: if a value is not allowed.
         """
-        values = {field.name: getattr(section, field.name, None) for field in fields(cls)}
-        values |= {name: value for name, value in changes.items() if value is not None}
-        return cls(
-            **{
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in values.items()
-                if value is not None
-            }
-        )
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            value = changes.get(field.name)
+            value = getattr(section, field.name, None) if value is None else value
+            if value is not None:
+                values[field.name] = tuple(value) if isinstance(value, list) else value
+        return cls(**values)
 
     def document(self) -> dict[str, Any]:
         """The rules as plain values for scores.json."""

@@ -1,0 +1,107 @@
+"""The best and the worst cases of a test set, kept small until the report draws them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from flexunet.evaluation.image_scores import ImageScores
+from flexunet.evaluation.pixel_scores import foreground_counts, mean_over_classes, pixel_scores
+
+
+class Case(NamedTuple):
+    """One image with its masks.
+
+    Attributes:
+        dice: `dice_per_image` of it.
+        name: File name stem.
+        image_path: The image; None where only masks are known.
+        truth: Truth, as the bytes of a PNG.
+        prediction: Prediction, likewise.
+        lesions: Number of true lesions.
+        found: Number of those found.
+        false_positives: Predicted regions that match none.
+    """
+
+    dice: float
+    name: str
+    image_path: str | None
+    truth: bytes
+    prediction: bytes
+    lesions: int
+    found: int
+    false_positives: int
+
+    def masks(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Truth and prediction, class indices `(H, W)`."""
+        planes = (
+            cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+            for png in (self.truth, self.prediction)
+        )
+        truth, prediction = (np.asarray(plane, np.uint8) for plane in planes)
+        return truth, prediction
+
+
+class CaseGallery:
+    """Keeps the worst and the best cases of all that are offered, and forgets the others.
+
+    Images with nothing in truth and prediction are not offered a place.
+
+    Args:
+        size: Cases of each kind.
+    """
+
+    def __init__(self, size: int = 6) -> None:
+        self.size = size
+        self._worst: list[Case] = []
+        self._best: list[Case] = []
+
+    @property
+    def worst(self) -> list[Case]:
+        """The worst cases, worst first."""
+        return list(self._worst)
+
+    @property
+    def best(self) -> list[Case]:
+        """The best cases, best first; none that is among the worst."""
+        taken = {case.name for case in self._worst}
+        return [case for case in self._best if case.name not in taken]
+
+    def offer(
+        self,
+        name: str,
+        image_path: str | None,
+        truth: NDArray[np.uint8],
+        prediction: NDArray[np.uint8],
+        scores: ImageScores,
+    ) -> None:
+        """Look at one case."""
+        dice = float(mean_over_classes(pixel_scores(*foreground_counts(scores.confusion))["dice"]))
+        if np.isnan(dice):
+            return
+        low, high = (dice, name), (-dice, name)
+        among_worst = len(self._worst) < self.size or low < (self._worst[-1].dice, self._worst[-1].name)
+        among_best = len(self._best) < self.size or high < (-self._best[-1].dice, self._best[-1].name)
+        if not among_worst and not among_best:
+            return
+        case = Case(
+            dice,
+            name,
+            image_path,
+            _png(truth),
+            _png(prediction),
+            len(scores.lesions.label),
+            int(scores.lesions.found.sum()),
+            int((scores.candidates.decided & ~scores.candidates.matched).sum()),
+        )
+        if among_worst:
+            self._worst = sorted([*self._worst, case], key=lambda one: (one.dice, one.name))[: self.size]
+        if among_best:
+            self._best = sorted([*self._best, case], key=lambda one: (-one.dice, one.name))[: self.size]
+
+
+def _png(mask: NDArray[np.uint8]) -> bytes:
+    return cv2.imencode(".png", mask, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()

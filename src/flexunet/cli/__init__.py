@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from flexunet.cli.augment import augment
+from flexunet.cli.config import config
 from flexunet.cli.console import error_console
 from flexunet.cli.infer import infer, tiledinfer
 from flexunet.cli.inspect import inspect
@@ -21,6 +22,7 @@ from flexunet.version import __version__
 
 # In the order of the work; `--help` lists them so. A sub-command group is a typer.Typer.
 COMMANDS = {
+    "config": config,
     "augment": augment,
     "train": train,
     "infer": infer,

@@ -5,16 +5,18 @@ from __future__ import annotations
 import ast
 import tomllib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flexunet.config import nearest
+from flexunet.config.checks import check_image_size
 from flexunet.config.legacy import parse_entries
 from flexunet.config.published_keys import ALIASES, NO_EFFECT
 from flexunet.config.reading import Given, Reading
 from flexunet.config.schema import Config
 from flexunet.config.writing import write_config
-from flexunet.errors import ConfigError, PathError
+from flexunet.errors import ConfigError, InputError, PathError
 
 RUN_CONFIG = "config.toml"
 
@@ -67,6 +69,34 @@ def config_file(path: Path) -> Path:
     if not path.is_file():
         raise PathError(f"{path}: there is no such configuration file")
     return path
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a configuration file can be used, and what there is to say about it."""
+
+    file: Path
+    error: str | None
+    notes: list[str]
+
+    @property
+    def usable(self) -> bool:
+        """Whether nothing is wrong with it."""
+        return self.error is None
+
+    def document(self) -> dict[str, Any]:
+        """The verdict as plain values."""
+        return {"file": str(self.file), "usable": self.usable, "error": self.error, "notes": self.notes}
+
+
+def check_file(path: str | Path, overrides: Sequence[str] = (), strict: bool = False) -> Verdict:
+    """Look whether a configuration can be used, image size and levels included."""
+    try:
+        config = load_config(path, overrides, strict)
+        check_image_size(config)
+    except InputError as error:
+        return Verdict(Path(path), str(error), [])
+    return Verdict(Path(path), None, config.notes)
 
 
 def read_file(file: Path) -> Reading:

@@ -44,6 +44,11 @@ def key_tables() -> str:
     return "\n\n".join(parts)
 
 
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of a configuration."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+
+
 def renewed(page: str) -> str:
     """The page with its tables made anew.
 
@@ -69,6 +74,9 @@ def _kind(schema: dict[str, Any], root: dict[str, Any]) -> str:
     """What values a key takes, in words."""
     if "$ref" in schema:
         schema = root["$defs"][schema["$ref"].rsplit("/", 1)[-1]]
+    if "path" in schema:
+        kind = "path, read" if schema["path"] == "input" else "path, written"
+        return f"list: {kind}" if "array" in str(schema) else kind
     if "anyOf" in schema:
         return " or ".join(kind for each in schema["anyOf"] if (kind := _kind(each, root)) != "nothing")
     if "enum" in schema:
@@ -79,10 +87,6 @@ def _kind(schema: dict[str, Any], root: dict[str, Any]) -> str:
         if "prefixItems" in schema:
             return f"{len(schema['prefixItems'])} {_plural(_kind(schema['prefixItems'][0], root))}"
         return f"list of {_plural(_kind(schema['items'], root))}"
-    if schema.get("path") == "input":
-        return "path, read"
-    if "path" in schema:
-        return "path, written"
     words = {
         "boolean": "true, false",
         "integer": "whole number",

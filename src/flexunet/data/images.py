@@ -7,6 +7,7 @@ returns half an image; OpenCV takes over for 16-bit colour, which Pillow cuts to
 """
 
 import io
+import struct
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +22,19 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".pp
 MAX_PIXELS = 89_478_485  # Pillow warns above this size: a small file that unpacks to gigabytes
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM")
 _UINT16_MAX = 65535
+# What Pillow and OpenCV raise on damaged files; a warning only where Python was told to make errors of them.
+_DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    TypeError,
+    ArithmeticError,
+    UserWarning,
+    struct.error,
+    cv2.error,
+)
 
 
 def is_image_file(path: Path) -> bool:
@@ -186,7 +200,7 @@ def _decode(path: Path, content: bytes) -> np.ndarray:
             pixels = _decode_deep_colour(path, content, picture.mode)
             # OpenCV turns TIFF by itself, PNG it does not.
             return _turn(pixels, orientation if picture.format == "PNG" else 1)
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, cv2.error) as error:
+    except _DECODER_ERRORS as error:
         raise _unreadable(path, error) from error
 
 
@@ -203,7 +217,9 @@ def _is_deep(picture: Image.Image, content: bytes) -> bool:
 def _decode_deep_colour(path: Path, content: bytes, mode: str) -> np.ndarray:
     pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16:
-        raise ImageError(f"{path} has 16-bit colour of a kind that cannot be read. Save it as plain PNG.")
+        raise ImageError(
+            f"{path} has 16-bit colour that is damaged or of an unusual kind. Save it as plain PNG."
+        )
     if pixels.ndim == 2:
         return pixels
     return pixels[..., 0] if mode in ("L", "LA") else pixels[..., 2::-1]

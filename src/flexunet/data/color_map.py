@@ -1,0 +1,160 @@
+"""Which colour of a mask file means which class."""
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import numpy as np
+
+from flexunet.errors import ConfigError, MaskError
+
+Color = tuple[int, int, int]
+_UNDECIDED = 255
+
+
+class ColorMap:
+    """Which colour of a mask file means which class (`[mask] rgb_map`).
+
+    Args:
+        colors: Class index of each RGB colour. Several colours may mean one class; the first of them in the
+            order given is the one written.
+
+    Attributes:
+        num_classes: Highest class index + 1.
+        palette: Colour of each class, uint8 array `(num_classes, 3)`.
+
+    Raises:
+        ConfigError: if the map is empty, or a colour or class index is out of range, or a class between
+            0 and the highest has no colour.
+    """
+
+    def __init__(self, colors: Mapping[Color, int]):
+        self.colors_to_class = {tuple(int(c) for c in color): int(i) for color, i in colors.items()}
+        self._check()
+        # Sorted by class, so that among equally near colours the lowest class wins. Sorting is stable.
+        entries = sorted(self.colors_to_class.items(), key=lambda entry: entry[1])
+        self._colors = np.array([color for color, _ in entries], np.int32)
+        self._classes = np.array([index for _, index in entries], np.uint8)
+        self.num_classes = int(self._classes[-1]) + 1
+        first = [int(np.argmax(self._classes == index)) for index in range(self.num_classes)]
+        self.palette = self._colors[first].astype(np.uint8)
+        greys = np.repeat(np.arange(256)[:, None], 3, axis=1)
+        self._grey_positions = self._nearest(greys)
+        self._grey_distances = ((greys - self._colors[self._grey_positions]) ** 2).sum(axis=1)
+
+    @classmethod
+    def binary(cls) -> "ColorMap":
+        """Black background, white foreground."""
+        return cls({(0, 0, 0): 0, (255, 255, 255): 1})
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ColorMap) and self.colors_to_class == other.colors_to_class
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.colors_to_class.items()))
+
+    def __repr__(self) -> str:
+        return f"ColorMap({self.colors_to_class})"
+
+    def encode(self, rgb: np.ndarray) -> np.ndarray:
+        """Class of the nearest colour (squared Euclidean in RGB, ties to the lowest class), as published.
+
+        Args:
+            rgb: uint8 array `(H, W, 3)`, or grey `(H, W)` or `(H, W, 1)`.
+
+        Returns:
+            Class indices, uint8 array `(H, W)`.
+        """
+        return self._classes[self._positions(_single_channel(rgb))]
+
+    def distance(self, rgb: np.ndarray) -> np.ndarray:
+        """Squared Euclidean distance of each pixel to the nearest colour, int32 array `(H, W)`."""
+        return self.encode_with_distance(rgb)[1]
+
+    def encode_with_distance(self, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Both `encode` and `distance`, at the price of one."""
+        pixels = _single_channel(rgb)
+        positions = self._positions(pixels)
+        if pixels.ndim == 2:
+            return self._classes[positions], self._grey_distances[pixels].astype(np.int32)
+        distances = np.zeros(positions.shape, np.int32)
+        for channel in range(3):
+            distances += (pixels[..., channel] - self._colors[:, channel][positions]) ** 2
+        return self._classes[positions], distances
+
+    def colors(self, mask: np.ndarray) -> np.ndarray:
+        """Colours of class indices, uint8 array `(H, W, 3)`.
+
+        Raises:
+            MaskError: if an index has no colour.
+        """
+        self.check_indices(mask)
+        return self.palette[mask]
+
+    def _check(self) -> None:
+        key = "[mask] rgb_map"
+        if not self.colors_to_class:
+            raise ConfigError(f"{key} is empty. Expected a class index for each colour, e.g. (0, 0, 0): 0.")
+        for color, index in self.colors_to_class.items():
+            if len(color) != 3 or not all(0 <= value <= 255 for value in color):
+                raise ConfigError(f"{key}: {color} is not a colour. Expected three values from 0 to 255.")
+            if not 0 <= index <= 255:
+                raise ConfigError(f"{key}: class index {index} of {color} is not in 0 to 255.")
+        missing = sorted(
+            set(range(max(self.colors_to_class.values()) + 1)) - set(self.colors_to_class.values())
+        )
+        if missing:
+            raise ConfigError(
+                f"{key}: no colour for class {', '.join(map(str, missing))}. Count from 0, no gaps."
+            )
+
+    def check_indices(self, mask: np.ndarray) -> None:
+        """Raise MaskError if the mask holds a class that has no colour."""
+        if mask.size and int(mask.max()) >= self.num_classes:
+            raise MaskError(
+                f"the mask holds class {int(mask.max())}, but [mask] rgb_map has classes 0 to "
+                f"{self.num_classes - 1} only."
+            )
+
+    def _nearest(self, pixels: np.ndarray) -> np.ndarray:
+        """Position of the nearest colour for pixels `(N, 3)`."""
+        # |p - c|^2 less |p|^2, which is the same for all colours; float32 is exact, all terms are below 2^24.
+        colors = self._colors.astype(np.float32)
+        scores = (colors**2).sum(axis=1)[:, None] - 2 * (colors @ pixels.T.astype(np.float32))
+        return scores.argmin(axis=0).astype(np.uint8)
+
+    @cached_property
+    def _nearest_by_cell(self) -> np.ndarray:
+        """Nearest colour for each of 32 x 32 x 32 cells of the RGB cube, _UNDECIDED where borders cross it.
+
+        The points nearest to one colour form a convex region. So if the eight corners of a cell have the
+        same nearest colour, all points of the cell have it.
+        """
+        levels = (np.arange(32)[:, None] * 8 + [0, 7]).ravel()  # lowest and highest value in each cell
+        corners = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)
+        parts = np.split(corners, 16)
+        nearest = np.concatenate([self._nearest(part) for part in parts]).reshape(32, 2, 32, 2, 32, 2)
+        lowest, highest = nearest.min(axis=(1, 3, 5)), nearest.max(axis=(1, 3, 5))
+        return np.where(lowest == highest, lowest, _UNDECIDED).astype(np.uint8).ravel()
+
+    def _positions(self, rgb: np.ndarray) -> np.ndarray:
+        """Position of the nearest colour for each pixel of `(H, W, 3)` or grey `(H, W)`, uint8."""
+        if rgb.ndim == 2:
+            return self._grey_positions[rgb]
+        cells = (rgb >> 3).astype(np.uint16)
+        positions = self._nearest_by_cell[cells[..., 0] << 10 | cells[..., 1] << 5 | cells[..., 2]]
+        undecided = positions == _UNDECIDED
+        if undecided.any():
+            positions[undecided] = self._nearest(rgb[undecided])
+        return positions
+
+
+def _single_channel(rgb: np.ndarray) -> np.ndarray:
+    """`(H, W)` if the picture is grey, as most mask files are though stored in colour; else `(H, W, 3)`."""
+    if rgb.dtype != np.uint8 or rgb.ndim not in (2, 3) or (rgb.ndim == 3 and rgb.shape[2] not in (1, 3)):
+        raise MaskError(f"expected 8-bit colours H x W x 3, found {rgb.dtype} {rgb.shape}.")
+    if rgb.ndim == 2:
+        return rgb
+    red = rgb[..., 0]
+    if rgb.shape[2] == 1 or ((red == rgb[..., 1]).all() and (red == rgb[..., 2]).all()):
+        return np.ascontiguousarray(red)
+    return rgb

@@ -1,0 +1,54 @@
+"""One image and its mask, as the model wants them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from flexunet.data.images import read_image, resize_image
+from flexunet.data.masks import TOLERANCE, ColorMap, read_mask, resize_mask
+from flexunet.data.pairs import Pair
+from flexunet.errors import MaskError
+
+
+@dataclass(frozen=True)
+class PairReader:
+    """Size, channels and classes of what is read from a pair.
+
+    Attributes:
+        width: Width of the arrays; images are scaled linearly, masks by nearest neighbour.
+        height: Height of the arrays.
+        channels: 3 or 1.
+        color_map: Colours of the classes.
+        threshold: As in `read_mask`.
+        tolerance: As in `read_mask`.
+    """
+
+    width: int
+    height: int
+    channels: int
+    color_map: ColorMap
+    threshold: float | None = None
+    tolerance: float = TOLERANCE
+
+    def read(self, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+        """Image `(height, width, channels)` uint8 or uint16, mask `(height, width)` uint8 class indices.
+
+        Raises:
+            ImageError: if the image cannot be used.
+            MaskError: if the mask cannot be used, or differs from its image in size.
+        """
+        image = read_image(pair.image_path, self.channels)
+        mask = read_mask(pair.mask_path, self.color_map, tolerance=self.tolerance, threshold=self.threshold)
+        if image.shape[:2] != mask.shape:
+            raise MaskError(
+                f"mask {pair.mask_path} is {mask.shape[1]} x {mask.shape[0]} pixels (width x height), "
+                f"but its image {pair.image_path} is {image.shape[1]} x {image.shape[0]}. "
+                "They must have the same size."
+            )
+        return resize_image(image, self.width, self.height), resize_mask(mask, self.width, self.height)
+
+    def settings(self) -> dict[str, Any]:
+        """What the arrays depend on besides the files, for JSON."""
+        colors = [[list(color), index] for color, index in self.color_map.colors_to_class.items()]
+        return {**vars(self), "color_map": colors}

@@ -81,6 +81,9 @@ class LesionFigures(Part):
     predicted: int = Field(description="Regions in the predicted masks.")
     false_positives: int
     images_without_lesion: int
+    specks: int = Field(
+        description="True lesions of fewer than 10 pixels, often crumbs of antialiased edges."
+    )
     sensitivity: Figure = Field(description="Found lesions over lesions, predicted masks as they are.")
     false_positives_per_image: Figure = Field(description="Over all images, those without lesions included.")
     false_positives_per_image_without_lesion: Figure

@@ -107,7 +107,7 @@ def score_folders(
     """
 
     def read(pair: MaskPair) -> Prediction:
-        truth, mask = read_mask(pair.truth, color_map,tolerance=1), read_mask(pair.prediction, color_map)
+        truth, mask = read_mask(pair.truth, color_map, tolerance=1), read_mask(pair.prediction, color_map)
         if truth.shape != mask.shape:
             raise ShapeError(
                 f"{pair.prediction} has {mask.shape[1]} x {mask.shape[0]} pixels, its true mask {pair.truth} "

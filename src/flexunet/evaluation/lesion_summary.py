@@ -14,6 +14,7 @@ from flexunet.evaluation.pixel_scores import Counts, Values
 from flexunet.evaluation.rules import ScoringRules
 from flexunet.evaluation.tables import Tables
 
+SPECK = 10
 _MOST_POINTS = 400
 _UNKNOWN = Figure(value=None, low=None, high=None, images=0)
 
@@ -50,6 +51,7 @@ def lesion_figures(
         predicted=int(predicted.sum()),
         false_positives=int(false.sum()),
         images_without_lesion=int(without.sum()),
+        specks=int(np.count_nonzero(tables.lesions.area[lesion_in] < SPECK)),
         sensitivity=_ratio(draw, found, lesions),
         false_positives_per_image=_figure(draw.ratio(false, np.ones(len(tables)))),
         false_positives_per_image_without_lesion=_figure(draw.ratio(false * without, without)),

@@ -63,7 +63,9 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         "flexunet",
         "U-Net, all of it configurable",
     ),
-    Architecture("attention-unet", _published("AttentionUNet"), "attention_unet", "U-Net with attention gates"),
+    Architecture(
+        "attention-unet", _published("AttentionUNet"), "attention_unet", "U-Net with attention gates"
+    ),
     Architecture("deeplabv3plus", _published("DeepLabV3Plus"), "deeplabv3plus", "DeepLabV3+ on ResNet-50"),
     Architecture(
         "efficientnetb7-unet",
@@ -71,7 +73,9 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         "efficientnetb7_unet",
         "U-Net on EfficientNet-B7",
     ),
-    Architecture("efficient-unet", _published("EfficientUNet"), "efficient_unet", "U-Net on EfficientNet-B0..B7"),
+    Architecture(
+        "efficient-unet", _published("EfficientUNet"), "efficient_unet", "U-Net on EfficientNet-B0..B7"
+    ),
     Architecture("multires-unet", _published("MultiResUNet"), "multires_unet", "MultiResUNet"),
     Architecture("sharp-unet", _published("SharpUNet"), "sharp_unet", "U-Net with sharpened skips"),
     Architecture("swin-unet", _published("SwinUNet"), "swin_unet", "Swin-Unet, shifted windows"),

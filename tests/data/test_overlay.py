@@ -1,0 +1,53 @@
+"""Overlays: the outline lies around the mask, and what is inside stays as it was."""
+
+import numpy as np
+import pytest
+
+from flexunet.data.overlay import OUTLINE_COLORS, draw_overlay
+from flexunet.errors import ShapeError
+
+
+def test_outline_runs_outside_the_mask_and_inside_is_untouched():
+    image = np.full((20, 20), 100, np.uint8)
+    mask = np.zeros((20, 20), np.uint8)
+    mask[8:12, 8:12] = 1
+    picture = draw_overlay(image, mask, thickness=1)
+    assert picture.shape == (20, 20, 3)
+    assert (picture[8:12, 8:12] == 100).all()
+    assert (picture[9, 7] == OUTLINE_COLORS[1]).all()
+    assert (picture[9, 6] == 0).all(), "a dark edge around the line"
+    assert (picture[9, 5] == 100).all()
+    assert (image == 100).all()
+
+
+def test_empty_mask_leaves_the_image():
+    image = np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)
+    np.testing.assert_array_equal(draw_overlay(image, np.zeros((9, 7), np.uint8)), image)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_grey_of_any_depth(dtype):
+    image = np.full((6, 6, 1), 257 * 80 if dtype == np.uint16 else 80, dtype)
+    assert (draw_overlay(image, np.zeros((6, 6), np.uint8)) == 80).all()
+
+
+def test_each_class_has_its_own_colour_and_a_palette_is_honoured():
+    mask = np.zeros((30, 30), np.uint8)
+    mask[5:9, 5:9], mask[20:24, 20:24] = 1, 2
+    image = np.zeros((30, 30, 3), np.uint8)
+    picture = draw_overlay(image, mask, thickness=1)
+    assert (picture[4, 6] == OUTLINE_COLORS[1]).all()
+    assert (picture[19, 21] == OUTLINE_COLORS[2]).all()
+    palette = np.array([(0, 0, 0), (1, 2, 3), (4, 5, 6)], np.uint8)
+    assert (draw_overlay(image, mask, palette, thickness=1)[19, 21] == (4, 5, 6)).all()
+
+
+def test_more_classes_than_colours_is_no_error():
+    mask = np.full((5, 5), 0, np.uint8)
+    mask[2, 2] = 200
+    assert draw_overlay(np.zeros((5, 5), np.uint8), mask, thickness=1)[2, 1].any()
+
+
+def test_sizes_must_agree():
+    with pytest.raises(ShapeError, match="one size"):
+        draw_overlay(np.zeros((4, 4), np.uint8), np.zeros((4, 5), np.uint8))

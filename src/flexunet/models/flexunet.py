@@ -1,4 +1,4 @@
-"""FlexUNet: a U-Net whose depth, width, kernels, dilation, dropout and activation come from the configuration.
+"""FlexUNet: a U-Net whose depth, width, kernels, dilation and dropout come from the configuration.
 
 level      0              1                  ...   num_layers - 1 (the bottleneck)
 filters    base_filters   2 * base_filters   ...   doubled per level
@@ -41,7 +41,7 @@ class Level:
 
 
 def plan_levels(config: Config) -> list[Level]:
-    """The levels from the input down to the bottleneck; the decoder takes them in reverse, without the last."""
+    """The levels from the input to the bottleneck; the decoder takes them in reverse, without the last."""
     model = config.model
     levels = []
     kernel, dilation = tuple(model.base_kernels), tuple(model.dilation)
@@ -116,7 +116,7 @@ def build(config: Config) -> keras.Model:
         `final_activation` (sigmoid) of a single one.
 
     Raises:
-        ConfigError: if the image size, the dropout or an activation cannot be used; the nearest that can is named.
+        ConfigError: if the image size, the dropout or an activation cannot be used; what can is named.
     """
     check_image_size(config)
     model = config.model

@@ -20,6 +20,7 @@ _SCALINGS = {
     "LecunUniform": (1.0, "fan_in", "uniform"),
     "LecunNormal": (1.0, "fan_in", "truncated_normal"),
 }
+_PLAIN = {"VarianceScaling", "RandomUniform", "RandomNormal", "TruncatedNormal"}
 # Standard deviation of a standard normal cut off at two.
 _TRUNCATED_STDDEV = 0.87962566103423978
 
@@ -27,8 +28,8 @@ _TRUNCATED_STDDEV = 0.87962566103423978
 def draw_initial_weights(model: keras.Model, seed: int) -> None:
     """Replace the weights of a freshly built model by draws that depend on the seed alone.
 
-    Every weight whose layer has an initializer of the scaled families (Glorot, He, LeCun, VarianceScaling) or a
-    plain uniform or normal one is drawn anew by that rule; others (zeros, ones, pretrained) stay as they are.
+    Every weight whose layer has an initializer of the scaled families (Glorot, He, LeCun, VarianceScaling) or
+    a plain uniform or normal one is drawn anew by that rule; others (zeros, ones, pretrained) stay.
 
     Args:
         model: A built model; changed in place.

@@ -1,7 +1,7 @@
 """Models by name: `build_model(config)` builds what `[model] model` names.
 
-An architecture is one row below and one module with a function `build(config) -> keras.Model`. A module is
-imported only when its architecture is asked for, and a row whose module is not there yet is known by name only.
+An architecture is one row below and one module with a function `build(config) -> keras.Model`. A module
+is imported only when its architecture is asked for; a row whose module is not there yet is a name only.
 A class of one's own is named `my_package.my_module:MyUNet`.
 """
 
@@ -109,7 +109,8 @@ def find_architecture(name: str) -> Architecture:
         )
     if not found.is_available:
         raise ConfigError(
-            f"[model] model = '{name}' ({found.title}) is not available in this version; available: {available}."
+            f"[model] model = '{name}' ({found.title}) is not available in this version; "
+            f"available: {available}."
         )
     return found
 
@@ -119,7 +120,7 @@ def build_model(config: Config, *, policy: str | None = None) -> keras.Model:
 
     Args:
         config: The configuration.
-        policy: Precision of the layers, such as "mixed_bfloat16"; none: the one in force (float32 unless set).
+        policy: Precision of the layers, such as "mixed_bfloat16"; none: the one in force.
 
     Returns:
         A model from images `(N, H, W, C)` in 0..255 to float32 probabilities `(N, H, W, num_classes)`.
@@ -157,8 +158,8 @@ def _build_own(config: Config, name: str) -> keras.Model:
             module = importlib.import_module(module_name)
         except ModuleNotFoundError as error:
             raise ConfigError(
-                f"[model] model = '{name}': no module '{error.name}'. It is looked for in {config.folder}, in the "
-                "working folder and among the installed packages."
+                f"[model] model = '{name}': no module '{error.name}'. It is looked for in {config.folder}, "
+                "in the working folder and among the installed packages."
             ) from error
     own = getattr(module, class_name, None)
     if not inspect.isclass(own) or not callable(getattr(own, "create_model", None)):
@@ -169,7 +170,7 @@ def _build_own(config: Config, name: str) -> keras.Model:
     model = _instance(own, config).create_model()
     if not isinstance(model, keras.Model):
         raise ConfigError(
-            f"[model] model = '{name}': create_model() returned {type(model).__name__}; expected a keras.Model."
+            f"[model] model = '{name}': create_model() returned {type(model).__name__}, not a keras.Model."
         )
     return model
 

@@ -1,8 +1,8 @@
 """Losses by their published names: `get_loss("categorical_crossentropy")`.
 
-Every function takes one-hot truth and probabilities, `(N, H, W, classes)`, and returns one value an image, `(N,)`,
-or a scalar where the published loss pools the batch. Keras takes the mean, so the loss of an epoch is the mean
-over images. All compute in float32, whatever the precision of the model and the type of the masks.
+Every function takes one-hot truth and probabilities, `(N, H, W, classes)`, and returns one value an image,
+`(N,)`, or a scalar where the published loss pools the batch. Keras takes the mean, so the loss of an epoch is
+the mean over images. All compute in float32, whatever the precision of the model and the type of the masks.
 
 Cross-entropy of a model's own output is computed from the logits that Keras keeps beside it, as the published
 engine does: probabilities that saturate would otherwise end the learning. JAX keeps none while it traces;

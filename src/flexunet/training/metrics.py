@@ -1,8 +1,8 @@
 """Metrics by their published names, and the way the published system averages them.
 
-`get_metric("dice_coef_multiclass")` gives a Keras metric for `model.compile(metrics=[...])`. The functions take
-one-hot truth and probabilities, `(N, H, W, classes)`, and return one value for the batch or one for each image
-in it; the metric of an epoch is the *unweighted* mean over its batches, as in the published curves.
+`get_metric("dice_coef_multiclass")` gives a Keras metric for `model.compile(metrics=[...])`. The functions
+take one-hot truth and probabilities, `(N, H, W, classes)`, and return one value for the batch or one for each
+image; the metric of an epoch is the *unweighted* mean over its batches, as in the published curves.
 
 Every function computes in float32, whatever the precision of the model and the type of the masks.
 """

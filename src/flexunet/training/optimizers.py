@@ -31,8 +31,8 @@ def build_optimizer(config: Config) -> keras.optimizers.Optimizer:
     Raises:
         ConfigError: if no optimizer has that name.
 
-    Source: Kingma, D. P. and Ba, J. (2015), Adam, ICLR; Loshchilov, I. and Hutter, F. (2019), Decoupled weight
-    decay regularization, ICLR.
+    Source: Kingma, D. P. and Ba, J. (2015), Adam, ICLR; Loshchilov, I. and Hutter, F. (2019), Decoupled
+    weight decay regularization, ICLR.
     """
     model = config.model
     settings = {"learning_rate": model.learning_rate, "clipvalue": model.clipvalue, **_CONSTANTS}

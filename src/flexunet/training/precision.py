@@ -1,7 +1,7 @@
 """Precision and compilation of the training step, chosen from the hardware.
 
-Mixed precision multiplies in a 16-bit type and keeps weights, losses and metrics in float32. It is chosen only
-where the hardware has instructions for it; elsewhere it is emulated and slower than float32.
+Mixed precision multiplies in a 16-bit type and keeps weights, losses and metrics in float32. It is chosen
+only where the hardware has instructions for it; elsewhere it is emulated and slower than float32.
 """
 
 from __future__ import annotations

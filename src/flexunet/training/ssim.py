@@ -44,8 +44,8 @@ def ssim(first: Any, second: Any) -> Any:
     height, width, channels = first.shape[1:]
     if min(height or WINDOW, width or WINDOW) < WINDOW:
         raise ShapeError(
-            f"structural similarity needs images of {WINDOW} x {WINDOW} pixels or more, found {width} x {height}: "
-            "choose larger [model] image_width and image_height, or a loss without ssim."
+            f"structural similarity needs images of {WINDOW} x {WINDOW} pixels or more, found {width} x "
+            f"{height}: choose larger [model] image_width and image_height, or a loss without ssim."
         )
     window = _window(channels)
 

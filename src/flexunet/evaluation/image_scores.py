@@ -9,11 +9,19 @@ from numpy.typing import NDArray
 
 from flexunet.errors import ShapeError
 from flexunet.evaluation.calibration import ProbabilityCounts, count_probabilities
+from flexunet.evaluation.calibration_fit import Calibration
 from flexunet.evaluation.lesion_scores import Candidates, Lesions, lesion_scores
-from flexunet.evaluation.pixel_scores import Counts, Values, confusion_matrix
+from flexunet.evaluation.pixel_scores import (
+    Counts,
+    Values,
+    confusion_matrix,
+    foreground_counts,
+    mean_over_classes,
+    pixel_scores,
+)
+from flexunet.evaluation.probabilities import decide, foreground_probability, two_channels
 from flexunet.evaluation.rules import ScoringRules
 from flexunet.evaluation.surface_scores import NOTHING, surface_scores
-from flexunet.inference.predictor import mask_of
 
 
 class ImageScores(NamedTuple):
@@ -28,6 +36,8 @@ class ImageScores(NamedTuple):
         lesions: True lesions.
         candidates: Predicted regions.
         probability: Bins of the foreground probability, None for hard masks.
+        scaled: The same after temperature scaling, None where nothing was fitted.
+        dice_at_threshold: Mean Dice of the classes that occur, at the fitted threshold; NaN if unknown.
     """
 
     size: tuple[int, int]
@@ -37,40 +47,9 @@ class ImageScores(NamedTuple):
     surface_mm: Values
     lesions: Lesions
     candidates: Candidates
-    probability: ProbabilityCounts | None
-
-
-def decide(probabilities: NDArray[np.float32], threshold: float | None = None) -> NDArray[np.uint8]:
-    """Class of each pixel.
-
-    Args:
-        probabilities: Float32 `(H, W, C)`; with one channel it is the probability of class 1.
-        threshold: None for the most probable class (one channel: above 0.5). Otherwise a pixel is foreground
-            where background leaves at least this probability, and takes its most probable foreground class.
-
-    Returns:
-        Class indices, uint8 `(H, W)`.
-    """
-    if threshold is None:
-        return mask_of(probabilities)
-    inside = foreground_probability(probabilities) >= threshold
-    if probabilities.shape[-1] <= 2:
-        return inside.view(np.uint8)
-    return np.where(inside, 1 + probabilities[..., 1:].argmax(axis=-1), 0).astype(np.uint8)
-
-
-def foreground_probability(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probability that a pixel is not background, `(H, W)`."""
-    if probabilities.shape[-1] <= 2:
-        return probabilities[..., -1]
-    return np.clip(1 - probabilities[..., 0], 0, 1)
-
-
-def two_channels(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities with a channel for background, made where a sigmoid model has none."""
-    if probabilities.shape[-1] > 1:
-        return probabilities
-    return np.concatenate([1 - probabilities, probabilities], axis=-1)
+    probability: ProbabilityCounts | None = None
+    scaled: ProbabilityCounts | None = None
+    dice_at_threshold: float = float("nan")
 
 
 def score_image(
@@ -81,6 +60,7 @@ def score_image(
     *,
     probabilities: NDArray[np.float32] | None = None,
     spacing: tuple[float, float] | None = None,
+    calibration: Calibration | None = None,
 ) -> ImageScores:
     """Score one image.
 
@@ -91,6 +71,7 @@ def score_image(
         rules: The rules.
         probabilities: Float32 `(H, W, num_classes)`, or `(H, W, 1)` of a sigmoid model, or None.
         spacing: Height and width of a pixel in mm, where known.
+        calibration: Temperature and threshold fitted on the validation split, where known.
 
     Returns:
         The scores.
@@ -112,7 +93,7 @@ def score_image(
     confusion = confusion_matrix(truth, prediction, num_classes)
     surface, surface_mm = _surfaces(truth, prediction, confusion, rules, spacing)
     lesions, candidates = lesion_scores(truth, prediction, num_classes, rules, probabilities)
-    return ImageScores(
+    scores = ImageScores(
         size=(truth.shape[0], truth.shape[1]),
         spacing=spacing or (np.nan, np.nan),
         confusion=confusion,
@@ -120,9 +101,20 @@ def score_image(
         surface_mm=surface_mm,
         lesions=lesions,
         candidates=candidates,
-        probability=None
-        if probabilities is None
-        else count_probabilities(truth, foreground_probability(probabilities), rules.calibration_bins),
+    )
+    if probabilities is None:
+        return scores
+    bins = rules.calibration_bins
+    scores = scores._replace(
+        probability=count_probabilities(truth, foreground_probability(probabilities), bins)
+    )
+    if calibration is None:
+        return scores
+    mask = decide(probabilities, calibration.threshold)
+    counts = foreground_counts(confusion_matrix(truth, mask, num_classes))
+    return scores._replace(
+        scaled=count_probabilities(truth, foreground_probability(calibration.scale(probabilities)), bins),
+        dice_at_threshold=float(mean_over_classes(pixel_scores(*counts)["dice"])),
     )
 
 

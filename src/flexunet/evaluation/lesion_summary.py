@@ -43,7 +43,6 @@ def lesion_figures(
     false = tables.counted(tables.candidate_image, decided & ~tables.candidates.matched)
     without = (lesions == 0).astype(np.float64)
     dice = np.bincount(tables.lesion_image[lesion_in], tables.lesions.dice[lesion_in], len(tables))
-    by_probability = tables.probability is not None
     points, at_rates, mean_sensitivity, precision = _curve(tables, draw, label, lesions, found, false)
     return LesionFigures(
         lesions=int(lesions.sum()),
@@ -59,7 +58,7 @@ def lesion_figures(
         dice_per_lesion_mean=_ratio(draw, dice, lesions),
         dice_per_found_lesion_mean=_ratio(draw, dice, found),
         size_bands=_size_bands(tables, rules, draw, lesion_in),
-        scored_by="probability" if by_probability else "hard masks",
+        scored_by="probability" if tables.by_probability else "hard masks",
         froc=points,
         froc_sensitivity=at_rates,
         froc_mean_sensitivity=mean_sensitivity,
@@ -86,7 +85,7 @@ def _curve(
     it nothing is known.
     """
     total, images = int(lesions.sum()), len(tables)
-    if tables.probability is None:
+    if not tables.by_probability:
         rate, sensitivity = false.sum() / images, found.sum() / total if total else float("nan")
         reached = _ratio(draw, found, lesions)
         return (

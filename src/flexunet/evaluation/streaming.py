@@ -12,8 +12,10 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from flexunet.evaluation.calibration_fit import Calibration
 from flexunet.evaluation.cases import CaseGallery
-from flexunet.evaluation.image_scores import ImageScores, decide, score_image
+from flexunet.evaluation.image_scores import ImageScores, score_image
+from flexunet.evaluation.probabilities import decide
 from flexunet.evaluation.rules import ScoringRules
 from flexunet.evaluation.tables import ImageOrigin, Tables, Tally
 
@@ -82,6 +84,7 @@ def score_stream(
     rules: ScoringRules,
     *,
     jobs: int | None = None,
+    calibration: Calibration | None = None,
     gallery: CaseGallery | None = None,
     advance: Callable[[], None] | None = None,
 ) -> Tables:
@@ -93,6 +96,7 @@ def score_stream(
         num_classes: Number of classes, background included.
         rules: The rules.
         jobs: Threads, all processors by default.
+        calibration: Temperature and threshold fitted on the validation split.
         gallery: Keeps the best and worst cases for the report.
         advance: Called after each image, to show progress.
 
@@ -109,7 +113,13 @@ def score_stream(
         if mask is None and found.probabilities is not None:
             mask = decide(found.probabilities)
         scores = score_image(
-            found.truth, mask, num_classes, rules, probabilities=found.probabilities, spacing=found.spacing
+            found.truth,
+            mask,
+            num_classes,
+            rules,
+            probabilities=found.probabilities,
+            spacing=found.spacing,
+            calibration=calibration,
         )
         return found._replace(mask=mask, probabilities=None), scores
 

@@ -136,7 +136,7 @@ def lesion_columns(tables: Tables) -> dict[str, Column]:
         "matched": nothing,
         "matched_by_score": nothing,
     }
-    second: dict[str, Column] = {name: absent for name in first}
+    second: dict[str, Column] = dict.fromkeys(first, absent)
     second |= {
         "kind": ["candidate"] * candidate_count,
         "image": names[tables.candidate_image],

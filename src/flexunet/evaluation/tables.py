@@ -58,6 +58,8 @@ class Tables:
         candidate_image: Image index of each candidate.
         candidates: The candidates.
         probability: Bins by image, arrays `(N, 2, bins)`; None for hard masks.
+        scaled: The same after temperature scaling.
+        dice_at_threshold: Dice of each image at the fitted threshold, `(N,)`.
     """
 
     origins: list[ImageOrigin]
@@ -74,9 +76,16 @@ class Tables:
     candidate_image: Counts
     candidates: Candidates
     probability: ProbabilityCounts | None = None
+    scaled: ProbabilityCounts | None = None
+    dice_at_threshold: Values | None = None
 
     def __len__(self) -> int:
         return len(self.origins)
+
+    @property
+    def by_probability(self) -> bool:
+        """Whether candidates have scores of their own; those of hard masks are all exactly 1."""
+        return self.probability is not None or bool((self.candidates.score != 1).any())
 
     @property
     def num_classes(self) -> int:
@@ -130,7 +139,7 @@ class Tables:
         )
 
     def subset(self, chosen: NDArray[np.bool_]) -> Tables:
-        """The tables of some of the images; `confusion` stays that of all."""
+        """The tables of some of the images, without probabilities; `confusion` stays that of all."""
         new_index = np.cumsum(chosen) - 1
         lesion_in, candidate_in = chosen[self.lesion_image], chosen[self.candidate_image]
         return Tables(
@@ -147,7 +156,6 @@ class Tables:
             lesions=rows_of(self.lesions, lesion_in),
             candidate_image=new_index[self.candidate_image[candidate_in]],
             candidates=rows_of(self.candidates, candidate_in),
-            probability=self.probability and ProbabilityCounts(*(sums[chosen] for sums in self.probability)),
         )
 
 
@@ -177,8 +185,7 @@ class Tally:
         refuse_twins([origin.name for origin in origins])
         scores = [found for _, found in rows]
         confusion = np.stack([found.confusion for found in scores])
-        counts = [found.probability for found in scores]
-        binned = [one for one in counts if one is not None]
+        scaled = _stacked([found.scaled for found in scores])
         return Tables(
             origins=origins,
             sizes=np.array([found.size for found in scores], np.int64),
@@ -193,10 +200,17 @@ class Tally:
             lesions=joined([found.lesions for found in scores]),
             candidate_image=_image_index([len(found.candidates.label) for found in scores]),
             candidates=joined([found.candidates for found in scores]),
-            probability=ProbabilityCounts(*(np.stack(sums) for sums in zip(*binned, strict=True)))
-            if len(binned) == len(scores)
-            else None,
+            probability=_stacked([found.probability for found in scores]),
+            scaled=scaled,
+            dice_at_threshold=np.array([found.dice_at_threshold for found in scores]) if scaled else None,
         )
+
+
+def _stacked(counts: Sequence[ProbabilityCounts | None]) -> ProbabilityCounts | None:
+    known = [one for one in counts if one is not None]
+    if not known or len(known) < len(counts):
+        return None
+    return ProbabilityCounts(*(np.stack(sums) for sums in zip(*known, strict=True)))
 
 
 def _image_index(lengths: Sequence[int]) -> Counts:

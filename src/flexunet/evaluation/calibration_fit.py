@@ -1,0 +1,242 @@
+"""Temperature and threshold, fitted on the validation split and stored in the run, never on test.
+
+The temperature divides the logits so that probabilities mean what they say; it changes no ranking. The
+threshold is the foreground probability above which `dice_per_image_mean` of the validation split is greatest.
+Both come from one pass over the images; memory is a sample of pixels and one histogram an image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from flexunet.data.files import write_text
+from flexunet.errors import DatasetError
+from flexunet.evaluation.calibration import IN_PLAY
+from flexunet.evaluation.pixel_scores import Values, ratio
+from flexunet.evaluation.probabilities import foreground_probability, two_channels
+
+FILE_NAME = "calibration.json"
+SCHEMA = "flexunet.calibration/1"
+_SMALLEST = 1e-7
+_STEPS = 200
+_SLOPES = (0.02, 20.0)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was fitted, and on what.
+
+    Attributes:
+        split: Split it was fitted on.
+        images: Number of its images.
+        temperature: Divisor of the logits; above 1 the model was too sure of itself.
+        threshold: Foreground probability (as the model gives it) with the best Dice.
+        log_loss_before: Mean negative log-likelihood of the sampled pixels as the model gives them.
+        log_loss_after: The same after scaling.
+        dice_at_half: `dice_per_image_mean` of foreground at threshold 0.5 (both empty counts 1).
+        dice_at_threshold: The same at the threshold.
+        weights: SHA-256 of the weights file it belongs to.
+    """
+
+    split: str
+    images: int
+    temperature: float
+    threshold: float
+    log_loss_before: float
+    log_loss_after: float
+    dice_at_half: float
+    dice_at_threshold: float
+    weights: str = ""
+
+    def scale(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities after temperature scaling, with a channel for background."""
+        return apply_temperature(two_channels(probabilities), self.temperature)
+
+    def write(self, folder: Path) -> Path:
+        """Store it in a run folder."""
+        path = folder / FILE_NAME
+        write_text(path, json.dumps({"schema": SCHEMA, **asdict(self)}, indent=2) + "\n")
+        return path
+
+    @classmethod
+    def read(cls, folder: Path) -> Calibration | None:
+        """Read it from a run folder; None where there is none.
+
+        Raises:
+            DatasetError: if the file is not a calibration, or was fitted on the test split.
+        """
+        path = folder / FILE_NAME
+        if not path.is_file():
+            return None
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            if values.pop("schema") != SCHEMA:
+                raise ValueError(f"expected schema {SCHEMA}")
+            found = cls(**values)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DatasetError(
+                f"{path} is not a calibration ({error}). Remove it; evaluate fits it anew."
+            ) from error
+        refuse_test(found.split, str(path))
+        return found
+
+
+def refuse_test(split: str, where: str) -> None:
+    """Raise if something would be fitted on the test split.
+
+    Raises:
+        DatasetError: always, for `test`.
+    """
+    if split == "test":
+        raise DatasetError(
+            f"{where}: temperature and threshold must not be fitted on the test split, which would make its "
+            "scores untrue. Fit them on the validation split ([valid] images_dir)."
+        )
+
+
+def sha256_of_weights(path: Path) -> str:
+    """SHA-256 of a weights file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def apply_temperature(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """Softmax of the logits divided by the temperature, `(..., C)`.
+
+    Source: Guo et al. (2017), On Calibration of Modern Neural Networks, ICML.
+    """
+    if temperature == 1:
+        return probabilities
+    if probabilities.shape[-1] == 2:
+        # Two classes need the odds alone, which saves the sums over a short last axis.
+        inside = np.clip(probabilities[..., 1], _SMALLEST, 1 - _SMALLEST)
+        odds = np.exp(np.log((1 - inside) / inside) / temperature)
+        scaled = (1 / (1 + odds)).astype(np.float32)
+        return np.stack([1 - scaled, scaled], axis=-1)
+    logits = np.log(np.clip(probabilities, _SMALLEST, 1)) / temperature
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
+
+
+class CalibrationFit:
+    """Collects validation images, then fits.
+
+    Args:
+        split: Split the images come from; not `test`.
+        pixels_per_image: Pixels sampled of each image, half of them where foreground is in play.
+        seed: Seed of the sample.
+
+    Raises:
+        DatasetError: if the split is `test`.
+    """
+
+    def __init__(self, split: str, pixels_per_image: int = 4096, seed: int = 137) -> None:
+        refuse_test(split, "calibration")
+        self.split = split
+        self._half = max(1, pixels_per_image // 2)
+        self._rng = np.random.default_rng(seed)
+        self._logs: list[NDArray[np.float32]] = []
+        self._labels: list[NDArray[np.uint8]] = []
+        self._weights: list[Values] = []
+        self._histograms: list[NDArray[np.int64]] = []
+
+    def add(self, truth: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> None:
+        """Add one image: class indices `(H, W)` and probabilities `(H, W, C)`."""
+        probabilities = two_channels(probabilities)
+        inside = foreground_probability(probabilities).ravel()
+        labels = truth.ravel()
+        self._add_sample(labels, probabilities.reshape(len(labels), -1), inside)
+        index = np.minimum((inside * _STEPS).astype(np.intp), _STEPS - 1) + _STEPS * (labels > 0)
+        self._histograms.append(np.bincount(index, minlength=2 * _STEPS).reshape(2, _STEPS))
+
+    def _add_sample(
+        self, labels: NDArray[np.uint8], probabilities: NDArray[np.float32], inside: NDArray[np.float32]
+    ) -> None:
+        """Sample pixels, half of them where foreground is in play, each weighted by those it stands for."""
+        in_play = (inside >= IN_PLAY) | (labels > 0)
+        for stratum in (np.flatnonzero(in_play), np.flatnonzero(~in_play)):
+            if not len(stratum):
+                continue
+            chosen = (
+                self._rng.integers(0, len(stratum), self._half) if len(stratum) > self._half else slice(None)
+            )
+            pixels = stratum[chosen]
+            self._logs.append(np.log(np.clip(probabilities[pixels], _SMALLEST, 1)))
+            self._labels.append(labels[pixels])
+            self._weights.append(np.full(len(pixels), len(stratum) / len(pixels)))
+
+    def fit(self, weights: str = "") -> Calibration:
+        """Fit temperature and threshold.
+
+        Args:
+            weights: SHA-256 of the weights file, so that a later training makes the fit stale.
+
+        Raises:
+            DatasetError: if no image was added.
+        """
+        if not self._histograms:
+            raise DatasetError(f"the {self.split} split has no images to fit temperature and threshold on.")
+        temperature, before, after = self._fit_temperature()
+        dice = dice_by_threshold(np.stack(self._histograms))
+        best = _best_threshold(dice)
+        return Calibration(
+            split=self.split,
+            images=len(self._histograms),
+            temperature=temperature,
+            threshold=best / _STEPS,
+            log_loss_before=before,
+            log_loss_after=after,
+            dice_at_half=float(dice[_STEPS // 2]),
+            dice_at_threshold=float(dice[best]),
+            weights=weights,
+        )
+
+    def _fit_temperature(self) -> tuple[float, float, float]:
+        logs, labels = np.concatenate(self._logs).astype(np.float64), np.concatenate(self._labels)
+        weights = np.concatenate(self._weights)
+        rows = np.arange(len(labels))
+
+        def loss(slope: float) -> float:
+            scaled = logs * slope
+            highest = scaled.max(axis=1)
+            total = highest + np.log(np.exp(scaled - highest[:, None]).sum(axis=1))
+            return float(np.average(total - scaled[rows, labels], weights=weights))
+
+        # The loss is convex in the slope, 1 / temperature.
+        found = minimize_scalar(loss, bounds=_SLOPES, method="bounded", options={"xatol": 1e-4})
+        before, after = loss(1.0), loss(float(found.x))
+        if after >= before:
+            return 1.0, before, before
+        return float(1 / found.x), before, after
+
+
+def dice_by_threshold(histograms: NDArray[np.int64]) -> Values:
+    """`dice_per_image_mean` of foreground against background at each threshold.
+
+    Args:
+        histograms: Pixels by truth (background, foreground) and probability bin, int64 `(N, 2, bins)`.
+
+    Returns:
+        Float64 array `(bins,)`, threshold `k / bins`; an image with nothing in truth and prediction counts 1,
+        so that silence where there is nothing is rewarded.
+    """
+    above = histograms[:, :, ::-1].cumsum(axis=2)[:, :, ::-1]
+    correct, predicted = above[:, 1], above.sum(axis=1)
+    truth = above[:, 1, :1]
+    dice = ratio(2 * correct, predicted + truth)
+    return np.where(np.isnan(dice), 1.0, dice).mean(axis=0)
+
+
+def _best_threshold(dice: Values) -> int:
+    """The step nearest to one half among those within 0.0001 of the best; steps below 2 % are not taken."""
+    steps = np.arange(len(dice))
+    allowed = steps >= len(dice) * 0.02
+    good = allowed & (dice >= dice[allowed].max() - 1e-4)
+    return int(steps[good][np.abs(steps[good] - len(dice) // 2).argmin()])

@@ -1,0 +1,171 @@
+"""Two runs on the same images: difference, its interval, and a permutation p value."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from flexunet.errors import DatasetError
+from flexunet.evaluation.document import ComparedScore, Comparison
+from flexunet.evaluation.intervals import Estimate, Resampling, permutation_p
+from flexunet.evaluation.pixel_scores import Values
+from flexunet.evaluation.rules import ScoringRules
+from flexunet.evaluation.summary import figure, resampling_of
+from flexunet.evaluation.tables import Tables
+
+
+class Quotient(NamedTuple):
+    """A score as one sum over images divided by another."""
+
+    numerator: Values
+    denominator: Values
+
+
+def compare_tables(first: Tables, second: Tables, names: tuple[str, str], rules: ScoringRules) -> Comparison:
+    """Compare two runs on the images that both have scored.
+
+    Where exactly one of the two predicted nothing on an image without lesion, that run counts 1 there and the
+    other 0, so that a false alarm costs. Images with nothing in truth and both predictions are left out.
+    Distances are compared on the images where both have one.
+
+    Args:
+        first: Tables of the first run.
+        second: Tables of the second run.
+        names: What to call them.
+        rules: Bootstrap settings.
+
+    Returns:
+        The comparison; differences are second less first.
+
+    Raises:
+        DatasetError: if they share no image, or were scored against different masks.
+    """
+    shared = {origin.name for origin in first.origins} & {origin.name for origin in second.origins}
+    if not shared:
+        raise DatasetError(
+            f"{names[0]} and {names[1]} have no image in common, so nothing can be compared. Evaluate both "
+            "on the same split."
+        )
+    one, two = (_only(tables, shared) for tables in (first, second))
+    _refuse_different_truth(one, two, names)
+    draw = resampling_of(one, rules)
+    scores = [
+        _compared(name, better, quotients[0][name], quotients[1][name], draw, rules)
+        for quotients in [_quotients(one, two)]
+        for name, better in _SCORES.items()
+    ]
+    return Comparison(
+        first=names[0],
+        second=names[1],
+        images=len(one),
+        patients=draw.num_groups,
+        only_in_first=len(first) - len(one),
+        only_in_second=len(second) - len(two),
+        scores=scores,
+    )
+
+
+_SCORES = {
+    "dice_per_image_mean": True,
+    "iou_per_image_mean": True,
+    "boundary_dice_per_image_mean": True,
+    "dice_pooled": True,
+    "precision_pooled": True,
+    "recall_pooled": True,
+    "hausdorff_95_px_mean": False,
+    "average_surface_distance_px_mean": False,
+    "sensitivity": True,
+    "false_positives_per_image": False,
+    "dice_per_lesion_mean": True,
+}
+_FILLED = {"dice": "dice", "iou": "iou", "boundary_dice": "boundary_dice"}
+_DISTANCES = ("hausdorff_95_px", "average_surface_distance_px")
+
+
+def _only(tables: Tables, names: set[str]) -> Tables:
+    kept = tables.subset(np.array([origin.name in names for origin in tables.origins]))
+    order = np.argsort([origin.name for origin in kept.origins])
+    if (order == np.arange(len(order))).all():
+        return kept
+    raise DatasetError("per_image.csv must be sorted by image. Evaluate again.")
+
+
+def _refuse_different_truth(one: Tables, two: Tables, names: tuple[str, str]) -> None:
+    if one.num_classes != two.num_classes:
+        raise DatasetError(
+            f"{names[0]} has {one.num_classes} classes, {names[1]} has {two.num_classes}: nothing to compare."
+        )
+    different = np.flatnonzero((one.truth != two.truth).any(axis=1))
+    if len(different):
+        raise DatasetError(
+            f"{names[0]} and {names[1]} were scored against different masks, e.g. of image "
+            f"{one.origins[different[0]].name}. Evaluate both on the same data set."
+        )
+
+
+def _quotients(one: Tables, two: Tables) -> tuple[dict[str, Quotient], dict[str, Quotient]]:
+    first, second = one.by_image(), two.by_image()
+    found: tuple[dict[str, Quotient], dict[str, Quotient]] = ({}, {})
+    for name in _FILLED:
+        either = ~np.isnan(first[name]) | ~np.isnan(second[name])
+        for values, quotients in zip((first[name], second[name]), found, strict=True):
+            quotients[f"{name}_per_image_mean"] = Quotient(
+                np.where(either & np.isnan(values), 1.0, np.nan_to_num(values)), either.astype(np.float64)
+            )
+    for name in _DISTANCES:
+        both = ~np.isnan(first[name]) & ~np.isnan(second[name])
+        for values, quotients in zip((first[name], second[name]), found, strict=True):
+            quotients[f"{name}_mean"] = Quotient(np.where(both, values, 0.0), both.astype(np.float64))
+    for tables, quotients in zip((one, two), found, strict=True):
+        quotients |= _counted(tables)
+    return found
+
+
+def _counted(tables: Tables) -> dict[str, Quotient]:
+    correct, truth, predicted = (
+        counts[:, 1:].sum(axis=1).astype(np.float64)
+        for counts in (tables.correct, tables.truth, tables.predicted)
+    )
+    lesions = tables.counted(tables.lesion_image).astype(np.float64)
+    found = tables.counted(tables.lesion_image, tables.lesions.found).astype(np.float64)
+    decided = tables.candidates.decided & ~tables.candidates.matched
+    false = tables.counted(tables.candidate_image, decided).astype(np.float64)
+    dice = np.bincount(tables.lesion_image, tables.lesions.dice, len(tables)).astype(np.float64)
+    return {
+        "dice_pooled": Quotient(2 * correct, truth + predicted),
+        "precision_pooled": Quotient(correct, predicted),
+        "recall_pooled": Quotient(correct, truth),
+        "sensitivity": Quotient(found, lesions),
+        "false_positives_per_image": Quotient(false, np.ones(len(tables))),
+        "dice_per_lesion_mean": Quotient(dice, lesions),
+    }
+
+
+def _compared(
+    name: str,
+    higher_is_better: bool,
+    first: Quotient,
+    second: Quotient,
+    draw: Resampling,
+    rules: ScoringRules,
+) -> ComparedScore:
+    one, two = draw.ratio(*first), draw.ratio(*second)
+    nothing = float("nan")
+    difference = nothing if one.value is None or two.value is None else two.value - one.value
+    replicates = draw.ratio_replicates(*second) - draw.ratio_replicates(*first)
+    images = int(np.count_nonzero(np.maximum(first.denominator, second.denominator)))
+    p_value = permutation_p(
+        (draw.by_group(first.numerator), draw.by_group(first.denominator)),
+        (draw.by_group(second.numerator), draw.by_group(second.denominator)),
+        max(rules.bootstrap_samples, 1000),
+        rules.seed,
+    )
+    return ComparedScore(
+        name=name,
+        first=one.value,
+        second=two.value,
+        difference=figure(Estimate.of(difference, replicates, rules.confidence, images)),
+        p_value=None if np.isnan(p_value) else p_value,
+        higher_is_better=higher_is_better,
+    )

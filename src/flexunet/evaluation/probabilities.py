@@ -1,0 +1,41 @@
+"""From probabilities to masks, and between one channel and two."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flexunet.inference.predictor import mask_of
+
+
+def decide(probabilities: NDArray[np.float32], threshold: float | None = None) -> NDArray[np.uint8]:
+    """Class of each pixel.
+
+    Args:
+        probabilities: Float32 `(H, W, C)`; with one channel it is the probability of class 1.
+        threshold: None for the most probable class (one channel: above 0.5). Otherwise a pixel is foreground
+            where background leaves at least this probability, and takes its most probable foreground class.
+
+    Returns:
+        Class indices, uint8 `(H, W)`.
+    """
+    if threshold is None:
+        return mask_of(probabilities)
+    inside = foreground_probability(probabilities) >= threshold
+    if probabilities.shape[-1] <= 2:
+        return inside.view(np.uint8)
+    return np.where(inside, 1 + probabilities[..., 1:].argmax(axis=-1), 0).astype(np.uint8)
+
+
+def foreground_probability(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probability that a pixel is not background, `(H, W)`."""
+    if probabilities.shape[-1] <= 2:
+        return probabilities[..., -1]
+    return np.clip(1 - probabilities[..., 0], 0, 1)
+
+
+def two_channels(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities with a channel for background, made where a sigmoid model has none."""
+    if probabilities.shape[-1] > 1:
+        return probabilities
+    return np.concatenate([1 - probabilities, probabilities], axis=-1)

@@ -1,0 +1,94 @@
+"""From probability bins to calibration curves, errors and Brier scores with intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flexunet.evaluation.calibration import (
+    ProbabilityCounts,
+    brier_score,
+    empty_brier_score,
+    expected_calibration_error,
+)
+from flexunet.evaluation.calibration_fit import Calibration
+from flexunet.evaluation.document import (
+    CalibrationBin,
+    Figure,
+    FittedCalibration,
+    PixelCalibration,
+    ProbabilityFigures,
+)
+from flexunet.evaluation.intervals import Resampling
+from flexunet.evaluation.pixel_scores import Values, apply_empty_rule, ratio
+from flexunet.evaluation.rules import ScoringRules
+from flexunet.evaluation.tables import Tables
+
+ALL_PIXELS, PIXELS_IN_PLAY = 0, 1
+
+
+def probability_figures(
+    tables: Tables, rules: ScoringRules, draw: Resampling, calibration: Calibration | None
+) -> ProbabilityFigures | None:
+    """Calibration of a test set; None for hard masks.
+
+    Args:
+        tables: The tables.
+        rules: The rules.
+        draw: The bootstrap.
+        calibration: What was fitted on the validation split, if anything was.
+    """
+    if tables.probability is None:
+        return None
+    at_threshold = None
+    if tables.dice_at_threshold is not None:
+        estimate = draw.mean(apply_empty_rule(tables.dice_at_threshold, rules.empty_masks))
+        at_threshold = Figure(**vars(estimate))
+    return ProbabilityFigures(
+        all_pixels=_pixel_calibration(tables.probability, ALL_PIXELS, draw),
+        pixels_in_play=_pixel_calibration(tables.probability, PIXELS_IN_PLAY, draw),
+        fitted=None
+        if calibration is None
+        else FittedCalibration(
+            split=calibration.split,
+            images=calibration.images,
+            temperature=calibration.temperature,
+            threshold=calibration.threshold,
+            log_loss_before=calibration.log_loss_before,
+            log_loss_after=calibration.log_loss_after,
+            dice_per_image_mean_at_half=calibration.dice_at_half,
+            dice_per_image_mean_at_threshold=calibration.dice_at_threshold,
+        ),
+        after_fit=None if tables.scaled is None else _pixel_calibration(tables.scaled, PIXELS_IN_PLAY, draw),
+        dice_per_image_mean_at_fitted_threshold=at_threshold,
+    )
+
+
+def _pixel_calibration(counts: ProbabilityCounts, row: int, draw: Resampling) -> PixelCalibration:
+    by_image = ProbabilityCounts(*(sums[:, row] for sums in counts))
+    pooled = ProbabilityCounts(*(sums.sum(axis=0) for sums in by_image))
+
+    def statistic(weights: Values) -> Values:
+        drawn = ProbabilityCounts(*(weights @ sums for sums in by_image))
+        return np.stack([expected_calibration_error(drawn), brier_score(drawn)], axis=1)
+
+    images = int(np.count_nonzero(by_image.pixels.sum(axis=1)))
+    error, brier = draw.statistic(statistic, images)
+    bins = len(pooled.pixels)
+    mean, share = ratio(pooled.probability, pooled.pixels), ratio(pooled.foreground, pooled.pixels)
+    empty = float(empty_brier_score(pooled))
+    return PixelCalibration(
+        pixels=int(pooled.pixels.sum()),
+        expected_calibration_error=Figure(**vars(error)),
+        brier_score=Figure(**vars(brier)),
+        brier_score_empty_prediction=None if np.isnan(empty) else empty,
+        bins=[
+            CalibrationBin(
+                low=k / bins,
+                high=(k + 1) / bins,
+                pixels=int(pooled.pixels[k]),
+                mean_probability=None if np.isnan(mean[k]) else float(mean[k]),
+                foreground_share=None if np.isnan(share[k]) else float(share[k]),
+            )
+            for k in range(bins)
+        ],
+    )

@@ -1,0 +1,112 @@
+"""On whom: the main scores by any column of the manifest, and by lesion size."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flexunet.errors import DatasetError
+from flexunet.evaluation.document import Subgroup, SubgroupColumn
+from flexunet.evaluation.lesion_summary import lesion_diameters
+from flexunet.evaluation.pixel_scores import apply_empty_rule
+from flexunet.evaluation.rules import ScoringRules
+from flexunet.evaluation.summary import figure, resampling_of
+from flexunet.evaluation.table_files import attribute_names
+from flexunet.evaluation.tables import Tables
+
+_MOST_VALUES = 12
+_QUARTERS = 4
+SIZE_COLUMN = "largest lesion"
+
+
+def subgroup_columns(tables: Tables, rules: ScoringRules, wanted: Sequence[str] = ()) -> list[SubgroupColumn]:
+    """Scores by the values of manifest columns.
+
+    Args:
+        tables: The tables.
+        rules: The rules.
+        wanted: Columns to report; none: every column with 2 to 12 values, and the size of the largest lesion.
+            A wanted column of many numbers is cut into quarters.
+
+    Returns:
+        One entry a column.
+
+    Raises:
+        DatasetError: if a wanted column is not in the manifest.
+    """
+    known = attribute_names(tables)
+    missing = [name for name in wanted if name not in known and name != SIZE_COLUMN]
+    if missing:
+        raise DatasetError(
+            f"[evaluate] subgroups: the manifest has no column {', '.join(missing)}. It has: "
+            f"{', '.join(known) or 'none'}; {SIZE_COLUMN!r} is always there."
+        )
+    columns = []
+    for name in wanted or [*known, SIZE_COLUMN]:
+        values = _size_values(tables, rules) if name == SIZE_COLUMN else _column(tables, name)
+        levels = list(dict.fromkeys(sorted(values, key=_natural)))
+        if len(levels) > _MOST_VALUES and name in wanted:
+            values, levels = _quarters(values)
+        if 2 <= len(levels) <= _MOST_VALUES or name in wanted:
+            groups = [_subgroup(tables, rules, level, np.array(values) == level) for level in levels]
+            columns.append(SubgroupColumn(column=name, groups=groups))
+    return columns
+
+
+def _column(tables: Tables, name: str) -> list[str]:
+    return [origin.attributes.get(name) or "not given" for origin in tables.origins]
+
+
+def _natural(text: str) -> tuple[bool, float, str]:
+    try:
+        return False, float(text.split()[0]), text
+    except (ValueError, IndexError):
+        return True, 0.0, text
+
+
+def _size_values(tables: Tables, rules: ScoringRules) -> list[str]:
+    """Band of the largest lesion of each image."""
+    pixels, mm = lesion_diameters(tables)
+    in_mm = len(mm) > 0 and not np.isnan(mm).any()
+    diameter, edges = (mm, rules.size_bands_mm) if in_mm else (pixels, rules.size_bands_px)
+    largest = np.zeros(len(tables))
+    np.maximum.at(largest, tables.lesion_image, diameter)
+    unit, limits = "mm" if in_mm else "px", [0.0, *edges]
+    bands = [f"{low:g} to {high:g} {unit}" for low, high in zip(limits, edges, strict=False)]
+    bands.append(f"{edges[-1]:g} {unit} and more")
+    return [
+        "none" if size == 0 else bands[int(np.searchsorted(edges, size, side="right"))] for size in largest
+    ]
+
+
+def _quarters(values: list[str]) -> tuple[list[str], list[str]]:
+    """Cut a column of numbers into quarters; a column of words stays."""
+    try:
+        numbers = np.array([float(value) for value in values])
+    except ValueError:
+        return values, list(dict.fromkeys(sorted(values)))
+    edges = np.unique(np.quantile(numbers, np.linspace(0, 1, _QUARTERS + 1)))
+    labels = [f"{low:.4g} to {high:.4g}" for low, high in itertools.pairwise(edges)]
+    index = np.clip(np.searchsorted(edges, numbers, side="right") - 1, 0, len(labels) - 1)
+    return [labels[i] for i in index], labels
+
+
+def _subgroup(tables: Tables, rules: ScoringRules, value: str, chosen: NDArray[np.bool_]) -> Subgroup:
+    part = tables.subset(chosen)
+    draw = resampling_of(part, rules)
+    lesions = part.counted(part.lesion_image)
+    decided = part.candidates.decided & ~part.candidates.matched
+    return Subgroup(
+        value=value,
+        images=len(part),
+        patients=draw.num_groups,
+        lesions=int(lesions.sum()),
+        dice_per_image_mean=figure(draw.mean(apply_empty_rule(part.by_image()["dice"], rules.empty_masks))),
+        sensitivity=figure(draw.ratio(part.counted(part.lesion_image, part.lesions.found), lesions)),
+        false_positives_per_image=figure(
+            draw.ratio(part.counted(part.candidate_image, decided), np.ones(len(part)))
+        ),
+    )

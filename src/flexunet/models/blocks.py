@@ -13,25 +13,27 @@ if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
 
-def require_multiple(config: Config, multiple: int, architecture: str) -> None:
+def require_multiple(config: Config, multiple: int, architecture: str, *, smallest: int = 0) -> None:
     """Refuse an image size that the architecture cannot halve often enough.
 
     Args:
         config: Configuration; `[model] image_width` and `image_height` are read.
         multiple: Pixels that both sizes must be a multiple of.
         architecture: Its name, for the message.
+        smallest: Pixels that both sizes must have at least.
 
     Raises:
         ShapeError: if a size does not fit; the message gives the nearest ones that do.
     """
     for key in ("image_width", "image_height"):
         size = getattr(config.model, key)
-        if size % multiple == 0:
+        if size % multiple == 0 and size >= smallest:
             continue
-        below, above = size // multiple * multiple, -(-size // multiple) * multiple
-        nearest = f"{above}" if below == 0 else f"{below} or {above}"
+        below, above = size // multiple * multiple, max(-(-size // multiple) * multiple, smallest)
+        nearest = f"{above}" if below < max(multiple, smallest) else f"{below} or {above}"
+        least = f" and at least {smallest}" if smallest > multiple else ""
         raise ShapeError(
-            f"[model] {key} = {size}: {architecture} needs a multiple of {multiple} pixels; "
+            f"[model] {key} = {size}: {architecture} needs a multiple of {multiple}{least}; "
             f"the nearest is {nearest}."
         )
 
@@ -65,7 +67,10 @@ def scale_input(image: Any, config: Config, *, published: bool) -> Any:
         The image, or the image divided by 255.
     """
     wanted = config.model.input_normalize if "input_normalize" in config.model.model_fields_set else published
-    return layers.Rescaling(1.0 / 255, name="scale_input")(image) if wanted else image
+    if not wanted:
+        return image
+    # In float32: 16-bit images would lose their lower bits to a narrower type before they are scaled.
+    return layers.Rescaling(1.0 / 255.0, dtype="float32", name="rescaling")(image)
 
 
 def final_activation(config: Config) -> str:

@@ -66,11 +66,11 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     Architecture(
         "attention-unet", _published("AttentionUNet"), "attention_unet", "U-Net with attention gates"
     ),
-    Architecture("deeplabv3plus", _published("DeepLabV3Plus"), "deeplabv3plus", "DeepLabV3+ on ResNet-50"),
+    Architecture("deeplabv3plus", _published("DeepLabV3Plus"), "deeplab_v3_plus", "DeepLabV3+ on ResNet-50"),
     Architecture(
         "efficientnetb7-unet",
         _published("EfficientNetB7UNet"),
-        "efficientnetb7_unet",
+        "efficientnet_b7_unet",
         "U-Net on EfficientNet-B7",
     ),
     Architecture(
@@ -82,6 +82,8 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     Architecture("trans-unet", _published("TransUNet"), "trans_unet", "TransUNet, a transformer bottleneck"),
     Architecture("u2net", _published("U2Net"), "u2net", "U2-Net, nested U-Nets"),
     Architecture("unet3plus", _published("UNet3Plus"), "unet3plus", "UNet 3+, full-scale skips"),
+    Architecture("unetplusplus", ("UNet++", "NestedUNet"), "unetplusplus", "UNet++, nested skips"),
+    Architecture("resenc-unet", ("ResEncUNet",), "resenc_unet", "nnU-Net's residual-encoder U-Net"),
 )
 
 

@@ -1,7 +1,7 @@
 """Sharp U-Net: a fixed sharpening filter on each skip connection.
 
-Source: Zunair, H. and Ben Hamza, A. (2021), "Sharp U-Net: Depthwise convolutional network for biomedical image
-segmentation", Computers in Biology and Medicine 136, 104699.
+Source: Zunair, H. and Ben Hamza, A. (2021), "Sharp U-Net: Depthwise convolutional network for biomedical
+image segmentation", Computers in Biology and Medicine 136, 104699.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ def _double_conv(features: Any, filters: int, config: Config, name: str) -> Any:
 
 
 def _sharpen(skip: Any, name: str) -> Any:
-    layer = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=name)
+    layer = layers.DepthwiseConv2D(
+        3, padding="same", use_bias=False, depthwise_initializer="zeros", name=name
+    )
     sharpened = layer(skip)
     kernel = np.asarray(SHARPENING, dtype="float32")[:, :, None, None]
     layer.set_weights([np.repeat(kernel, skip.shape[-1], axis=2)])

@@ -1,11 +1,12 @@
 """Swin-Unet: a U-Net without convolutions, of attention inside shifted windows.
 
-Source: Cao, H., Wang, Y., et al. (2021), "Swin-Unet: Unet-like Pure Transformer for Medical Image Segmentation",
-arXiv:2105.05537.
+Source: Cao, H., Wang, Y., et al. (2021), "Swin-Unet: Unet-like Pure Transformer for Medical Image
+Segmentation", arXiv:2105.05537.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -13,7 +14,8 @@ from keras import layers
 
 from flexunet.errors import ConfigError
 from flexunet.models.blocks import head, input_image, require_multiple, scale_input
-from flexunet.models.patch_layers import PatchEmbedding, PatchExpanding, PatchMerging, SwinBlock
+from flexunet.models.patch_layers import PatchEmbedding, PatchExpanding, PatchMerging
+from flexunet.models.swin_block import SwinBlock
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -29,8 +31,8 @@ def build(config: Config) -> keras.Model:
     On the way up the published class takes the heads and windows of the level below; so does this one.
 
     Args:
-        config: Configuration; sizes must be multiples of `patch_size` times 2 to the power of `depth` - 1, and
-            hold whole windows at each level.
+        config: Configuration; sizes must be multiples of `patch_size` times 2 to the power of `depth` - 1,
+            and hold whole windows at each level.
 
     Returns:
         A model from `(N, H, W, image_channels)` of 0..255 to probabilities `(N, H, W, num_classes)`.
@@ -118,8 +120,6 @@ def _a_level(config: Config, key: str, default: tuple[int, ...]) -> list[int]:
 
 def _needed_multiple(config: Config, patch: int, windows: list[int]) -> int:
     """Pixels that both sizes must be a multiple of, for whole patches and whole windows at every level."""
-    import math
-
     needed = patch * 2 ** (config.model.depth - 1)
     smaller = min(config.model.image_height, config.model.image_width)
     for level in range(config.model.depth):

@@ -1,7 +1,7 @@
 """UNet 3+: every decoder level sees every scale.
 
-Source: Huang, H., Lin, L., et al. (2020), "UNet 3+: A Full-Scale Connected UNet for Medical Image Segmentation",
-ICASSP 2020, arXiv:2004.08790.
+Source: Huang, H., Lin, L., et al. (2020), "UNet 3+: A Full-Scale Connected UNet for Medical Image
+Segmentation", ICASSP 2020, arXiv:2004.08790.
 """
 
 from __future__ import annotations

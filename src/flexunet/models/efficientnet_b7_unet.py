@@ -1,8 +1,8 @@
 """EfficientNetB7 U-Net: the largest EfficientNet as the encoder of a plain U-Net.
 
 Source: Tan, M. and Le, Q. V. (2019), "EfficientNet: Rethinking Model Scaling for Convolutional Neural
-Networks", ICML 2019, arXiv:1905.11946; decoder Ronneberger, O., Fischer, P. and Brox, T. (2015), "U-Net: Convolutional
-Networks for Biomedical Image Segmentation", MICCAI 2015, arXiv:1505.04597.
+Networks", ICML 2019, arXiv:1905.11946; decoder Ronneberger, O., Fischer, P. and Brox, T. (2015), "U-Net:
+Convolutional Networks for Biomedical Image Segmentation", MICCAI 2015, arXiv:1505.04597.
 """
 
 from __future__ import annotations

@@ -16,11 +16,11 @@ def augment(
         Path | None,
         typer.Argument(
             metavar="[DATASET]",
-            help="Folder with train, valid, test, or with images and masks. [default: dataset.dataset_dir]",
+            help="Folder with train, valid, test, or with images and masks; else dataset.dataset_dir.",
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Argument(metavar="[OUT]", help="New folder. [default: dataset.augmented_dir]")
+        Path | None, typer.Argument(metavar="[OUT]", help="New folder; else dataset.augmented_dir.")
     ] = None,
     config_path: Annotated[
         Path, typer.Option("--config", metavar="FILE", help="Says which operations, and how strong.")

@@ -20,6 +20,7 @@ Field = tuple[np.ndarray, np.ndarray]
 
 _TRUNCATE = 4.0  # kernel radius in sigmas, as in scipy.ndimage.gaussian_filter
 _BAND = 5.3  # cosines above _BAND / sigma radians a pixel are dropped: exp(-5.3**2 / 2) < 1e-6
+_FEWEST = 64  # where sigma is as large as the image, what the cut-off kernel leaves of the others counts
 
 
 def smooth(noise: np.ndarray, sigma: float) -> np.ndarray:
@@ -51,7 +52,7 @@ def slopes(noise: np.ndarray, sigma: float) -> Field:
     return rows.smooth.T @ spectrum @ columns.slope, rows.slope.T @ spectrum @ columns.smooth
 
 
-def deformation_field(height: int, width: int, alpha: float, sigma: float, seed: int) -> Field:
+def deformation_field(height: int, width: int, alpha: float, sigma: float, seed: int, draw: int = 0) -> Field:
     """Elastic deformation: noise in [-1, 1] under a Gaussian, times `alpha`, for x and for y.
 
     The published tools draw noise of shape `(H, W, 3)` and smooth it over the colour axis too, which moves
@@ -63,6 +64,7 @@ def deformation_field(height: int, width: int, alpha: float, sigma: float, seed:
         alpha: Strength. With sigma 8 the displacement has a standard deviation of about alpha / 580 pixels.
         sigma: Width of the Gaussian, in pixels.
         seed: Of the noise; the published tools use 137 for every image.
+        draw: Fields drawn from this seed before; the second sigma of a list takes the second field.
 
     Returns:
         `(map_x, map_y)`.
@@ -72,6 +74,8 @@ def deformation_field(height: int, width: int, alpha: float, sigma: float, seed:
     """
     # The legacy generator and the three channels are what makes the field equal to the published one.
     draws = np.random.RandomState(seed)
+    for _ in range(2 * draw):
+        draws.random_sample(height * width * 3)
     middle, beside = _gaussian(sigma)[_radius(sigma) :][:2]
     displacements = []
     for _ in ("x", "y"):
@@ -103,9 +107,11 @@ def distortion_field(height: int, width: int, size: float, sigma: float, seed: i
 
 
 @lru_cache(maxsize=4)
-def cached_deformation_field(height: int, width: int, alpha: float, sigma: float, seed: int) -> Field:
+def cached_deformation_field(
+    height: int, width: int, alpha: float, sigma: float, seed: int, draw: int
+) -> Field:
     """`deformation_field`, kept: one field serves all images of a size."""
-    return deformation_field(height, width, alpha, sigma, seed)
+    return deformation_field(height, width, alpha, sigma, seed, draw)
 
 
 @lru_cache(maxsize=32)
@@ -149,7 +155,7 @@ class _Cosines:
 
     def __init__(self, length: int, sigma: float, pad: int):
         whole = length + 2 * pad
-        count = min(whole, int(np.ceil(_BAND / sigma * whole / np.pi)) + 1)
+        count = min(whole, max(_FEWEST, int(np.ceil(_BAND / sigma * whole / np.pi)) + 1))
         frequency = np.pi * np.arange(count)[:, None] / whole
         phase = frequency * (np.arange(length) + pad + 0.5)
         norm = np.sqrt(np.where(frequency == 0, 1, 2) / whole)

@@ -128,9 +128,9 @@ def _shears(config: Config) -> Iterator[Parameters]:
 
 def _deformations(config: Config) -> Iterator[Parameters]:
     if config.augmentor.deformation:
-        for sigma in config.deformation.sigmoids:
+        for draw, sigma in enumerate(config.deformation.sigmoids):
             _check_sigma("[deformation] sigmoids", sigma)
-            yield {"alpha": config.deformation.alpha, "sigma": sigma}
+            yield {"alpha": config.deformation.alpha, "sigma": sigma, "draw": draw}
 
 
 def _distortions(config: Config) -> Iterator[Parameters]:
@@ -213,9 +213,8 @@ def _sheared(parameters: Parameters, height: int, width: int) -> warps.Change:
 
 
 def _deformed(parameters: Parameters, height: int, width: int) -> warps.Change:
-    alpha, sigma, seed = (parameters[key] for key in ("alpha", "sigma", "seed"))
-    field = fields.cached_deformation_field(height, width, alpha, sigma, seed)
-    return warps.Displace(field, extend=True)
+    values = (parameters[key] for key in ("alpha", "sigma", "seed", "draw"))
+    return warps.Displace(fields.cached_deformation_field(height, width, *values), extend=True)
 
 
 def _distorted(parameters: Parameters, height: int, width: int) -> warps.Change:

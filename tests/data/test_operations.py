@@ -1,0 +1,233 @@
+"""Operations against what the published tools wrote (shared/reference/augment; see its README)."""
+
+import json
+
+import numpy as np
+import pytest
+
+from flexunet.config.files import load_config
+from flexunet.config.schema import Config
+from flexunet.data.fields import slopes
+from flexunet.data.names import operation_of, source_of
+from flexunet.data.operations import OPERATIONS, planned
+from flexunet.data.warps import Displace
+from flexunet.errors import ConfigError
+
+CENTERS = [(0.3, 0.3), (0.7, 0.3), (0.5, 0.5), (0.3, 0.7), (0.7, 0.7)]
+SECTIONS = {"distortion", "deformation", "barrdistortion", "pincdistortion", "sharpening", "brightening"}
+
+
+def configured(**sections):
+    """A configuration with these keys, and nothing else switched on."""
+    off = {"hflip": False, "vflip": False, "rotation": False, "shrinks": []}
+    config = Config.model_validate({**sections, "augmentor": off | sections.get("augmentor", {})})
+    for name in SECTIONS & sections.keys():
+        setattr(config.augmentor, name, True)
+    return config
+
+
+def everything():
+    return configured(
+        augmentor={"hflip": True, "vflip": True, "rotation": True, "angles": [10.5], "shears": [0.2, -1.5]}
+        | {"shrinks": [0.8, 1.0]},
+        deformation={"sigmoids": [8.0, 10]},
+        distortion={"distortions": [0.02, 0.03]},
+        barrdistortion={"centers": CENTERS},
+        pincdistortion={"centers": CENTERS},
+        sharpening={"k": 1},
+        brightening={"beta": -10},
+    )
+
+
+def changed(config, image, seed=137):
+    """The image after each step of a configuration."""
+    return [step.with_seed(seed).change(*image.shape[:2]).image(image) for step in planned(config)]
+
+
+def differences(found, expected):
+    assert np.shape(found) == np.shape(expected)
+    return np.abs(np.asarray(found, np.int32) - np.asarray(expected, np.int32))
+
+
+@pytest.fixture(scope="module")
+def published(reference):
+    def load(name):
+        with np.load(reference / "augment" / f"{name}.npz", allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    return load
+
+
+EXACT = {
+    "hflip": {"augmentor": {"hflip": True}},
+    "vflip": {"augmentor": {"vflip": True}},
+    "sharpen": {"sharpening": {"k": 1.0}},
+    "sharpen_k03": {"sharpening": {"k": 0.3}},
+    "brighten": {"brightening": {"alpha": 1.2, "beta": 10}},
+}
+WARPED = {
+    "rotate": {"augmentor": {"rotation": True, "angles": [30, 90, 180, 270, 350]}},
+    "shear": {"augmentor": {"shears": [0.2, 0.1]}},
+    "shear_hv": {"augmentor": {"shears": [0.2], "hflip": True, "vflip": True}},
+    "barrel": {"barrdistortion": {"radius": 0.3, "amount": 0.3, "centers": CENTERS, "cumulative": True}},
+    "barrel_one": {"barrdistortion": {"radius": 0.5, "amount": 0.5, "centers": [(0.5, 0.5)]}},
+    "pincushion": {"pincdistortion": {"radius": 0.3, "amount": -0.3, "centers": CENTERS, "cumulative": True}},
+}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_equal_to_published(published, name):
+    arrays = published(f"online_{name}")
+    assert differences(changed(configured(**EXACT[name]), arrays["image_in"]), arrays["images"]).max() == 0
+
+
+@pytest.mark.parametrize("name", WARPED)
+def test_within_a_grey_level_of_published(published, name):
+    arrays = published(f"online_{name}")
+    assert differences(changed(configured(**WARPED[name]), arrays["image_in"]), arrays["images"]).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["hflip", "vflip", "rotate", "shear_hv", "barrel", "pincushion"])
+def test_masks_are_the_published_ones_but_for_interpolated_borders(published, name):
+    arrays = published(f"online_{name}")
+    config = configured(**{**EXACT, **WARPED}[name])
+    mask = (arrays["mask_in"].max(axis=2) > 127).astype(np.uint8)
+    for step, expected in zip(planned(config), arrays["masks"], strict=True):
+        found = step.change(*mask.shape).mask(mask)
+        assert set(np.unique(found)) <= {0, 1}
+        assert (found == (expected.max(axis=2) > 127)).mean() > 0.98
+
+
+def test_shrink_is_that_of_the_generator(published):
+    arrays = published("inbreast_images")
+    for ratio in (0.7, 0.9):
+        (found,) = changed(configured(augmentor={"shrinks": [ratio]}), arrays["0.png"])
+        assert differences(found, arrays[f"shrinked_{ratio}_0.png"]).max() <= 1
+
+
+def test_deformation_equals_the_middle_channel(published):
+    """Each published channel is bent by a field of its own; ours is that of the middle one, for all."""
+    arrays = published("inbreast_images")
+    found = changed(configured(deformation={"sigmoids": [8, 10]}), arrays["0.png"])
+    for sigma, image in zip((8, 10), found, strict=True):
+        expected = arrays[f"deformed_alpha_1300_sigmoid_{sigma}_0.png"]
+        assert differences(image[..., 1], expected[..., 1]).max() <= 1
+        assert (differences(image, expected) <= 2).mean() > 0.96
+    online = published("online_deform")["images"][0]
+    assert differences(found[0][..., 1], online[..., 1]).max() <= 1
+
+
+def test_brightening_does_not_weaken_deformation():
+    """Published, the two share `alpha`, and a deformation of 1.2 instead of 1300 does next to nothing."""
+    both = configured(deformation={}, brightening={"alpha": 1.2})
+    assert planned(both)[0].parameters == {"alpha": 1300, "sigma": 8, "draw": 0}
+
+
+@pytest.mark.parametrize(
+    ("archive", "name", "draw", "size"),
+    [
+        ("inbreast_masks", "0", 0, 0.02),
+        ("inbreast_masks", "0", 0, 0.03),
+        ("inbreast_images", "1", 3, 0.02),
+        ("inbreast_images", "1", 3, 0.03),
+        ("offline_train_images", "1001", 0, 0.02),
+    ],
+)
+def test_distortion_follows_the_published_landscape(published, archive, name, draw, size):
+    """Same noise, same slopes. What is left out: the published tools divide by the largest *positive* slope,
+    and where that is tiny or below 0, pixels come from hundreds of pixels away or the field is turned over.
+    """
+    arrays = published(archive)
+    draws = np.random.RandomState(123)
+    noise = [draws.normal(size=(128, 128)) for _ in range(draw + 1)][draw]
+    along_x, along_y = (slope * (int(128 * size) / slope.max()) for slope in slopes(noise, 40))
+    down, across = np.indices((128, 128), np.float32)
+    found = Displace((across - along_x, down - along_y)).image(arrays[f"{name}.png"])
+    expected = arrays[f"distorted_{size}_rsigma0.5_sigma40_{name}.png"]
+    assert (differences(found, expected) <= 2).mean() > 0.99
+
+
+def test_file_names_are_those_of_the_offline_tool(reference):
+    config = load_config(reference / "augment" / "offline_generator.config")
+    listed = json.loads((reference / "augment" / "meta.json").read_text())["offline"]["filenames"]
+    ours = {step.prefix + "1001.png" for step in planned(config)}
+    assert ours == set(listed["train/images"]) - {"1001.png"}
+
+
+def test_barrel_names_are_those_of_the_generator(reference):
+    listed = json.loads((reference / "augment" / "meta.json").read_text())["inbreast"]["filenames_images"]
+    chosen = {"radius": 0.3, "centers": CENTERS}
+    config = configured(
+        barrdistortion=chosen | {"amount": 0.3},
+        pincdistortion=chosen | {"amount": -0.3},
+        deformation={"sigmoids": [8, 10]},
+        distortion={"distortions": [0.02, 0.03]},
+    )
+    assert {step.prefix + "0.png" for step in planned(config)} <= set(listed)
+    assert len(planned(config)) == 14
+
+
+@pytest.mark.parametrize("stem", ["1001", "P34_R_DM_MLO", "5_x", "20"])
+def test_names_parse_back(stem):
+    steps = planned(everything())
+    assert {step.operation.name for step in steps} == set(OPERATIONS)
+    for step in steps:
+        assert source_of(step.prefix + stem) == stem
+        assert operation_of(step.prefix + stem) == step.label
+
+
+def test_published_defaults():
+    found = [step.prefix for step in planned(Config())]
+    rotations = ["rotated_90_", "rotated_180_", "rotated_270_"]
+    assert found == ["hfliped_", "vfliped_", *rotations, "shrinked_0_8_"]
+
+
+def test_copies_asked_for_twice_are_made_once():
+    config = configured(augmentor={"rotation": True, "angles": [90, 90.0, 45]})
+    assert [step.prefix for step in planned(config)] == ["rotated_90_", "rotated_45_"]
+
+
+def test_centres_are_distorted_one_by_one_unless_cumulative():
+    chosen = {"radius": 0.2, "centers": [(0.25, 0.25), (0.75, 0.75)]}
+    single = planned(configured(barrdistortion=chosen))
+    both = planned(configured(barrdistortion=chosen | {"cumulative": True}))
+    assert [len(step.parameters["centers"]) for step in single] == [1, 1]
+    assert [len(step.parameters["centers"]) for step in both] == [1, 2]
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 1), np.uint8)
+    second = single[1].change(64, 64).image(image)
+    np.testing.assert_array_equal(second[:32, :32], image[:32, :32])
+    second = both[1].change(64, 64).image(image)
+    assert (second[:32, :32] != image[:32, :32]).any()
+
+
+def test_parameters_are_json_and_determine_the_change():
+    image = np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)
+    for step in planned(everything()):
+        seeded = step.seeded(137, "a")
+        read_back = json.loads(json.dumps(seeded.parameters))
+        assert read_back == seeded.parameters
+        again = step.operation.change(read_back, 48, 48)
+        np.testing.assert_array_equal(again.image(image), seeded.change(48, 48).image(image))
+
+
+def test_distortion_differs_from_image_to_image_and_deformation_does_not():
+    deformation, distortion = planned(configured(deformation={}, distortion={}))
+    assert deformation.seeded(137, "a") == deformation.seeded(137, "b")
+    assert distortion.seeded(137, "a") != distortion.seeded(137, "b")
+    assert distortion.seeded(137, "a") == distortion.seeded(137, "a")
+    assert distortion.seeded(137, "a") != distortion.seeded(138, "a")
+
+
+@pytest.mark.parametrize(
+    ("sections", "key"),
+    [
+        ({"augmentor": {"shrinks": [1.2]}}, "shrinks"),
+        ({"augmentor": {"shrinks": [0.0]}}, "shrinks"),
+        ({"deformation": {"sigmoids": [0.0]}}, "sigmoids"),
+        ({"distortion": {"distortions": [1.5]}}, "distortions"),
+        ({"pincdistortion": {"amount": -1.0}}, "amount"),
+    ],
+)
+def test_values_out_of_range_are_refused_by_key(sections, key):
+    with pytest.raises(ConfigError, match=key):
+        planned(configured(**sections))

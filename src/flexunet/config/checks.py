@@ -87,15 +87,21 @@ def check_image_size(config: Config) -> None:
 
 def _check_classes(config: Config) -> None:
     rgb_map, num_classes = config.mask.rgb_map, config.model.num_classes
-    mapped = max(rgb_map.values()) + 1
-    if num_classes == 1 and mapped == 2:
-        return
-    if mapped != num_classes:
+    found = sorted(set(rgb_map.values()))
+    if found != list(range(len(found))):
         raise _error(
             config,
-            f"[mask] rgb_map has class indices up to {mapped - 1}, which makes {mapped} classes, but "
-            f"[model] num_classes = {num_classes}; set num_classes = {mapped}, or give each class from 0 to "
-            f"{num_classes - 1} a colour",
+            f"[mask] rgb_map has the class indices {', '.join(map(str, found))}; they must count from 0 without "
+            "gaps, and [model] num_classes is their number",
+        )
+    # One class is one channel of foreground, and its masks still have two colours.
+    wanted = max(num_classes, 2)
+    if len(found) != wanted:
+        raise _error(
+            config,
+            f"[mask] rgb_map has {len(found)} class indices, 0 to {found[-1]}, but [model] num_classes = "
+            f"{num_classes} asks for {wanted}; set num_classes = {max(len(found), 2)}, or give each class from 0 "
+            f"to {wanted - 1} a colour",
         )
 
 

@@ -75,7 +75,7 @@ def _kind(schema: dict[str, Any], root: dict[str, Any]) -> str:
     if "$ref" in schema:
         schema = root["$defs"][schema["$ref"].rsplit("/", 1)[-1]]
     if "path" in schema:
-        kind = "path, read" if schema["path"] == "input" else "path, written"
+        kind = {"input": "path, read", "output": "path, written"}.get(schema["path"], "path")
         return f"list: {kind}" if "array" in str(schema) else kind
     if "anyOf" in schema:
         return " or ".join(kind for each in schema["anyOf"] if (kind := _kind(each, root)) != "nothing")

@@ -1,0 +1,90 @@
+import pytest
+
+from flexunet.config.checks import check_config, check_image_size
+from flexunet.config.schema import Config
+from flexunet.errors import ConfigError
+
+
+def config(**sections):
+    return Config.model_validate(sections)
+
+
+def test_sizes_that_fit():
+    check_image_size(config(model={"image_width": 512, "image_height": 384, "num_layers": 8}))
+    check_image_size(config(model={"image_width": 7, "image_height": 7, "num_layers": 1}))
+
+
+@pytest.mark.parametrize(
+    ("width", "layers", "remedy"),
+    [
+        (500, 8, r"multiple of 128. The nearest that fit: 384 or 512"),
+        (60, 5, r"multiple of 16. The nearest that fit: 48 or 64"),
+        (10, 5, r"multiple of 16. The nearest that fit: 16;"),
+    ],
+)
+def test_sizes_that_do_not_fit_name_those_that_do(width, layers, remedy):
+    with pytest.raises(ConfigError, match=remedy):
+        check_image_size(config(model={"image_width": width, "num_layers": layers}))
+
+
+def test_the_height_is_checked_too():
+    with pytest.raises(ConfigError, match=r"image_height = 500 cannot be halved 5 times"):
+        check_image_size(config(model={"image_height": 500}))
+
+
+def test_other_models_have_rules_of_their_own():
+    check_image_size(config(model={"model": "TensorFlowFlexDeepLabV3Plus", "image_width": 500}))
+
+
+def test_dilation_is_square():
+    with pytest.raises(ConfigError, match=r"dilation = \(1, 2\) is not square; give .* \(1, 1\)"):
+        check_image_size(config(model={"dilation": (1, 2)}))
+
+
+def test_dropout_stays_below_one_at_the_deepest_level():
+    check_image_size(config(model={"dropout_rate": 0.19, "num_layers": 6}))
+    with pytest.raises(ConfigError, match=r"times level 4 is 1\.2, and must stay below 1; .* below 0\.25"):
+        check_image_size(config(model={"dropout_rate": 0.3, "num_layers": 5}))
+
+
+BLACK, WHITE, RED = (0, 0, 0), (255, 255, 255), (255, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "rgb_map"),
+    [
+        (1, {BLACK: 0, WHITE: 1}),
+        (2, {BLACK: 0, WHITE: 1}),
+        (2, {BLACK: 0, WHITE: 1, RED: 1}),
+        (3, {RED: 2, WHITE: 1, BLACK: 0}),
+    ],
+)
+def test_classes_and_colours_that_agree(num_classes, rgb_map):
+    check_config(config(model={"num_classes": num_classes}, mask={"rgb_map": rgb_map}))
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "rgb_map"),
+    [
+        (1, {BLACK: 0, WHITE: 1, RED: 2}),
+        (1, {BLACK: 0}),
+        (3, {BLACK: 0, WHITE: 1}),
+        (2, {BLACK: 0, WHITE: 1, RED: 2}),
+    ],
+)
+def test_classes_and_colours_at_odds_name_both_keys(num_classes, rgb_map):
+    with pytest.raises(
+        ConfigError, match=rf"\[mask\] rgb_map .* \[model\] num_classes = {num_classes} .*; set"
+    ):
+        check_config(config(model={"num_classes": num_classes}, mask={"rgb_map": rgb_map}))
+
+
+@pytest.mark.parametrize("rgb_map", [{BLACK: 0, WHITE: 255}, {BLACK: 1, WHITE: 2}])
+def test_class_indices_count_from_zero_without_gaps(rgb_map):
+    with pytest.raises(ConfigError, match=r"class indices \d, \d+; they must count from 0 without gaps"):
+        check_config(config(mask={"rgb_map": rgb_map}))
+
+
+def test_tiles_overlap_less_than_their_size():
+    with pytest.raises(ConfigError, match=r"overlapping = 64 must be less than split_size = 64"):
+        check_config(config(tiledinfer={"split_size": 64, "overlapping": 64}))

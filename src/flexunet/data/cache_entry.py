@@ -58,7 +58,7 @@ def write_entry(
 
 
 def is_whole(folder: Path, count: int) -> bool:
-    """Whether an entry can be used: arrays of the right length, some images compared with their check sums."""
+    """Whether an entry can be used: arrays of the right length, some rows as their check sums say."""
     try:
         sums = _read_description(folder)["sums"]
         arrays = [np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in (IMAGES, MASKS)]

@@ -9,6 +9,7 @@ from flexunet.errors import ConfigError, MaskError
 
 Color = tuple[int, int, int]
 _UNDECIDED = 255
+_SMALL = 3 << 14  # values; below this a table of the whole colour cube does not pay
 
 
 class ColorMap:
@@ -64,7 +65,7 @@ class ColorMap:
         Returns:
             Class indices, uint8 array `(H, W)`.
         """
-        return self._classes[self._positions(_single_channel(rgb))]
+        return self._classes[self._positions(as_grey_if_grey(rgb))]
 
     def distance(self, rgb: np.ndarray) -> np.ndarray:
         """Squared Euclidean distance of each pixel to the nearest colour, int32 array `(H, W)`."""
@@ -72,7 +73,7 @@ class ColorMap:
 
     def encode_with_distance(self, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Both `encode` and `distance`, at the price of one."""
-        pixels = _single_channel(rgb)
+        pixels = as_grey_if_grey(rgb)
         positions = self._positions(pixels)
         if pixels.ndim == 2:
             return self._classes[positions], self._grey_distances[pixels].astype(np.int32)
@@ -140,6 +141,8 @@ class ColorMap:
         """Position of the nearest colour for each pixel of `(H, W, 3)` or grey `(H, W)`, uint8."""
         if rgb.ndim == 2:
             return self._grey_positions[rgb]
+        if rgb.size < _SMALL:
+            return self._nearest(rgb.reshape(-1, 3)).reshape(rgb.shape[:2])
         cells = (rgb >> 3).astype(np.uint16)
         positions = self._nearest_by_cell[cells[..., 0] << 10 | cells[..., 1] << 5 | cells[..., 2]]
         undecided = positions == _UNDECIDED
@@ -148,7 +151,7 @@ class ColorMap:
         return positions
 
 
-def _single_channel(rgb: np.ndarray) -> np.ndarray:
+def as_grey_if_grey(rgb: np.ndarray) -> np.ndarray:
     """`(H, W)` if the picture is grey, as most mask files are though stored in colour; else `(H, W, 3)`."""
     if rgb.dtype != np.uint8 or rgb.ndim not in (2, 3) or (rgb.ndim == 3 and rgb.shape[2] not in (1, 3)):
         raise MaskError(f"expected 8-bit colours H x W x 3, found {rgb.dtype} {rgb.shape}.")

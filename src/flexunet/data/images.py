@@ -38,8 +38,8 @@ _DECODER_ERRORS = (
 
 
 def is_image_file(path: Path) -> bool:
-    """Whether the name is that of an image file: a known suffix in any case, not hidden."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    """Whether this is a file with the name of an image: a known suffix in any case, not hidden."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def list_images(folder: Path | str) -> list[Path]:
@@ -92,13 +92,32 @@ def image_size(path: Path | str) -> tuple[int, int]:
         ImageError: as `read_image`, as far as the header tells.
     """
     path = Path(path)
+    _require_content(path)
     try:
         with path.open("rb") as stream, _open(path, stream) as picture:
             width, height = picture.size
             turned = picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-    except OSError as error:
+            turned = turned and picture.format != "TIFF"  # for TIFF, Pillow tells the turned size
+    except _DECODER_ERRORS as error:
         raise _unreadable(path, error) from error
     return (height, width) if turned else (width, height)
+
+
+def read_palette_indices(path: Path | str) -> np.ndarray | None:
+    """The values a palette PNG stores, uint8 array `(H, W)`; None for any other image.
+
+    Raises:
+        ImageError: as `read_image`.
+    """
+    path = Path(path)
+    content = _read_bytes(path)
+    try:
+        with _open(path, io.BytesIO(content)) as picture:
+            if picture.mode != "P":
+                return None
+            return np.array(ImageOps.exif_transpose(picture))
+    except _DECODER_ERRORS as error:
+        raise _unreadable(path, error) from error
 
 
 def write_image(path: Path | str, image: np.ndarray, quality: int = 95) -> None:
@@ -149,16 +168,19 @@ def to_model_range(image: np.ndarray) -> np.ndarray:
 
 
 def _read_bytes(path: Path) -> bytes:
+    _require_content(path)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"cannot read {path}: {error.strerror or error}.") from error
+
+
+def _require_content(path: Path) -> None:
     if not path.is_file():
         what = "is a folder, not an image file" if path.is_dir() else "does not exist"
         raise ImageError(f"{path} {what}.")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"cannot read {path}: {error.strerror or error}.") from error
-    if not content:
+    if path.stat().st_size == 0:
         raise ImageError(f"{path} is empty (0 bytes). Copy or export the file again.")
-    return content
 
 
 def _open(path: Path, stream: IO[bytes]) -> Image.Image:
@@ -197,7 +219,7 @@ def _decode(path: Path, content: bytes) -> np.ndarray:
             picture.load()  # in any case: this is what finds a truncated file
             if not deep_colour:
                 return _pixels(path, ImageOps.exif_transpose(picture), white_is_zero)
-            pixels = _decode_deep_colour(path, content, picture.mode)
+            pixels = _decode_deep(path, content, grey=_is_grey(picture, content))
             # OpenCV turns TIFF by itself, PNG it does not.
             return _turn(pixels, orientation if picture.format == "PNG" else 1)
     except _DECODER_ERRORS as error:
@@ -214,7 +236,14 @@ def _is_deep(picture: Image.Image, content: bytes) -> bool:
     return bool(tiles) and picture.format == "PPM" and tiles[0].args == (picture.mode, _UINT16_MAX)
 
 
-def _decode_deep_colour(path: Path, content: bytes, mode: str) -> np.ndarray:
+def _is_grey(picture: Image.Image, content: bytes) -> bool:
+    """Whether there is one channel besides alpha; Pillow calls 16-bit grey with alpha colour."""
+    if picture.format == "PNG":
+        return content[25] in (0, 4)  # colour type in the IHDR chunk
+    return picture.mode in ("L", "LA")
+
+
+def _decode_deep(path: Path, content: bytes, grey: bool) -> np.ndarray:
     pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16:
         raise ImageError(
@@ -222,7 +251,7 @@ def _decode_deep_colour(path: Path, content: bytes, mode: str) -> np.ndarray:
         )
     if pixels.ndim == 2:
         return pixels
-    return pixels[..., 0] if mode in ("L", "LA") else pixels[..., 2::-1]
+    return pixels[..., 0] if grey else pixels[..., 2::-1]
 
 
 def _turn(pixels: np.ndarray, orientation: int) -> np.ndarray:

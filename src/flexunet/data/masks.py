@@ -5,15 +5,16 @@ a `ColorMap` turns them into indices on reading and back on writing. Masks are n
 """
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from flexunet.data.color_map import ColorMap
+from flexunet.data.color_map import ColorMap, as_grey_if_grey
 from flexunet.data.files import replacing
-from flexunet.data.images import read_image
+from flexunet.data.images import read_image, read_palette_indices
 from flexunet.errors import ImageError, MaskError
 
 __all__ = ["ColorMap", "read_mask", "resize_mask", "write_mask"]
@@ -28,16 +29,21 @@ def read_mask(
 ) -> np.ndarray:
     """Read a mask file as class indices.
 
-    A mask file is one of: a picture in the colours of the map (grey pictures too: 0 and 255 under a black and
-    white map), taken by nearest colour; a single-channel 8-bit picture whose values are all below the number
-    of classes and of which at least one is not 0: class indices; a `.npz` file with the key `mask` (indices
-    `H x W` or one-hot `H x W x classes`).
+    The first rule that fits decides:
+
+    1. `.npz` with the key `mask`: class indices `H x W`, or one-hot `H x W x classes` (the highest counts).
+    2. Grey picture, not JPEG, whose values are all below the number of classes and not all colours of the
+       map: class indices.
+    3. With `threshold`: class 1 where the grey level is above it (`[mask] binarize` of the older dialect).
+    4. Colours of the map, the nearest one. So grey 0 and 255 work with a black and white map.
+    5. Palette PNG whose colours are not those of the map, but whose stored values are all below the number
+       of classes: class indices.
 
     Args:
         path: The file.
         color_map: Colours of the classes.
         tolerance: Share of pixels that may lie far from every colour (antialiasing, JPEG); 1 accepts all.
-        threshold: If given, the picture is turned grey and what lies above is class 1 (`[mask] binarize`).
+        threshold: Grey level from 0 to 255, see rule 3.
 
     Returns:
         uint8 array `(H, W)`.
@@ -52,17 +58,20 @@ def read_mask(
         picture = read_image(path, channels=None)
     except ImageError as error:
         raise MaskError(f"mask {error}") from error
-    if picture.dtype == np.uint16:
-        picture = _eight_bits(picture, color_map)
+    picture = as_grey_if_grey(_eight_bits(picture))
+    if picture.ndim == 2 and _holds_indices(path, picture, color_map):
+        return picture
     if threshold is not None:
-        grey = picture if picture.shape[2] == 1 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-        return (grey.reshape(grey.shape[:2]) > threshold).astype(np.uint8)
-    if picture.shape[2] == 1 and 0 < int(picture.max()) < color_map.num_classes:
-        return picture[..., 0]
+        grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        return (grey > threshold).astype(np.uint8)
     mask, distances = color_map.encode_with_distance(picture)
-    if tolerance < 1 and (distances > FAR**2).any():
-        _refuse_strange_colors(path, picture, mask, distances > FAR**2, color_map, tolerance)
-    return mask
+    complaint = _strange_colors(picture, mask, distances > FAR**2, color_map, tolerance)
+    if not complaint:
+        return mask
+    indices = read_palette_indices(path)
+    if indices is not None and int(indices.max()) < color_map.num_classes:
+        return indices
+    raise MaskError(f"mask {path}: {complaint}")
 
 
 def write_mask(path: Path | str, mask: np.ndarray, color_map: ColorMap) -> None:
@@ -91,35 +100,46 @@ def resize_mask(mask: np.ndarray, width: int, height: int) -> np.ndarray:
     return cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
 
 
-def _eight_bits(picture: np.ndarray, color_map: ColorMap) -> np.ndarray:
-    """16-bit masks hold either small indices or scaled colours."""
-    if picture.shape[2] == 1 and int(picture.max()) < color_map.num_classes:
+def _eight_bits(picture: np.ndarray) -> np.ndarray:
+    """16-bit mask files hold either 8-bit values as they are, or colours scaled up to 65535."""
+    if picture.dtype == np.uint8 or int(picture.max()) <= 255:
         return picture.astype(np.uint8)
     return ((picture.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
-def _refuse_strange_colors(
-    path: Path, picture: np.ndarray, mask: np.ndarray, off: np.ndarray, color_map: ColorMap, tolerance: float
-) -> None:
-    """Raise if many pixels, or a good part of the objects' flat areas, are far from every colour.
+def _holds_indices(path: Path, grey: np.ndarray, color_map: ColorMap) -> bool:
+    if path.suffix.lower() in (".jpg", ".jpeg"):  # lossy: small values there are noise
+        return False
+    if int(grey.max()) >= color_map.num_classes:
+        return False
+    return bool(color_map.distance(np.unique(grey)[None]).any())
+
+
+def _strange_colors(
+    picture: np.ndarray, mask: np.ndarray, off: np.ndarray, color_map: ColorMap, tolerance: float
+) -> str:
+    """Say so if many pixels, or a good part of the objects' flat areas, are far from every colour.
 
     Antialiased and JPEG edges are thin and vary from pixel to pixel; a class that the map lacks fills areas.
     """
-    weights = np.array([65536, 256, 1], np.float32)[: picture.shape[2]]
-    packed = picture.astype(np.float32) @ weights  # one exact number a colour
+    if tolerance >= 1 or not off.any():
+        return ""
+    packed = picture.astype(np.float32)
+    if picture.ndim == 3:
+        packed = packed @ np.array([65536, 256, 1], np.float32)  # one exact number a colour
     kernel = np.ones((3, 3), np.uint8)
     flat = off & (cv2.dilate(packed, kernel) == cv2.erode(packed, kernel))
     background = int(np.bincount(mask.ravel()).argmax())
     objects = np.count_nonzero((mask != background) | off)
     count, flat_count = np.count_nonzero(off), np.count_nonzero(flat)
     if count <= tolerance * off.size and (flat_count < _FLAT_AREA or flat_count <= tolerance * objects):
-        return
+        return ""
     strange, counts = np.unique(picture[flat if flat_count else off], axis=0, return_counts=True)
     color = tuple(int(value) for value in np.resize(strange[counts.argmax()], 3))
     expected = ", ".join(str(color) for color in color_map.colors_to_class)
-    raise MaskError(
-        f"mask {path}: {count / off.size:.2%} of its pixels are far from every colour of [mask] rgb_map, "
-        f"most often {color}. Expected {expected}. Add the colour to rgb_map, or correct the mask."
+    return (
+        f"{count / off.size:.2%} of its pixels are far from every colour of [mask] rgb_map, most often "
+        f"{color}. Expected {expected}. Add the colour to rgb_map, or correct the mask."
     )
 
 
@@ -127,17 +147,17 @@ def _read_arrays(path: Path, color_map: ColorMap) -> np.ndarray:
     if not path.is_file():
         raise MaskError(f"mask {path} does not exist.")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             if "mask" not in arrays:
                 raise MaskError(
                     f"mask {path}: expected the key 'mask', found {', '.join(arrays) or 'nothing'}."
                 )
             values = arrays["mask"]
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise MaskError(f"mask {path} cannot be read as .npz ({error}). Write it again.") from error
     numeric = values.dtype.kind in "buif"
     if numeric and values.ndim == 3 and values.shape[2] > 1:
-        if values.shape[2] > color_map.num_classes:
+        if values.shape[2] != color_map.num_classes:
             raise MaskError(
                 f"mask {path}: {values.shape[2]} classes in the array, {color_map.num_classes} in rgb_map."
             )

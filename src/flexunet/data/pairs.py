@@ -58,16 +58,21 @@ def list_masks(folder: Path | str) -> list[Path]:
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "does not exist"
         raise PathError(f"mask folder {folder} {what}. Check the path in the configuration.")
-    found = [path for path in folder.iterdir() if is_image_file(path) or path.suffix.lower() == ".npz"]
+    found = [path for path in folder.iterdir() if is_image_file(path) or _is_array_file(path)]
     if not found:
         raise PathError(f"no masks in {folder}: expected images or .npz files.")
     return sorted(found, key=lambda path: path.name)
+
+
+def _is_array_file(path: Path) -> bool:
+    return path.suffix.lower() == ".npz" and not path.name.startswith(".") and path.is_file()
 
 
 class _Origins:
     """Source and patient of image files, from the manifest of their data set or from their names."""
 
     def __init__(self, images_dir: Path):
+        self.folder = images_dir.resolve()
         self.root = find_root(images_dir)
         manifest = Manifest.read(self.root) if self.root else None
         self.rows = manifest.by_file if manifest else {}
@@ -75,7 +80,7 @@ class _Origins:
     def of(self, path: Path) -> tuple[str, str]:
         row: dict[str, str] = {}
         if self.root and self.rows:
-            row = self.rows.get(path.resolve().relative_to(self.root).as_posix(), {})
+            row = self.rows.get((self.folder / path.name).relative_to(self.root).as_posix(), {})
         source = row.get("source") or source_of(path.stem)
         return source, row.get("patient") or (source if row.get("source") else patient_of(path.stem))
 

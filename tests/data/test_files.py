@@ -1,0 +1,82 @@
+import errno
+
+import pytest
+
+from flexunet.data.files import explaining, replacing, write_bytes, write_text
+from flexunet.errors import PathError
+
+
+def write_half(path):
+    with replacing(path) as temporary:
+        temporary.write_bytes(b"half")
+        raise RuntimeError("half way")
+
+
+def write_half_folder(path):
+    with replacing(path) as temporary:
+        temporary.mkdir()
+        write_bytes(temporary / "one", b"1")
+        raise RuntimeError("half way")
+
+
+def test_a_file_appears_whole_in_a_new_folder(tmp_path):
+    write_text(tmp_path / "a" / "b" / "file.txt", "grün\n")
+    assert (tmp_path / "a" / "b" / "file.txt").read_bytes() == "grün\n".encode()
+    assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["file.txt"]
+
+
+def test_what_was_there_stays_if_writing_fails(tmp_path):
+    path = tmp_path / "file.bin"
+    write_bytes(path, b"old")
+    with pytest.raises(RuntimeError, match="half way"):
+        write_half(path)
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_temporary_name_keeps_the_suffix_and_is_hidden(tmp_path):
+    with replacing(tmp_path / "picture.png") as temporary:
+        assert temporary.suffix == ".png"
+        assert temporary.name.startswith(".")
+        assert temporary.parent == tmp_path
+        temporary.write_bytes(b"x")
+    assert (tmp_path / "picture.png").read_bytes() == b"x"
+
+
+def test_a_folder_appears_whole_too(tmp_path):
+    with replacing(tmp_path / "run") as temporary:
+        temporary.mkdir()
+        (temporary / "one").write_text("1")
+    assert (tmp_path / "run" / "one").read_text() == "1"
+
+
+def test_a_failed_folder_leaves_nothing(tmp_path):
+    with pytest.raises(RuntimeError, match="half way"):
+        write_half_folder(tmp_path / "run")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_where_a_folder_should_be_is_explained(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(PathError, match="part of its path is a file"):
+        write_text(tmp_path / "file" / "inner.txt", "y")
+
+
+def test_a_folder_where_the_file_should_be_is_explained(tmp_path):
+    (tmp_path / "name").mkdir()
+    with pytest.raises(PathError, match="a folder has that name"):
+        write_text(tmp_path / "name", "y")
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [(errno.ENOSPC, "disk is full"), (errno.EROFS, "read-only"), (errno.EACCES, "denied")],
+)
+def test_refusals_of_the_system_are_explained(code, message):
+    with pytest.raises(PathError, match=message), explaining("x.png"):
+        raise OSError(code, "as the system words it")
+
+
+def test_other_failures_are_left_alone():
+    with pytest.raises(OSError, match="cable"), explaining("x.png"):
+        raise OSError(errno.EIO, "cable")

@@ -2,7 +2,7 @@
 
 An architecture is one row below and one module with a function `build(config) -> keras.Model`. A module
 is imported only when its architecture is asked for; a row whose module is not there yet is a name only.
-A class of one's own is named `my_package.my_module:MyUNet`.
+A class of one's own is named `my_package.my_module:MyUNet`, or registered by a package (own_class.py).
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
-import inspect
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 
@@ -132,9 +130,22 @@ def build_model(config: Config, *, policy: str | None = None) -> keras.Model:
     """
     name = config.model.model.strip()
     with _precision(policy):
-        if ":" in name:
-            return _build_own(config, name)
+        if own := own_class_of(name):
+            from flexunet.models.own_class import build_own
+
+            return build_own(config, own)
         return find_architecture(name).build(config)
+
+
+def own_class_of(name: str) -> str | None:
+    """The class `module:Class` that a name stands for, written so or registered by a package; else none."""
+    if ":" in name:
+        return name
+    if _folded(name) in _BY_NAME:
+        return None
+    from flexunet.models.own_class import registered_classes
+
+    return registered_classes().get(name)
 
 
 @contextmanager
@@ -146,54 +157,3 @@ def _precision(policy: str | None) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def _build_own(config: Config, name: str) -> keras.Model:
-    """Build a class of the user's own: the one place where a configuration names code that is run."""
-    module_name, _, class_name = name.partition(":")
-    if not all(part.isidentifier() for part in [*module_name.split("."), class_name]):
-        raise ConfigError(
-            f"[model] model = '{name}': expected 'package.module:Class', as in 'my_models.thin:ThinUNet'."
-        )
-    with _beside(config):
-        try:
-            module = importlib.import_module(module_name)
-        except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"[model] model = '{name}': no module '{error.name}'. It is looked for in {config.folder}, "
-                "in the working folder and among the installed packages."
-            ) from error
-    own = getattr(module, class_name, None)
-    if not inspect.isclass(own) or not callable(getattr(own, "create_model", None)):
-        raise ConfigError(
-            f"[model] model = '{name}': {module.__file__} has no class {class_name} with a method "
-            "create_model(self) that returns a Keras model."
-        )
-    model = _instance(own, config).create_model()
-    if not isinstance(model, keras.Model):
-        raise ConfigError(
-            f"[model] model = '{name}': create_model() returned {type(model).__name__}, not a keras.Model."
-        )
-    return model
-
-
-def _instance(own: type, config: Config) -> Any:
-    """An instance, given the configuration where its constructor takes an argument."""
-    takes = [
-        parameter
-        for parameter in inspect.signature(own).parameters.values()
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
-    ]
-    return own(config) if takes else own()
-
-
-@contextmanager
-def _beside(config: Config) -> Iterator[None]:
-    """Let modules beside the configuration file be imported, as they are by `python file.py` there."""
-    added = [str(config.folder), ""]
-    sys.path[:0] = added
-    try:
-        yield
-    finally:
-        for path in added:
-            sys.path.remove(path)

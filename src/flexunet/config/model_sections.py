@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -28,6 +28,8 @@ class ModelSection(Section):
 
     model: str = "TensorFlowFlexUNet"
     """Architecture, by its published or its short name, or a class of your own as `module:Class`."""
+    own: dict[str, Any] = Field(default={})
+    """Keys that a class of your own asks for, as `{growth = 12}`."""
     variant: Literal["published", "paper"] = "published"
     """Whether the architecture is built as the published system builds it, or as its paper describes it."""
     generator: bool = False

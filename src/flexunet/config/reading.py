@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from flexunet.config import nearest
 from flexunet.config.checks import advice, check_config
 from flexunet.config.legacy import UnreadableValueError, bare_word, parse_value
-from flexunet.config.published_keys import ALIASES, NO_EFFECT, OLDER_DEFAULTS, OLDER_DIALECT, Key
+from flexunet.config.published_keys import ALIASES, NO_EFFECT, OLDER_DEFAULTS, Key
 from flexunet.config.schema import Config, default_of, section_class
 from flexunet.errors import ConfigError
 
@@ -78,13 +78,14 @@ class Reading:
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
     origins: dict[Key, Given] = field(default_factory=dict)
     remarks: list[Remark] = field(default_factory=list)
+    is_older_dialect: bool = False
 
     def take(self, given: Given, *, folded: bool = False, replace: bool = False) -> None:
         """Take one key in, under the name that the schema gives it.
 
         Args:
             given: The key. Where it has no value yet, its text is read as a literal.
-            folded: Whether capitals in the key do not count, as in `.config` files.
+            folded: Whether it comes from a `.config` file, where capitals in a key do not count.
             replace: Whether it replaces what was taken in before.
         """
         written = (given.section, given.key.lower() if folded else given.key)
@@ -99,6 +100,8 @@ class Reading:
             return
         if given.value is _MISSING and not self._parse(given, section, key):
             return
+        if folded and target == ("model", "base_kernels"):
+            self._square(given)
         earlier = self.origins.get(target)
         if earlier and not replace:
             if target != written:
@@ -112,14 +115,6 @@ class Reading:
         self.values.setdefault(section, {})[key] = given.value
         self.origins[target] = given
 
-    def take_older_defaults(self, written: set[Key]) -> None:
-        """Fill in the defaults of the older dialect if the keys are of that dialect."""
-        if not written & OLDER_DIALECT:
-            return
-        width = self.values.get("model", {}).get("image_width", 512)
-        for (section, key), value in OLDER_DEFAULTS.items():
-            self.values.setdefault(section, {}).setdefault(key, width if value is None else value)
-
     def config(self, source: Path | None, *, strict: bool) -> Config:
         """The checked configuration.
 
@@ -131,8 +126,11 @@ class Reading:
             ConfigError: if a value does not fit its key, keys contradict each other, or there is a problem
                 and `strict` is set.
         """
+        self._take_own_keys()
         if strict and (problems := [remark for remark in self.remarks if remark.is_problem]):
             raise ConfigError(_several(self.name, [problem.message() for problem in problems]))
+        if self.is_older_dialect:
+            self._fill_older_defaults()
         try:
             config = Config.model_validate(self.values)
         except ValidationError as error:
@@ -143,6 +141,31 @@ class Reading:
         config._notes = [remark.message(config) for remark in telling] + advice(config)
         check_config(config)
         return config
+
+    def _take_own_keys(self) -> None:
+        """Hand the unknown keys of `[model]` to a class of the user's own, which may ask for any."""
+        model = self.values.get("model", {})
+        if ":" not in str(model.get("model", "")):
+            return
+        for remark in self.remarks:
+            given = remark.given
+            if given.section != "model" or not remark.is_problem or nearest.is_known("model", given.key):
+                continue
+            if given.value is _MISSING:
+                try:
+                    given.value = parse_value(given.text)
+                except UnreadableValueError:
+                    continue
+            if given.value is None:
+                continue
+            model.setdefault("own", {})[given.key] = given.value
+            remark.is_problem = remark.is_left_out = False
+            remark.reason = f"handed to {model['model']}"
+
+    def _fill_older_defaults(self) -> None:
+        width = self.values.get("model", {}).get("image_width", default_of("model", "image_width"))
+        for (section, key), value in OLDER_DEFAULTS.items():
+            self.values.setdefault(section, {}).setdefault(key, width if value is None else value)
 
     def _parse(self, given: Given, section: str, key: str) -> bool:
         """Read the text of a key; False where there is nothing to use."""
@@ -162,6 +185,15 @@ class Reading:
             self._remark(given, "None means the default", used=(section, key), is_left_out=True)
             return False
         return True
+
+    def _square(self, given: Given) -> None:
+        """Give a kernel that is not square its published sense."""
+        kernel = given.value
+        if isinstance(kernel, (list, tuple)) and len(kernel) == 2 and kernel[0] != kernel[1]:
+            given.value = (kernel[1], kernel[1])
+            self._remark(
+                given, f"the second number is used for both, as published; {given.value!r} is used instead"
+            )
 
     def _remark(self, given: Given, reason: str, **kind: Any) -> None:
         self.remarks.append(Remark(given, reason, **kind))

@@ -76,7 +76,7 @@ def toml_text(
                 lines += [meaning, f"# {key} = {_commented(given[key])}"]
             elif isinstance(given[key], dict) and len(given[key]) > _INLINE_COLORS:
                 tables += ["", meaning, f"[{section}.{key}]"]
-                tables += [f"{toml_value(_color(color))} = {index}" for color, index in given[key].items()]
+                tables += [f"{_entry(name)} = {toml_value(item)}" for name, item in given[key].items()]
             else:
                 lines += [meaning, f"{key} = {toml_value(given[key])}"]
         lines += [f"# {note}" for note in notes]
@@ -153,10 +153,15 @@ def _color(color: tuple[int, int, int]) -> str:
     return ",".join(str(channel) for channel in color)
 
 
+def _entry(name: Any) -> str:
+    """The key of an entry of a map: a colour, or a name."""
+    return toml_value(_color(name) if isinstance(name, tuple) else str(name))
+
+
 def toml_value(value: Any) -> str:
     """A value as TOML; colours are written as in `rgb_map`."""
     if isinstance(value, dict):
-        pairs = ", ".join(f"{toml_value(_color(color))} = {index}" for color, index in value.items())
+        pairs = ", ".join(f"{_entry(name)} = {toml_value(item)}" for name, item in value.items())
         return f"{{{pairs}}}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"

@@ -3,12 +3,38 @@
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flexunet.config.files import load_config
 from flexunet.config.legacy import UnreadableValueError, parse_entries, parse_value
 from flexunet.errors import ConfigError
+
+SNIPPETS = [
+    "[model]",
+    "[mask]",
+    "[eval]",
+    "[infer]  ",
+    "model = 3",
+    "num_layers = 10**100",
+    "num_layers = 99999999999999999999",
+    "image_width = 1e400",
+    "metrics = []",
+    "metrics = {1: {2}}",
+    "rgb_map = {}",
+    "rgb_map = {0: 0}",
+    "rgb_map = {(0,0,0): 0}",
+    "rgb_map = {(0,0,0): 'x', b'': 1}",
+    "image_datapath = 7",
+    "images_dir = '\x00'",
+    "images_dir = ''",
+    "  continued",
+    "; comment",
+    "base_kernels = (1, 2, 3)",
+    "base_kernels = 5",
+    "patch_size = 'x'",
+    "= 3",
+]
 
 
 @pytest.fixture
@@ -72,6 +98,7 @@ def test_literals_with_comments_behind_them(text, value):
     assert parse_value(text) == value
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none()
@@ -87,6 +114,7 @@ def test_every_literal_survives(value):
     assert parse_value(repr(value)) == value
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused_never_worse(text):
     try:
@@ -229,6 +257,46 @@ def test_spellings_of_the_epoch_keys(load):
     assert config.train.epoch_change_tiled_infer
     assert config.train.epoch_change_tiled_infer_dir == "./t"
     assert "belongs to [train]" in config.notes[0]
+
+
+def test_a_kernel_that_is_not_square_has_its_published_sense(load):
+    config = load("[model]\nbase_kernels = (5,3)\n")
+    assert config.model.base_kernels == (3, 3)
+    assert "the second number is used for both, as published" in config.notes[0]
+
+
+def test_an_override_of_the_width_moves_the_older_tiles_with_it(load):
+    text = "[model]\nimage_width = 512\n[dataset]\ndatasetclass = 'ImageMaskDataset'\n"
+    assert load(text).tiledinfer.split_size == 512
+    assert load(text, overrides=["model.image_width=64"]).tiledinfer.split_size == 64
+
+
+def test_metrics_without_a_curve_are_told(load):
+    config = load(
+        "[model]\nmetrics = ['binary_accuracy']\n[train]\nmetrics = ['dice_coef', 'val_dice_coef']\n"
+    )
+    assert config.notes == [
+        "[train] metrics: dice_coef, val_dice_coef will have no curve, because [model] metrics computes "
+        "binary_accuracy only"
+    ]
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=300), st.sampled_from([".toml", ".config"]))
+def test_any_bytes_are_a_configuration_or_an_error_of_ours(tmp_path_factory, content, suffix):
+    file = tmp_path_factory.getbasetemp() / f"any{suffix}"
+    file.write_bytes(content)
+    with contextlib.suppress(ConfigError):
+        load_config(file)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(SNIPPETS), max_size=8))
+def test_any_lines_are_a_configuration_or_an_error_of_ours(tmp_path_factory, lines):
+    file = tmp_path_factory.getbasetemp() / "lines.config"
+    file.write_text("\n".join(lines))
+    with contextlib.suppress(ConfigError):
+        load_config(file)
 
 
 def test_three_dots_are_asked_about(load):

@@ -66,7 +66,7 @@ def test_values(load, tmp_path):
             "[model] generator = 1: input should be a valid boolean. "
             "The key means: Whether training images are augmented as they are drawn.",
         ),
-        ("num_layers = 8", "num_layers = 8 stands before any [section]"),
+        ("num_layers = 8", "num_layers = 8 is in no [section]; put it below one"),
     ],
 )
 def test_refusals(load, text, message):
@@ -102,6 +102,11 @@ def test_a_learning_rate_is_a_positive_number(load, value):
 )
 def test_colours_that_are_none(load, rgb_map):
     assert "[mask] rgb_map" in refusal(load, f"[mask]\nrgb_map = {rgb_map}\n")
+
+
+def test_a_colour_given_twice(load):
+    text = '[mask]\nrgb_map = {"0,0,0" = 0, "255,255,255" = 1, "#ffffff" = 1}\n'
+    assert "the colour (255, 255, 255) is given twice" in refusal(load, text)
 
 
 def test_published_spellings_are_understood_in_toml_too(load):

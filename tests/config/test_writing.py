@@ -1,7 +1,7 @@
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flexunet.config.files import load_config, save_config
@@ -34,6 +34,7 @@ def configs(draw):
     )
 
 
+@settings(deadline=None, max_examples=40)
 @given(configs())
 def test_what_is_saved_is_loaded(tmp_path_factory, config):
     file = tmp_path_factory.mktemp("saved") / "config.toml"

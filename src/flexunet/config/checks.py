@@ -36,6 +36,13 @@ def advice(config: Config) -> list[str]:
             "[mask] rgb_map: the values are the class indices; the published system counts the colours in "
             "their order instead, so weights that it trained with this map have their classes in that order"
         )
+    computed = {"loss", *config.model.metrics}
+    uncomputed = [name for name in config.train.metrics if name.removeprefix("val_") not in computed]
+    if uncomputed:
+        notes.append(
+            f"[train] metrics: {', '.join(uncomputed)} will have no curve, because [model] metrics computes "
+            f"{', '.join(config.model.metrics)} only"
+        )
     for section, content in config.sections():
         for key in content.path_keys("input"):
             text = getattr(content, key)
@@ -91,8 +98,8 @@ def _check_classes(config: Config) -> None:
     if found != list(range(len(found))):
         raise _error(
             config,
-            f"[mask] rgb_map has the class indices {', '.join(map(str, found))}; they must count from 0 without "
-            "gaps, and [model] num_classes is their number",
+            f"[mask] rgb_map has the class indices {', '.join(map(str, found))}; they must count from 0 "
+            "without gaps, and [model] num_classes is their number",
         )
     # One class is one channel of foreground, and its masks still have two colours.
     wanted = max(num_classes, 2)
@@ -100,8 +107,8 @@ def _check_classes(config: Config) -> None:
         raise _error(
             config,
             f"[mask] rgb_map has {len(found)} class indices, 0 to {found[-1]}, but [model] num_classes = "
-            f"{num_classes} asks for {wanted}; set num_classes = {max(len(found), 2)}, or give each class from 0 "
-            f"to {wanted - 1} a colour",
+            f"{num_classes} asks for {wanted}; set num_classes = {max(len(found), 2)}, or give each class "
+            f"from 0 to {wanted - 1} a colour",
         )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from flexunet.config import nearest
 from flexunet.config.checks import check_image_size
 from flexunet.config.legacy import parse_entries
-from flexunet.config.published_keys import ALIASES, NO_EFFECT
+from flexunet.config.published_keys import ALIASES, NO_EFFECT, OLDER_DIALECT
 from flexunet.config.reading import Given, Reading
 from flexunet.config.schema import Config
 from flexunet.config.writing import write_config
@@ -116,13 +116,13 @@ def read_file(file: Path) -> Reading:
     written = {(entry.section, entry.key.lower()) for entry in entries}
     for entry in entries:
         reading.take(Given(entry.section, entry.key, entry.text, line=entry.line), folded=True)
-    reading.take_older_defaults(written)
+    reading.is_older_dialect = bool(written & OLDER_DIALECT)
     return reading
 
 
 def _toml_keys(file: Path) -> list[Given]:
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        text = _content(file).decode("utf-8-sig")
         document = tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise ConfigError(
@@ -133,20 +133,26 @@ def _toml_keys(file: Path) -> list[Given]:
     keys = []
     for section, content in document.items():
         if not isinstance(content, dict):
-            raise ConfigError(f"{file}: {section} = {content!r} stands before any [section]")
+            raise ConfigError(f"{file}: {section} = {content!r} is in no [section]; put it below one")
         for key, value in content.items():
             keys.append(Given(section, key, repr(value), value))
     return keys
 
 
 def _decoded(file: Path) -> str:
-    content = file.read_bytes()
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16")
+    content = _content(file)
+    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
-        return content.decode("utf-8-sig")
+        return content.decode(encoding)
     except UnicodeDecodeError:
         return content.decode("latin-1")
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise PathError(f"{file}: cannot be read: {error.strerror or error}") from None
 
 
 def _override(text: str) -> Given:

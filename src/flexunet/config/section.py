@@ -73,7 +73,10 @@ def _centers(value: Any) -> Any:
 def _rgb_map(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    return {_color(color): index for color, index in value.items()}
+    colors = [_color(color) for color in value]
+    if repeated := [color for color in colors if colors.count(color) > 1]:
+        raise ValueError(f"the colour {repeated[0]} is given twice")
+    return dict(zip(colors, value.values(), strict=True))
 
 
 def _color(value: Any) -> Any:

@@ -200,6 +200,15 @@ def test_centres_are_distorted_one_by_one_unless_cumulative():
     assert (second[:32, :32] != image[:32, :32]).any()
 
 
+def test_keys_of_the_barrel_distortion_tool():
+    tool = {"centers": [(0.3, 0.3), (0.5, 0.5)], "radii": [0.2, 0.4], "amounts": [0.7, -0.7]}
+    found = [step.prefix for step in planned(configured(augmentor=tool))]
+    settings = ["0.2_0.7", "0.2_-0.7", "0.4_0.7", "0.4_-0.7"]
+    assert found == [f"barrdistorted_{index}_{each}_" for each in settings for index in (1001, 1002)]
+    single = planned(configured(augmentor={"centers": [(0.5, 0.5)], "radius": 0.3, "amount": 0.4}))
+    assert [step.prefix for step in single] == ["barrdistorted_1001_0.3_0.4_"]
+
+
 def test_parameters_are_json_and_determine_the_change():
     image = np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)
     for step in planned(everything()):

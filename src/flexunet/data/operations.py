@@ -148,22 +148,33 @@ def _distortions(config: Config) -> Iterator[Parameters]:
 
 
 def _discs(section: str, config: Config) -> Iterator[Parameters]:
-    chosen = getattr(config, section)
-    if not getattr(config.augmentor, section):
-        return
-    if chosen.amount <= -1:
-        raise ConfigError(
-            f"[{section}] amount: expected a value above -1, found {chosen.amount}. At -1 and below, the "
-            "centre of the disc would be torn open."
-        )
-    for count, center in enumerate(chosen.centers):
-        centers = chosen.centers[: count + 1] if chosen.cumulative else [center]
-        yield {
-            "index": _FIRST_DISC + count,
-            "radius": chosen.radius,
-            "amount": chosen.amount,
-            "centers": [list(each) for each in centers],
-        }
+    cumulative = getattr(config, section).cumulative
+    for radius, amount, all_centers in _disc_settings(section, config):
+        if amount <= -1:
+            raise ConfigError(
+                f"[{section}] amount: expected a value above -1, found {amount}. At -1 and below, the disc "
+                "would be torn open at its centre."
+            )
+        for count, center in enumerate(all_centers):
+            centers = all_centers[: count + 1] if cumulative else [center]
+            yield {
+                "index": _FIRST_DISC + count,
+                "radius": radius,
+                "amount": amount,
+                "centers": [list(each) for each in centers],
+            }
+
+
+def _disc_settings(section: str, config: Config) -> Iterator[tuple[float, float, list[tuple[float, float]]]]:
+    """Radius, amount and centres: of the section, and of the barrel distortion tool's keys in [augmentor]."""
+    chosen, tool = getattr(config, section), config.augmentor
+    if getattr(tool, section):
+        yield chosen.radius, chosen.amount, chosen.centers
+    if section == "barrdistortion" and tool.centers:
+        radii = tool.radii or [chosen.radius if tool.radius is None else tool.radius]
+        amounts = tool.amounts or [chosen.amount if tool.amount is None else tool.amount]
+        for radius, amount in itertools.product(radii, amounts):
+            yield radius, amount, tool.centers
 
 
 def _sharpenings(config: Config) -> Iterator[Parameters]:

@@ -1,8 +1,8 @@
 """Models: one architecture a file, a registry, and weights files.
 
-Importing this room settles on the engine, so that every module in it and behind it can import Keras.
+Importing this room starts the engine, so that every module in it and behind it can import Keras.
 """
 
-from flexunet.models.engine import choose_engine
+from flexunet.models.engine import start_engine
 
-choose_engine()
+start_engine()

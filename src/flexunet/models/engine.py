@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from flexunet.errors import EngineError
 
@@ -46,3 +51,35 @@ def choose_engine() -> str:
     # The engine's own start-up chatter hides our messages; a user who wants it sets the level first.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     return engine
+
+
+def start_engine() -> str:
+    """Choose the engine and import it; what it has to say about itself is shown only if the import fails."""
+    engine = choose_engine()
+    module = ENGINES[engine]
+    if module not in sys.modules:
+        with _quiet():
+            importlib.import_module(module)
+    return engine
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what native code writes to standard error; TensorFlow greets before it reads its log level."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # no standard error to hold back, as in a Windows service
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        sys.stderr.flush()
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -102,6 +102,7 @@ def draw_model(model: keras.Model, path: Path) -> None:
                 (x - 0.32, y),
                 (from_x + 0.32, from_y),
                 arrowprops={"arrowstyle": "->", "color": "#555555", "lw": 0.8},
+                zorder=1,
             )
         axes.text(
             x,
@@ -111,6 +112,7 @@ def draw_model(model: keras.Model, path: Path) -> None:
             ha="center",
             va="center",
             fontsize=6.5,
+            zorder=2,
             bbox={
                 "boxstyle": "round,pad=0.3",
                 "fc": _COLORS.get(str(row["type"]), _OTHER),

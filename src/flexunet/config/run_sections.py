@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from flexunet.config.section import Pair, Positive, Section, Texts, input_path, output_path
+from flexunet.config.section import Floats, Pair, Positive, Section, Texts, input_path, output_path
 
 
 class TrainSection(Section):
@@ -160,16 +160,26 @@ class EvaluateSection(Section):
     lesion_match: Literal["iou", "overlap", "centre"] = "iou"
     """What makes a predicted lesion a hit: its intersection over union, any overlap, or its centre."""
     lesion_iou: float = Field(default=0.1, gt=0, le=1)
-    """Least intersection over union of a hit; 0.1 as in Jaeger et al. (2020), Retina U-Net, PMLR 116."""
+    """Least intersection over union of a hit; 0.1 as in Baumgartner et al. (2021), nnDetection."""
     connectivity: Literal[4, 8] = 8
     """Neighbours that join pixels into one lesion."""
     min_lesion_pixels: int = Field(default=0, ge=0)
     """Lesions smaller than this are left out, in truth and prediction alike."""
+    candidate_threshold: float = Field(default=0.1, ge=0, le=1)
+    """Probability above which a component with no predicted pixel is still a doubtful candidate (FROC)."""
+    candidate_score: Literal["mean", "max"] = "mean"
+    """Confidence of a candidate: mean or largest probability over its pixels."""
+    size_bands_px: Floats = Field(default=[16, 32, 64])
+    """Edges of the lesion size bands: diameter of a disc of equal area, in pixels."""
+    size_bands_mm: Floats = Field(default=[10, 20, 50])
+    """The same in mm, where the pixel spacing is known; by default the T1, T2 and T3 limits of TNM."""
     subgroups: Texts = Field(default=[])
     """Columns of manifest.csv to report separately."""
     surface_scores: bool = True
     """Whether surface distances are measured too."""
-    calibration_bins: Positive = 15
+    boundary_tolerance: float = Field(default=2, ge=0)
+    """Distance in pixels up to which two boundaries agree, for the boundary Dice."""
+    calibration_bins: int = Field(default=15, ge=2, le=1000)
     """Bins of the calibration curve."""
 
 

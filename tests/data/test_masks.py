@@ -321,6 +321,7 @@ def test_unreadable_masks(tmp_path):
         read_mask(tmp_path / "d.png", BINARY)
 
 
+@settings(deadline=None)
 @given(
     hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.integers(0, 5)),
     st.integers(1, 40),

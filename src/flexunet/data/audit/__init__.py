@@ -1,0 +1,1 @@
+"""Find what would make a test score untrue, on any data set."""

@@ -1,0 +1,136 @@
+"""Cross-validation: every group is in the test split of exactly one fold.
+
+    OUT/fold_1/{train,valid,test}/{images,masks}/ and manifest.csv, OUT/fold_2/..., OUT/folds.csv
+
+Fold k tests on part k; what remains is dealt to train and valid in the proportion of the ratios. Files are
+written once, into fold_1; in the other folds they are hard links to it where the disk allows.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from flexunet.data.files import write_text
+from flexunet.data.manifest import Manifest
+from flexunet.data.split import (
+    Progress,
+    SplitPlan,
+    check_ratios,
+    digest_of_manifests,
+    fill_folder,
+    growing,
+    is_written,
+    manifest_of,
+    notes_of,
+)
+from flexunet.data.split_groups import deal_groups
+from flexunet.errors import ConfigError
+
+FOLDS_FILE = "folds.csv"
+
+
+@dataclass
+class FoldPlan:
+    """One plan a fold; all over the same items and groups."""
+
+    folds: list[SplitPlan]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know; a note that several folds share is there once."""
+        return list(dict.fromkeys(note for fold in self.folds for note in notes_of(fold)))
+
+
+def plan_folds(plan: SplitPlan, count: int, ratios: Sequence[float], seed: int = 137) -> FoldPlan:
+    """Deal the groups of a plan to folds.
+
+    Args:
+        plan: From `plan_split`; its items, groups and strata are used, its splits are not.
+        count: Number of folds, at least 2.
+        ratios: Their train and valid shares say how what is not tested on is divided.
+        seed: The same seed gives the same folds.
+
+    Raises:
+        ConfigError: if there are fewer than 2 folds, or no training share.
+        DatasetError: if there are too few groups.
+    """
+    if count < 2:
+        raise ConfigError(f"--folds {count}: expected 2 or more.")
+    shares = check_ratios(ratios)
+    train, valid = shares.get("train", 0.0), shares.get("valid", 0.0)
+    if not train:
+        raise ConfigError("--ratios leave nothing to train on.")
+    sizes = np.bincount(plan.groups)
+    names = [f"fold {number + 1}" for number in range(count)]
+    part = deal_groups(sizes, plan.strata, [1 / count] * count, seed, names)
+    folds = []
+    for number in range(count):
+        split = np.full(len(sizes), "test", dtype=object)
+        rest = np.flatnonzero(part != number)
+        split[rest] = "train"
+        if valid:
+            strata = [plan.strata[group] for group in rest]
+            share = valid / (train + valid)
+            dealt = deal_groups(sizes[rest], strata, [1 - share, share], seed + number, ("train", "valid"))
+            split[rest[dealt == 1]] = "valid"
+        rest_share = 1 - 1 / count
+        wanted = {
+            "train": rest_share * train / (train + valid),
+            "valid": rest_share * valid / (train + valid),
+            "test": 1 / count,
+        }
+        wanted = {name: share for name, share in wanted.items() if share}
+        folds.append(replace(plan, split=split[plan.groups].tolist(), ratios=wanted))
+    return FoldPlan(folds)
+
+
+def write_folds(
+    plan: FoldPlan, out: Path | str, *, link: bool = False, progress: Progress | None = None
+) -> list[Manifest]:
+    """Write `fold_1` ... `fold_K` and `folds.csv`; whole or not at all, and resumable, as `write_split`.
+
+    Raises:
+        DatasetError: if `out` holds something else.
+        PathError: if a file cannot be written or linked.
+    """
+    out = Path(out)
+    manifests = [manifest_of(fold) for fold in plan.folds]
+    subs = [f"fold_{number}" for number in range(1, len(manifests) + 1)]
+    if is_written(out, list(zip(manifests, subs, strict=True))):
+        return manifests
+    with growing(out, digest_of_manifests(manifests)) as folder:
+        first = plan.folds[0]
+        for number, (fold, manifest, sub) in enumerate(zip(plan.folds, manifests, subs, strict=True)):
+            if number:
+                fold = replace(fold, items=_items_in(first, folder / subs[0]))
+            how = "try" if number else "link" if link else "copy"
+            stage = f"write fold {number + 1} of {len(subs)}"
+            fill_folder(fold, folder / sub, manifest, how=how, progress=progress, stage=stage)
+        write_text(folder / FOLDS_FILE, _folds_csv(plan))
+    return manifests
+
+
+def _items_in(plan: SplitPlan, folder: Path) -> list:
+    """Items of a plan, as files of the fold that was written first."""
+    items = []
+    for item, split in zip(plan.items, plan.split, strict=True):
+        image = folder / split / "images" / f"{item.name}{item.image.suffix}"
+        mask = folder / split / "masks" / f"{item.name}{item.mask.suffix}"
+        items.append(replace(item, image=image, mask=mask))
+    return items
+
+
+def _folds_csv(plan: FoldPlan) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["name", "source", "patient", "test_in_fold"])
+    tested = np.array([[split == "test" for split in fold.split] for fold in plan.folds]).argmax(axis=0)
+    for item, fold in zip(plan.folds[0].items, tested, strict=True):
+        writer.writerow([item.name, item.source, item.patient, int(fold) + 1])
+    return stream.getvalue()

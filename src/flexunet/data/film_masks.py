@@ -1,0 +1,271 @@
+"""Where the masks of raw films come from: files, outlines, a trained model, or nowhere.
+
+Each source answers for one film at a time, so that worker processes can ask it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from flexunet.data.annotation_shapes import NORMAL, UNKNOWN, FilmAnnotation
+from flexunet.data.manifest import sha256_of
+from flexunet.data.masks import ColorMap, read_mask
+from flexunet.data.pairs import list_masks
+from flexunet.errors import MaskError, PairingError
+
+LABELLED, TO_REVIEW, EXCLUDED, DRAFT = "labelled", "to_review", "excluded", "draft"
+
+# Below this foreground probability a pixel is plain background; the many such pixels would hide all doubt.
+_VISIBLE = 0.05
+
+
+@dataclass(frozen=True)
+class RawFilm:
+    """One raw image file.
+
+    Attributes:
+        path: The file.
+        file: Its path relative to the raw folder, with forward slashes.
+        name: Stem of the files made from it.
+        group: Name of the folder it lies in (`Cancer`, `Non-Cancer`); "" directly in the raw folder.
+        normal: Whether its folder says that it shows no lesion.
+        side: `L` or `R` where it is known; "" where the picture has to tell.
+    """
+
+    path: Path
+    file: str
+    name: str
+    group: str = ""
+    normal: bool = False
+    side: str = ""
+
+
+@dataclass(frozen=True)
+class FilmMask:
+    """A source's answer.
+
+    Attributes:
+        state: `labelled` (here is the mask), `to_review` (a person has to draw it), `excluded` (must not be
+            used) or `draft` (the model is to be asked).
+        mask: Class indices of the whole film, uint8 `(H, W)`; None unless labelled.
+        reason: Why it is not labelled.
+    """
+
+    state: str
+    mask: np.ndarray | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class MaskDraft:
+    """A mask that a model proposes for an image.
+
+    Attributes:
+        mask: Class indices, uint8 `(H, W)`.
+        confidence: Mean probability of the class chosen, over the pixels in which the model sees any lesion.
+        entropy: Mean entropy of the class probabilities over the same pixels, 0 (sure) to 1 (no idea).
+    """
+
+    mask: np.ndarray
+    confidence: float
+    entropy: float
+
+
+class FilmMasks(Protocol):
+    """A source of masks."""
+
+    origin: str
+
+    def fingerprint(self, film: RawFilm) -> str:
+        """Changes when the mask of this film would."""
+
+    def mask_of(self, film: RawFilm, width: int, height: int) -> FilmMask:
+        """The mask of a film of `width` x `height` pixels."""
+
+
+@dataclass(frozen=True)
+class NoMasks:
+    """No masks: films of a normal folder get empty ones, all others go to review."""
+
+    origin: str = "none"
+
+    def fingerprint(self, film: RawFilm) -> str:
+        """Nothing to change."""
+        return str(film.normal)
+
+    def mask_of(self, film: RawFilm, width: int, height: int) -> FilmMask:
+        """An empty mask for a normal film, none for others."""
+        if film.normal:
+            return FilmMask(LABELLED, np.zeros((height, width), np.uint8))
+        return FilmMask(TO_REVIEW, reason="no mask was given")
+
+
+@dataclass(frozen=True)
+class ModelMasks:
+    """Masks from a trained model; films of a normal folder get empty ones without asking it.
+
+    Attributes:
+        identity: Changes when the model does, e.g. the SHA-256 of its weights.
+    """
+
+    identity: str
+    origin: str = "model"
+
+    def fingerprint(self, film: RawFilm) -> str:
+        """The model's identity."""
+        return f"{self.identity} {film.normal}"
+
+    def mask_of(self, film: RawFilm, width: int, height: int) -> FilmMask:
+        """An empty mask for a normal film; else `draft`: the model works on the crop."""
+        if film.normal:
+            return FilmMask(LABELLED, np.zeros((height, width), np.uint8))
+        return FilmMask(DRAFT)
+
+
+@dataclass(frozen=True)
+class AnnotatedMasks:
+    """Masks drawn from circles and polygons."""
+
+    annotations: Mapping[str, FilmAnnotation]
+    classes: Mapping[str, int] | None = None
+    origin: str = "annotations"
+
+    def fingerprint(self, film: RawFilm) -> str:
+        """Changes with the film's outlines."""
+        text = f"{self.annotations.get(film.path.stem)} {self.classes} {film.normal}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def mask_of(self, film: RawFilm, width: int, height: int) -> FilmMask:
+        """The shapes as a mask; a film of which nothing is known is excluded."""
+        annotation = self.annotations.get(film.path.stem)
+        if annotation is None:
+            if film.normal:
+                return FilmMask(LABELLED, np.zeros((height, width), np.uint8))
+            return FilmMask(EXCLUDED, reason="the annotations do not mention it")
+        if annotation.state == UNKNOWN:
+            return FilmMask(EXCLUDED, reason=f"abnormal, but nobody says where: {annotation.reason}")
+        if annotation.state != NORMAL and film.normal:
+            return FilmMask(EXCLUDED, reason=f"annotated with a lesion, but lies in the folder {film.group}")
+        return FilmMask(LABELLED, annotation.rasterise(width, height, self.classes))
+
+
+@dataclass(frozen=True)
+class GivenMasks:
+    """Masks in files of the film's size."""
+
+    paths: Mapping[str, Path]
+    color_map: ColorMap
+    origin: str = "given"
+    unused: Sequence[Path] = field(default=())
+
+    @classmethod
+    def find(
+        cls, folder: Path | str, films: Sequence[RawFilm], color_map: ColorMap, suffix: str = ""
+    ) -> GivenMasks:
+        """Find the masks of films by name, in the folder or in folders named like those of the films.
+
+        Args:
+            folder: Where the masks are.
+            films: The films.
+            color_map: Colours of the classes.
+            suffix: What a mask's name has after that of its film (`_mask`); found if all have the same.
+
+        Raises:
+            PathError: if the folder is missing or has no masks.
+            PairingError: if no mask belongs to any film, or one to two films.
+        """
+        folder = Path(folder)
+        groups = sorted({film.group for film in films if film.group and (folder / film.group).is_dir()})
+        by_group = {group: _by_stem(list_masks(folder / group)) for group in groups}
+        has_own = folder.is_dir() and any(path.is_file() for path in folder.iterdir())
+        by_group[""] = _by_stem(list_masks(folder)) if has_own or not groups else {}
+        stems = [film.path.stem for film in films]
+        suffix = suffix or _common_suffix(stems, [stem for found in by_group.values() for stem in found])
+        paths: dict[str, Path] = {}
+        for film in films:
+            wanted = film.path.stem + suffix
+            path = by_group.get(film.group, {}).get(wanted) or by_group[""].get(wanted)
+            if path is not None:
+                paths[film.name] = path
+        if not paths:
+            example = next((path.name for found in by_group.values() for path in found.values()), "nothing")
+            raise PairingError(
+                f"no mask in {folder} belongs to a film: films are named like {films[0].path.name}, masks "
+                f"like {example}. Name them alike, or say with --mask-suffix what a mask's name has in addition."
+            )
+        if len(set(paths.values())) < len(paths):
+            twice = next(path for path in paths.values() if list(paths.values()).count(path) > 1)
+            raise PairingError(
+                f"{twice} would be the mask of two films of the same name in different folders. Put the "
+                "masks into folders named like those of the films."
+            )
+        used = set(paths.values())
+        unused = [path for found in by_group.values() for path in found.values() if path not in used]
+        return cls(paths, color_map, unused=unused)
+
+    def fingerprint(self, film: RawFilm) -> str:
+        """SHA-256 of the mask file and its colours."""
+        path = self.paths.get(film.name)
+        return f"{sha256_of(path)} {self.color_map!r}" if path else str(film.normal)
+
+    def mask_of(self, film: RawFilm, width: int, height: int) -> FilmMask:
+        """The file's mask; a film without one is excluded, or empty if its folder says normal."""
+        path = self.paths.get(film.name)
+        if path is None:
+            if film.normal:
+                return FilmMask(LABELLED, np.zeros((height, width), np.uint8))
+            return FilmMask(EXCLUDED, reason="it has no mask file")
+        mask = read_mask(path, self.color_map)
+        if mask.shape != (height, width):
+            raise MaskError(
+                f"mask {path} has {mask.shape[1]} x {mask.shape[0]} pixels, its film {film.path.name} has "
+                f"{width} x {height}. A mask has the size of its film."
+            )
+        return FilmMask(LABELLED, mask)
+
+
+def draft_mask(probabilities: np.ndarray) -> MaskDraft:
+    """Turn a model's probabilities into a mask with figures of doubt.
+
+    Args:
+        probabilities: Float array `(H, W, classes)` that sums to 1 over classes, or `(H, W, 1)` of one class
+            against background.
+
+    Returns:
+        The mask; confidence and entropy are means over the pixels with a foreground probability of at least
+        0.05. Where there are none, confidence is 1 minus the highest foreground probability and entropy 0.
+    """
+    values = np.asarray(probabilities, np.float32)
+    if values.shape[2] == 1:
+        values = np.concatenate([1 - values, values], axis=2)
+    mask = values.argmax(axis=2).astype(np.uint8)
+    foreground = 1 - values[..., 0]
+    seen = values[foreground >= _VISIBLE].astype(np.float64)
+    if not len(seen):
+        return MaskDraft(mask, float(1 - foreground.max()), 0.0)
+    entropy = -(seen * np.log(np.clip(seen, 1e-12, 1))).sum(axis=1) / np.log(values.shape[2])
+    return MaskDraft(mask, float(seen.max(axis=1).mean()), float(entropy.mean()))
+
+
+def _by_stem(paths: Sequence[Path]) -> dict[str, Path]:
+    return {path.stem: path for path in paths}
+
+
+def _common_suffix(films: Sequence[str], masks: Sequence[str]) -> str:
+    """The ending that turns names of films into names of masks, if no mask has the plain name of a film."""
+    known = set(masks)
+    if known & set(films):
+        return ""
+    endings = {mask[len(film) :] for film in films[:50] for mask in masks if mask.startswith(film)}
+    fits = {
+        end: sum(film + end in known for film in films) for end in endings if re.match(r"[^0-9A-Za-z]", end)
+    }
+    best = [end for end, count in fits.items() if count == max(fits.values()) and count > len(films) / 2]
+    return best[0] if len(best) == 1 else ""

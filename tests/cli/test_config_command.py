@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -27,6 +28,7 @@ def process(*arguments):
         capture_output=True,
         text=True,
         check=False,
+        env={**os.environ, "COLUMNS": "300"},
     )
 
 
@@ -37,7 +39,11 @@ def test_check_names_the_unusable_file_and_exits_2(files):
     assert answer.returncode == 2
     assert "2 usable, 1 not" in answer.stderr
     assert "Traceback" not in answer.stderr
-    assert "bad.toml" in answer.stdout.replace("│", "").replace("\n", "").replace(" ", "")
+    [row] = [line for line in answer.stdout.splitlines() if "bad.toml" in line]
+    assert [cell.strip() for cell in row.split("│")[2:4]] == [
+        "no",
+        "[model] num_layer = 4: there is no key num_layer in [model]; did you mean [model] num_layers?",
+    ]
 
 
 def test_check_strict(files):

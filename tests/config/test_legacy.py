@@ -161,7 +161,19 @@ def test_a_key_given_twice_names_both_lines(load, tmp_path):
         load("[model]\nloss = 'a'\n\n[train]\nLoss = 'c'\nepochs = 3\n\nEPOCHS = 4\n")
     assert str(error.value) == (
         f"{tmp_path / 'train_eval_infer.config'}: [train] epochs is given twice, in lines 6 and 8; "
-        "the published reader refuses such a file too. Keep one of the lines"
+        "the published reader refuses such a file too. Keep one line of each"
+    )
+
+
+def test_all_keys_given_twice_are_told_at_once(load):
+    text = (
+        "[model]\nloss = 'a'\nloss = 'b'\n[train]\nmetrics = ['a',\n  'epochs = 3']\nepochs = 1\nepochs = 2\n"
+    )
+    with pytest.raises(ConfigError) as error:
+        load(text)
+    assert (
+        "[model] loss is given twice, in lines 2 and 3; [train] epochs is given twice, in lines 7 and 8;"
+        in str(error.value)
     )
 
 

@@ -14,7 +14,7 @@ from flexunet.errors import ConfigError
 GIVEN_TWICE = {
     "MultiResUNet__Brain-Tumor": "[model] metrics is given twice, in lines 16 and 27",
     "SwinUNet__Brain-Tumor": "[model] loss is given twice, in lines 15 and 46",
-    "TransUNet__Nerve": "[model] loss is given twice, in lines 21 and 43",
+    "TransUNet__Nerve": "in lines 22 and 44; [model] show_summary is given twice, in lines 23 and 45",
 }
 
 

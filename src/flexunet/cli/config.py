@@ -71,7 +71,7 @@ def _print_table(verdicts: list[Verdict]) -> None:
 
     table: Any = Table("file", "usable", "notes", show_lines=any(verdict.notes for verdict in verdicts))
     for verdict in verdicts:
-        said = [verdict.error] if verdict.error else verdict.notes
+        said = [verdict.error.removeprefix(f"{verdict.file}: ")] if verdict.error else verdict.notes
         table.add_row(
             Text(str(verdict.file), overflow="fold"),
             Text("yes", style="green") if verdict.usable else Text("no", style="bold red"),

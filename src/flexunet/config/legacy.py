@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import contextlib
 import re
 import warnings
 from dataclasses import dataclass
@@ -47,10 +48,10 @@ def parse_entries(text: str, name: str) -> list[Entry]:
     try:
         parser.read_string(text, source=name)
     except configparser.DuplicateOptionError as error:
-        lines = _lines_of(text, error.section, error.option)
+        again = f"[{error.section}] {error.option} is given twice, the second time in line {error.lineno}"
         raise ConfigError(
-            f"{name}: [{error.section}] {error.option} is given twice, in lines {_series(lines)}; "
-            "the published reader refuses such a file too. Keep one of the lines"
+            f"{name}: {_repeated_keys(text) or again}; the published reader refuses such a file too. "
+            "Keep one line of each"
         ) from None
     except configparser.DuplicateSectionError as error:
         lines = [n for n, (section, key, _) in _outline(text) if section == error.section and not key]
@@ -126,8 +127,21 @@ def _outline(text: str) -> list[tuple[int, tuple[str, str, str]]]:
     return found
 
 
-def _lines_of(text: str, section: str, option: str) -> list[int]:
-    return [n for n, (name, key, _) in _outline(text) if name == section and key.lower() == option.lower()]
+def _repeated_keys(text: str) -> str:
+    parser = configparser.ConfigParser(interpolation=None, default_section="\0", strict=False)
+    with contextlib.suppress(configparser.Error):
+        parser.read_string(text)
+    lines: dict[tuple[str, str], list[int]] = {}
+    for number, (section, key, _) in _outline(text):
+        # A line within a longer value may look like a key; the parser knows better.
+        if key and parser.has_option(section, key):
+            lines.setdefault((section, key.lower()), []).append(number)
+    repeated = [
+        f"[{section}] {key} is given twice, in lines {_series(numbers)}"
+        for (section, key), numbers in lines.items()
+        if len(numbers) > 1
+    ]
+    return "; ".join(repeated)
 
 
 def _series(lines: list[int]) -> str:

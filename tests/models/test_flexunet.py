@@ -1,0 +1,207 @@
+"""The U-Net is the published one: layer by layer, count by count, number by number."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from flexunet.config.files import load_config
+from flexunet.config.schema import Config
+from flexunet.errors import ConfigError
+from flexunet.models.flexunet import build, plan_levels
+from flexunet.models.initial import draw_initial_weights
+from flexunet.models.registry import build_model
+
+COUNTS = {
+    "a_k5_L3_c2": 8_690,
+    "b_k9_L4_c2_seedlike": 65_794,
+    "c_k5_L5_d2_c3_miaslike": 122_951,
+    "d_k3_L4_d3_bn_mish_c6": 122_278,
+    "e_gray_k5_L3_c1": 8_485,
+}
+PUBLISHED = "TensorFlow-FlexUNet-Image-Segmentation-"
+FULL = {
+    "full_seed_MammogramMastery": ("Breast-Cancer-Mammogram-Mastery", 124_996_866),
+    "full_MIAS": ("MIAS-Mammogram", 124_457_619),
+}
+
+
+def config_of(**model) -> Config:
+    settings = {"image_width": 32, "image_height": 32, "num_layers": 3, "base_filters": 4, **model}
+    return Config(model=settings)
+
+
+def described(layer) -> dict:
+    """One layer as the reference's tables describe it."""
+    config = layer.get_config()
+    row = {
+        "type": type(layer).__name__,
+        "output_shape": [None, *layer.output.shape[1:]],
+        "params": layer.count_params(),
+        "weights": [list(variable.shape) for variable in layer.weights if "seed" not in variable.name],
+    }
+    for key in ("kernel_size", "filters", "strides", "dilation_rate", "padding", "use_bias", "pool_size"):
+        if key in config:
+            row[key] = list(config[key]) if isinstance(config[key], tuple) else config[key]
+    for key in ("rate", "epsilon", "momentum", "activation"):
+        if key in config:
+            row[key] = config[key]
+    return row
+
+
+def expected(row: dict) -> dict:
+    """The same of a published layer; its x / 255 is a Lambda, ours a Rescaling."""
+    kept = {
+        key: row[key] for key in row if key not in {"index", "name", "trainable", "inbound", "seed", "axis"}
+    }
+    kept["weights"] = [shape for _, shape in row["weights"]]
+    kept["type"] = "Rescaling" if row["type"] == "Lambda" else row["type"]
+    kept.pop("function", None)
+    if isinstance(kept.get("activation"), dict):
+        kept["activation"] = kept["activation"]["config"]
+    return kept
+
+
+def assert_same_layers(model: keras.Model, table: list[dict]) -> None:
+    assert len(model.layers) == len(table)
+    ours = {"input_1": "image", "lambda": "rescaling"}
+    for layer, row in zip(model.layers, table, strict=True):
+        assert layer.name == ours.get(row["name"], row["name"])
+        found = described(layer)
+        assert {key: found.get(key) for key in expected(row)} == expected(row), row["name"]
+        inbound = [
+            tensor._keras_history.operation.name
+            for node in layer._inbound_nodes[:1]
+            for tensor in node.input_tensors
+        ]
+        if row["inbound"]:
+            assert inbound == [ours.get(name, name) for name in row["inbound"]]
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_layers_are_the_published_ones(reference, name):
+    model = build_model(load_config(reference / f"model/{name}.config"))
+    assert model.count_params() == COUNTS[name]
+    assert_same_layers(model, json.loads((reference / f"model/{name}.layers.json").read_text()))
+
+
+@pytest.mark.parametrize("table", FULL)
+def test_full_models_have_the_published_parameters(reference, table):
+    file, parameters = FULL[table]
+    config = load_config(reference / f"configs/{PUBLISHED}{file}__train_eval_infer.config")
+    try:
+        # Shapes alone: half a gigabyte of weights is never made.
+        with keras.StatelessScope(initialize_variables=False):
+            model = build_model(config)
+        assert model.count_params() == parameters
+        assert_same_layers(model, json.loads((reference / f"model/{table}.layers.json").read_text()))
+    finally:
+        keras.utils.clear_session()
+
+
+def test_initializers_are_the_published_ones(reference):
+    """He for the convolutions, Glorot for the rest, as a published file describes its layers."""
+    import h5py
+
+    with h5py.File(reference / "model/d_k3_L4_d3_bn_mish_c6.best_model_keras2.h5") as file:
+        published = json.loads(file.attrs["model_config"])["config"]["layers"]
+    kinds = {
+        layer["name"]: layer["config"]["kernel_initializer"]["class_name"]
+        for layer in published
+        if "kernel_initializer" in layer["config"]
+    }
+    model = build_model(load_config(reference / "model/d_k3_L4_d3_bn_mish_c6.config"))
+    assert {name: type(model.get_layer(name).kernel_initializer).__name__ for name in kinds} == kinds
+
+
+@pytest.mark.parametrize(
+    ("kernel", "parameters"),
+    [((4, 4), 8_006), ((1, 1), 6_866), ((5, 5), 8_690)],
+)
+def test_kernels_shrink_by_two_down_to_three(kernel, parameters):
+    """Counts of config_quirks_keras2.json."""
+    assert build(config_of(base_kernels=kernel)).count_params() == parameters
+
+
+def test_levels_by_hand():
+    config = config_of(base_kernels=(9, 9), dilation=(3, 3), num_layers=5, base_filters=16, dropout_rate=0.04)
+    levels = plan_levels(config)
+    assert [level.filters for level in levels] == [16, 32, 64, 128, 256]
+    assert [level.kernel for level in levels] == [(9, 9), (7, 7), (5, 5), (3, 3), (3, 3)]
+    assert [level.dilation for level in levels] == [(3, 3), (2, 2), (1, 1), (1, 1), (1, 1)]
+    assert [level.dropout for level in levels] == pytest.approx([0, 0.04, 0.08, 0.12, 0.16])
+
+
+def test_kernels_of_two_sizes_shrink_on_their_own():
+    assert [level.kernel for level in plan_levels(config_of(base_kernels=(7, 3)))] == [(7, 3), (5, 3), (3, 3)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"image_width": 60, "num_layers": 4}, ["image_width", "56", "64"]),
+        ({"image_height": 2, "num_layers": 4}, ["image_height", "8"]),
+        ({"dropout_rate": 0.5}, ["dropout_rate"]),
+        ({"activation": "relux"}, ["activation", "relux", "'relu'"]),
+        ({"num_classes": 1, "final_activation": "sigmoyd"}, ["final_activation", "'sigmoid'"]),
+    ],
+)
+def test_what_cannot_be_built_names_the_key_and_what_fits(settings, words):
+    with pytest.raises(ConfigError) as caught:
+        build(config_of(**settings))
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"num_classes": 3, "activation": "mish", "normalization": True, "dilation": (2, 2)},
+        {"num_classes": 1, "image_channels": 1, "base_kernels": (5, 5)},
+        {"num_classes": 2, "image_width": 48, "input_normalize": False},
+    ],
+)
+def test_probabilities_in_every_precision(settings, policy):
+    config = config_of(**settings)
+    before = keras.config.dtype_policy().name
+    model = build_model(config, policy=policy)
+    assert keras.config.dtype_policy().name == before
+    images = np.random.default_rng(1).uniform(0, 255, (2, *model.input_shape[1:])).astype("float32")
+    probabilities = keras.ops.convert_to_numpy(model(images, training=False))
+    assert probabilities.shape == (2, *model.input_shape[1:3], settings["num_classes"])
+    assert probabilities.dtype == np.float32
+    assert np.isfinite(probabilities).all()
+    assert (probabilities >= 0).all()
+    assert (probabilities <= 1).all()
+    if settings["num_classes"] > 1:
+        np.testing.assert_allclose(probabilities.sum(-1), 1, atol=1e-5)
+    assert model.get_layer("conv2d").compute_dtype == policy.removeprefix("mixed_")
+    assert all(variable.dtype == "float32" for variable in model.trainable_variables)
+
+
+@pytest.mark.engines
+def test_two_classes_always_use_softmax_and_one_uses_sigmoid():
+    assert (
+        build(config_of(num_classes=2, final_activation="relu")).layers[-1].activation.__name__ == "softmax"
+    )
+    assert build(config_of(num_classes=1)).layers[-1].activation.__name__ == "sigmoid"
+
+
+@pytest.mark.engines
+def test_dropout_draws_the_same_from_the_same_seed():
+    config = config_of(dropout_rate=0.3)
+    images = np.full((1, 32, 32, 3), 100.0, "float32")
+
+    def fresh() -> keras.Model:
+        model = build(config)
+        draw_initial_weights(model, 1)
+        return model
+
+    def output(model: keras.Model, training: bool) -> np.ndarray:
+        return keras.ops.convert_to_numpy(model(images, training=training))
+
+    np.testing.assert_array_equal(output(fresh(), True), output(fresh(), True))
+    assert not np.array_equal(output(fresh(), True), output(fresh(), False))

@@ -1,0 +1,73 @@
+"""Models by their published and short names."""
+
+import csv
+import re
+
+import keras
+import pytest
+
+from flexunet.config.schema import Config
+from flexunet.errors import ConfigError
+from flexunet.models.registry import ARCHITECTURES, build_model, find_architecture
+
+SMALL = {"image_width": 16, "image_height": 16, "num_layers": 2, "base_filters": 2}
+
+
+@pytest.mark.parametrize(
+    "name", ["TensorFlowFlexUNet", "TensorflowUNet", "TensorflowSlightlyFlexibleUNet", "flexunet", "FLEXUNET"]
+)
+def test_flexunet_by_every_name(name):
+    model = build_model(Config(model={"model": name, **SMALL}))
+    assert model.name == "flexunet"
+    assert model.output_shape == (None, 16, 16, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("TensorFlowFlexAttentionUNet", "attention-unet"),
+        ("TensorflowAttentionUNet", "attention-unet"),
+        ("attention_unet", "attention-unet"),
+        ("TensorFlowFlexDeepLabV3Plus", "deeplabv3plus"),
+        ("TensorFlowFlexEfficientNetB7UNet", "efficientnetb7-unet"),
+        ("TensorflowEfficientUNet", "efficient-unet"),
+        ("TensorFlowFlexMultiResUNet", "multires-unet"),
+        ("TensorFlowFlexSharpUNet", "sharp-unet"),
+        ("TensorFlowFlexSwinUNet", "swin-unet"),
+        ("TensorFlowFlexTransUNet", "trans-unet"),
+        ("TensorFlowFlexU2Net", "u2net"),
+        ("TensorFlowFlexUNet3Plus", "unet3plus"),
+    ],
+)
+def test_siblings_are_known_by_name(name, short):
+    assert find_architecture(name).name == short
+
+
+def test_every_published_model_name_is_known(reference):
+    known = {name.lower() for entry in ARCHITECTURES for name in entry.published}
+    with (reference / "configs/INDEX.csv").open(newline="") as file:
+        rows = [row for row in csv.reader(file)]
+    named = {
+        cell.lower() for row in rows for cell in row if cell.startswith("TensorFlowFlex") and " " not in cell
+    }
+    assert named - {"tensorflowflexunet"} <= known
+
+
+def test_a_missing_sibling_says_what_there_is(monkeypatch):
+    entry = ARCHITECTURES[1]
+    monkeypatch.setattr(type(entry), "is_available", property(lambda self: self.name == "flexunet"))
+    with pytest.raises(ConfigError, match="not available in this version; available: flexunet"):
+        find_architecture(entry.name)
+
+
+def test_a_misspelt_name_gets_the_nearest():
+    with pytest.raises(ConfigError, match="Did you mean 'flexunet'"):
+        build_model(Config(model={"model": "TensorFlowFlexUNte", **SMALL}))
+
+
+@pytest.mark.engines
+def test_precision_holds_for_the_model_alone():
+    model = build_model(Config(model=SMALL), policy="mixed_bfloat16")
+    assert model.get_layer("conv2d").compute_dtype == "bfloat16"
+    assert model.layers[-1].compute_dtype == "float32"
+    assert keras.config.dtype_policy().name == "float32"

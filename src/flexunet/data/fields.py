@@ -20,6 +20,7 @@ Field = tuple[np.ndarray, np.ndarray]
 
 _TRUNCATE = 4.0  # kernel radius in sigmas, as in scipy.ndimage.gaussian_filter
 _BAND = 5.3  # cosines above _BAND / sigma radians a pixel are dropped: exp(-5.3**2 / 2) < 1e-6
+_ROWS = 32  # of noise that are drawn at a time
 _FEWEST = 64  # where sigma is as large as the image, what the cut-off kernel leaves of the others counts
 
 
@@ -74,17 +75,17 @@ def deformation_field(height: int, width: int, alpha: float, sigma: float, seed:
     """
     # The legacy generator and the three channels are what makes the field equal to the published one.
     draws = np.random.RandomState(seed)
-    for _ in range(2 * draw):
-        draws.random_sample(height * width * 3)
     middle, beside = _gaussian(sigma)[_radius(sigma) :][:2]
     displacements = []
-    for _ in ("x", "y"):
-        noise = draws.rand(height, width, 3)
-        mixed = beside * (noise[..., 0] + noise[..., 2]) + middle * noise[..., 1]
-        mixed *= 2
-        mixed -= 2 * beside + middle
-        displacements.append(smooth(mixed, sigma) * np.float32(alpha))
-    return _displaced(*displacements)
+    for _ in range(2 * draw + 2):
+        noise = np.empty((height, width), np.float32)
+        for top in range(0, height, _ROWS):  # all at once would take 24 bytes a pixel
+            rows = noise[top : top + _ROWS]
+            drawn = draws.random_sample((*rows.shape, 3))
+            rows[:] = 2 * beside * (drawn[..., 0] + drawn[..., 2]) + 2 * middle * drawn[..., 1]
+        noise -= 2 * beside + middle
+        displacements.append(noise)
+    return _displaced(*(smooth(noise, sigma) * np.float32(alpha) for noise in displacements[-2:]))
 
 
 def distortion_field(height: int, width: int, size: float, sigma: float, seed: int) -> Field:
@@ -163,8 +164,9 @@ class _Cosines:
         weights = _gaussian(sigma)
         kept = np.cos(frequency * offsets) @ weights
         steepness = np.sin(frequency * offsets) @ (-offsets / sigma**2 * weights)
-        self.plain = (norm * np.cos(phase)).astype(np.float32)
-        self.smooth = (kept[:, None] * norm * np.cos(phase)).astype(np.float32)
+        cosines = norm * np.cos(phase)
+        self.plain = cosines.astype(np.float32)
+        self.smooth = (kept[:, None] * cosines).astype(np.float32)
         self.slope = (steepness[:, None] * norm * np.sin(phase)).astype(np.float32)
 
 

@@ -12,10 +12,12 @@ from typing import Annotated
 import typer
 
 from flexunet.cli.augment import augment
+from flexunet.cli.compare import compare
 from flexunet.cli.config import config
 from flexunet.cli.console import error_console
 from flexunet.cli.infer import infer, tiledinfer
 from flexunet.cli.inspect import inspect
+from flexunet.cli.score import score
 from flexunet.cli.train import train
 from flexunet.errors import FlexUNetError
 from flexunet.version import __version__
@@ -28,6 +30,8 @@ COMMANDS = {
     "infer": infer,
     "tiledinfer": tiledinfer,
     "inspect": inspect,
+    "score": score,
+    "compare": compare,
 }
 
 app = typer.Typer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from flexunet.evaluation.intervals import Estimate, Resampling, permutation_p
 from flexunet.evaluation.pixel_scores import Values
 from flexunet.evaluation.rules import ScoringRules
 from flexunet.evaluation.summary import figure, resampling_of
+from flexunet.evaluation.table_files import find_evaluation, read_tables
 from flexunet.evaluation.tables import Tables
 
 
@@ -41,14 +43,14 @@ def compare_tables(first: Tables, second: Tables, names: tuple[str, str], rules:
     Raises:
         DatasetError: if they share no image, or were scored against different masks.
     """
-    shared = {origin.name for origin in first.origins} & {origin.name for origin in second.origins}
-    if not shared:
+    reason = why_not_comparable(first, second)
+    if reason:
         raise DatasetError(
-            f"{names[0]} and {names[1]} have no image in common, so nothing can be compared. Evaluate both "
-            "on the same split."
+            f"{names[0]} and {names[1]} cannot be compared: {reason}. Evaluate both on the same split of one "
+            "data set."
         )
+    shared = {origin.name for origin in first.origins} & {origin.name for origin in second.origins}
     one, two = (_only(tables, shared) for tables in (first, second))
-    _refuse_different_truth(one, two, names)
     draw = resampling_of(one, rules)
     scores = [
         _compared(name, better, quotients[0][name], quotients[1][name], draw, rules)
@@ -91,17 +93,22 @@ def _only(tables: Tables, names: set[str]) -> Tables:
     raise DatasetError("per_image.csv must be sorted by image. Evaluate again.")
 
 
-def _refuse_different_truth(one: Tables, two: Tables, names: tuple[str, str]) -> None:
-    if one.num_classes != two.num_classes:
-        raise DatasetError(
-            f"{names[0]} has {one.num_classes} classes, {names[1]} has {two.num_classes}: nothing to compare."
-        )
-    different = np.flatnonzero((one.truth != two.truth).any(axis=1))
+def why_not_comparable(first: Tables, second: Tables) -> str | None:
+    """What keeps two evaluations from being compared, in words; None if nothing does."""
+    if first.num_classes != second.num_classes:
+        return f"one has {first.num_classes} classes, the other {second.num_classes}"
+    places = {origin.name: index for index, origin in enumerate(second.origins)}
+    shared = [
+        (index, places[origin.name]) for index, origin in enumerate(first.origins) if origin.name in places
+    ]
+    if not shared:
+        return "they have no image in common"
+    one, two = np.array(shared).T
+    different = np.flatnonzero((first.truth[one] != second.truth[two]).any(axis=1))
     if len(different):
-        raise DatasetError(
-            f"{names[0]} and {names[1]} were scored against different masks, e.g. of image "
-            f"{one.origins[different[0]].name}. Evaluate both on the same data set."
-        )
+        name = first.origins[one[different[0]]].name
+        return f"they were scored against different masks, e.g. of image {name}"
+    return None
 
 
 def _quotients(one: Tables, two: Tables) -> tuple[dict[str, Quotient], dict[str, Quotient]]:
@@ -169,3 +176,23 @@ def _compared(
         p_value=None if np.isnan(p_value) else p_value,
         higher_is_better=higher_is_better,
     )
+
+
+def compare_runs(first: Path | str, second: Path | str, rules: ScoringRules) -> Comparison:
+    """Compare two run folders, or folders of evaluations, by their per_image.csv and per_lesion.csv.
+
+    Raises:
+        PathError: if one has no evaluation.
+        DatasetError: if they cannot be compared.
+    """
+    tables = [read_tables(find_evaluation(run)) for run in (first, second)]
+    return compare_tables(tables[0], tables[1], distinct_names(first, second), rules)
+
+
+def distinct_names(first: Path | str, second: Path | str) -> tuple[str, str]:
+    """Short names of two folders: the last parts of their paths, as many as tell them apart."""
+    one, two = Path(first).resolve().parts, Path(second).resolve().parts
+    for count in range(1, max(len(one), len(two)) + 1):
+        if one[-count:] != two[-count:]:
+            return "/".join(one[-count:]), "/".join(two[-count:])
+    return f"{one[-1]} (A)", f"{two[-1]} (B)"

@@ -237,7 +237,7 @@ class Answer(Part):
 class Scores(Part):
     """The whole document."""
 
-    schema_version: Literal["flexunet.scores/1"] = Field("flexunet.scores/1", alias="schema")
+    schema_version: Literal["flexunet.scores/1"] = Field(default="flexunet.scores/1", alias="schema")
     flexunet: str
     created: str
     truth: str

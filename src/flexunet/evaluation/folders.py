@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ast
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
+from flexunet.config.model_sections import MaskSection
 from flexunet.data.images import list_images
 from flexunet.data.masks import ColorMap, read_mask
 from flexunet.data.pairs import list_masks
-from flexunet.errors import MaskError, PairingError, PathError, ShapeError
+from flexunet.errors import ConfigError, MaskError, PairingError, PathError, ShapeError
 from flexunet.evaluation.cases import CaseGallery
+from flexunet.evaluation.comparison import why_not_comparable
 from flexunet.evaluation.origins import Origins
+from flexunet.evaluation.outputs import Evaluation, read_previous, write_evaluation
 from flexunet.evaluation.rules import ScoringRules
+from flexunet.evaluation.scores import Circumstances, make_scores
 from flexunet.evaluation.streaming import Prediction, score_stream
+from flexunet.evaluation.table_files import find_evaluation, read_tables
 from flexunet.evaluation.tables import Tables
 
 _LISTED = 10
@@ -107,7 +115,7 @@ def score_folders(
     """
 
     def read(pair: MaskPair) -> Prediction:
-        truth, mask = read_mask(pair.truth, color_map, tolerance=1), read_mask(pair.prediction, color_map)
+        truth, mask = read_mask(pair.truth, color_map), read_mask(pair.prediction, color_map)
         if truth.shape != mask.shape:
             raise ShapeError(
                 f"{pair.prediction} has {mask.shape[1]} x {mask.shape[0]} pixels, its true mask {pair.truth} "
@@ -123,3 +131,114 @@ def score_folders(
     return score_stream(
         pairs, read, color_map.num_classes, rules, jobs=jobs, gallery=gallery, advance=advance
     )
+
+
+def evaluate_folders(
+    truth: Path | str,
+    prediction: Path | str,
+    *,
+    color_map: ColorMap | None = None,
+    rules: ScoringRules | None = None,
+    images: Path | str | None = None,
+    manifest: Path | str | None = None,
+    spacing: tuple[float, float] | None = None,
+    subgroups: Sequence[str] = (),
+    against: Path | str | None = None,
+    out: Path | str | None = None,
+    jobs: int | None = None,
+    start: Callable[[int], None] | None = None,
+    advance: Callable[[], None] | None = None,
+) -> Evaluation:
+    """Score a folder of predicted masks: figures, and with `out` all the files.
+
+    Args:
+        truth: Folder of true masks.
+        prediction: Folder of predicted masks of the same names.
+        color_map: Colours of the classes; black and white by default.
+        rules: The rules.
+        images: Folder of the images, for pictures; `images` beside `truth` by default.
+        manifest: manifest.csv or its folder; that of the data set `truth` belongs to by default.
+        spacing: Height and width of a pixel in mm, for images without one in the manifest.
+        subgroups: Manifest columns to report.
+        against: Folder of an evaluation or run to compare with; what `out` holds so far by default.
+        out: Folder for the files.
+        jobs: Threads.
+        start: Called with the number of images.
+        advance: Called after each image.
+
+    Returns:
+        The evaluation.
+
+    Raises:
+        InputError: if folders, masks or manifest cannot be used.
+    """
+    color_map, rules = color_map or ColorMap.binary(), rules or ScoringRules()
+    pairs = pair_masks(truth, prediction, images)
+    origins = Origins.of_file(manifest, spacing) if manifest else Origins.of_folder(truth, spacing)
+    previous = None
+    if against is not None:
+        previous = (Path(against).name, read_tables(find_evaluation(against)))
+    elif out is not None:
+        previous = read_previous(Path(out))
+    if start is not None:
+        start(len(pairs))
+    gallery = CaseGallery() if out is not None else None
+    tables = score_folders(pairs, color_map, rules, origins, jobs=jobs, gallery=gallery, advance=advance)
+    notes: list[str] = []
+    about = Circumstances(
+        truth=str(truth),
+        prediction=str(prediction),
+        color_map=color_map,
+        patients_known=origins.patients_known,
+        subgroups=subgroups,
+        previous=comparable(previous, tables, notes, demanded=against is not None),
+    )
+    scores = make_scores(tables, rules, about)
+    folder = Path(out) if out is not None else None
+    if folder is not None:
+        write_evaluation(
+            folder, scores, tables, gallery, title=f"Scores of {Path(prediction).resolve().name}"
+        )
+    return Evaluation(scores, tables, folder, notes)
+
+
+def comparable(
+    previous: tuple[str, Tables] | None, tables: Tables, notes: list[str], demanded: bool
+) -> tuple[str, Tables] | None:
+    """The previous evaluation if it can be compared; if not, a note, unless the user asked for it.
+
+    Raises:
+        DatasetError: if the user asked for it and it cannot be compared.
+    """
+    if previous is None or demanded:
+        return previous
+    reason = why_not_comparable(previous[1], tables)
+    if reason:
+        notes.append(f"not compared with the last evaluation: {reason}")
+        return None
+    return previous
+
+
+def parse_rgb_map(text: str) -> ColorMap:
+    """Colours of the classes from text, as configurations write them.
+
+    Args:
+        text: A literal such as `{(0, 0, 0): 0, (255, 255, 255): 1}`, or `#000000=0,#ffffff=1`.
+
+    Raises:
+        ConfigError: if it is neither.
+    """
+    try:
+        if text.strip().startswith("{"):
+            values = ast.literal_eval(text)
+        else:
+            values = {
+                color.strip(): int(label)
+                for color, label in (part.rsplit("=", 1) for part in text.split(","))
+            }
+        return ColorMap(MaskSection(rgb_map=values).rgb_map)
+    except (ValueError, SyntaxError, ValidationError) as error:
+        raise ConfigError(
+            f"--rgb-map {text!r} is not a colour map. Expected a class index for each colour, e.g. "
+            "'{(0, 0, 0): 0, (255, 255, 255): 1}' or '#000000=0,#ffffff=1'."
+        ) from error

@@ -281,3 +281,19 @@ def _read_lesions(
         image[candidate],
         rows_of(Candidates(label, area, row, column, score, decided, matched, hit), candidate),
     )
+
+
+def find_evaluation(run: Path | str) -> Path:
+    """The folder of an evaluation: the folder itself, or `evaluation` in a run folder.
+
+    Raises:
+        PathError: if there is no per_image.csv in either.
+    """
+    run = Path(run)
+    for folder in (run, run / "evaluation"):
+        if (folder / PER_IMAGE).is_file():
+            return folder
+    raise PathError(
+        f"no evaluation in {run}: expected {PER_IMAGE} in it or in its folder evaluation. Run "
+        "`flexunet evaluate` on the run, or `flexunet score --out` on its masks."
+    )

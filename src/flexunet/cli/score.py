@@ -1,0 +1,105 @@
+"""`flexunet score`: predicted masks against true ones; no model, no engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flexunet.cli.console import console, error_console, print_json, print_notes, progress
+from flexunet.cli.options import AsJson
+
+
+def score(
+    truth: Annotated[Path, typer.Option("--truth", help="Folder of true masks.")],
+    prediction: Annotated[Path, typer.Option("--prediction", help="Folder of predicted masks, same names.")],
+    rgb_map: Annotated[
+        str | None,
+        typer.Option("--rgb-map", help="Colours: '{(0,0,0): 0, (255,255,255): 1}' or '#000000=0,...'."),
+    ] = None,
+    config_path: Annotated[
+        Path | None, typer.Option("--config", help="Configuration with the colours and the [evaluate] rules.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for report.html, scores.json and the CSV files.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option("--images", help="Folder of the images, for pictures.")
+    ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option("--manifest", help="manifest.csv, or the data set.")
+    ] = None,
+    spacing: Annotated[
+        str | None, typer.Option("--spacing", help="Pixel spacing in mm: 0.07 or 0.07,0.08.")
+    ] = None,
+    by: Annotated[
+        list[str] | None, typer.Option("--by", help="Manifest column to report by; repeatable.")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option("--against", help="Evaluation or run to compare with.")
+    ] = None,
+    empty_masks: Annotated[
+        str | None, typer.Option("--empty-masks", help="Image empty in both: exclude, one or zero.")
+    ] = None,
+    match: Annotated[
+        str | None, typer.Option("--match", help="Lesion found by: iou, overlap or centre.")
+    ] = None,
+    lesion_iou: Annotated[float | None, typer.Option("--lesion-iou", help="Least IoU of a find.")] = None,
+    min_lesion_pixels: Annotated[
+        int | None, typer.Option("--min-lesion-pixels", help="Leave out smaller lesions, true and predicted.")
+    ] = None,
+    bootstrap: Annotated[
+        int | None, typer.Option("--bootstrap", help="Resamplings; 0 for no intervals.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", help="Threads; all processors by default.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a folder of predicted masks against a folder of true ones."""
+    from flexunet.evaluation.folders import evaluate_folders, parse_rgb_map
+    from flexunet.evaluation.origins import parse_spacing
+    from flexunet.evaluation.rules import ScoringRules
+
+    color_map, section = None, None
+    if config_path is not None:
+        from flexunet.cli.configuration import open_config
+        from flexunet.data.configured import color_map as configured_colors
+
+        config = open_config(config_path)
+        color_map, section = configured_colors(config), config.evaluate
+    if rgb_map is not None:
+        color_map = parse_rgb_map(rgb_map)
+    rules = ScoringRules.from_section(
+        section,
+        empty_masks=empty_masks,
+        lesion_match=match,
+        lesion_iou=lesion_iou,
+        min_lesion_pixels=min_lesion_pixels,
+        bootstrap_samples=bootstrap,
+    )
+    with progress() as bars:
+        bar = bars.add_task("scoring", total=None, note="")
+        found = evaluate_folders(
+            truth,
+            prediction,
+            color_map=color_map,
+            rules=rules,
+            images=images,
+            manifest=manifest,
+            spacing=parse_spacing(spacing, "--spacing") if spacing else None,
+            subgroups=by or (section.subgroups if section else ()),
+            against=against,
+            out=out,
+            jobs=jobs,
+            start=lambda count: bars.update(bar, total=count),
+            advance=lambda: bars.advance(bar),
+        )
+    print_notes(found.notes)
+    if as_json:
+        print_json(found.scores.model_dump(mode="json", by_alias=True))
+    else:
+        from flexunet.evaluation.console_tables import scores_tables
+
+        console.print(scores_tables(found.scores))
+    if found.folder is not None:
+        error_console.print(f"report: {found.folder / 'report.html'}", markup=False, soft_wrap=True)

@@ -1,0 +1,125 @@
+"""The model card: what the model is, how good it is and on whom, and what it must not be used for.
+
+Source: Mitchell et al. (2019), Model Cards for Model Reporting, FAT*.
+"""
+
+from __future__ import annotations
+
+from flexunet.evaluation.document import Figure, Scores
+from flexunet.evaluation.verdict import in_words, lesions_in_words
+
+
+def model_card(scores: Scores, title: str, model: dict[str, str]) -> str:
+    """The card as Markdown.
+
+    Args:
+        scores: The figures of its evaluation.
+        title: Name of the model.
+        model: What is known of it: architecture, parameters, training data and so on, in words.
+
+    Returns:
+        The text.
+    """
+    who = "patients" if scores.patients_known else "sources; patients are unknown"
+    parts = [
+        f"# Model card: {title}",
+        f"Written by FlexUNet {scores.flexunet} on {scores.created[:10]} from an evaluation of "
+        f"{scores.images} images ({scores.patients} {who}).",
+        "## The model",
+        _table(("", ""), [[name, value] for name, value in model.items()]) if model else "Not described.",
+        "## Verdict",
+        "\n".join(f"- **{one.question} {_ANSWERS[one.answer]}.** {one.sentence}" for one in scores.verdict),
+        "## How good it is",
+        _main_figures(scores),
+        lesions_in_words(scores.lesions),
+        "### Published figures",
+        f"Computed on: {scores.published.computed_on}. They count background."
+        " Compare them with the empty prediction.",
+        _table(
+            ("figure", "this model", "empty prediction"),
+            [
+                [one.name, _plain(one.value, 4), _plain(one.empty_prediction, 4)]
+                for one in scores.published.figures
+            ],
+        ),
+    ]
+    if scores.subgroups:
+        parts.append("## On whom")
+        for column in scores.subgroups:
+            rows = [
+                [
+                    group.value,
+                    str(group.images),
+                    in_words(group.dice_per_image_mean),
+                    in_words(group.sensitivity, 2),
+                ]
+                for group in column.groups
+            ]
+            parts.append(_table((column.column, "images", "dice_per_image_mean", "sensitivity"), rows))
+    if scores.probability is not None:
+        parts += ["## Its probabilities", _probabilities(scores)]
+    parts += [
+        "## Use",
+        "- Meant for research on segmentation. It is no medical device and must not decide about a patient.",
+        "- Images from another scanner, population or view than those above may give other figures: evaluate "
+        "there first.",
+        "- The figures are as true as the masks they were computed against. Where a model drew those, they "
+        "measure agreement with that model.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+_ANSWERS = {"yes": "Yes", "no": "No", "unsure": "Not sure", "unknown": "Not known"}
+
+
+def _main_figures(scores: Scores) -> str:
+    foreground, lesions = scores.foreground, scores.lesions
+    figures: list[tuple[str, Figure, int]] = [
+        ("dice_per_image_mean", foreground.dice_per_image_mean, 3),
+        ("dice_pooled", foreground.dice_pooled, 3),
+        ("hausdorff_95_px_mean", foreground.hausdorff_95_px_mean, 1),
+        ("sensitivity", lesions.sensitivity, 3),
+        ("false_positives_per_image", lesions.false_positives_per_image, 2),
+        ("average_precision", lesions.average_precision, 3),
+        ("dice_per_lesion_mean", lesions.dice_per_lesion_mean, 3),
+    ]
+    level = f"{100 * scores.rules['confidence']:g} % interval"
+    rows = [
+        [name, _plain(one.value, digits), _interval(one, digits)]
+        for name, one, digits in figures
+        if one.value is not None
+    ]
+    return _table(("score", "value", level), rows)
+
+
+def _probabilities(scores: Scores) -> str:
+    found = scores.probability
+    if found is None:
+        return ""
+    error = in_words(found.pixels_in_play.expected_calibration_error)
+    text = (
+        f"Expected calibration error over the pixels in play {error}, "
+        f"Brier score over all pixels {in_words(found.all_pixels.brier_score, 4)}."
+    )
+    if found.fitted is not None:
+        text += (
+            f" Fitted on the {found.fitted.split} split: temperature {found.fitted.temperature:.3f}, "
+            f"threshold {found.fitted.threshold:.3f} (calibration.json)."
+        )
+    return text
+
+
+def _plain(value: float | None, digits: int) -> str:
+    return "n/a" if value is None else f"{value:.{digits}f}"
+
+
+def _interval(one: Figure, digits: int) -> str:
+    return "" if one.low is None else f"{_plain(one.low, digits)} to {_plain(one.high, digits)}"
+
+
+def _table(head: tuple[str, ...], rows: list[list[str]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |"
+        for line in lines
+    )

@@ -1,0 +1,119 @@
+"""The files of an evaluation: scores.json, the CSV files, the report and the model card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from flexunet.data.files import write_text
+from flexunet.errors import DatasetError, PathError
+from flexunet.evaluation.cases import CaseGallery
+from flexunet.evaluation.document import Scores
+from flexunet.evaluation.model_card import model_card
+from flexunet.evaluation.report import write_report
+from flexunet.evaluation.table_files import find_evaluation, read_tables, write_tables
+from flexunet.evaluation.tables import Tables
+
+SCORES, REPORT, CARD, PUBLISHED = "scores.json", "report.html", "MODEL_CARD.md", "evaluation.csv"
+
+
+class Evaluation(NamedTuple):
+    """A finished evaluation.
+
+    Attributes:
+        scores: The figures.
+        tables: The tables behind them.
+        folder: Where its files are; None if nothing was written.
+        notes: What the user should know.
+    """
+
+    scores: Scores
+    tables: Tables
+    folder: Path | None
+    notes: list[str]
+
+
+def write_evaluation(
+    folder: Path,
+    scores: Scores,
+    tables: Tables,
+    gallery: CaseGallery | None = None,
+    *,
+    title: str,
+    curves_dir: Path | None = None,
+) -> None:
+    """Write scores, tables and report; each file appears whole or not at all.
+
+    Args:
+        folder: Where; made if missing.
+        scores: The figures.
+        tables: The tables.
+        gallery: Best and worst cases.
+        title: Headline of the report.
+        curves_dir: Folder of training curves.
+    """
+    write_tables(tables, folder)
+    write_report(folder / REPORT, scores, tables, gallery, title=title, curves_dir=curves_dir)
+    # Last, so that a scores.json means that all of it is there.
+    write_text(folder / SCORES, scores_json(scores))
+
+
+def scores_json(scores: Scores) -> str:
+    """The text of scores.json."""
+    return json.dumps(scores.model_dump(mode="json", by_alias=True), indent=2, allow_nan=False) + "\n"
+
+
+def read_scores(folder: Path) -> Scores:
+    """Read scores.json of an evaluation.
+
+    Raises:
+        PathError: if there is none.
+        DatasetError: if it has another form.
+    """
+    path = folder / SCORES
+    if not path.is_file():
+        raise PathError(f"{path} does not exist. Run `flexunet evaluate` or `flexunet score --out` first.")
+    try:
+        return Scores.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as error:
+        raise DatasetError(
+            f"{path} has another form than this version writes ({error.error_count()} differences). "
+            "Evaluate again."
+        ) from error
+
+
+def read_previous(folder: Path) -> tuple[str, Tables] | None:
+    """The evaluation that a folder holds now, to be compared with the next; None if there is none to read."""
+    try:
+        return "the last run", read_tables(find_evaluation(folder))
+    except (PathError, DatasetError):
+        return None
+
+
+def write_published(path: Path, figures: dict[str, float]) -> None:
+    """Write evaluation.csv as published: name and value, four decimals, zeros at the end dropped."""
+    write_text(path, "".join(f"{name},{published_text(value)}\n" for name, value in figures.items()))
+
+
+def published_text(value: float) -> str:
+    """A figure as the published system writes it.
+
+    >>> published_text(0.11898), published_text(0.914), published_text(1.0)
+    ('0.119', '0.914', '1.0')
+    """
+    return str(round(float(value), 4))
+
+
+def write_card(path: Path, scores: Scores, title: str, model: dict[str, str]) -> None:
+    """Write the model card.
+
+    Args:
+        path: The file.
+        scores: The figures.
+        title: Name of the model.
+        model: What is known of it, in the words to print.
+    """
+    write_text(path, model_card(scores, title, model))

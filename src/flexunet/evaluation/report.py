@@ -1,0 +1,189 @@
+"""The report: one HTML page that needs no other file and no network."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from flexunet.data.files import write_text
+from flexunet.data.images import read_image
+from flexunet.errors import InputError
+from flexunet.evaluation import report_charts
+from flexunet.evaluation.cases import Case, CaseGallery
+from flexunet.evaluation.charts import interval_bar
+from flexunet.evaluation.document import Figure, LesionFigures, PixelFigures, Scores
+from flexunet.evaluation.overlays import close_up, data_uri, overlay
+from flexunet.evaluation.scores import default_class_names
+from flexunet.evaluation.tables import Tables
+from flexunet.evaluation.verdict import lesions_in_words
+
+_RATE_NAMES = ("1/8", "1/4", "1/2", "1", "2", "4", "8")
+_MARKS = {"yes": "✓", "no": "✗", "unsure": "≈", "unknown": "?"}
+_WORDS = {"yes": "Yes", "no": "No", "unsure": "Not sure", "unknown": "Not known"}
+_MATCHES = {
+    "iou": "A predicted region finds a lesion when their intersection over union is at least {lesion_iou:g}",
+    "overlap": "A predicted region finds a lesion when they share a pixel",
+    "centre": "A predicted region finds a lesion when its centre of mass lies in it",
+}
+_EMPTY = {
+    "exclude": "The {count} images with nothing in truth and prediction are left out of the means by image.",
+    "one": "The {count} images with nothing in truth and prediction count as 1 in the means by image.",
+    "zero": "The {count} images with nothing in truth and prediction count as 0 in the means by image.",
+}
+
+
+def environment() -> Environment:
+    """The templates of this room; values are escaped, and a name that is not there is an error."""
+    return Environment(
+        loader=PackageLoader("flexunet.evaluation", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def write_report(
+    path: Path,
+    scores: Scores,
+    tables: Tables,
+    gallery: CaseGallery | None = None,
+    *,
+    title: str,
+    curves_dir: Path | None = None,
+) -> None:
+    """Write the page; it appears whole or not at all.
+
+    Args:
+        path: The file.
+        scores: The figures.
+        tables: The tables behind them.
+        gallery: Best and worst cases.
+        title: Headline.
+        curves_dir: Folder of the training curves (`train_losses.csv`, `train_metrics.csv`), if any.
+    """
+    chosen = gallery or CaseGallery(0)
+    page = (
+        environment()
+        .get_template("report.html.jinja")
+        .render(
+            title=title,
+            scores=scores.model_dump(),
+            charts={
+                "histogram": report_charts.dice_histogram(tables, scores),
+                "by_size": report_charts.dice_by_size(tables),
+                "froc": report_charts.froc_chart(scores.lesions),
+                "calibration": scores.probability and report_charts.calibration_chart(scores.probability),
+                "training": training_charts(curves_dir) if curves_dir else [],
+            },
+            worst=[_drawn(case) for case in chosen.worst],
+            best=[_drawn(case) for case in chosen.best],
+            marks=_MARKS,
+            words=_WORDS,
+            rate_names=_RATE_NAMES,
+            number=_number,
+            interval=_interval,
+            plain=_plain,
+            empty_dice=empty_dice(tables, scores.rules["empty_masks"]),
+            empty_sentence=_EMPTY[scores.rules["empty_masks"]].format(count=scores.foreground.empty_images),
+            match_sentence=match_sentence(scores),
+            lesion_sentence=lesions_in_words(scores.lesions),
+            score_names=_pixel_names(scores.foreground),
+            lesion_names=[
+                name for name, kind in LesionFigures.model_fields.items() if kind.annotation is Figure
+            ],
+            class_names=[
+                default_class_names(len(scores.confusion))[0],
+                *(one.name for one in scores.classes),
+            ],
+        )
+    )
+    write_text(path, page)
+
+
+def match_sentence(scores: Scores) -> str:
+    """The rule of matching, in a sentence."""
+    rules = scores.rules
+    text = _MATCHES[rules["lesion_match"]].format(**rules) + "; each finds one at most"
+    if rules["min_lesion_pixels"]:
+        text += f"; regions below {rules['min_lesion_pixels']} pixels are left out"
+    return text + "."
+
+
+def empty_dice(tables: Tables, rule: str) -> float:
+    """`dice_per_image_mean` of an empty prediction under the empty-mask rule.
+
+    Under `exclude` it is 0, for only images with a lesion count.
+    """
+    without = float((tables.truth[:, 1:].sum(axis=1) == 0).mean())
+    return without if rule == "one" else 0.0
+
+
+def _pixel_names(figures: PixelFigures) -> list[tuple[str, int]]:
+    """Names of the pixel scores that exist, with the digits to print."""
+    names = [name for name, kind in PixelFigures.model_fields.items() if kind.annotation is Figure]
+    shown = [name for name in names if getattr(figures, name).value is not None]
+    return [(name, 2 if "_px" in name or "_mm" in name else 3) for name in shown]
+
+
+def _drawn(case: Case) -> dict[str, Any]:
+    image = None
+    if case.image_path:
+        try:
+            image = read_image(case.image_path, channels=None)
+        except InputError:
+            image = None  # the page is about masks; a missing picture must not cost it
+    truth, prediction = case.masks()
+    return {
+        **case._asdict(),
+        "whole": data_uri(overlay(image, truth, prediction)),
+        "close": data_uri(close_up(image, truth, prediction)),
+    }
+
+
+def training_charts(folder: Path) -> list[Markup]:
+    """Charts of the training curves in a folder."""
+    charts = []
+    for name in ("losses", "metrics"):
+        path = folder / f"train_{name}.csv"
+        if not path.is_file():
+            continue
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            titles, *rows = [[text.strip() for text in row] for row in csv.reader(stream) if row] or [[]]
+        columns = {
+            title: [_value(row[index]) for row in rows if index < len(row)]
+            for index, title in enumerate(titles)
+            if title and title != "epoch"
+        }
+        label = next((title for title in columns if not title.startswith("val_")), name)
+        chart = report_charts.training_chart(label, columns)
+        if chart:
+            charts.append(chart)
+    return charts
+
+
+def _value(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "n/a" if value is None else f"{value:.{digits}f}"
+
+
+def _interval(one: dict[str, Any]) -> Markup:
+    return interval_bar(one["low"], one["value"], one["high"])
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_plain(one) for one in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,138 @@
+"""Everything that is known of an evaluation, put together: the document behind scores.json and the report."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any
+
+from flexunet.data.masks import ColorMap
+from flexunet.evaluation.calibration_fit import Calibration
+from flexunet.evaluation.comparison import compare_tables
+from flexunet.evaluation.document import Fold, PublishedFigures, Scores
+from flexunet.evaluation.lesion_summary import lesion_figures
+from flexunet.evaluation.probability_summary import probability_figures
+from flexunet.evaluation.rules import ScoringRules
+from flexunet.evaluation.subgroups import subgroup_columns
+from flexunet.evaluation.summary import class_figures, foreground_figures, published_on_masks, resampling_of
+from flexunet.evaluation.tables import Tables
+from flexunet.evaluation.verdict import better_than_empty, better_than_last, leaking, sure_enough
+from flexunet.version import __version__
+
+_PACKAGES = ("numpy", "scipy", "opencv-python-headless", "pillow")
+
+
+@dataclass
+class Circumstances:
+    """What the document says beside the scores themselves.
+
+    Attributes:
+        truth: Where the true masks are.
+        prediction: Where the predictions are from.
+        color_map: Colours of the classes.
+        split: Split, where known.
+        class_names: Names of the classes; `class 1` and so on by default.
+        patients_known: Whether patients come from a manifest.
+        published: The published figures of a model; those of hard masks by default.
+        calibration: Temperature and threshold fitted on the validation split.
+        subgroups: Columns to report; none chooses.
+        previous: Name and tables of the run to compare with.
+        folds: The folds of a cross-validation.
+        audit: What is known of leakage, see `verdict.leaking`.
+        environment: What it ran on; this machine by default.
+    """
+
+    truth: str
+    prediction: str
+    color_map: ColorMap
+    split: str | None = None
+    class_names: Sequence[str] = ()
+    patients_known: bool = False
+    published: PublishedFigures | None = None
+    calibration: Calibration | None = None
+    subgroups: Sequence[str] = ()
+    previous: tuple[str, Tables] | None = None
+    folds: Sequence[Fold] = ()
+    audit: dict[str, Any] | None = None
+    environment: dict[str, Any] = field(default_factory=dict)
+
+
+def make_scores(tables: Tables, rules: ScoringRules, about: Circumstances) -> Scores:
+    """Compute every figure of an evaluation.
+
+    Args:
+        tables: The tables.
+        rules: The rules.
+        about: Where they come from.
+
+    Returns:
+        The document.
+
+    Raises:
+        DatasetError: if a wanted subgroup is not in the manifest, or the runs cannot be compared.
+    """
+    draw = resampling_of(tables, rules)
+    foreground = foreground_figures(tables, rules, draw)
+    published = about.published or published_on_masks(tables)
+    comparison = None
+    if about.previous is not None:
+        name, earlier = about.previous
+        comparison = compare_tables(earlier, tables, (name, "this evaluation"), rules)
+    names = list(about.class_names) or default_class_names(tables.num_classes)
+    return Scores(
+        flexunet=__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        truth=about.truth,
+        prediction=about.prediction,
+        split=about.split,
+        images=len(tables),
+        patients=draw.num_groups,
+        patients_known=about.patients_known,
+        rules=rules.document(),
+        published=published,
+        foreground=foreground,
+        lesions=lesion_figures(tables, rules, draw),
+        classes=class_figures(tables, rules, draw, names, about.color_map.palette),
+        confusion=tables.confusion.tolist(),
+        probability=probability_figures(tables, rules, draw, about.calibration),
+        subgroups=subgroup_columns(tables, rules, about.subgroups),
+        folds=list(about.folds),
+        comparison=comparison,
+        audit=about.audit,
+        environment=about.environment or describe_machine(),
+        verdict=[
+            better_than_empty(tables, draw, published, foreground),
+            better_than_last(comparison),
+            leaking(about.audit),
+            sure_enough(draw, foreground, about.patients_known),
+        ],
+    )
+
+
+def default_class_names(num_classes: int) -> list[str]:
+    """`background`, then `foreground` or `class 1` and so on."""
+    if num_classes == 2:
+        return ["background", "foreground"]
+    return ["background", *(f"class {label}" for label in range(1, num_classes))]
+
+
+def describe_machine() -> dict[str, Any]:
+    """Versions and machine; no engine is looked at."""
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "flexunet": __version__,
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "packages": versions,
+    }

@@ -1,0 +1,178 @@
+"""The verdict in plain words: whether better than nothing and than last time, leaking, sure enough."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flexunet.evaluation.document import (
+    Answer,
+    Comparison,
+    Figure,
+    LesionFigures,
+    PixelFigures,
+    PublishedFigures,
+)
+from flexunet.evaluation.intervals import Resampling
+from flexunet.evaluation.pixel_scores import apply_empty_rule
+from flexunet.evaluation.tables import Tables
+
+_FEW_PATIENTS = 30
+_LEVEL = 0.05
+
+
+def in_words(figure: Figure, digits: int = 3) -> str:
+    """A figure with its interval: `0.881 (0.835 to 0.918)`."""
+    if figure.value is None:
+        return "not defined"
+    value = f"{figure.value:.{digits}f}"
+    if figure.low is None or figure.high is None:
+        return value
+    return f"{value} ({figure.low:.{digits}f} to {figure.high:.{digits}f})"
+
+
+def better_than_empty(
+    tables: Tables, draw: Resampling, published: PublishedFigures, foreground: PixelFigures
+) -> Answer:
+    """Whether the predictions beat a prediction without any lesion.
+
+    Both are scored by image with the empty-mask rule `one`: where there is nothing to find, silence is right
+    and scores 1, a false alarm scores 0.
+    """
+    model = apply_empty_rule(tables.by_image()["dice"], "one")
+    empty = (tables.truth[:, 1:].sum(axis=1) == 0).astype(np.float64)
+    gain = draw.mean(model - empty)
+    metric = next((one for one in published.figures if one.name == "dice_coef_multiclass"), None)
+    sentence = (
+        f"dice_per_image_mean is {in_words(foreground.dice_per_image_mean)}. Counting silence as right on "
+        f"the {int(empty.sum())} of {len(tables)} images without a lesion, the predictions score "
+        f"{model.mean():.3f} an image and an empty prediction {empty.mean():.3f}."
+    )
+    if metric is not None and metric.empty_prediction is not None:
+        sentence += (
+            f" The published dice_coef_multiclass is {metric.value:.4f} here and "
+            f"{metric.empty_prediction:.4f} for an empty prediction, because it counts background."
+        )
+    question = "Better than an empty prediction?"
+    if gain.value is None or not (tables.truth[:, 1:].any() or tables.predicted[:, 1:].any()):
+        return Answer(question=question, answer="unknown", good=None, sentence="There is no lesion to find.")
+    if gain.low is None or gain.high is None:
+        no = gain.value <= 0
+        more = "" if no else " One patient proves nothing."
+        return Answer(
+            question=question,
+            answer="no" if no else "unsure",
+            good=False if no else None,
+            sentence=sentence + more,
+        )
+    if gain.low > 0 or gain.high <= 0:
+        better = gain.low > 0
+        return Answer(question=question, answer="yes" if better else "no", good=better, sentence=sentence)
+    sentence += f" The interval of the difference, {gain.low:+.3f} to {gain.high:+.3f}, holds 0."
+    return Answer(question=question, answer="unsure", good=None, sentence=sentence)
+
+
+def better_than_last(comparison: Comparison | None) -> Answer:
+    """Whether the last run is beaten in `dice_per_image_mean`."""
+    question = "Better than the last run?"
+    if comparison is None:
+        return Answer(
+            question=question,
+            answer="unknown",
+            good=None,
+            sentence="There is no earlier evaluation of these images to compare with.",
+        )
+    score = next(one for one in comparison.scores if one.name == "dice_per_image_mean")
+    difference, p_value = score.difference, score.p_value
+    if difference.value is None or p_value is None:
+        return Answer(
+            question=question, answer="unknown", good=None, sentence="No image has a lesion in either run."
+        )
+    sentence = (
+        f"dice_per_image_mean differs from {comparison.first} by {difference.value:+.3f}"
+        + (
+            f" ({difference.low:+.3f} to {difference.high:+.3f})"
+            if difference.low is not None and difference.high is not None
+            else ""
+        )
+        + f" on {comparison.images} shared images, permutation p = {p_value:.3g}."
+    )
+    if p_value > _LEVEL:
+        return Answer(
+            question=question,
+            answer="unsure",
+            good=None,
+            sentence=f"{sentence} A difference of this size may be chance.",
+        )
+    better = difference.value > 0
+    return Answer(question=question, answer="yes" if better else "no", good=better, sentence=sentence)
+
+
+def leaking(audit: dict[str, Any] | None) -> Answer:
+    """Whether test images stand in training.
+
+    Args:
+        audit: Summary of what is known: `shared_sources` and `shared_patients` (numbers found by name),
+            `leak_pairs` (pairs the data-set audit found), `untrue` (findings that make a test score untrue),
+            `checked` (what was looked at, in words). Each may be missing.
+    """
+    question = "Does the test set leak?"
+    if not audit:
+        return Answer(
+            question=question,
+            answer="unknown",
+            good=None,
+            sentence="The training images are not known here. Run `flexunet audit` on the data set: without "
+            "it nobody can say whether these scores are true.",
+        )
+    found = [
+        f"{audit[key]} {words}"
+        for key, words in (
+            ("shared_sources", "originals have copies in training and here"),
+            ("shared_patients", "patients are in training and here"),
+            ("leak_pairs", "pairs of nearly equal images across splits"),
+        )
+        if audit.get(key)
+    ]
+    untrue = [str(one) for one in audit.get("untrue") or ()]
+    if found or untrue:
+        return Answer(
+            question=question,
+            answer="yes",
+            good=False,
+            sentence=f"{'; '.join(found + untrue)}. The scores below are too high for new patients.",
+        )
+    checked = audit.get("checked") or "the audit"
+    return Answer(question=question, answer="no", good=True, sentence=f"Nothing found by {checked}.")
+
+
+def sure_enough(draw: Resampling, foreground: PixelFigures, patients_known: bool) -> Answer:
+    """Whether there are enough patients for the figures to mean much."""
+    question = "Enough patients?"
+    who = "patients" if patients_known else "sources (patients are unknown; the true intervals are wider)"
+    figure = foreground.dice_per_image_mean
+    width = (
+        "" if figure.low is None or figure.high is None else f", interval {figure.high - figure.low:.3f} wide"
+    )
+    few = draw.num_groups < _FEW_PATIENTS
+    sentence = f"{draw.num_groups} {who}{width}."
+    if few:
+        sentence += f" With fewer than {_FEW_PATIENTS} the intervals themselves are rough."
+    return Answer(question=question, answer="no" if few else "yes", good=not few, sentence=sentence)
+
+
+def lesions_in_words(lesions: LesionFigures) -> str:
+    """Lesion scores in one sentence."""
+    if not lesions.lesions:
+        return f"No lesions in the truth; {lesions.false_positives} regions were predicted."
+    text = (
+        f"{lesions.found} of {lesions.lesions} lesions found, sensitivity {in_words(lesions.sensitivity)}, "
+        f"at {in_words(lesions.false_positives_per_image, 2)} false positives an image."
+    )
+    if lesions.specks:
+        text += (
+            f" {lesions.specks} of the lesions have fewer than 10 pixels and may be crumbs of a mask's edge; "
+            "min_lesion_pixels leaves them out."
+        )
+    return text

@@ -183,9 +183,7 @@ def test_training_again_keeps_the_earlier_run_until_there_is_something_in_its_pl
     (broken / "masks").mkdir()
     (broken / "images" / mask.name).write_bytes(b"no image")
     (broken / "masks" / mask.name).write_bytes(mask.read_bytes())
-    settings = [
-        f"train.{kind}_dir={(broken / kind).as_posix()!r}" for kind in ("images", "masks")
-    ]
+    settings = [f"train.{kind}_dir={(broken / kind).as_posix()!r}" for kind in ("images", "masks")]
     arguments = [text for setting in settings for text in ("--set", setting)]
     answer = flexunet("train", project / "mammogram.toml", "--run", run, *arguments, check=False)
     assert answer.returncode == 2

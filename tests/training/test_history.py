@@ -10,7 +10,12 @@ from flexunet.training.history import History
 METRICS = ["dice_coef_multiclass", "val_dice_coef_multiclass"]
 FIGURES = [
     {"loss": 0.58802, "val_loss": 0.6304, "dice_coef_multiclass": 0.5937, "val_dice_coef_multiclass": 0.7108},
-    {"loss": 0.44679, "val_loss": 0.38779, "dice_coef_multiclass": 0.7743, "val_dice_coef_multiclass": 0.7993},
+    {
+        "loss": 0.44679,
+        "val_loss": 0.38779,
+        "dice_coef_multiclass": 0.7743,
+        "val_dice_coef_multiclass": 0.7993,
+    },
 ]
 
 

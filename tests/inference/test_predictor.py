@@ -1,0 +1,118 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from flexunet.config.files import load_config
+from flexunet.data.images import list_images, read_image
+from flexunet.errors import PathError, ShapeError
+from flexunet.inference.folder import infer_folder, mask_names
+from flexunet.inference.predictor import Predictor, mask_of
+from flexunet.training.run import evaluate_published
+
+
+@pytest.fixture(scope="module")
+def published_run(reference):
+    """The run that the published system trained and recorded: 64 x 64, two classes."""
+    return reference / "run"
+
+
+@pytest.fixture(scope="module")
+def config(published_run):
+    synth = (published_run / "dataset" / "Synth" / "test").as_posix()
+    settings = [f"test.images_dir={synth}/images", f"test.masks_dir={synth}/masks", "train.precision=float32"]
+    return load_config(published_run / "project" / "train_eval_infer.config", settings)
+
+
+@pytest.fixture(scope="module")
+def predictor(config):
+    return Predictor.load(config)
+
+
+def test_published_weights_give_the_recorded_probabilities(published_run, predictor):
+    with np.load(published_run / "trained_test_io.npz", allow_pickle=False) as recorded:
+        images, probabilities = recorded["X"], recorded["P"]
+    np.testing.assert_allclose(predictor.predict_batch(images.astype(np.float32)), probabilities, atol=1e-4)
+    np.testing.assert_allclose(predictor(images[0]), probabilities[0], atol=1e-4)
+
+
+def test_evaluation_gives_the_published_figures(published_run, config, predictor):
+    recorded = json.loads((published_run / "trained_test_eval.json").read_text())
+    by_file = dict(
+        zip(recorded["files_in_glob_order"], recorded["per_image_dice_coef_multiclass"], strict=True)
+    )
+    # The published figure is the unweighted mean over batches, so it depends on the order: ours is by name.
+    dice = [by_file[name] for name in sorted(by_file)]
+    by_batch_size = {
+        1: recorded["evaluate_batch1"][1],
+        6: recorded["evaluate_batch6"][1],
+        4: (np.mean(dice[:4]) + np.mean(dice[4:])) / 2,
+    }
+    for batch_size, expected in by_batch_size.items():
+        config.evaluate.batch_size = batch_size
+        figures = evaluate_published(config, predictor.model)
+        assert list(figures) == ["categorical_crossentropy", "dice_coef_multiclass"]
+        assert figures["categorical_crossentropy"] == pytest.approx(recorded["evaluate_batch1"][0], rel=1e-4)
+        assert figures["dice_coef_multiclass"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_folder_gives_the_published_masks(published_run, config, predictor, tmp_path):
+    config = config.model_copy(deep=True)
+    config.infer.output_dir = str(tmp_path / "masks")
+    result = infer_folder(config, predictor=predictor)
+    assert result.failures == {}
+    published = published_run / "project" / "mini_test_output"
+    compared = 0
+    for path in list_images(config.resolve(config.infer.images_dir)):
+        recorded = published / (path.stem + (".png" if path.suffix == ".jpg" else path.suffix))
+        if not recorded.is_file():
+            continue  # the published system passed over .JPG and .jpeg
+        with Image.open(recorded) as mask:
+            expected = np.asarray(mask.convert("L")) > 127
+        with Image.open(tmp_path / "masks" / f"{path.stem}.png") as mask:
+            found = np.asarray(mask)
+        image = read_image(path)
+        assert found.shape == expected.shape == image.shape[:2]
+        # Ours enlarges probabilities where the published system enlarged the pixels of the mask.
+        small = mask_of(predictor.predict_batch(predictor.prepare(image)[np.newaxis])[0])
+        enlarged = np.asarray(Image.fromarray(small).resize(expected.shape[::-1], Image.Resampling.NEAREST))
+        assert (enlarged == expected).mean() > 0.9995
+        assert (found == expected).mean() > 0.95
+        compared += 1
+    assert compared == 5
+
+
+def test_no_image_of_two_with_one_stem_is_lost(tmp_path):
+    paths = [tmp_path / name for name in ("a.jpg", "a.png", "b.tif", "a.bmp")]
+    names = mask_names(paths)
+    assert names[tmp_path / "a.bmp"] == "a.png"
+    assert names[tmp_path / "a.jpg"] == "a.jpg.png"
+    assert names[tmp_path / "a.png"] == "a.png.png"
+    assert names[tmp_path / "b.tif"] == "b.png"
+
+
+@pytest.mark.parametrize("shape", [(0, 5, 3), (5, 5, 2), (5,), (2, 5, 5, 3)])
+def test_what_is_no_image_is_refused(predictor, shape):
+    with pytest.raises(ShapeError, match="expected an image of shape"):
+        predictor(np.zeros(shape, np.uint8))
+
+
+def test_grey_and_16_bit_images_are_taken(predictor):
+    grey = np.random.default_rng(0).integers(0, 256, (40, 50), dtype=np.uint8)
+    whole = predictor(np.repeat(grey[..., np.newaxis], 3, axis=2))
+    assert whole.shape == (40, 50, 2)
+    np.testing.assert_allclose(whole.sum(-1), 1, atol=1e-5)
+    np.testing.assert_allclose(predictor(grey), whole, atol=1e-6)
+    np.testing.assert_allclose(predictor(grey.astype(np.uint16) * 257), whole, atol=1e-5)
+
+
+def test_a_run_without_model_says_where_it_looked(tmp_path):
+    (tmp_path / "config.toml").write_text("[model]\nimage_width = 64\nimage_height = 64\nnum_layers = 3\n")
+    with pytest.raises(PathError, match=r"best_model\.keras.*flexunet train"):
+        Predictor.load(tmp_path)
+
+
+def test_mask_worked_by_hand():
+    assert mask_of(np.array([[[0.6, 0.3, 0.1], [0.2, 0.3, 0.5]]])).tolist() == [[0, 2]]
+    assert mask_of(np.array([[[0.5], [0.51]]])).tolist() == [[0, 1]]

@@ -1,0 +1,228 @@
+"""A training run in process: what the callbacks do, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from flexunet.config.files import load_config
+from flexunet.data.phantom_dataset import write_phantom_dataset
+from flexunet.errors import ConfigError, DatasetError, DivergedError, OutOfMemoryError, PairingError
+from flexunet.models.registry import build_model
+from flexunet.training import run as training_run
+from flexunet.training.memory import check_memory, explained_memory_errors, step_bytes
+from flexunet.training.run import train
+
+MODEL = """
+[model]
+image_width = 32
+image_height = 32
+image_channels = 1
+base_filters = 4
+num_layers = 3
+learning_rate = 0.003
+metrics = ["dice_coef_multiclass", "dice_coef_foreground"]
+[train]
+images_dir = "dataset/train/images"
+masks_dir = "dataset/train/masks"
+batch_size = 4
+epochs = 2
+precision = "float32"
+run_dir = "run"
+[valid]
+images_dir = "dataset/valid/images"
+masks_dir = "dataset/valid/masks"
+"""
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("phantoms")
+    write_phantom_dataset(
+        folder / "dataset", patients=4, splits={"train": 0.75, "valid": 0.25}, width=32, height=32
+    )
+    return folder
+
+
+@pytest.fixture
+def configured(dataset, tmp_path):
+    """A function from settings to a configuration with a run folder of its own."""
+
+    def load(*settings):
+        file = dataset / "config.toml"
+        file.write_text(MODEL)
+        return load_config(file, [f"train.run_dir={(tmp_path / 'run').as_posix()}", *settings])
+
+    return load
+
+
+def test_the_reducer_fires(configured):
+    # A step too small to change anything: no epoch after the first is better, so after two of them the
+    # rate is halved, and after two more again.
+    result = train(
+        configured(
+            "model.learning_rate=1e-30",
+            "train.epochs=6",
+            "train.patience=10",
+            "train.learning_rate_reducer=true",
+            "train.reducer_patience=2",
+            "train.reducer_factor=0.5",
+            "model.dropout_rate=0.0",
+        )
+    )
+    assert result.history["lr"] == pytest.approx([1e-30, 1e-30, 1e-30, 0.5e-30, 0.5e-30, 0.25e-30])
+    assert result.best_epoch == 1
+
+
+def test_early_stopping_waits_for_its_patience(configured):
+    result = train(configured("model.learning_rate=1e-30", "train.epochs=9", "train.patience=3"))
+    assert result.epochs == 4
+    assert result.ended == "stopped early after epoch 4: no better for 3 epochs"
+
+
+def test_the_stop_file_ends_the_run_after_the_epoch_and_goes(configured):
+    config = configured("train.epochs=5")
+    stop_file = config.run_dir / training_run.STOP_FILE
+    stop_file.parent.mkdir(parents=True)
+    stop_file.touch()  # left over: must not stop anything
+    images = iter(range(100))
+
+    original = training_run.WriteHistory.on_epoch_end
+
+    def touch_in_second_epoch(self, epoch, logs=None):
+        original(self, epoch, logs)
+        if next(images) == 1:
+            stop_file.touch()
+
+    training_run.WriteHistory.on_epoch_end = touch_in_second_epoch
+    try:
+        result = train(config)
+    finally:
+        training_run.WriteHistory.on_epoch_end = original
+    assert result.epochs == 2
+    assert result.ended == "stopped by break_training after epoch 2"
+    assert not stop_file.exists()
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_best_model(configured):
+    train(configured("train.epochs=1"))
+    config = configured(
+        "model.learning_rate=1e30", "model.clipvalue=1e30", "train.epochs=3", "model.activation=elu"
+    )
+    kept = (config.run_dir / "models" / "best_model.keras").read_bytes()
+    with pytest.raises(DivergedError, match=r"epoch \d+, step \d+.*learning_rate"):
+        train(config)
+    assert len((config.run_dir / "models" / "best_model.keras").read_bytes()) == pytest.approx(
+        len(kept), rel=0.1
+    )
+
+
+def test_without_validation_images_the_training_loss_chooses(configured, dataset):
+    config = configured("train.epochs=1")
+    config.valid.images_dir = None
+    result = train(config)
+    assert result.monitor == "loss"
+    assert "[valid] names no folder" in result.notes[0]
+    assert set(result.history) == {"loss", "dice_coef_multiclass", "dice_coef_foreground", "lr"}
+
+
+def test_the_splitter_holds_back_whole_patients(configured):
+    from flexunet.data.configured import split_pairs
+
+    config = configured("train.dataset_splitter=true")
+    config.valid.images_dir = config.valid.masks_dir = None
+    training, validation = split_pairs(config, "train"), split_pairs(config, "valid")
+    assert len(training) + len(validation) == 12
+    assert validation
+    assert {pair.patient for pair in training}.isdisjoint(pair.patient for pair in validation)
+
+
+def test_online_augmentation_goes_round_for_as_many_steps_as_asked(configured):
+    result = train(configured("model.generator=true", "train.steps_per_epoch=5", "train.epochs=1"))
+    assert result.epochs == 1
+    assert np.isfinite(result.history["loss"]).all()
+
+
+@pytest.mark.parametrize(
+    "loss", ["categorical_focal_dice_loss", "dice_loss_foreground", "basnet_hybrid_loss"]
+)
+def test_published_losses_train(configured, loss):
+    result = train(configured(f"model.loss={loss}", "train.epochs=2"))
+    assert result.history["loss"][1] < result.history["loss"][0]
+
+
+def test_one_class_trains_with_a_sigmoid(configured):
+    result = train(
+        configured(
+            "model.num_classes=1",
+            "model.loss=bce_dice_loss",
+            'model.metrics=["binary_accuracy"]',
+            'train.metrics=["binary_accuracy", "val_binary_accuracy"]',
+            "train.epochs=2",
+        )
+    )
+    assert result.history["loss"][1] < result.history["loss"][0]
+    header = (result.curves_dir / "train_metrics.csv").read_text().splitlines()[0]
+    assert header == "epoch,binary_accuracy,val_binary_accuracy,"
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16"])
+def test_mixed_precision_learns_and_is_recorded(configured, precision):
+    result = train(configured(f"train.precision={precision}"))
+    assert result.history["loss"][1] < result.history["loss"][0]
+    environment = json.loads((result.run_dir / "environment.json").read_text())
+    assert environment["precision"] == precision
+
+
+def test_an_unpaired_image_ends_the_run_before_anything_is_written(configured, dataset, tmp_path):
+    config = configured(f"train.masks_dir={(dataset / 'dataset/valid/masks').as_posix()}")
+    with pytest.raises(PairingError):
+        train(config)
+    assert not (tmp_path / "run").exists()
+
+
+def test_too_few_patients_to_split_are_refused(tmp_path):
+    write_phantom_dataset(tmp_path / "dataset", patients=1, splits={"train": 1.0}, width=32, height=32)
+    file = tmp_path / "config.toml"
+    file.write_text(MODEL)
+    config = load_config(file, ["train.dataset_splitter=true"])
+    config.valid.images_dir = None
+    with pytest.raises(DatasetError, match="at least two"):
+        train(config)
+
+
+def test_a_missing_folder_setting_names_its_key(configured):
+    config = configured()
+    config.train.images_dir = None
+    with pytest.raises(ConfigError, match=r"\[train\] images_dir"):
+        train(config)
+
+
+def test_a_batch_beyond_the_machines_memory_is_refused_with_one_that_fits(configured):
+    config = configured("train.batch_size=64")
+    model = build_model(config)
+    fits = step_bytes(model, 16)
+    check_memory(model, config, available=step_bytes(model, 64))
+    with pytest.raises(OutOfMemoryError, match=r"batch_size = 64.*set \[train\] batch_size to 16 or less"):
+        check_memory(model, config, available=fits)
+    with pytest.raises(OutOfMemoryError, match="smaller"):
+        check_memory(model, config, available=1)
+
+
+def test_memory_of_a_step_worked_by_hand(configured):
+    config = configured("model.num_layers=1", "model.num_classes=2", "model.base_filters=4")
+    model = build_model(config)
+    # 3x3 kernels: 1*9*4+4, 4*9*4+4, then 1x1: 4*2+2; outputs of 32*32 pixels with 4, 4 and 2 channels.
+    weights = 40 + 148 + 10
+    outputs = 32 * 32 * (4 + 4 + 2)
+    assert step_bytes(model, 3) == weights * 16 + outputs * 4 * 3
+
+
+def test_the_engines_own_out_of_memory_error_is_explained(configured):
+    import tensorflow as tf
+
+    config = configured()
+    with pytest.raises(OutOfMemoryError, match=r"\[train\] batch_size = 4"), explained_memory_errors(config):
+        tf.zeros([1 << 22, 1 << 22])
+    with pytest.raises(ValueError, match="something else"), explained_memory_errors(configured()):
+        raise ValueError("something else")

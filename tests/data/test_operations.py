@@ -200,6 +200,17 @@ def test_centres_are_distorted_one_by_one_unless_cumulative():
     assert (second[:32, :32] != image[:32, :32]).any()
 
 
+def test_black_fill_leaves_no_frame_of_tissue():
+    """Where the breast lies in the corner, the published fill paints a grey frame."""
+    image, mask = np.full((40, 40, 1), 200, np.uint8), np.ones((40, 40), np.uint8)
+    chosen = {"rotation": True, "angles": [45], "shrinks": [0.5], "shears": [0.5]}
+    for fill, value, label in (("corner", 200, 1), ("black", 0, 0)):
+        for step in planned(configured(augmentor=chosen | {"fill": fill})):
+            change = step.change(40, 40)
+            assert change.image(image).min() == value
+            assert change.mask(mask).min() == label
+
+
 def test_keys_of_the_barrel_distortion_tool():
     tool = {"centers": [(0.3, 0.3), (0.5, 0.5)], "radii": [0.2, 0.4], "amounts": [0.7, -0.7]}
     found = [step.prefix for step in planned(configured(augmentor=tool))]

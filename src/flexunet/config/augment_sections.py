@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from flexunet.config.section import Centers, Floats, Positive, Section, Texts, input_path, output_path
@@ -39,6 +41,8 @@ class AugmentorSection(Section):
     """Factors of shrinking."""
     shears: Floats = Field(default=[])
     """Factors of shearing."""
+    fill: Literal["corner", "black"] = "corner"
+    """What rotation, shrinking and shearing uncover: the value of pixel [2][2] as published, or black."""
     deformation: bool = False
     """Whether images are deformed elastically."""
     distortion: bool = False

@@ -12,22 +12,19 @@ determine the change completely: what the manifest records can be done again.
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from flexunet.data import fields, warps
-from flexunet.errors import ConfigError
+from flexunet.data import operation_variants as variants
+from flexunet.data.operation_variants import Parameters
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
-
-Parameters = dict[str, Any]
-_FIRST_DISC = 1001  # the published generators count centres from here
 
 
 @dataclass(frozen=True)
@@ -101,97 +98,6 @@ def planned(config: Config) -> list[Step]:
     return list({step.prefix: step for step in steps}.values())
 
 
-def _flips(direction: str, config: Config) -> Iterator[Parameters]:
-    if getattr(config.augmentor, f"{direction}flip"):
-        yield {}
-
-
-def _rotations(config: Config) -> Iterator[Parameters]:
-    if config.augmentor.rotation:
-        yield from ({"angle": angle} for angle in config.augmentor.angles)
-
-
-def _shrinks(config: Config) -> Iterator[Parameters]:
-    for ratio in config.augmentor.shrinks:
-        if not 0 < ratio <= 1:
-            raise ConfigError(f"[augmentor] shrinks: expected ratios above 0 and up to 1, found {ratio}.")
-        yield {"ratio": ratio}
-
-
-def _shears(config: Config) -> Iterator[Parameters]:
-    chosen = config.augmentor
-    flips = ["", *("h" * chosen.hflip), *("v" * chosen.vflip)]
-    flips += ["hv"] * (chosen.hflip and chosen.vflip)
-    for ratio, flip in itertools.product(chosen.shears, flips):
-        yield {"ratio": ratio, "flip": flip} if flip else {"ratio": ratio}
-
-
-def _deformations(config: Config) -> Iterator[Parameters]:
-    if config.augmentor.deformation:
-        for draw, sigma in enumerate(config.deformation.sigmoids):
-            _check_sigma("[deformation] sigmoids", sigma)
-            yield {"alpha": config.deformation.alpha, "sigma": sigma, "draw": draw}
-
-
-def _distortions(config: Config) -> Iterator[Parameters]:
-    if config.augmentor.distortion:
-        chosen = config.distortion
-        _check_sigma("[distortion] gaussian_filter_rsigma", chosen.gaussian_filter_rsigma)
-        for size in chosen.distortions:
-            if not 0 <= size < 1:
-                raise ConfigError(f"[distortion] distortions: expected fractions from 0 to 1, found {size}.")
-            yield {
-                "size": size,
-                "rsigma": chosen.gaussian_filter_rsigma,
-                "sigma": chosen.gaussian_filter_sigma,
-            }
-
-
-def _discs(section: str, config: Config) -> Iterator[Parameters]:
-    cumulative = getattr(config, section).cumulative
-    for radius, amount, all_centers in _disc_settings(section, config):
-        if amount <= -1:
-            raise ConfigError(
-                f"[{section}] amount: expected a value above -1, found {amount}. At -1 and below, the disc "
-                "would be torn open at its centre."
-            )
-        for count, center in enumerate(all_centers):
-            centers = all_centers[: count + 1] if cumulative else [center]
-            yield {
-                "index": _FIRST_DISC + count,
-                "radius": radius,
-                "amount": amount,
-                "centers": [list(each) for each in centers],
-            }
-
-
-def _disc_settings(section: str, config: Config) -> Iterator[tuple[float, float, list[tuple[float, float]]]]:
-    """Radius, amount and centres: of the section, and of the barrel distortion tool's keys in [augmentor]."""
-    chosen, tool = getattr(config, section), config.augmentor
-    if getattr(tool, section):
-        yield chosen.radius, chosen.amount, chosen.centers
-    if section == "barrdistortion" and tool.centers:
-        radii = tool.radii or [chosen.radius if tool.radius is None else tool.radius]
-        amounts = tool.amounts or [chosen.amount if tool.amount is None else tool.amount]
-        for radius, amount in itertools.product(radii, amounts):
-            yield radius, amount, tool.centers
-
-
-def _sharpenings(config: Config) -> Iterator[Parameters]:
-    if config.augmentor.sharpening:
-        yield {"k": config.sharpening.k}
-
-
-def _brightenings(config: Config) -> Iterator[Parameters]:
-    if config.augmentor.brightening:
-        yield {"alpha": config.brightening.alpha, "beta": config.brightening.beta}
-
-
-def _check_sigma(key: str, sigma: float) -> None:
-    if sigma <= 0:
-        raise ConfigError(f"{key}: expected a width above 0 pixels, found {sigma}.")
-
-
 def _shear_prefix(parameters: Parameters) -> str:
     flip = f"{parameters['flip']}flipped_" if "flip" in parameters else ""
     return f"{flip}sheared_{_ratio(parameters['ratio'])}_"
@@ -219,7 +125,7 @@ def _ratio(value: float) -> str:
 
 
 def _sheared(parameters: Parameters, height: int, width: int) -> warps.Change:
-    change = warps.shear(width, parameters["ratio"])
+    change = warps.shear(width, parameters["ratio"], "fill" in parameters)
     return warps.Chain((change, warps.Flip(parameters["flip"]))) if "flip" in parameters else change
 
 
@@ -242,31 +148,35 @@ def _disced(parameters: Parameters, height: int, width: int) -> warps.Change:
 OPERATIONS: dict[str, Operation] = {
     operation.name: operation
     for operation in (
-        Operation("hflip", partial(_flips, "h"), lambda p: "hfliped_", lambda p, h, w: warps.Flip("h")),
-        Operation("vflip", partial(_flips, "v"), lambda p: "vfliped_", lambda p, h, w: warps.Flip("v")),
+        Operation(
+            "hflip", partial(variants.flips, "h"), lambda p: "hfliped_", lambda p, h, w: warps.Flip("h")
+        ),
+        Operation(
+            "vflip", partial(variants.flips, "v"), lambda p: "vfliped_", lambda p, h, w: warps.Flip("v")
+        ),
         Operation(
             "rotation",
-            _rotations,
+            variants.rotations,
             lambda p: f"rotated_{_number(p['angle'])}_",
-            lambda p, h, w: warps.rotation(w, h, p["angle"]),
+            lambda p, h, w: warps.rotation(w, h, p["angle"], "fill" in p),
         ),
         Operation(
             "shrink",
-            _shrinks,
+            variants.shrinks,
             lambda p: f"shrinked_{_ratio(p['ratio'])}_",
-            lambda p, h, w: warps.Shrink(p["ratio"]),
+            lambda p, h, w: warps.Shrink(p["ratio"], "fill" in p),
         ),
-        Operation("shear", _shears, _shear_prefix, _sheared),
+        Operation("shear", variants.shears, _shear_prefix, _sheared),
         Operation(
             "deformation",
-            _deformations,
+            variants.deformations,
             lambda p: f"deformed_alpha_{_number(p['alpha'])}_sigmoid_{_number(p['sigma'])}_",
             _deformed,
             "data set",
         ),
         Operation(
             "distortion",
-            _distortions,
+            variants.distortions,
             # The two words stand before each other's number, as published.
             lambda p: (
                 f"distorted_{_number(p['size'])}_rsigma{_number(p['sigma'])}_sigma{_number(p['rsigma'])}_"
@@ -276,25 +186,25 @@ OPERATIONS: dict[str, Operation] = {
         ),
         Operation(
             "barrdistortion",
-            partial(_discs, "barrdistortion"),
+            partial(variants.discs, "barrdistortion"),
             partial(_disc_prefix, "barrdistorted"),
             _disced,
         ),
         Operation(
             "pincdistortion",
-            partial(_discs, "pincdistortion"),
+            partial(variants.discs, "pincdistortion"),
             partial(_disc_prefix, "pincdistorted"),
             _disced,
         ),
         Operation(
             "sharpening",
-            _sharpenings,
+            variants.sharpenings,
             lambda p: f"sharpened_{_decimal(p['k'])}_",
             lambda p, h, w: warps.Sharpen(p["k"]),
         ),
         Operation(
             "brightening",
-            _brightenings,
+            variants.brightenings,
             lambda p: f"brightened_{_decimal(p['alpha'])}_{_decimal(p['beta'])}_",
             lambda p, h, w: warps.Brighten(p["alpha"], p["beta"]),
         ),

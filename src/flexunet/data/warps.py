@@ -19,7 +19,7 @@ import numpy as np
 
 from flexunet.data.fields import Field
 
-_CORNER = 2  # row and column of the pixel that fills what a rotation, shear or shrink uncovers, as published
+_CORNER = 2  # row and column of the pixel whose value fills what a rotation, shear or shrink uncovers
 _FLIP_CODES = {"h": 1, "v": 0, "hv": -1}
 
 
@@ -50,9 +50,10 @@ class Flip:
 
 @dataclass(frozen=True)
 class Affine:
-    """An affine map `(2, 3)` from input to output; what it uncovers gets the value of pixel [2][2]."""
+    """An affine map `(2, 3)` from input to output; what it uncovers is like pixel [2][2], or black."""
 
     matrix: np.ndarray
+    black: bool = False
 
     def image(self, image: np.ndarray) -> np.ndarray:
         """Warped image."""
@@ -64,15 +65,16 @@ class Affine:
 
     def _warp(self, pixels: np.ndarray, interpolation: int) -> np.ndarray:
         height, width = pixels.shape[:2]
-        fill = np.atleast_1d(_corner(pixels)).tolist()
+        fill = 0 if self.black else np.atleast_1d(_corner(pixels)).tolist()
         return cv2.warpAffine(pixels, self.matrix, (width, height), flags=interpolation, borderValue=fill)
 
 
 @dataclass(frozen=True)
 class Shrink:
-    """Smaller by `ratio` and centred; the frame gets the value of pixel [2][2]."""
+    """Smaller by `ratio` and centred; the frame is like pixel [2][2], or black."""
 
     ratio: float
+    black: bool = False
 
     def image(self, image: np.ndarray) -> np.ndarray:
         """Shrunk image."""
@@ -87,7 +89,7 @@ class Shrink:
         rows, columns = max(1, int(height * self.ratio)), max(1, int(width * self.ratio))
         top, left = (height - rows) // 2, (width - columns) // 2
         framed = np.empty_like(pixels)
-        framed[:] = _corner(pixels)
+        framed[:] = 0 if self.black else _corner(pixels)
         inner = framed[top : top + rows, left : left + columns]
         inner[:] = cv2.resize(pixels, (columns, rows), interpolation=interpolation).reshape(inner.shape)
         return framed
@@ -190,14 +192,14 @@ class Chain:
         return mask
 
 
-def rotation(width: int, height: int, angle: float) -> Affine:
+def rotation(width: int, height: int, angle: float, black: bool = False) -> Affine:
     """Rotation by `angle` degrees, counter-clockwise, about (width / 2, height / 2)."""
-    return Affine(cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1))
+    return Affine(cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1), black)
 
 
-def shear(width: int, ratio: float) -> Affine:
+def shear(width: int, ratio: float, black: bool = False) -> Affine:
     """Columns moved down in proportion to their distance from the middle one."""
-    return Affine(np.array([[1, 0, 0], [ratio, 1, -ratio * width / 2]], np.float64))
+    return Affine(np.array([[1, 0, 0], [ratio, 1, -ratio * width / 2]], np.float64), black)
 
 
 def _corner(pixels: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from platformdirs import user_cache_path
 
 from flexunet.data.masks import ColorMap, read_mask
 from flexunet.data.pairs import Pair, find_pairs
-from flexunet.errors import ConfigError, DatasetError
+from flexunet.errors import ConfigError, DatasetError, PairingError
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -57,7 +57,18 @@ def split_pairs(config: Config, split: str) -> list[Pair]:
 
 
 def _folder_pairs(config: Config, split: str) -> list[Pair]:
-    return find_pairs(config.input_folder(split, "images_dir"), config.input_folder(split, "masks_dir"))
+    images_dirs = config.input_folders(split, "images_dir")
+    masks_dirs = config.input_folders(split, "masks_dir")
+    if len(images_dirs) != len(masks_dirs):
+        raise PairingError(
+            f"[{split}] images_dir finds {len(images_dirs)} folders and masks_dir {len(masks_dirs)}: "
+            "each folder of images needs its folder of masks"
+        )
+    return [
+        pair
+        for images_dir, masks_dir in zip(images_dirs, masks_dirs, strict=True)
+        for pair in find_pairs(images_dir, masks_dir)
+    ]
 
 
 def _hold_back(pairs: list[Pair], seed: int) -> tuple[list[Pair], list[Pair]]:

@@ -24,7 +24,7 @@ def training_batches(config: Config, cache: Source) -> Any:
         from flexunet.data.augment_online import online_augment
 
         augment = online_augment(config)
-        if "steps_per_epoch" in config.train.model_fields_set:
+        if config.train.steps_per_epoch:
             source = Cycled(source, config.train.steps_per_epoch * config.train.batch_size)
     return Batches(
         source,

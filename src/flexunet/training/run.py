@@ -205,7 +205,8 @@ def _open(config: Config, split: str, progress: Progress | None) -> Cache:
 
 
 def _metric_curves(config: Config, validated: bool) -> list[str]:
-    return [name for name in config.train.metrics if validated or not name.startswith("val_")]
+    computed = [*config.model.metrics, *(f"val_{name}" for name in config.model.metrics if validated)]
+    return [name for name in config.train.metrics if name in computed]
 
 
 def _write_configuration(config: Config) -> None:

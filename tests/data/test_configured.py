@@ -1,0 +1,43 @@
+import pytest
+
+from flexunet.config.files import load_config
+from flexunet.data.configured import color_map, split_pairs
+from flexunet.data.images import write_image
+from flexunet.data.masks import ColorMap, write_mask
+from flexunet.data.phantom import draw_phantom
+from flexunet.errors import ConfigError, PairingError
+
+
+@pytest.fixture
+def config(tmp_path):
+    for kind in ("Benign", "Early"):
+        for number in range(2):
+            phantom = draw_phantom(number, 32, 32)
+            stem = f"{kind}{number}.png"
+            write_image(tmp_path / "train" / kind / "images" / stem, phantom.image[..., None])
+            write_mask(tmp_path / "train" / kind / "masks" / stem, phantom.mask, ColorMap.binary())
+    file = tmp_path / "a.toml"
+    file.write_text('[train]\nimages_dir = "train/*/images"\nmasks_dir = "train/*/masks"\n')
+    return load_config(file)
+
+
+def test_a_star_takes_every_folder_and_pairs_within_each(config):
+    pairs = split_pairs(config, "train")
+    assert [pair.image_path.stem for pair in pairs] == ["Benign0", "Benign1", "Early0", "Early1"]
+    assert all(pair.mask_path.parent.parent == pair.image_path.parent.parent for pair in pairs)
+
+
+def test_as_many_folders_of_masks_as_of_images(config):
+    config.train.masks_dir = "train/Early/masks"
+    with pytest.raises(PairingError, match="finds 2 folders and masks_dir 1"):
+        split_pairs(config, "train")
+
+
+def test_unknown_split_names_the_known_ones(config):
+    with pytest.raises(ConfigError, match="train, valid, test"):
+        split_pairs(config, "validation")
+
+
+def test_colours_come_from_the_configuration(config):
+    config.mask.rgb_map = {(0, 0, 0): 0, (0, 255, 0): 2, (255, 0, 0): 1}
+    assert color_map(config).palette.tolist() == [[0, 0, 0], [255, 0, 0], [0, 255, 0]]

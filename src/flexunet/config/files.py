@@ -99,6 +99,18 @@ def check_file(path: str | Path, overrides: Sequence[str] = (), strict: bool = F
     return Verdict(Path(path), None, config.notes)
 
 
+def default_config(overrides: Sequence[str] = ()) -> Config:
+    """A configuration of no file: default values, but for those that texts `section.key=value` replace.
+
+    Raises:
+        ConfigError: if an override cannot be used.
+    """
+    reading = Reading("--set")
+    for text in overrides:
+        reading.take(_override(text), replace=True)
+    return reading.config(None, strict=True)
+
+
 def read_file(file: Path) -> Reading:
     """The keys of a file, named as in the schema.
 

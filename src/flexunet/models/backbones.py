@@ -1,7 +1,6 @@
 """Encoders from keras.applications, and the pretrained weights that they may start from.
 
-The graph is always built with random weights; `load_backbone_weights` fills it in afterwards, from a local
-file or, only where `[model] weights = "imagenet"` asks for it, from the files that Keras publishes.
+The graph is always built with random weights; backbone_weights.py fills it in afterwards.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from flexunet.errors import ConfigError
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
-SMALLEST_SIDE = 32
 BACKBONES = ("ResNet50", *(f"EfficientNetB{size}" for size in range(8)))
 
 

@@ -70,7 +70,7 @@ def scale_input(image: Any, config: Config, *, published: bool) -> Any:
     if not wanted:
         return image
     # In float32: 16-bit images would lose their lower bits to a narrower type before they are scaled.
-    return layers.Rescaling(1.0 / 255.0, dtype="float32", name="rescaling")(image)
+    return layers.Rescaling(1.0 / 255.0, dtype="float32", name="scale_input")(image)
 
 
 def final_activation(config: Config) -> str:

@@ -41,14 +41,9 @@ def build(config: Config) -> keras.Model:
         ShapeError: if the image cannot be halved five times.
         ConfigError: if there is no such size.
     """
-    size = config.model.efficientnet.upper()
-    if size not in SIZES:
-        raise ConfigError(
-            f"[model] efficientnet = '{config.model.efficientnet}': there are {', '.join(SIZES)}."
-        )
     require_multiple(config, STRIDE, "EfficientUNet")
     image = input_image(config)
-    maps = encode(image, f"EfficientNet{size}", config)
+    maps = encode(image, BACKBONE(config), config)
     skips = [*(maps[name] for name in SKIPS), scale_input(image, config, published=False)]
     features = _residual_block(maps[BOTTOM], maps[BOTTOM].shape[-1], "bottleneck")
     for step, skip in enumerate(skips):
@@ -58,6 +53,18 @@ def build(config: Config) -> keras.Model:
         filters = skip.shape[-1] if step < len(SKIPS) else skips[-2].shape[-1]
         features = _residual_block(features, filters, name)
     return keras.Model(image, head(features, config), name="efficient_unet")
+
+
+def _backbone(config: Config) -> str:
+    size = config.model.efficientnet.upper()
+    if size not in SIZES:
+        raise ConfigError(
+            f"[model] efficientnet = '{config.model.efficientnet}': there are {', '.join(SIZES)}."
+        )
+    return f"EfficientNet{size}"
+
+
+BACKBONE = _backbone
 
 
 def _residual_block(features: Any, filters: int, name: str) -> Any:

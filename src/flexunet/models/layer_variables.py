@@ -27,3 +27,20 @@ def layers_with_variables(model: keras.Model) -> Iterator[tuple[Any, list[Any]]]
 
     for layer in model.layers:
         yield from walk(layer)
+
+
+def whole_layers_with_variables(model: keras.Model) -> list[tuple[Any, list[Any]]]:
+    """The model's own layers that hold weights, each with those of the layers within it, as in Keras 2."""
+    owners = [(layer, {id(variable) for variable in layer.variables}) for layer in model.layers]
+    gathered: dict[int, tuple[Any, list[Any]]] = {}
+    for inner, variables in layers_with_variables(model):
+        owner = next((layer for layer, held in owners if id(variables[0]) in held), inner)
+        gathered.setdefault(id(owner), (owner, []))[1].extend(variables)
+    return list(gathered.values())
+
+
+def refresh_constants(model: keras.Model) -> None:
+    """Let layers that compute with copies of their weights take them anew (Normalization does)."""
+    for layer, _ in layers_with_variables(model):
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()

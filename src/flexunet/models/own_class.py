@@ -88,8 +88,8 @@ def _check(model: Any, config: Config, name: str) -> None:
     expected = {"input": (*size, options.image_channels), "output": (*size, options.num_classes)}
     for end, shape in expected.items():
         found = getattr(model, f"{end}_shape", None)
-        fits = isinstance(found, tuple) and len(found) == 4
-        if fits and all(length in (None, wanted) for length, wanted in zip(found[1:], shape, strict=True)):
+        known = found[1:] if isinstance(found, tuple) and len(found) == 4 else None
+        if known and all(length in (None, wanted) for length, wanted in zip(known, shape, strict=True)):
             continue
         raise ConfigError(
             f"[model] model = '{name}': its {end} has the shape {found}; the configuration asks for "

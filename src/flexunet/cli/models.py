@@ -1,0 +1,67 @@
+"""`flexunet models`: all architectures, with parameters, operations and time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flexunet.cli.console import console, print_json
+from flexunet.cli.options import AsJson, Overrides
+
+
+def models(
+    size: Annotated[
+        int, typer.Option("--size", min=1, help="Width and height of the image, in pixels.")
+    ] = 256,
+    config_path: Annotated[
+        Path | None, typer.Option("--config", help="Take all other keys from this configuration.")
+    ] = None,
+    overrides: Overrides = None,
+    timed: Annotated[bool, typer.Option("--time", help="Predict an image with each and time it.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the architectures: parameters, multiply-adds and, with --time, seconds of one image."""
+    from flexunet.cli.configuration import open_config
+    from flexunet.config.files import default_config
+
+    config = open_config(config_path, overrides) if config_path else default_config(overrides or ())
+    config.model.image_width = config.model.image_height = size
+
+    from rich.table import Table
+
+    from flexunet.cli.console import progress
+    from flexunet.models.catalogue import list_models
+    from flexunet.models.registry import ARCHITECTURES
+
+    rows = []
+    with progress() as bars:
+        task = bars.add_task("models", total=len(ARCHITECTURES), note="")
+        for row in list_models(config, timed=timed):
+            rows.append(row)
+            bars.update(task, advance=1, note=row.name)
+    if as_json:
+        print_json({"size": size, "models": [row.document() for row in rows]})
+        return
+    table = Table(box=None, header_style="bold")
+    for title, side in (("model", "left"), ("parameters", "right"), ("multiply-adds", "right")):
+        table.add_column(title, justify=side)  # type: ignore[arg-type]
+    if timed:
+        table.add_column("seconds", justify="right")
+    table.add_column("")
+    for row in rows:
+        counts = (
+            ["-", "-"] if row.parameters is None else [f"{row.parameters:,}", _short(row.multiply_adds or 0)]
+        )
+        if timed:
+            counts.append("-" if row.seconds is None else f"{row.seconds:.3f}")
+        table.add_row(row.name, *counts, row.problem or row.title)
+    console.print(table)
+    console.print(
+        f"one image of {size}x{size}, with the other keys as configured (the defaults unless --config)"
+    )
+
+
+def _short(count: int) -> str:
+    return f"{count / 1e9:.2f} G"

@@ -1,0 +1,87 @@
+"""All architectures in one table: parameters, multiply-adds of an image, and the time it takes here."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flexunet.errors import InputError
+from flexunet.models.operations_count import multiply_adds
+from flexunet.models.registry import ARCHITECTURES, Architecture
+
+if TYPE_CHECKING:
+    import keras
+
+    from flexunet.config.schema import Config
+
+TIMED_RUNS = 3
+
+
+@dataclass(frozen=True)
+class CatalogueRow:
+    """One architecture as configured.
+
+    Attributes:
+        name: Short name.
+        published: Name in published configurations; empty for architectures that are ours alone.
+        title: What it is, in a few words.
+        parameters: Numbers in its weights; none where it cannot be built as configured.
+        multiply_adds: Of one image.
+        seconds: To predict one image, the median of three; none where it was not timed.
+        problem: Why it cannot be built at this size.
+    """
+
+    name: str
+    published: str
+    title: str
+    parameters: int | None = None
+    multiply_adds: int | None = None
+    seconds: float | None = None
+    problem: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The row as plain values."""
+        return asdict(self)
+
+
+def list_models(config: Config, *, timed: bool = False) -> Iterator[CatalogueRow]:
+    """Build every architecture with the keys of one configuration, one after the other.
+
+    Args:
+        config: Configuration; its `[model] model` is not read.
+        timed: Whether to predict an image with each.
+    """
+    for entry in ARCHITECTURES:
+        if entry.is_available:
+            yield _row(entry, config, timed)
+
+
+def _row(entry: Architecture, config: Config, timed: bool) -> CatalogueRow:
+    published = next((name for name in entry.published if name.startswith("TensorFlow")), "")
+    row = {"name": entry.name, "published": published, "title": entry.title}
+    try:
+        model = entry.build(config)
+    except InputError as error:
+        return CatalogueRow(**row, problem=str(error))
+    return CatalogueRow(
+        **row,
+        parameters=model.count_params(),
+        multiply_adds=multiply_adds(model),
+        seconds=seconds_per_image(model) if timed else None,
+    )
+
+
+def seconds_per_image(model: keras.Model) -> float:
+    """Median time to predict one image of noise, after one run that is not counted."""
+    image = np.random.default_rng(0).integers(0, 256, (1, *model.input_shape[1:])).astype("float32")
+    times = []
+    for _ in range(TIMED_RUNS + 1):
+        start = time.perf_counter()
+        model.predict(image, verbose=0)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])

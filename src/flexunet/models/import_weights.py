@@ -1,0 +1,197 @@
+"""From a published weights file and its configuration to a run folder that evaluate and infer accept.
+
+Of the file only arrays and the names of layers are read. Three things that published files say by their layers
+alone are followed, and told: whether the model divides its input by 255, whether its backbone was pretrained,
+and whether one channel stands for two classes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import keras
+import numpy as np
+from keras import layers
+
+from flexunet.config.files import RUN_CONFIG, save_config
+from flexunet.errors import PathError, WeightsError
+from flexunet.models.backbone_weights import IMAGENET_DEVIATION
+from flexunet.models.registry import build_model, find_architecture, own_class_of
+from flexunet.models.trained import MODEL_FILE
+from flexunet.models.transfer import classes_in
+from flexunet.models.weights import load_weights, save_weights
+from flexunet.models.weights_file import open_weights, split_name
+
+if TYPE_CHECKING:
+    from flexunet.config.schema import Config
+
+MODEL_DIR = "./models"
+# Published classes that answer two classes by one sigmoid channel.
+ONE_CHANNEL = frozenset({"efficient-unet", "efficientnetb7-unet"})
+# Published classes whose softmax over a single channel is 1.0 everywhere, and when.
+CONSTANT = {"unet3plus": 1, "efficientnetb7-unet": 3}
+
+
+@dataclass
+class ImportedRun:
+    """What an import came to.
+
+    Attributes:
+        run_dir: The run folder.
+        model_path: The model in it.
+        form: What kind of file the weights came from.
+        sha256: Digest of that file.
+        parameters: Numbers in the model.
+        notes: What a reader should know, one sentence each.
+    """
+
+    run_dir: Path
+    model_path: Path
+    form: str
+    sha256: str
+    parameters: int
+    notes: list[str] = field(default_factory=list)
+
+    def summary(self) -> dict[str, Any]:
+        """The result, ready for JSON."""
+        return {key: str(value) if isinstance(value, Path) else value for key, value in vars(self).items()}
+
+
+def import_weights(weights: str | Path, config: Config, out: str | Path) -> ImportedRun:
+    """Write a run folder with the model that a configuration describes and the weights of a file.
+
+    Args:
+        weights: `best_model.h5` or another weights file of Keras 2 or 3.
+        config: The configuration that the file was trained with.
+        out: Folder to write; `config.toml` and `models/best_model.keras` in it.
+
+    Returns:
+        What was written.
+
+    Raises:
+        PathError: if there is no such file, or the folder holds a run already.
+        WeightsError: if the file does not fit the configuration; the message names the layer, what was found
+            and the keys that would fit.
+    """
+    weights, out = Path(weights), Path(out)
+    model_path = out / MODEL_DIR / MODEL_FILE
+    for there in (out / RUN_CONFIG, model_path):
+        if there.exists():
+            raise PathError(f"{there} exists: import into a new folder, so that no run is overwritten.")
+    config = config.model_copy(deep=True)
+    with open_weights(weights) as stored:
+        form = stored.form
+    kinds = layer_kinds(weights)
+    notes = _follow_scaling(config, kinds)
+    model, more = _filled_model(config, weights, kinds)
+    notes += more
+    config.train.run_dir = out.absolute().as_posix()
+    config.train.model_dir = MODEL_DIR
+    config.train.save_weights_only = False
+    model_path.parent.mkdir(parents=True, exist_ok=True)
+    save_weights(model, model_path)
+    # The configuration last: a folder with it is a whole run.
+    save_config(config, out / RUN_CONFIG)
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    return ImportedRun(out, model_path, form, digest, model.count_params(), notes)
+
+
+def layer_kinds(path: Path) -> dict[str, int] | None:
+    """How many layers of each kind a `.h5` file names, those without weights too; none for other files."""
+    if not h5py.is_hdf5(path):
+        return None
+    with h5py.File(path, "r") as root:
+        link = root.get("model_weights", getlink=True)
+        group = root["model_weights"] if isinstance(link, h5py.HardLink) else root
+        names: list[Any] = []
+        for attribute in ("layer_names", *(f"layer_names{part}" for part in range(1000))):
+            if attribute in group.attrs:
+                names += list(np.ravel(group.attrs[attribute]))
+    if not names:
+        return None
+    kinds: dict[str, int] = {}
+    for name in names:
+        kind = split_name(name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name))[0]
+        kinds[kind] = kinds.get(kind, 0) + 1
+    return kinds
+
+
+def _short_name(config: Config) -> str | None:
+    name = config.model.model
+    return None if own_class_of(name) else find_architecture(name).name
+
+
+def _follow_scaling(config: Config, kinds: dict[str, int] | None) -> list[str]:
+    """Divide by 255 exactly where the model in the file does, whatever the configuration says."""
+    options = config.model
+    short = _short_name(config)
+    if kinds is None or short is None:
+        return []
+    # EfficientNets have a Rescaling of their own.
+    scaling = {"scale_input"} if short in ONE_CHANNEL else {"lambda", "rescaling", "scale_input"}
+    scaled = not scaling.isdisjoint(kinds)
+    said = "input_normalize" in options.model_fields_set or short == "flexunet"
+    before = options.input_normalize
+    options.input_normalize = scaled
+    if said and before != scaled:
+        return [
+            f"input_normalize is {before} in the configuration, but the model in the file "
+            f"{'divides' if scaled else 'does not divide'} its input by 255: the run has {scaled}."
+        ]
+    return []
+
+
+def _filled_model(
+    config: Config, weights: Path, kinds: dict[str, int] | None
+) -> tuple[keras.Model, list[str]]:
+    """The configured model with the file's weights, and what there is to say about it."""
+    short, notes = _short_name(config), []
+    model = build_model(config, policy="float32")
+    classes = config.model.num_classes
+    if short in CONSTANT and classes >= CONSTANT[short] and classes_in(weights) == 1:
+        notes.append(
+            f"The published {config.model.model} puts one channel before its softmax and answers 1.0 everywhere: "
+            "no training has taught it anything. Its weights are a start for training, not a model."
+        )
+    try:
+        load_weights(model, weights)
+    except WeightsError:
+        if not (short in ONE_CHANNEL and classes == 2 and classes_in(weights) == 1):
+            raise
+        _load_one_channel(model, config, weights)
+        notes.append(
+            "The file answers two classes by one sigmoid channel p; the model answers 1 - p and p by softmax, "
+            "which is the same."
+        )
+    if kinds and kinds.get("rescaling", 0) > 1:
+        scale_as_pretrained(model)
+        notes.append(
+            "The backbone in the file was pretrained on ImageNet; its input is scaled as it was there."
+        )
+    return model, notes
+
+
+def _load_one_channel(model: keras.Model, config: Config, weights: Path) -> None:
+    """Fill a two-class model from a one-channel file: the softmax of (0, z) is (1 - sigmoid(z), sigmoid(z))."""
+    twin_config = config.model_copy(deep=True)
+    twin_config.model.num_classes = 1
+    twin = build_model(twin_config, policy="float32")
+    load_weights(twin, weights)
+    for layer, source in zip(model.layers, twin.layers, strict=True):
+        arrays = source.get_weights()
+        if layer is model.layers[-1]:
+            arrays = [np.concatenate([np.zeros_like(array), array], axis=-1) for array in arrays]
+        layer.set_weights(arrays)
+
+
+def scale_as_pretrained(model: keras.Model) -> None:
+    """Take the scaling that keras.applications adds for pretrained EfficientNets into the normalisation."""
+    for layer in model.layers:
+        if isinstance(layer, layers.Normalization):
+            mean, variance, count = layer.get_weights()
+            layer.set_weights([mean, variance * np.asarray(IMAGENET_DEVIATION, "float32"), count])
+            layer.finalize_state()

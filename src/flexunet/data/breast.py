@@ -97,7 +97,7 @@ def find_breast(image: np.ndarray) -> Breast:
     first, _ = cv2.threshold(level, 0, 255, cv2.THRESH_OTSU)
     second, _ = cv2.threshold(level[level <= first].reshape(1, -1), 0, 255, cv2.THRESH_OTSU)
     bright = (level > second).astype(np.uint8)
-    radius = max(2, round(max(size) / 80))
+    radius = max(4, round(max(size) / 80))
     outline = _largest(bright, radius)
     if outline.mean() < _SMALLEST_SHARE:
         raise ImageError(

@@ -235,7 +235,7 @@ def shrink_mask(mask: np.ndarray, width: int, height: int) -> np.ndarray:
     """Resize class indices to `width` x `height` by the class that covers most of each pixel."""
     if mask.shape == (height, width):
         return mask.copy()
-    classes = [int(value) for value in np.unique(mask)]
+    classes = np.flatnonzero(np.bincount(mask.ravel(), minlength=256)).tolist()
     if len(classes) == 1:
         return np.full((height, width), classes[0], np.uint8)
     if width > mask.shape[1] or height > mask.shape[0]:
@@ -283,7 +283,7 @@ def lost_lesion_pixels(
     inside &= (rows >= box.crop_y) & (rows < box.crop_y + box.crop_height)
     kept = zone[rows * zone.shape[0] // box.raw_height, columns * zone.shape[1] // box.raw_width] > 0
     lost = ~(inside & kept)
-    values = film[rows[lost], columns[lost]].reshape(int(lost.sum()), -1).max(axis=1)
+    values = (film if film.ndim == 3 else film[..., None])[rows[lost], columns[lost]].max(axis=1)
     return LostPixels(
         int(np.count_nonzero(~inside)),
         int(np.count_nonzero(inside & ~kept)),

@@ -79,9 +79,11 @@ class MaskDraft:
 
 
 class FilmMasks(Protocol):
-    """A source of masks."""
+    """A source of masks; `origin` is its name in the manifest."""
 
-    origin: str
+    @property
+    def origin(self) -> str:
+        """Name in the manifest's column `mask_origin`."""
 
     def fingerprint(self, film: RawFilm) -> str:
         """Changes when the mask of this film would."""
@@ -113,14 +115,16 @@ class ModelMasks:
 
     Attributes:
         identity: Changes when the model does, e.g. the SHA-256 of its weights.
+        min_confidence: Drafts below this confidence are for a person to look at.
     """
 
     identity: str
+    min_confidence: float = 0.0
     origin: str = "model"
 
     def fingerprint(self, film: RawFilm) -> str:
-        """The model's identity."""
-        return f"{self.identity} {film.normal}"
+        """The model's identity, and what it takes to be believed."""
+        return f"{self.identity} {self.min_confidence} {film.normal}"
 
     def mask_of(self, film: RawFilm, width: int, height: int) -> FilmMask:
         """An empty mask for a normal film; else `draft`: the model works on the crop."""
@@ -198,7 +202,7 @@ class GivenMasks:
             example = next((path.name for found in by_group.values() for path in found.values()), "nothing")
             raise PairingError(
                 f"no mask in {folder} belongs to a film: films are named like {films[0].path.name}, masks "
-                f"like {example}. Name them alike, or say with --mask-suffix what a mask's name has in addition."
+                f"like {example}. Name them alike, or say with --mask-suffix what masks have in addition."
             )
         if len(set(paths.values())) < len(paths):
             twice = next(path for path in paths.values() if list(paths.values()).count(path) > 1)

@@ -46,7 +46,7 @@ def draw_overlay(
     """
     if image.shape[:2] != mask.shape:
         raise ShapeError(
-            f"an overlay needs image and mask of one size, found image {image.shape[:2]} and mask {mask.shape}"
+            f"expected image and mask of one size, found image {image.shape[:2]} and mask {mask.shape}"
         )
     grey_or_rgb = np.clip(np.rint(to_model_range(image)), 0, 255).astype(np.uint8).reshape(*mask.shape, -1)
     picture = np.repeat(grey_or_rgb, 3, axis=2) if grey_or_rgb.shape[2] == 1 else grey_or_rgb.copy()

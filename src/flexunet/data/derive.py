@@ -1,0 +1,273 @@
+"""Derive: from a folder of raw films to a data set of square images with masks.
+
+    derive("Original Dataset", "derived", masks=AnnotatedMasks(read_annotations("outlines.csv")))
+
+writes `derived/images`, `derived/masks`, `derived/manifest.csv` (with the crop box of each image),
+`derived/to_review` (what a person has to look at) and `derived/excluded.csv` (what was left out, and why).
+Every finished film is noted in `derived/derive_journal.jsonl` at once: a run that was interrupted goes on
+where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from flexunet.data.derive_film import FAILED, DeriveJob, DeriveSettings, Row, derive_film
+from flexunet.data.derive_record import read_journal, remove_stale, write_records
+from flexunet.data.film_masks import (
+    DRAFT,
+    EXCLUDED,
+    LABELLED,
+    TO_REVIEW,
+    FilmMasks,
+    MaskDraft,
+    ModelMasks,
+    NoMasks,
+    RawFilm,
+)
+from flexunet.data.images import is_image_file, read_image
+from flexunet.data.manifest import Manifest, sha256_of
+from flexunet.data.masks import ColorMap, write_mask
+from flexunet.errors import FlexUNetError, PathError
+
+JOURNAL = "derive_journal.jsonl"
+NORMAL_FOLDERS = ("Non-Cancer", "Normal")
+
+MaskSource = Callable[[np.ndarray], MaskDraft]
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass
+class DeriveReport:
+    """What a run of `derive` did.
+
+    Attributes:
+        rows: Journal rows of all films, sorted by raw file.
+        manifest: The manifest written.
+        unused_masks: Mask files that belong to no film.
+    """
+
+    rows: list[Row]
+    manifest: Manifest
+    unused_masks: list[Path] = field(default_factory=list)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Films by what became of them; `reused` counts those that an earlier run had finished."""
+        states = Counter(row["state"] for row in self.rows)
+        counts = {state: states.get(state, 0) for state in (LABELLED, TO_REVIEW, EXCLUDED, FAILED)}
+        return {"films": len(self.rows), **counts, "reused": sum("reused" in row for row in self.rows)}
+
+    def of_state(self, state: str) -> list[Row]:
+        """Rows of one state: `labelled`, `to_review`, `excluded` or `failed`."""
+        return [row for row in self.rows if row["state"] == state]
+
+    @property
+    def lost_on_tissue(self) -> list[Row]:
+        """Rows whose crop cut off or cleared lesion pixels that are as bright as tissue."""
+        return [row for row in self.rows if int(row.get("lost_on_tissue") or 0)]
+
+
+def list_films(
+    raw: Path | str, *, normal_folders: Sequence[str] = NORMAL_FOLDERS, sides: Mapping[str, str] | None = None
+) -> list[RawFilm]:
+    """List the raw films in a folder and the folders below it.
+
+    A film's group is the folder it lies in. Its name is its stem, with the group before it where two films
+    have the same stem.
+
+    Args:
+        raw: The folder.
+        normal_folders: Names of folders (in any case) whose films are known to show no lesion.
+        sides: `L` or `R` by stem, where it is known.
+
+    Raises:
+        PathError: if the folder is missing, empty, or holds masks beside images.
+    """
+    raw = Path(raw)
+    if not raw.is_dir():
+        what = "is a file, not a folder" if raw.exists() else "does not exist"
+        raise PathError(f"raw folder {raw} {what}. Check the path.")
+    paths = sorted(path for path in raw.rglob("*") if is_image_file(path))
+    if not paths:
+        raise PathError(f"no images in {raw} or the folders below it.")
+    parents = {path.parent for path in paths}
+    masks = sorted(
+        parent.name for parent in parents if re.match(r"masks?\b", parent.name, re.I) and parent != raw
+    )
+    if masks:
+        raise PathError(
+            f"{raw} holds masks beside images ({', '.join(masks)}). Give the folder of the images alone, and "
+            "that of the masks with --masks."
+        )
+    stems = Counter(path.stem for path in paths)
+    normal = {name.casefold() for name in normal_folders}
+    films = []
+    for path in paths:
+        group = path.parent.name if path.parent != raw else ""
+        name = path.stem if stems[path.stem] == 1 else f"{group}_{path.stem}" if group else path.stem
+        side = (sides or {}).get(path.stem, "")
+        films.append(
+            RawFilm(path, path.relative_to(raw).as_posix(), name, group, group.casefold() in normal, side)
+        )
+    twice = [name for name, count in Counter(film.name for film in films).items() if count > 1]
+    if twice:
+        raise PathError(
+            f"{raw} holds several films named {twice[0]!r} ({len(twice)} such names). Rename them: the name "
+            "tells films apart."
+        )
+    return films
+
+
+def derive(
+    raw: Path | str,
+    out: Path | str,
+    *,
+    settings: DeriveSettings | None = None,
+    masks: FilmMasks | None = None,
+    films: Sequence[RawFilm] | None = None,
+    mask_source: MaskSource | None = None,
+    color_map: ColorMap | None = None,
+    columns: Mapping[str, Mapping[str, str]] | None = None,
+    jobs: int = 0,
+    progress: Progress | None = None,
+) -> DeriveReport:
+    """Make a data set from raw films.
+
+    Args:
+        raw: Folder of the films, directly or in folders a class (`Cancer`, `Non-Cancer`).
+        out: Folder of the data set. What an earlier run finished there is kept.
+        settings: How images are made.
+        masks: Where masks come from; the model when there is one, else nowhere, when left out.
+        films: The films, as `list_films` gives them; listed when left out.
+        mask_source: The model that drafts masks, asked about each image `(H, W, 3)` for which `masks` is
+            `ModelMasks`.
+        color_map: Colours of the classes; black and white when left out.
+        columns: Further columns of the manifest by stem of the film (`patient`, `density`, ...).
+        jobs: Worker processes; one a processor when 0.
+        progress: Called with (films done, films in all, name of the last).
+
+    Returns:
+        What was done.
+
+    Raises:
+        PathError: if a folder is missing, or `out` holds something else already.
+        FlexUNetError: if a worker process died.
+    """
+    raw, out = Path(raw), Path(out)
+    films = list_films(raw) if films is None else films
+    _check_out(raw, out)
+    out.mkdir(parents=True, exist_ok=True)
+    previous = read_journal(out / JOURNAL)
+    if masks is None:
+        masks = ModelMasks("unnamed") if mask_source else NoMasks()
+    job = DeriveJob(out, settings or DeriveSettings(), masks, color_map or ColorMap.binary(), previous)
+    rows: list[Row] = []
+    with (out / JOURNAL).open("a", encoding="utf-8") as journal:
+        for row in _derive_all(films, job, jobs):
+            if row["state"] == DRAFT:
+                row = _draft(row, job, mask_source)
+            if "reused" not in row:
+                journal.write(json.dumps(row, ensure_ascii=False) + "\n")
+                journal.flush()
+            rows.append(row)
+            if progress:
+                progress(len(rows), len(films), row["source"])
+    rows.sort(key=lambda row: row["raw_file"])
+    remove_stale(out, previous, rows)
+    manifest = write_records(out, rows, columns or {})
+    return DeriveReport(rows, manifest, list(getattr(job.masks, "unused", ())))
+
+
+def _check_out(raw: Path, out: Path) -> None:
+    if out.resolve() == raw.resolve() or raw.resolve() in out.resolve().parents:
+        raise PathError(
+            f"{out} lies inside the raw folder {raw}: its images would be taken for films next time."
+        )
+    if not (out / JOURNAL).exists():
+        taken = [name for name in ("images", "masks", "manifest.csv", "train") if (out / name).exists()]
+        if taken:
+            raise PathError(
+                f"{out} already holds {', '.join(taken)}, which derive did not write. Choose an empty folder."
+            )
+
+
+def _derive_all(films: Sequence[RawFilm], job: DeriveJob, jobs: int) -> Iterator[Row]:
+    """Rows of all films in the order in which they get done."""
+    jobs = min(jobs or os.cpu_count() or 1, len(films))
+    if jobs <= 1:
+        yield from (derive_film(film, job) for film in films)
+        return
+    # Workers are spawned, not forked: an engine may already run threads in this process.
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_start_worker, initargs=(job,))
+    try:
+        futures = [pool.submit(_work, film) for film in films]
+        for future in as_completed(futures):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise FlexUNetError(
+            "a worker process died, perhaps for want of memory. Finished films are kept: run again with "
+            "fewer --jobs."
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+_job: DeriveJob | None = None
+
+
+def _start_worker(job: DeriveJob) -> None:
+    global _job
+    _job = job
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which stops the workers
+
+
+def _work(film: RawFilm) -> Row:
+    if _job is None:
+        raise FlexUNetError("the worker was not started by derive.")
+    return derive_film(film, _job)
+
+
+def _draft(row: Row, job: DeriveJob, mask_source: MaskSource | None) -> Row:
+    """Ask the model for the mask of an image just made, and decide whether a person has to look at it."""
+    if mask_source is None:
+        raise FlexUNetError("masks are to come from a model, but derive was given none (mask_source).")
+    draft = mask_source(read_image(job.out / row["file"]))
+    min_confidence = job.masks.min_confidence if isinstance(job.masks, ModelMasks) else 0.0
+    reasons = []
+    if draft.confidence < min_confidence:
+        reasons.append(f"confidence {draft.confidence:.3f} is below {min_confidence:g}")
+    if not draft.mask.any():
+        reasons.append("the model found no lesion, but the folder does not say normal")
+    name = Path(row["file"]).name
+    folder = "to_review/" if reasons else ""
+    row = row | {
+        "state": TO_REVIEW if reasons else LABELLED,
+        "reason": "; ".join(reasons),
+        "mask": f"{folder}masks/{name}",
+        "confidence": f"{draft.confidence:.4f}",
+        "entropy": f"{draft.entropy:.4f}",
+        "lesion_pixels": str(int(np.count_nonzero(draft.mask))),
+    }
+    write_mask(job.out / row["mask"], draft.mask, job.color_map)
+    row["mask_sha256"] = sha256_of(job.out / row["mask"])
+    if reasons:
+        wanted = job.out / folder / "images" / name
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        (job.out / row["file"]).replace(wanted)
+        row["file"] = f"{folder}images/{name}"
+    return row

@@ -1,0 +1,175 @@
+"""Make one image and its mask from one raw film. Runs in worker processes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from flexunet.data.breast import find_breast
+from flexunet.data.crop import choose_box, crop_image, crop_mask, lost_lesion_pixels
+from flexunet.data.film_masks import DRAFT, EXCLUDED, LABELLED, TO_REVIEW, FilmMasks, RawFilm
+from flexunet.data.images import read_image, write_image
+from flexunet.data.manifest import sha256_of
+from flexunet.data.masks import ColorMap, write_mask
+from flexunet.errors import ConfigError, FlexUNetError, ImageError
+
+FAILED = "failed"
+ORIENTATIONS = ("keep", "left", "right")
+_VERSION = 1  # of the recipe below: raise it when the same film would give another image
+_FOLDERS = {LABELLED: "", DRAFT: "", TO_REVIEW: "to_review/"}
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class DeriveSettings:
+    """How images are made from films.
+
+    Attributes:
+        width: Pixels of the images.
+        height: Pixels of the images.
+        margin: Room around the breast, fraction of the longer side of its bounding box.
+        orient: `keep`, or `left` or `right`: mirror so that every image looks like a left or a right breast.
+        clear: Whether labels, scanner edges and air outside the margin are replaced by background.
+
+    Raises:
+        ConfigError: if a value makes no sense.
+    """
+
+    width: int = 512
+    height: int = 512
+    margin: float = 0.04
+    orient: str = "keep"
+    clear: bool = True
+
+    def __post_init__(self) -> None:
+        if self.width < 16 or self.height < 16:
+            raise ConfigError(
+                f"expected images of at least 16 x 16 pixels, found {self.width} x {self.height}."
+            )
+        if not 0 <= self.margin <= 0.5:
+            raise ConfigError(f"expected a margin from 0 to 0.5, found {self.margin}.")
+        if self.orient not in ORIENTATIONS:
+            raise ConfigError(f"expected --orient {', '.join(ORIENTATIONS)}, found {self.orient!r}.")
+
+
+@dataclass(frozen=True)
+class DeriveJob:
+    """What a worker needs to know.
+
+    Attributes:
+        out: Folder of the data set.
+        settings: How images are made.
+        masks: Where masks come from.
+        color_map: Colours of the classes in the mask files written.
+        previous: What earlier runs did, by raw file.
+    """
+
+    out: Path
+    settings: DeriveSettings
+    masks: FilmMasks
+    color_map: ColorMap
+    previous: Mapping[str, Row]
+
+    def key(self, film: RawFilm) -> str:
+        """Changes when the film's image or mask would, the film's own content left aside."""
+        told = [
+            _VERSION,
+            film.name,
+            film.side,
+            asdict(self.settings),
+            self.masks.origin,
+            repr(self.color_map),
+        ]
+        return hashlib.sha256(f"{told} {self.masks.fingerprint(film)}".encode()).hexdigest()[:24]
+
+
+def read_film(path: Path) -> np.ndarray:
+    """Read a raw film, uint8 or uint16 `(H, W, C)`; grey films saved as colour become grey again."""
+    film = read_image(path, channels=None)
+    if film.shape[2] == 3:
+        red, green, blue = cv2.split(film)
+        if np.array_equal(red, green) and np.array_equal(green, blue):
+            return np.asarray(red)[..., None]
+    return film
+
+
+def derive_film(film: RawFilm, job: DeriveJob) -> Row:
+    """Make the image and mask of one film, unless an earlier run did.
+
+    Returns:
+        The row of the journal: the columns of the manifest, and `state`, `reason`, `key`, `raw_sha256`.
+        `reused` is "1" if nothing had to be done.
+    """
+    row: Row = {"raw_file": film.file, "class": film.group, "source": film.name}
+    try:
+        raw_sha256 = sha256_of(film.path)
+        row |= {"raw_sha256": raw_sha256, "key": job.key(film)}
+        before = job.previous.get(film.file)
+        if before and _still_valid(before, row, job.out):
+            return {**before, "reused": "1"}
+        return {**row, **_make(film, job)}
+    except FlexUNetError as error:
+        return {**row, "state": FAILED, "reason": str(error)}
+    except OSError as error:
+        return {**row, "state": FAILED, "reason": f"cannot read {film.path}: {error}"}
+
+
+def _still_valid(before: Row, row: Row, out: Path) -> bool:
+    """Whether what an earlier run wrote is made from the same film in the same way, and is still there."""
+    if any(before.get(name) != row[name] for name in ("raw_sha256", "key")) or before["state"] == FAILED:
+        return False
+    for name in ("file", "mask"):
+        if before.get(name):
+            path = out / before[name]
+            if not path.is_file() or sha256_of(path) != before[f"{name}_sha256"]:
+                return False
+    return True
+
+
+def _make(film: RawFilm, job: DeriveJob) -> Row:
+    settings = job.settings
+    raw = read_film(film.path)
+    height, width = raw.shape[:2]
+    answer = job.masks.mask_of(film, width, height)
+    if answer.state == EXCLUDED:
+        return {"state": EXCLUDED, "reason": answer.reason}
+    try:
+        breast = find_breast(raw)
+    except ImageError as error:
+        raise ImageError(f"{film.path}: {error}.") from error
+    breast = replace(breast, side=film.side or breast.side)
+    mirrored = settings.orient != "keep" and settings.orient[0].upper() != breast.side
+    box = choose_box(breast, settings.width, settings.height, margin=settings.margin, mirrored=mirrored)
+    zone = breast.zone(settings.margin) if settings.clear else None
+    folder = _FOLDERS[answer.state]
+    row: Row = {
+        "state": answer.state,
+        "reason": answer.reason,
+        "file": f"{folder}images/{film.name}.png",
+        "mask": "",
+        "mask_origin": job.masks.origin,
+        "side": breast.side,
+        **{name: str(value) for name, value in box.columns().items()},
+    }
+    if answer.mask is not None:
+        row["mask"] = f"{folder}masks/{film.name}.png"
+        mask = crop_mask(answer.mask, box)
+        kept = np.ones_like(breast.outline) if zone is None else zone
+        lost = lost_lesion_pixels(raw, answer.mask, box, breast, kept)
+        row |= {
+            "lesion_pixels": str(int(np.count_nonzero(mask))),
+            "raw_lesion_pixels": str(int(np.count_nonzero(answer.mask))),
+            "lost_lesion_pixels": str(lost.outside + lost.cleared),
+            "lost_on_tissue": str(lost.on_tissue),
+        }
+        write_mask(job.out / row["mask"], mask, job.color_map)
+        row["mask_sha256"] = sha256_of(job.out / row["mask"])
+    write_image(job.out / row["file"], crop_image(raw, box, breast, zone=zone))
+    row["file_sha256"] = sha256_of(job.out / row["file"])
+    return row

@@ -1,0 +1,87 @@
+"""What derive remembers: the journal of finished films, the manifests, and what was left out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from flexunet.data.derive_film import FAILED, Row
+from flexunet.data.files import write_text
+from flexunet.data.film_masks import EXCLUDED, LABELLED, TO_REVIEW
+from flexunet.data.manifest import COLUMNS, Manifest, sha256_of
+from flexunet.data.names import patient_of
+
+EXCLUDED_FILE = "excluded.csv"
+_INTERNAL = ("key", "state", "reused", "file_sha256", "mask_sha256", "reason")
+
+
+def read_journal(path: Path) -> dict[str, Row]:
+    """Last row of each raw file; a line that a crash cut short is passed over."""
+    rows: dict[str, Row] = {}
+    if not path.is_file():
+        return rows
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and "raw_file" in row and "state" in row:
+            rows[row["raw_file"]] = {str(name): str(value) for name, value in row.items()}
+    return rows
+
+
+def remove_stale(out: Path, previous: Mapping[str, Row], rows: Sequence[Row]) -> list[Path]:
+    """Remove files that earlier runs wrote and this one no longer wants, if nobody changed them since."""
+    wanted = {row[name] for row in rows for name in ("file", "mask") if row.get(name)}
+    removed = []
+    for row in previous.values():
+        for name in ("file", "mask"):
+            path = out / row.get(name, "")
+            if not row.get(name) or row[name] in wanted or not path.is_file():
+                continue
+            if sha256_of(path) == row.get(f"{name}_sha256"):
+                path.unlink()
+                removed.append(path)
+    return removed
+
+
+def write_records(out: Path, rows: Sequence[Row], columns: Mapping[str, Mapping[str, str]]) -> Manifest:
+    """Write `manifest.csv`, `to_review/manifest.csv` and `excluded.csv`; return the first."""
+    manifest, review = Manifest(), Manifest()
+    for row in rows:
+        stem = Path(row["raw_file"]).stem
+        further = {name: value for name, value in columns.get(stem, {}).items() if name not in COLUMNS[:4]}
+        facts = {name: value for name, value in row.items() if name not in _INTERNAL}
+        facts |= {
+            "sha256": row.get("file_sha256", ""),
+            "patient": further.pop("patient", "") or patient_of(stem),
+        }
+        if row["state"] == LABELLED:
+            manifest.append({**further, **facts})
+        elif row["state"] == TO_REVIEW:
+            facts |= {name: facts[name].removeprefix("to_review/") for name in ("file", "mask")}
+            review.append({**further, **facts, "reason": row["reason"]})
+    left_out = [row for row in rows if row["state"] in (EXCLUDED, FAILED)]
+    _write_or_remove(out / EXCLUDED_FILE, _excluded_text(left_out), bool(left_out))
+    if review.rows or (out / "to_review" / "manifest.csv").exists():
+        review.write(out / "to_review")
+    manifest.write(out)
+    return manifest
+
+
+def _excluded_text(rows: Sequence[Row]) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["raw_file", "state", "reason"])
+    writer.writerows([row["raw_file"], row["state"], row["reason"]] for row in rows)
+    return stream.getvalue()
+
+
+def _write_or_remove(path: Path, text: str, wanted: bool) -> None:
+    if wanted:
+        write_text(path, text)
+    else:
+        path.unlink(missing_ok=True)

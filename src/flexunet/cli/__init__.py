@@ -7,7 +7,7 @@ So `flexunet --help` answers at once and starts no engine.
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,21 +15,27 @@ from flexunet.cli.augment import augment
 from flexunet.cli.compare import compare
 from flexunet.cli.config import config
 from flexunet.cli.console import error_console
+from flexunet.cli.export import export
+from flexunet.cli.import_weights import import_weights
 from flexunet.cli.infer import infer, tiledinfer
 from flexunet.cli.inspect import inspect
+from flexunet.cli.models import models
 from flexunet.cli.score import score
 from flexunet.cli.train import train
 from flexunet.errors import FlexUNetError
 from flexunet.version import __version__
 
 # In the order of the work; `--help` lists them so. A sub-command group is a typer.Typer.
-COMMANDS = {
+COMMANDS: dict[str, Any] = {
     "config": config,
     "augment": augment,
     "train": train,
     "infer": infer,
     "tiledinfer": tiledinfer,
     "inspect": inspect,
+    "models": models,
+    "import-weights": import_weights,
+    "export": export,
     "score": score,
     "compare": compare,
 }

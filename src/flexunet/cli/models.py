@@ -51,17 +51,12 @@ def models(
         table.add_column("seconds", justify="right")
     table.add_column("")
     for row in rows:
-        counts = (
-            ["-", "-"] if row.parameters is None else [f"{row.parameters:,}", _short(row.multiply_adds or 0)]
-        )
+        counts = [
+            "-" if row.parameters is None else f"{row.parameters:,}",
+            "-" if row.multiply_adds is None else f"{row.multiply_adds / 1e9:.2f} G",
+        ]
         if timed:
             counts.append("-" if row.seconds is None else f"{row.seconds:.3f}")
         table.add_row(row.name, *counts, row.problem or row.title)
     console.print(table)
-    console.print(
-        f"one image of {size}x{size}, with the other keys as configured (the defaults unless --config)"
-    )
-
-
-def _short(count: int) -> str:
-    return f"{count / 1e9:.2f} G"
+    console.print(f"one image of {size}x{size}; all other keys as in --config, else their defaults")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,13 +63,13 @@ def list_models(config: Config, *, timed: bool = False) -> Iterator[CatalogueRow
 
 def _row(entry: Architecture, config: Config, timed: bool) -> CatalogueRow:
     published = next((name for name in entry.published if name.startswith("TensorFlow")), "")
-    row = {"name": entry.name, "published": published, "title": entry.title}
+    row = CatalogueRow(entry.name, published, entry.title)
     try:
         model = entry.build(config)
     except InputError as error:
-        return CatalogueRow(**row, problem=str(error))
-    return CatalogueRow(
-        **row,
+        return replace(row, problem=str(error))
+    return replace(
+        row,
         parameters=model.count_params(),
         multiply_adds=multiply_adds(model),
         seconds=seconds_per_image(model) if timed else None,

@@ -1,8 +1,8 @@
 """From a published weights file and its configuration to a run folder that evaluate and infer accept.
 
-Of the file only arrays and the names of layers are read. Three things that published files say by their layers
-alone are followed, and told: whether the model divides its input by 255, whether its backbone was pretrained,
-and whether one channel stands for two classes.
+Of the file only arrays and the names of layers are read. Three things that published files say by their
+layers alone are followed, and told: whether the model divides its input by 255, whether its backbone was
+pretrained, and whether one channel stands for two classes.
 """
 
 from __future__ import annotations
@@ -154,8 +154,8 @@ def _filled_model(
     classes = config.model.num_classes
     if short in CONSTANT and classes >= CONSTANT[short] and classes_in(weights) == 1:
         notes.append(
-            f"The published {config.model.model} puts one channel before its softmax and answers 1.0 everywhere: "
-            "no training has taught it anything. Its weights are a start for training, not a model."
+            f"The published {config.model.model} puts one channel before its softmax and answers 1.0 "
+            "everywhere: no training has taught it anything. Its weights are a start, not a model."
         )
     try:
         load_weights(model, weights)
@@ -164,8 +164,8 @@ def _filled_model(
             raise
         _load_one_channel(model, config, weights)
         notes.append(
-            "The file answers two classes by one sigmoid channel p; the model answers 1 - p and p by softmax, "
-            "which is the same."
+            "The file answers two classes by one sigmoid channel p; the model answers 1 - p and p by "
+            "softmax, which is the same."
         )
     if kinds and kinds.get("rescaling", 0) > 1:
         scale_as_pretrained(model)
@@ -176,7 +176,7 @@ def _filled_model(
 
 
 def _load_one_channel(model: keras.Model, config: Config, weights: Path) -> None:
-    """Fill a two-class model from a one-channel file: the softmax of (0, z) is (1 - sigmoid(z), sigmoid(z))."""
+    """Fill a two-class model from a one-channel file: softmax of (0, z) is (1 - sigmoid(z), sigmoid(z))."""
     twin_config = config.model_copy(deep=True)
     twin_config.model.num_classes = 1
     twin = build_model(twin_config, policy="float32")

@@ -1,5 +1,6 @@
 import gc
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,23 @@ def test_few_caches_of_one_folder_are_kept_latest_used_first(dataset, tmp_path):
             opened(dataset, tmp_path / "cache", width=11)  # used again
     assert kept_for_others.exists()
     assert [folder.exists() for folder in folders] == [True, False, True, True]
+
+
+def test_caches_of_folders_that_are_gone_are_removed(dataset, tmp_path):
+    other = make_dataset(tmp_path / "other", 2)
+    folder = opened(other, tmp_path / "cache").folder
+    gc.collect()
+    shutil.rmtree(other)
+    opened(dataset, tmp_path / "cache")
+    assert not folder.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not remove files in use")
+def test_a_cache_that_another_run_removes_can_still_be_read(dataset, tmp_path):
+    cache = opened(dataset, tmp_path / "cache")
+    expected = np.array(cache.images[[2, 4]])
+    shutil.rmtree(cache.folder)
+    assert np.array_equal(cache.read([2, 4])[0], expected)
 
 
 def test_a_temporary_cache_goes_with_the_cache(dataset):

@@ -78,16 +78,20 @@ def image_folder(pairs: Sequence[Pair]) -> str:
 
 
 def remove_stale(root: Path, current: Path) -> None:
-    """Keep only the entries used last for the image folder of `current`, so that the disk does not fill."""
+    """Remove entries of image folders that are gone, and of the folder of `current` all but those used last."""
     label = _read_description(current)["images"]
-    found = []
+    same: list[tuple[float, Path]] = []
+    gone: list[Path] = []
     for path in root.iterdir():
         try:
-            if path != current and _read_description(path)["images"] == label:
-                found.append((path.stat().st_mtime, path))
+            found = _read_description(path)["images"]
+            if not Path(found).is_dir():
+                gone.append(path)
+            elif found == label and path != current:
+                same.append((path.stat().st_mtime, path))
         except (OSError, ValueError, KeyError, TypeError):
             continue
-    for _, path in sorted(found, reverse=True)[_KEPT - 1 :]:
+    for path in [*gone, *(path for _, path in sorted(same, reverse=True)[_KEPT - 1 :])]:
         shutil.rmtree(path, ignore_errors=True)
 
 

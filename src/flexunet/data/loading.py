@@ -139,7 +139,12 @@ def _entry(
 
 def _read_rows(path: Path, array: np.memmap, indices: Sequence[int] | np.ndarray) -> np.ndarray:
     rows = np.empty((len(indices), *array.shape[1:]), array.dtype)
-    with path.open("rb", buffering=0) as stream:
+    try:
+        stream = path.open("rb", buffering=0)
+    except FileNotFoundError:  # another run has removed the entry; the map still holds what was there
+        rows[:] = array[np.asarray(indices, int)]
+        return rows
+    with stream:
         for row, index in zip(rows, indices, strict=True):
             stream.seek(array.offset + int(index) * row.nbytes)
             if stream.readinto(row.data) != row.nbytes:

@@ -78,7 +78,7 @@ def image_folder(pairs: Sequence[Pair]) -> str:
 
 
 def remove_stale(root: Path, current: Path) -> None:
-    """Remove entries of image folders that are gone, and of the folder of `current` all but those used last."""
+    """Remove entries of image folders that are gone; of the folder of `current` keep those used last."""
     label = _read_description(current)["images"]
     same: list[tuple[float, Path]] = []
     gone: list[Path] = []

@@ -15,6 +15,7 @@ from flexunet.cli.augment import augment
 from flexunet.cli.compare import compare
 from flexunet.cli.config import config
 from flexunet.cli.console import error_console
+from flexunet.cli.evaluate import evaluate
 from flexunet.cli.export import export
 from flexunet.cli.import_weights import import_weights
 from flexunet.cli.infer import infer, tiledinfer
@@ -30,6 +31,7 @@ COMMANDS: dict[str, Any] = {
     "config": config,
     "augment": augment,
     "train": train,
+    "evaluate": evaluate,
     "infer": infer,
     "tiledinfer": tiledinfer,
     "inspect": inspect,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from flexunet.evaluation.calibration import (
@@ -90,5 +92,53 @@ def _pixel_calibration(counts: ProbabilityCounts, row: int, draw: Resampling) ->
                 foreground_share=None if np.isnan(share[k]) else float(share[k]),
             )
             for k in range(bins)
+        ],
+    )
+
+
+def pooled_probability(parts: Sequence[ProbabilityFigures]) -> ProbabilityFigures:
+    """Calibration of several folds together, from their bins; without intervals.
+
+    Args:
+        parts: Figures of each fold.
+    """
+    after = [part.after_fit for part in parts]
+    return ProbabilityFigures(
+        all_pixels=_pooled([part.all_pixels for part in parts]),
+        pixels_in_play=_pooled([part.pixels_in_play for part in parts]),
+        fitted=None,
+        after_fit=_pooled([one for one in after if one is not None]) if None not in after else None,
+        dice_per_image_mean_at_fitted_threshold=None,
+    )
+
+
+def _pooled(parts: Sequence[PixelCalibration]) -> PixelCalibration:
+    pixels = np.array([[one.pixels for one in part.bins] for part in parts], np.float64)
+    mean = np.array([[one.mean_probability or 0.0 for one in part.bins] for part in parts])
+    share = np.array([[one.foreground_share or 0.0 for one in part.bins] for part in parts])
+    total = pixels.sum()
+    probability, foreground = (pixels * mean).sum(axis=0), (pixels * share).sum(axis=0)
+    count = pixels.sum(axis=0)
+    sizes = pixels.sum(axis=1)
+    brier = sum(size * (part.brier_score.value or 0.0) for size, part in zip(sizes, parts, strict=True))
+    images = sum(part.brier_score.images for part in parts)
+
+    def without_interval(value: float) -> Figure:
+        return Figure(value=value / total if total else None, low=None, high=None, images=images)
+
+    return PixelCalibration(
+        pixels=int(total),
+        expected_calibration_error=without_interval(float(np.abs(probability - foreground).sum())),
+        brier_score=without_interval(float(brier)),
+        brier_score_empty_prediction=float(foreground.sum() / total) if total else None,
+        bins=[
+            CalibrationBin(
+                low=one.low,
+                high=one.high,
+                pixels=int(count[k]),
+                mean_probability=float(probability[k] / count[k]) if count[k] else None,
+                foreground_share=float(foreground[k] / count[k]) if count[k] else None,
+            )
+            for k, one in enumerate(parts[0].bins)
         ],
     )

@@ -1,0 +1,106 @@
+"""`flexunet evaluate`: how good the model of a run is, on whom, and how sure we are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flexunet.cli.console import console, error_console, print_json, print_notes, progress
+from flexunet.cli.options import AsJson, Overrides, Strict
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from flexunet.evaluation.outputs import Evaluation
+
+
+def evaluate(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="CONFIG", help="A .toml or published .config file, or a run folder."),
+    ],
+    overrides: Overrides = None,
+    split: Annotated[str, typer.Option("--split", help="Split to score: test, valid or train.")] = "test",
+    folds: Annotated[
+        bool,
+        typer.Option(
+            "--folds", help="Pool several run folders (or those inside one folder) of a cross-validation."
+        ),
+    ] = False,
+    against: Annotated[
+        Path | None, typer.Option("--against", help="Run or evaluation to compare with.")
+    ] = None,
+    audit: Annotated[
+        Path | None, typer.Option("--audit", help="Output of `flexunet audit --json` on the data set.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="With --folds: folder for the files.")] = None,
+    calibrate: Annotated[
+        bool, typer.Option(help="Fit temperature and threshold on the validation split if not done yet.")
+    ] = True,
+    jobs: Annotated[int | None, typer.Option("--jobs", help="Threads; all processors by default.")] = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """Score a trained model: published figures beside the empty prediction, then scores with intervals."""
+    from flexunet.cli.configuration import open_config
+    from flexunet.errors import ConfigError
+
+    with progress() as bars:
+        watch = _watch(bars)
+        if folds:
+            found = _evaluate_folds(paths, overrides, split, out, jobs, watch)
+        elif len(paths) > 1:
+            raise ConfigError(
+                f"expected one configuration or run, found {len(paths)}. Pool runs with --folds."
+            )
+        else:
+            config = open_config(paths[0], overrides, strict)
+
+            from flexunet.evaluation.leakage import read_audit
+            from flexunet.evaluation.run import evaluate as evaluate_run
+
+            found = evaluate_run(
+                config,
+                split=split,
+                against=against,
+                audit=read_audit(audit) if audit else None,
+                calibrate=calibrate,
+                jobs=jobs,
+                watch=watch,
+            )
+    print_notes(found.notes)
+    if as_json:
+        print_json(found.scores.model_dump(mode="json", by_alias=True))
+    else:
+        from flexunet.evaluation.console_tables import scores_tables
+
+        console.print(scores_tables(found.scores))
+    if found.folder is not None:
+        error_console.print(f"report: {found.folder / 'report.html'}", markup=False, soft_wrap=True)
+
+
+def _watch(bars: Progress) -> Callable[[str, int], Callable[[], None]]:
+    def start(what: str, count: int) -> Callable[[], None]:
+        bar = bars.add_task(what, total=count, note="")
+        return lambda: bars.advance(bar)
+
+    return start
+
+
+def _evaluate_folds(
+    paths: list[Path],
+    overrides: list[str] | None,
+    split: str,
+    out: Path | None,
+    jobs: int | None,
+    watch: Callable[[str, int], Callable[[], None]],
+) -> Evaluation:
+    from flexunet.evaluation.folds import find_folds
+    from flexunet.evaluation.run import evaluate_fold_runs
+
+    runs = find_folds(paths)
+    folder = out or runs[0].resolve().parent / "evaluation_of_folds"
+    return evaluate_fold_runs(runs, overrides or [], split=split, out=folder, jobs=jobs, watch=watch)

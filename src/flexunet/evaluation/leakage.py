@@ -1,0 +1,59 @@
+"""A quick look for leakage by name: originals and patients that stand in training and in the scored split."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from flexunet.data.pairs import Pair
+from flexunet.errors import DatasetError, PathError
+
+
+def shared_origins(training: Sequence[Pair], scored: Sequence[Pair]) -> dict[str, Any]:
+    """Originals and patients in both, as far as manifest and file names tell.
+
+    Pictures are not compared; `flexunet audit` does that.
+
+    Args:
+        training: Pairs of the training split.
+        scored: Pairs that are scored.
+
+    Returns:
+        `shared_sources` and `shared_patients` (numbers), `examples` where there are any, and `checked`.
+    """
+    sources = {pair.source for pair in training} & {pair.source for pair in scored}
+    patients = {pair.patient for pair in training} & {pair.patient for pair in scored}
+    found: dict[str, Any] = {
+        "shared_sources": len(sources),
+        "shared_patients": len(patients - sources),
+        "checked": "file names and manifest (pictures were not compared; `flexunet audit` does that)",
+    }
+    if examples := sorted(sources | patients)[:5]:
+        found["examples"] = examples
+    return found
+
+
+def read_audit(path: Path) -> dict[str, Any]:
+    """Summary of an audit from the file that `flexunet audit --json` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The keys that `verdict.leaking` understands, and the audit's own summary.
+
+    Raises:
+        PathError: if the file is missing.
+        DatasetError: if it is not such a file.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PathError(f"cannot read the audit {path}: {error.strerror}.") from error
+    except ValueError as error:
+        raise DatasetError(f"{path} is not JSON: {error}. Write it with `flexunet audit --json`.") from error
+    if not isinstance(document, dict):
+        raise DatasetError(f"{path} is not the output of `flexunet audit --json`.")
+    return document

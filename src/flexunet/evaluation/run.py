@@ -1,0 +1,244 @@
+"""Evaluate a trained run: published figures, true scores, calibration, report, model card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flexunet.config.files import load_config
+from flexunet.data.configured import color_map, open_split, split_pairs
+from flexunet.data.pairs import Pair
+from flexunet.evaluation.cases import CaseGallery
+from flexunet.evaluation.document import PublishedFigure, PublishedFigures
+from flexunet.evaluation.folders import comparable
+from flexunet.evaluation.folds import evaluate_folds
+from flexunet.evaluation.leakage import shared_origins
+from flexunet.evaluation.origins import Origins
+from flexunet.evaluation.outputs import (
+    CARD,
+    PUBLISHED,
+    SCORES,
+    Evaluation,
+    read_previous,
+    write_card,
+    write_evaluation,
+    write_published,
+)
+from flexunet.evaluation.published_metrics import (
+    PUBLISHED_METRICS,
+    ClassSums,
+    empty_crossentropy,
+    mean_over_batches,
+    published_metric,
+)
+from flexunet.evaluation.rules import ScoringRules
+from flexunet.evaluation.run_calibration import calibration_of
+from flexunet.evaluation.run_predictions import Watch, pairs_or_none, predictions, unwatched
+from flexunet.evaluation.scores import Circumstances, make_scores
+from flexunet.evaluation.streaming import score_stream
+from flexunet.evaluation.table_files import find_evaluation, read_tables
+from flexunet.inference.predictor import Predictor
+
+if TYPE_CHECKING:
+    import keras
+
+    from flexunet.config.schema import Config
+
+
+def evaluate(
+    config: Config,
+    *,
+    split: str = "test",
+    model: keras.Model | None = None,
+    against: Path | str | None = None,
+    audit: dict[str, Any] | None = None,
+    calibrate: bool = True,
+    jobs: int | None = None,
+    watch: Watch = unwatched,
+) -> Evaluation:
+    """Evaluate the model of a run and write everything there is to say.
+
+    Writes `evaluation.csv` and `MODEL_CARD.md` into the run folder, `calibration.json` too where it is
+    fitted, and report, scores and tables into `[evaluate] output_dir` (for a split other than test, into a
+    folder of its name in there).
+
+    Args:
+        config: The configuration of the run.
+        split: `train`, `valid` or `test`.
+        model: The model, where it is already at hand.
+        against: Run or evaluation to compare with; the last evaluation of this run by default.
+        audit: Summary of the data-set audit, see `verdict.leaking`; names are compared in any case.
+        calibrate: Whether temperature and threshold are fitted where the run has none that fit its weights.
+        jobs: Threads for reading and scoring.
+        watch: Shows progress.
+
+    Returns:
+        The evaluation.
+
+    Raises:
+        ConfigError: if the configuration names no folder for the split.
+        PathError: if the run has no model or a folder is missing.
+        DatasetError: if the runs to compare do not fit.
+    """
+    notes: list[str] = []
+    pairs = split_pairs(config, split)
+    rules = ScoringRules.from_section(config.evaluate, seed=config.train.seed)
+    colors = color_map(config)
+    predictor = Predictor(model, config) if model is not None else Predictor.load(config)
+    published = published_figures(config, predictor.model, split)
+    calibration = calibration_of(config, predictor, split, calibrate, notes, jobs, watch)
+    folder = evaluation_folder(config, split)
+    previous = read_previous(folder)
+    if against is not None:
+        previous = (Path(against).name, read_tables(find_evaluation(against)))
+    origins = Origins.of_folder(pairs[0].image_path.parent, _spacing(config))
+    gallery = CaseGallery()
+    tables = score_stream(
+        predictions(config, predictor, pairs, origins, jobs),
+        lambda prediction: prediction,
+        colors.num_classes,
+        rules,
+        jobs=jobs,
+        calibration=calibration,
+        gallery=gallery,
+        advance=watch(f"scoring {split} images", len(pairs)),
+    )
+    title = f"{config.run_dir.resolve().name}, {split} split"
+    about = Circumstances(
+        truth=str(pairs[0].mask_path.parent),
+        prediction=f"{config.model.model} of {config.run_dir}",
+        color_map=colors,
+        split=split,
+        patients_known=origins.patients_known,
+        published=published,
+        calibration=calibration,
+        subgroups=config.evaluate.subgroups,
+        previous=comparable(previous, tables, notes, demanded=against is not None),
+        audit=_audit(config, split, pairs, audit),
+        environment=_environment(config, predictor),
+    )
+    scores = make_scores(tables, rules, about)
+    write_evaluation(
+        folder, scores, tables, gallery, title=title, curves_dir=config.output(config.train.eval_dir)
+    )
+    if split == "test":
+        figures = {one.name: one.value for one in published.figures}
+        write_published(config.run_dir / PUBLISHED, figures)
+        write_card(
+            config.run_dir / CARD, scores, config.run_dir.resolve().name, _described(config, predictor)
+        )
+    return Evaluation(scores, tables, folder, notes)
+
+
+def published_figures(config: Config, model: keras.Model, split: str) -> PublishedFigures:
+    """The loss and the first metric as published, and those of an empty prediction."""
+    from flexunet.training.run import evaluate_published
+
+    batch_size = config.evaluate.batch_size or config.train.batch_size
+    found = evaluate_published(config, model, split)
+    masks = open_split(config, split).masks
+    classes = max(2, config.model.num_classes)
+    truth = np.array([np.bincount(np.asarray(mask).ravel(), minlength=classes) for mask in masks], np.float64)
+    sums = ClassSums(truth, truth, truth) if config.model.num_classes > 1 else ClassSums(*[truth[:, 1:]] * 3)
+    empty: dict[str, float] = {
+        name: mean_over_batches(published_metric(name, sums.empty_prediction()), batch_size)
+        for name in PUBLISHED_METRICS
+    }
+    if config.model.num_classes > 1:
+        empty["categorical_crossentropy"] = empty_crossentropy(float(truth[:, 1:].sum() / truth.sum()))
+    width, height = config.model.image_width, config.model.image_height
+    return PublishedFigures(
+        computed_on=f"probabilities at {width} x {height} in batches of {batch_size}, as published",
+        figures=[
+            PublishedFigure(name=name, value=value, empty_prediction=empty.get(name))
+            for name, value in found.items()
+        ],
+    )
+
+
+def _audit(
+    config: Config, split: str, pairs: list[Pair], audit: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    if split == "train":
+        return {"untrue": ["these are the training images themselves"], **(audit or {})}
+    training = pairs_or_none(config, "train")
+    if not training:
+        return audit
+    return {**shared_origins(training, pairs), **(audit or {})}
+
+
+def _spacing(config: Config) -> tuple[float, float] | None:
+    value = getattr(config.evaluate, "pixel_spacing_mm", None)
+    return (value, value) if value else None
+
+
+def _environment(config: Config, predictor: Predictor) -> dict[str, Any]:
+    from flexunet.training.environment import describe_environment
+
+    return describe_environment(config, parameters=predictor.model.count_params())
+
+
+def _described(config: Config, predictor: Predictor) -> dict[str, str]:
+    """The model in words, for its card."""
+    model, train = config.model, config.train
+    return {
+        "architecture": model.model,
+        "input": f"{model.image_width} x {model.image_height} pixels, {model.image_channels} channels",
+        "classes": str(model.num_classes),
+        "parameters": f"{predictor.model.count_params():,}",
+        "loss": model.loss,
+        "training images": str(train.images_dir),
+        "validation images": str(config.valid.images_dir),
+        "test images": str(config.test.images_dir),
+        "seed": str(train.seed),
+    }
+
+
+def evaluate_fold_runs(
+    runs: Sequence[Path],
+    overrides: Sequence[str] = (),
+    *,
+    split: str = "test",
+    out: Path,
+    jobs: int | None = None,
+    watch: Watch = unwatched,
+) -> Evaluation:
+    """Pool the runs of a cross-validation; a run not yet evaluated on the split is evaluated first.
+
+    Args:
+        runs: Run folders.
+        overrides: Settings `section.key=value` for all of them.
+        split: Split that each fold holds out.
+        out: Folder for the pooled files.
+        jobs: Threads.
+        watch: Shows progress.
+
+    Returns:
+        The evaluation of all folds together.
+    """
+    folders = []
+    configs = [load_config(run, overrides) for run in runs]
+    for config in configs:
+        folder = evaluation_folder(config, split)
+        if not (folder / SCORES).is_file():
+            evaluate(config, split=split, jobs=jobs, watch=watch)
+        folders.append(folder)
+    rules = ScoringRules.from_section(configs[0].evaluate, seed=configs[0].train.seed)
+    return evaluate_folds(
+        folders,
+        color_map(configs[0]),
+        rules,
+        names=[run.resolve().name for run in runs],
+        out=out,
+        split=split,
+        subgroups=configs[0].evaluate.subgroups,
+    )
+
+
+def evaluation_folder(config: Config, split: str) -> Path:
+    """Where the evaluation of a split lies."""
+    folder = config.output(config.evaluate.output_dir)
+    return folder if split == "test" else folder / split

@@ -1,0 +1,95 @@
+"""Fit temperature and threshold of a run on its validation split, or take what is stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flexunet.data.configured import split_pairs
+from flexunet.errors import DatasetError, InputError
+from flexunet.evaluation.calibration_fit import Calibration, CalibrationFit, refuse_test, sha256_of_weights
+from flexunet.evaluation.origins import Origins
+from flexunet.evaluation.run_predictions import Watch, pairs_or_none, predictions, unwatched
+from flexunet.inference.predictor import Predictor
+
+if TYPE_CHECKING:
+    from flexunet.config.schema import Config
+
+
+def calibration_of(
+    config: Config,
+    predictor: Predictor,
+    split: str,
+    wanted: bool,
+    notes: list[str],
+    jobs: int | None,
+    watch: Watch,
+) -> Calibration | None:
+    """What is stored in the run if it fits the weights, else a new fit on the validation split."""
+    if split == "valid":
+        notes.append("temperature and threshold are fitted on this split, so they are not applied to it")
+        return None
+    weights = _weights(config)
+    stored = Calibration.read(config.run_dir)
+    if stored is not None and stored.weights == weights:
+        return stored
+    if not wanted:
+        return None
+    try:
+        return fit_calibration(config, predictor, weights=weights, jobs=jobs, watch=watch)
+    except InputError as error:
+        notes.append(f"no temperature or threshold was fitted: {error}")
+        return None
+
+
+def fit_calibration(
+    config: Config,
+    predictor: Predictor,
+    *,
+    split: str = "valid",
+    weights: str = "",
+    jobs: int | None = None,
+    watch: Watch = unwatched,
+) -> Calibration:
+    """Fit temperature and threshold on the validation split and store them in the run.
+
+    Args:
+        config: The configuration of the run.
+        predictor: Its model.
+        split: Split to fit on; `test` is refused.
+        weights: SHA-256 of the weights file.
+        jobs: Threads for reading.
+        watch: Shows progress.
+
+    Returns:
+        What was fitted.
+
+    Raises:
+        DatasetError: if the split is `test`, or holds images of the test split.
+        InputError: if the split cannot be read.
+    """
+    refuse_test(split, "calibration")
+    pairs = split_pairs(config, split)
+    held_out = {pair.image_path.resolve() for pair in pairs_or_none(config, "test")}
+    if any(pair.image_path.resolve() in held_out for pair in pairs):
+        raise DatasetError(
+            "the validation split holds images of the test split, and what is fitted on test makes its "
+            "scores untrue. Give [valid] a folder of its own."
+        )
+    fit = CalibrationFit(split, seed=config.train.seed)
+    advance = watch(f"fitting on {split} images", len(pairs))
+    for prediction in predictions(config, predictor, pairs, Origins(), jobs):
+        if prediction.probabilities is not None:
+            fit.add(prediction.truth, prediction.probabilities)
+        advance()
+    calibration = fit.fit(weights)
+    calibration.write(config.run_dir)
+    return calibration
+
+
+def _weights(config: Config) -> str:
+    from flexunet.models.trained import find_model_file
+
+    try:
+        return sha256_of_weights(find_model_file(config))
+    except InputError:
+        return ""  # a model given in memory

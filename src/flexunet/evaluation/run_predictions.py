@@ -1,0 +1,56 @@
+"""The predictions of a run, image by image, as scoring and calibration take them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flexunet.data.configured import read_configured_mask, split_pairs
+from flexunet.data.images import read_image
+from flexunet.data.pairs import Pair
+from flexunet.errors import InputError, ShapeError
+from flexunet.evaluation.origins import Origins
+from flexunet.evaluation.streaming import Prediction, map_bounded
+from flexunet.inference.predictor import Predictor
+
+if TYPE_CHECKING:
+    from flexunet.config.schema import Config
+
+Watch = Callable[[str, int], Callable[[], None]]
+"""Given what is done and how many times, returns what to call after each: a progress bar."""
+
+
+def unwatched(_what: str, _count: int) -> Callable[[], None]:
+    """Show no progress."""
+    return lambda: None
+
+
+def predictions(
+    config: Config, predictor: Predictor, pairs: Sequence[Pair], origins: Origins, jobs: int | None
+) -> Iterator[Prediction]:
+    """Images with truth and probabilities, one after the other; reading runs ahead of the model."""
+
+    def read(pair: Pair) -> tuple[Pair, np.ndarray, np.ndarray]:
+        image, truth = read_image(pair.image_path, 3), read_configured_mask(config, pair.mask_path)
+        if image.shape[:2] != truth.shape:
+            raise ShapeError(
+                f"{pair.mask_path} has {truth.shape[1]} x {truth.shape[0]} pixels, its image "
+                f"{pair.image_path} has {image.shape[1]} x {image.shape[0]}. Make them the same size."
+            )
+        return pair, image, truth
+
+    for pair, image, truth in map_bounded(read, pairs, 2 if jobs is None else jobs):
+        origin, spacing = origins.of(pair.image_path)
+        yield Prediction(
+            origin, truth, probabilities=predictor(image), spacing=spacing, image_path=str(pair.image_path)
+        )
+
+
+def pairs_or_none(config: Config, split: str) -> list[Pair]:
+    """Pairs of a split; none where it is not configured or cannot be read."""
+    try:
+        return split_pairs(config, split)
+    except InputError:
+        return []

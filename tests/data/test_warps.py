@@ -1,3 +1,5 @@
+from functools import cache
+
 import cv2
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 from flexunet.data import fields, warps
 
 
+@cache
 def all_changes(height, width):
     return {
         "hflip": warps.Flip("h"),

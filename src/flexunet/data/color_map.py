@@ -8,7 +8,7 @@ import numpy as np
 from flexunet.errors import ConfigError, MaskError
 
 Color = tuple[int, int, int]
-_UNDECIDED = 255
+_UNDECIDED = 65535
 _SMALL = 3 << 14  # values; below this a table of the whole colour cube does not pay
 
 
@@ -22,6 +22,7 @@ class ColorMap:
     Attributes:
         num_classes: Highest class index + 1.
         palette: Colour of each class, uint8 array `(num_classes, 3)`.
+        entries: Pairs of colour and class index, by class.
 
     Raises:
         ConfigError: if the map is empty, or a colour or class index is out of range, or a class between
@@ -32,9 +33,9 @@ class ColorMap:
         self.colors_to_class = {tuple(int(c) for c in color): int(i) for color, i in colors.items()}
         self._check()
         # Sorted by class, so that among equally near colours the lowest class wins. Sorting is stable.
-        entries = sorted(self.colors_to_class.items(), key=lambda entry: entry[1])
-        self._colors = np.array([color for color, _ in entries], np.int32)
-        self._classes = np.array([index for _, index in entries], np.uint8)
+        self.entries = tuple(sorted(self.colors_to_class.items(), key=lambda entry: entry[1]))
+        self._colors = np.array([color for color, _ in self.entries], np.int32)
+        self._classes = np.array([index for _, index in self.entries], np.uint8)
         self.num_classes = int(self._classes[-1]) + 1
         first = [int(np.argmax(self._classes == index)) for index in range(self.num_classes)]
         self.palette = self._colors[first].astype(np.uint8)
@@ -48,10 +49,10 @@ class ColorMap:
         return cls({(0, 0, 0): 0, (255, 255, 255): 1})
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ColorMap) and self.colors_to_class == other.colors_to_class
+        return isinstance(other, ColorMap) and self.entries == other.entries
 
     def __hash__(self) -> int:
-        return hash(tuple(self.colors_to_class.items()))
+        return hash(self.entries)
 
     def __repr__(self) -> str:
         return f"ColorMap({self.colors_to_class})"
@@ -121,7 +122,7 @@ class ColorMap:
         # |p - c|^2 less |p|^2, which is the same for all colours; float32 is exact, all terms are below 2^24.
         colors = self._colors.astype(np.float32)
         scores = (colors**2).sum(axis=1)[:, None] - 2 * (colors @ pixels.T.astype(np.float32))
-        return scores.argmin(axis=0).astype(np.uint8)
+        return scores.argmin(axis=0).astype(np.uint16)
 
     @cached_property
     def _nearest_by_cell(self) -> np.ndarray:
@@ -135,10 +136,10 @@ class ColorMap:
         parts = np.split(corners, 16)
         nearest = np.concatenate([self._nearest(part) for part in parts]).reshape(32, 2, 32, 2, 32, 2)
         lowest, highest = nearest.min(axis=(1, 3, 5)), nearest.max(axis=(1, 3, 5))
-        return np.where(lowest == highest, lowest, _UNDECIDED).astype(np.uint8).ravel()
+        return np.where(lowest == highest, lowest, _UNDECIDED).astype(np.uint16).ravel()
 
     def _positions(self, rgb: np.ndarray) -> np.ndarray:
-        """Position of the nearest colour for each pixel of `(H, W, 3)` or grey `(H, W)`, uint8."""
+        """Position of the nearest colour for each pixel of `(H, W, 3)` or grey `(H, W)`."""
         if rgb.ndim == 2:
             return self._grey_positions[rgb]
         if rgb.size < _SMALL:

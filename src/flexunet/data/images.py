@@ -273,7 +273,9 @@ def _pixels(path: Path, picture: Image.Image, white_is_zero: bool) -> np.ndarray
     if picture.mode.startswith("I"):
         values = np.array(picture)
         if values.size and (values.min() < 0 or values.max() > _UINT16_MAX):
-            raise ImageError(f"{path} has 32-bit values up to {values.max()}; expected 8 or 16 bit.")
+            raise ImageError(
+                f"{path} has values from {values.min()} to {values.max()}; expected 8 or 16 bit, 0 to 65535."
+            )
         values = values.astype(np.uint16)
         return _UINT16_MAX - values if white_is_zero else values
     if picture.mode == "F":

@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,10 +38,14 @@ class Manifest:
             reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), strict=True)
             if "file" not in (reader.fieldnames or ()):
                 raise DatasetError(f"{path}: expected a column 'file', found {reader.fieldnames}.")
-            manifest = cls()
-            manifest.append(*reader)
+            rows = list(reader)
         except (UnicodeDecodeError, csv.Error) as error:
             raise DatasetError(f"{path} is not a readable CSV file: {error}.") from error
+        for line, row in enumerate(rows, start=2):
+            if None in row:
+                raise DatasetError(f"{path}, row {line}: more values than columns. Quote what holds commas.")
+        manifest = cls()
+        manifest.append(*rows)
         names = [row["file"] for row in manifest.rows]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
@@ -61,10 +65,6 @@ class Manifest:
     def append(self, *rows: Mapping[str, object]) -> None:
         """Add rows; columns left out are "", path separators become forward slashes."""
         for row in rows:
-            if None in row or None in row.values():
-                known = {k: v for k, v in row.items() if k is not None}
-                if None in row:
-                    raise DatasetError(f"manifest row {known} has more values than there are columns.")
             text = dict.fromkeys(COLUMNS, "")
             text |= {column: "" if value is None else str(value) for column, value in row.items()}
             for column in ("file", "mask"):
@@ -94,5 +94,4 @@ def find_root(folder: Path | str) -> Path | None:
     Only the folder itself and the two above it are looked at (`root/train/images`).
     """
     folder = Path(folder).resolve()
-    candidates: Iterable[Path] = (folder, *folder.parents[:2])
-    return next((path for path in candidates if (path / FILE_NAME).is_file()), None)
+    return next((path for path in (folder, *folder.parents[:2]) if (path / FILE_NAME).is_file()), None)

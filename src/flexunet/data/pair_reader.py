@@ -50,5 +50,4 @@ class PairReader:
 
     def settings(self) -> dict[str, Any]:
         """What the arrays depend on besides the files, for JSON."""
-        colors = [[list(color), index] for color, index in self.color_map.colors_to_class.items()]
-        return {**vars(self), "color_map": colors}
+        return {**vars(self), "color_map": self.color_map.entries}

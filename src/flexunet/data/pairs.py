@@ -42,7 +42,7 @@ def find_pairs(images_dir: Path | str, masks_dir: Path | str, mask_suffix: str =
     if not mask_suffix and not images.keys() & masks.keys():
         mask_suffix = _common_ending(images, masks)
     if mask_suffix:
-        masks = {stem.removesuffix(mask_suffix): path for stem, path in masks.items()}
+        masks = _by_stem(masks.values(), "masks", mask_suffix)
     _refuse_unpaired(images, masks, Path(images_dir), Path(masks_dir))
     origins = _Origins(Path(images_dir))
     return [Pair(path, masks[stem], *origins.of(path)) for stem, path in sorted(images.items())]
@@ -82,16 +82,17 @@ class _Origins:
         if self.root and self.rows:
             row = self.rows.get((self.folder / path.name).relative_to(self.root).as_posix(), {})
         source = row.get("source") or source_of(path.stem)
-        return source, row.get("patient") or (source if row.get("source") else patient_of(path.stem))
+        return source, row.get("patient") or patient_of(source)
 
 
-def _by_stem(paths: Iterable[Path], what: str) -> dict[str, Path]:
+def _by_stem(paths: Iterable[Path], what: str, ending: str = "") -> dict[str, Path]:
     found: dict[str, Path] = {}
     twice: list[str] = []
     for path in paths:
-        if path.stem in found:
-            twice.append(f"{found[path.stem].name} and {path.name}")
-        found[path.stem] = path
+        stem = path.stem.removesuffix(ending)
+        if stem in found:
+            twice.append(f"{found[stem].name} and {path.name}")
+        found[stem] = path
     if twice:
         folder = next(iter(found.values())).parent
         raise PairingError(

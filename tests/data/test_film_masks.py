@@ -1,0 +1,125 @@
+"""Sources of masks: files by name, outlines, models; what nobody knows is excluded."""
+
+import numpy as np
+import pytest
+
+from flexunet.data.annotation_shapes import ANNOTATED, UNKNOWN, Circle, FilmAnnotation
+from flexunet.data.film_masks import (
+    DRAFT,
+    EXCLUDED,
+    LABELLED,
+    TO_REVIEW,
+    AnnotatedMasks,
+    GivenMasks,
+    ModelMasks,
+    NoMasks,
+    RawFilm,
+    draft_mask,
+)
+from flexunet.data.images import write_image
+from flexunet.data.masks import ColorMap
+from flexunet.errors import MaskError, PairingError
+
+
+def film(tmp_path, name, group="", normal=False):
+    return RawFilm(tmp_path / group / f"{name}.jpg", f"{group}/{name}.jpg", name, group, normal)
+
+
+def write_masks(folder, *names):
+    for name in names:
+        mask = np.zeros((6, 8), np.uint8)
+        mask[2, 3] = 255
+        write_image(folder / f"{name}.png", mask)
+
+
+def test_without_masks_only_normal_films_have_one(tmp_path):
+    normal, other = film(tmp_path, "a", "Non-Cancer", normal=True), film(tmp_path, "b", "Cancer")
+    for source, state in ((NoMasks(), TO_REVIEW), (ModelMasks("m"), DRAFT), (AnnotatedMasks({}), EXCLUDED)):
+        answer = source.mask_of(normal, 8, 6)
+        assert answer.state == LABELLED
+        assert answer.mask is not None
+        assert answer.mask.shape == (6, 8)
+        assert not answer.mask.any()
+        assert source.mask_of(other, 8, 6).state == state
+
+
+def test_abnormal_without_coordinates_is_never_normal(tmp_path):
+    source = AnnotatedMasks({"a": FilmAnnotation(UNKNOWN, reason="row 3")})
+    for normal in (False, True):
+        answer = source.mask_of(film(tmp_path, "a", normal=normal), 8, 6)
+        assert answer.state == EXCLUDED
+        assert "row 3" in answer.reason
+
+
+def test_lesion_in_a_normal_folder_is_a_contradiction(tmp_path):
+    source = AnnotatedMasks({"a": FilmAnnotation(ANNOTATED, (Circle(3, 3, 2),))})
+    assert source.mask_of(film(tmp_path, "a", normal=True), 8, 6).state == EXCLUDED
+    mask = source.mask_of(film(tmp_path, "a"), 8, 6).mask
+    assert mask is not None
+    assert mask.any()
+
+
+def test_given_masks_by_name_by_suffix_and_by_folder(tmp_path):
+    films = [film(tmp_path, "004_0"), film(tmp_path, "004_1")]
+    write_masks(tmp_path / "plain", "004_0", "004_1", "stranger")
+    found = GivenMasks.find(tmp_path / "plain", films, ColorMap.binary())
+    assert [path.stem for path in found.paths.values()] == ["004_0", "004_1"]
+    assert [path.stem for path in found.unused] == ["stranger"]
+
+    write_masks(tmp_path / "ending", "004_0_cancer", "004_1_cancer")
+    assert len(GivenMasks.find(tmp_path / "ending", films, ColorMap.binary()).paths) == 2
+
+    grouped = [RawFilm(tmp_path / g / "1.jpg", f"{g}/1.jpg", f"{g}_1", g) for g in ("Cancer", "Other")]
+    write_masks(tmp_path / "grouped" / "Cancer", "1")
+    write_masks(tmp_path / "grouped" / "Other", "1")
+    found = GivenMasks.find(tmp_path / "grouped", grouped, ColorMap.binary())
+    assert {name: path.parent.name for name, path in found.paths.items()} == {
+        "Cancer_1": "Cancer",
+        "Other_1": "Other",
+    }
+    write_masks(tmp_path / "flat", "1")
+    with pytest.raises(PairingError, match="two films of the same name"):
+        GivenMasks.find(tmp_path / "flat", grouped, ColorMap.binary())
+
+
+def test_missing_and_misshapen_masks(tmp_path):
+    films = [film(tmp_path, "a"), film(tmp_path, "b"), film(tmp_path, "n", "Non-Cancer", normal=True)]
+    write_masks(tmp_path / "masks", "a")
+    source = GivenMasks.find(tmp_path / "masks", films, ColorMap.binary())
+    assert source.mask_of(films[0], 8, 6).mask[2, 3] == 1
+    assert source.mask_of(films[1], 8, 6).state == EXCLUDED
+    assert source.mask_of(films[2], 8, 6).state == LABELLED
+    with pytest.raises(MaskError, match=r"8 x 6 pixels, its film a\.jpg has 9 x 6"):
+        source.mask_of(films[0], 9, 6)
+    with pytest.raises(PairingError, match=r"no mask in .* belongs to a film"):
+        GivenMasks.find(tmp_path / "masks", [film(tmp_path, "z")], ColorMap.binary())
+
+
+def test_fingerprint_follows_the_mask(tmp_path):
+    films = [film(tmp_path, "a")]
+    write_masks(tmp_path / "masks", "a")
+    before = GivenMasks.find(tmp_path / "masks", films, ColorMap.binary()).fingerprint(films[0])
+    write_image(tmp_path / "masks" / "a.png", np.zeros((6, 8), np.uint8))
+    assert GivenMasks.find(tmp_path / "masks", films, ColorMap.binary()).fingerprint(films[0]) != before
+
+
+def test_draft_figures_by_hand():
+    probabilities = np.zeros((2, 2, 2), np.float32)
+    probabilities[..., 1] = [[0.9, 0.5001], [0.01, 0.2]]
+    probabilities[..., 0] = 1 - probabilities[..., 1]
+    draft = draft_mask(probabilities)
+    np.testing.assert_array_equal(draft.mask, [[1, 1], [0, 0]])
+    # Pixels with a foreground probability of 0.05 or more: 0.9, 0.5001 and 0.2 (chosen: background, 0.8).
+    assert draft.confidence == pytest.approx((0.9 + 0.5001 + 0.8) / 3, abs=1e-4)
+    entropies = [-(p * np.log2(p) + (1 - p) * np.log2(1 - p)) for p in (0.9, 0.5001, 0.2)]
+    assert draft.entropy == pytest.approx(np.mean(entropies), abs=1e-4)
+    one_channel = draft_mask(probabilities[..., 1:])
+    np.testing.assert_array_equal(one_channel.mask, draft.mask)
+    assert one_channel.confidence == pytest.approx(draft.confidence)
+
+
+def test_draft_of_nothing_is_sure_of_it():
+    draft = draft_mask(np.full((3, 3, 1), 0.02, np.float32))
+    assert not draft.mask.any()
+    assert draft.confidence == pytest.approx(0.98)
+    assert draft.entropy == 0

@@ -47,7 +47,7 @@ def test_values_become_text_and_paths_get_forward_slashes(tmp_path):
         ("name,mask\na,b\n", "expected a column 'file'"),
         ("", "expected a column 'file'"),
         ("file,mask\na,1\na,2\n", "names 'a' more than once"),
-        ("file,mask\na,1,2\n", "more values than"),
+        ("file,mask\na,1,2\n", "row 2: more values than columns"),
         ('file,mask\n"a"x,1\n', "not a readable CSV"),
     ],
 )

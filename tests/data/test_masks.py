@@ -117,6 +117,19 @@ def test_several_colours_may_mean_one_class():
     assert color_map.encode(np.array([[[210, 0, 50]]], np.uint8)).item() == 1
 
 
+def test_maps_are_equal_if_they_mean_the_same():
+    turned = ColorMap({(255, 255, 255): 1, (0, 0, 0): 0})
+    assert turned == BINARY
+    assert hash(turned) == hash(BINARY)
+    assert ColorMap({(255, 255, 255): 0, (0, 0, 0): 1}) != BINARY
+
+
+def test_more_colours_than_fit_a_byte():
+    color_map = ColorMap({(red, green, 0): red for green in (0, 20) for red in range(256)})
+    rgb = np.array([[[7, 3, 0], [255, 19, 0], [255, 20, 9]]], np.uint8)
+    assert color_map.encode(rgb).tolist() == [[7, 255, 255]]
+
+
 @pytest.mark.parametrize(
     ("mapping", "message"),
     [

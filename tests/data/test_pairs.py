@@ -98,6 +98,9 @@ def test_an_ending_may_be_given(folders):
     touch(images, "a.png", "b.png")
     touch(masks, "amask.png", "bmask.png")
     assert len(find_pairs(images, masks, mask_suffix="mask")) == 2
+    touch(masks, "a.png")
+    with pytest.raises(PairingError, match=r"a\.png and amask\.png"):
+        find_pairs(images, masks, mask_suffix="mask")
 
 
 def test_source_and_patient_from_names(folders):

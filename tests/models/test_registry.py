@@ -46,11 +46,10 @@ def test_siblings_are_known_by_name(name, short):
 def test_every_published_model_name_is_known(reference):
     known = {name.lower() for entry in ARCHITECTURES for name in entry.published}
     with (reference / "configs/INDEX.csv").open(newline="") as file:
-        rows = [row for row in csv.reader(file)]
-    named = {
-        cell.lower() for row in rows for cell in row if cell.startswith("TensorFlowFlex") and " " not in cell
-    }
-    assert named - {"tensorflowflexunet"} <= known
+        cells = [cell for row in csv.reader(file) for cell in row]
+    named = {cell.lower() for cell in cells if re.fullmatch(r"Tensor[Ff]low\w*Net\w*", cell)}
+    assert {"tensorflowflexunet", "tensorflowunet", "tensorflowu2net"} <= named
+    assert named <= known
 
 
 def test_a_missing_sibling_says_what_there_is(monkeypatch):

@@ -23,6 +23,7 @@ from keras import layers
 
 from flexunet.config.checks import check_image_size
 from flexunet.models.activations import find_activation
+from flexunet.models.batch_normalization import BatchNormalization
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -84,7 +85,7 @@ class _Drawing:
             name=self.name("conv2d"),
         )(features)
         if self.normalization:
-            features = layers.BatchNormalization(name=self.name("batch_normalization"))(features)
+            features = BatchNormalization(name=self.name("batch_normalization"))(features)
         return features
 
     def double_conv(self, features: Any, level: Level) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -214,7 +215,7 @@ def _written(tasks: Sequence[Task], job: Job, jobs: int) -> Iterator[list[Row]]:
             yield write_pair(task, job)
         return
     context = multiprocessing.get_context("spawn")  # forking a process with threads in it can hang
-    workers = ProcessPoolExecutor(min(jobs, len(tasks)), context, cv2.setNumThreads, (1,))
+    workers = ProcessPoolExecutor(min(jobs, len(tasks)), context, _begin_worker)
     try:
         for future in as_completed([workers.submit(write_pair, task, job) for task in tasks]):
             yield future.result()
@@ -225,6 +226,11 @@ def _written(tasks: Sequence[Task], job: Job, jobs: int) -> Iterator[list[Row]]:
         ) from error
     finally:
         workers.shutdown(cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one ends the rest
+    cv2.setNumThreads(1)
 
 
 def _notes(tasks: Sequence[Task]) -> list[str]:

@@ -15,13 +15,17 @@ from flexunet.cli.augment import augment
 from flexunet.cli.compare import compare
 from flexunet.cli.config import config
 from flexunet.cli.console import error_console
+from flexunet.cli.demo import demo
+from flexunet.cli.derive import derive
 from flexunet.cli.evaluate import evaluate
 from flexunet.cli.export import export
 from flexunet.cli.import_weights import import_weights
 from flexunet.cli.infer import infer, tiledinfer
 from flexunet.cli.inspect import inspect
 from flexunet.cli.models import models
+from flexunet.cli.phantom import phantom
 from flexunet.cli.score import score
+from flexunet.cli.split import split
 from flexunet.cli.train import train
 from flexunet.errors import FlexUNetError
 from flexunet.version import __version__
@@ -29,12 +33,16 @@ from flexunet.version import __version__
 # In the order of the work; `--help` lists them so. A sub-command group is a typer.Typer.
 COMMANDS: dict[str, Any] = {
     "config": config,
+    "phantom": phantom,
+    "derive": derive,
+    "split": split,
     "augment": augment,
     "train": train,
     "evaluate": evaluate,
     "infer": infer,
     "tiledinfer": tiledinfer,
     "inspect": inspect,
+    "demo": demo,
     "models": models,
     "import-weights": import_weights,
     "export": export,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
 
-from flexunet.data.images import to_model_range
+from flexunet.data.images import read_image, to_model_range
+from flexunet.data.masks import ColorMap, read_mask
+from flexunet.data.overlay import draw_overlay
 
 _GAP = 4
 _LINE = 16
@@ -45,17 +48,56 @@ def contact_sheet(
     )
 
 
+def spread(count: int, most: int) -> list[int]:
+    """Positions of at most `most` of `count` things, evenly spread, first and last included."""
+    return (
+        sorted({round(position) for position in np.linspace(0, count - 1, min(count, most))}) if count else []
+    )
+
+
+def overlays(
+    files: Sequence[tuple[str, Path, Path | None]], color_map: ColorMap, cell: int = 192
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Read images and masks one at a time and draw the outlines at the size of a cell.
+
+    Args:
+        files: Title, image file, mask file (or None) of each picture.
+        color_map: Colours of the classes.
+        cell: Longer side of the pictures, pixels.
+    """
+    for title, image_path, mask_path in files:
+        image = read_image(image_path, channels=None)
+        small = shrink_picture(image, cell)
+        if mask_path is None:
+            yield title, small
+            continue
+        mask = read_mask(mask_path, color_map, tolerance=1)
+        size = small.shape[1], small.shape[0]
+        share = [
+            cv2.resize((mask == value) * np.float32(1), size, interpolation=cv2.INTER_AREA)
+            for value in range(1, color_map.num_classes)
+        ]
+        planes = np.stack([np.full(small.shape[:2], 0.25, np.float32), *share])
+        yield title, draw_overlay(small, planes.argmax(axis=0).astype(np.uint8), thickness=1)
+
+
+def shrink_picture(image: np.ndarray, size: int) -> np.ndarray:
+    """Scale a picture so that its longer side has `size` pixels, uint8 `(H, W, C)`."""
+    height, width = image.shape[:2]
+    scale = size / max(height, width)
+    wanted = max(1, round(width * scale)), max(1, round(height * scale))
+    values = np.clip(to_model_range(image), 0, 255)
+    small = cv2.resize(values, wanted, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST)
+    return np.rint(small).astype(np.uint8).reshape(wanted[1], wanted[0], -1)
+
+
 def _cell(title: str, picture: np.ndarray, size: int) -> np.ndarray:
     """One picture with its title below, on paper."""
     canvas = np.full((size + _LINE + _GAP, size + _GAP, 3), _PAPER, np.uint8)
-    height, width = picture.shape[:2]
-    scale = size / max(height, width)
-    wanted = max(1, round(width * scale)), max(1, round(height * scale))
-    values = np.clip(to_model_range(picture), 0, 255)
-    small = cv2.resize(values, wanted, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST)
-    small = np.rint(small).astype(np.uint8).reshape(wanted[1], wanted[0], -1)
-    left = (size - wanted[0]) // 2
-    canvas[: wanted[1], left : left + wanted[0]] = small
+    small = shrink_picture(picture, size)
+    height, width = small.shape[:2]
+    left = (size - width) // 2
+    canvas[:height, left : left + width] = small
     letters = max(4, size // 7)
     text = title if len(title) <= letters else "…" + title[1 - letters :]
     text = text.encode("ascii", "replace").decode().replace("?", ".")

@@ -1,0 +1,231 @@
+"""`flexunet derive`: from raw films to a data set of square images with masks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flexunet.cli.console import console, error_console, print_json, progress
+from flexunet.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from flexunet.data.derive import DeriveReport, MaskSource
+    from flexunet.data.film_masks import FilmMasks, ModelMasks, RawFilm
+    from flexunet.data.masks import ColorMap
+
+
+def derive(
+    raw: Annotated[Path, typer.Argument(metavar="RAW", help="Folder of raw films, or of folders a class.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the data set; finished films stay.")],
+    masks: Annotated[
+        str | None, typer.Option("--masks", metavar="DIR|none", help="Folder of masks of the films' size.")
+    ] = None,
+    masks_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--masks-from", metavar="RUN", help="A trained run or its configuration drafts the masks."
+        ),
+    ] = None,
+    annotations: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Circles and polygons: MIAS Info.txt, CSV, COCO or LabelMe JSON."),
+    ] = None,
+    min_confidence: Annotated[
+        float, typer.Option(min=0, max=1, help="Drafts below this confidence go to OUT/to_review.")
+    ] = 0.0,
+    config_path: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="Takes size and colours from here.")
+    ] = None,
+    width: Annotated[int | None, typer.Option(help="Pixels of the images; 512 if nothing says.")] = None,
+    height: Annotated[int | None, typer.Option(help="Pixels of the images; 512 if nothing says.")] = None,
+    orient: Annotated[
+        str, typer.Option(metavar="keep|left|right", help="Mirror so that all look like this breast.")
+    ] = "keep",
+    margin: Annotated[float, typer.Option(help="Room around the breast, share of its longer side.")] = 0.04,
+    keep_labels: Annotated[
+        bool, typer.Option("--keep-labels", help="Do not clear burned-in labels and scanner edges.")
+    ] = False,
+    table: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="Facts by image: patient, side, ...; they go to the manifest."),
+    ] = None,
+    patient_pattern: Annotated[
+        str | None,
+        typer.Option(metavar="REGEX", help="Its first group, found in the file name, is the patient."),
+    ] = None,
+    normal: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FOLDER", help="Folder of films without lesion; repeatable [Non-Cancer, Normal]."
+        ),
+    ] = None,
+    mask_suffix: Annotated[
+        str, typer.Option(metavar="TEXT", help="What a mask's name has after that of its film.")
+    ] = "",
+    classes: Annotated[
+        str | None, typer.Option(metavar="LABEL=N,...", help="Class of each label; else all are class 1.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=0, help="Processes that work at a time; 0: one a processor.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Cut square images of the breast out of raw films, with masks that are given, drawn or drafted."""
+    from flexunet.data.derive import NORMAL_FOLDERS, list_films
+    from flexunet.data.derive import derive as derive_films
+    from flexunet.data.derive_film import DeriveSettings
+    from flexunet.data.film_table import find_patients, join_facts, known_sides, read_film_table
+
+    _refuse_two_sources(masks, masks_from, annotations)
+    size, color_map = _size_and_colors(config_path or masks_from, width, height)
+    films = list_films(raw, normal_folders=normal or NORMAL_FOLDERS)
+    outlines = _read_outlines(annotations)
+    facts = join_facts(
+        find_patients([film.path.stem for film in films], patient_pattern) if patient_pattern else {},
+        read_film_table(table) if table else {},
+        {stem: dict(outline.columns) for stem, outline in outlines.items()},
+    )
+    films = list_films(raw, normal_folders=normal or NORMAL_FOLDERS, sides=known_sides(facts))
+    source: FilmMasks | None = None
+    draft: MaskSource | None = None
+    if masks_from:
+        source, draft = _open_model(masks_from, min_confidence)
+    elif annotations:
+        source = _annotated(outlines, classes)
+    elif masks and masks != "none":
+        source = _given(Path(masks), films, color_map, mask_suffix)
+    with progress() as bars:
+        bar = bars.add_task("derive", total=len(films), note="")
+        report = derive_films(
+            raw,
+            out,
+            settings=DeriveSettings(*size, margin=margin, orient=orient, clear=not keep_labels),
+            masks=source,
+            films=films,
+            mask_source=draft,
+            color_map=color_map,
+            columns=facts,
+            jobs=jobs,
+            progress=lambda done, total, note: bars.update(bar, completed=done, total=total, note=note),
+        )
+    sheet = _write_sheet(report, out, color_map)
+    if as_json:
+        print_json({"out": str(out), **report.counts, "lost_on_tissue": len(report.lost_on_tissue)})
+    else:
+        _print_report(report, out, sheet)
+    _print_problems(report, out)
+    if report.of_state("failed"):
+        raise typer.Exit(2)
+
+
+def _refuse_two_sources(masks: str | None, masks_from: Path | None, annotations: Path | None) -> None:
+    from flexunet.errors import ConfigError
+
+    given = [
+        name
+        for name, value in (("--masks", masks), ("--masks-from", masks_from), ("--annotations", annotations))
+        if value
+    ]
+    if len(given) > 1:
+        raise ConfigError(f"masks come from one place: choose one of {' and '.join(given)}.")
+
+
+def _size_and_colors(
+    config_path: Path | None, width: int | None, height: int | None
+) -> tuple[tuple[int, int], ColorMap]:
+    """Size and colours: of the configuration, or of the model that drafts, unless options say otherwise."""
+    from flexunet.data.masks import ColorMap
+
+    if config_path is None:
+        return (width or 512, height or 512), ColorMap.binary()
+    from flexunet.cli.configuration import open_config
+
+    config = open_config(config_path)
+    size = width or config.model.image_width, height or config.model.image_height
+    return size, ColorMap(config.mask.rgb_map)
+
+
+def _read_outlines(annotations: Path | None) -> dict[str, Any]:
+    if annotations is None:
+        return {}
+    from flexunet.data.annotations import read_annotations
+
+    return read_annotations(annotations)
+
+
+def _annotated(outlines: dict[str, Any], classes: str | None) -> FilmMasks:
+    from flexunet.data.film_masks import AnnotatedMasks
+    from flexunet.errors import ConfigError
+
+    if classes is None:
+        return AnnotatedMasks(outlines)
+    try:
+        pairs = [word.rsplit("=", 1) for word in classes.split(",")]
+        return AnnotatedMasks(outlines, {label.strip(): int(number) for label, number in pairs})
+    except ValueError as error:
+        raise ConfigError(f"--classes: expected LABEL=N,LABEL=N, found {classes!r}.") from error
+
+
+def _given(folder: Path, films: list[RawFilm], color_map: ColorMap, suffix: str) -> FilmMasks:
+    from flexunet.data.film_masks import GivenMasks
+
+    return GivenMasks.find(folder, films, color_map, suffix)
+
+
+def _open_model(run: Path, min_confidence: float) -> tuple[ModelMasks, MaskSource]:
+    from flexunet.config.files import load_config
+    from flexunet.data.film_masks import ModelMasks, draft_mask
+    from flexunet.data.manifest import sha256_of
+    from flexunet.inference.predictor import Predictor
+    from flexunet.models.trained import find_model_file
+
+    config = load_config(run)
+    predictor = Predictor.load(config)
+    identity = f"{sha256_of(find_model_file(config))} {config.model!r}"
+    return ModelMasks(identity, min_confidence), lambda image: draft_mask(predictor(image))
+
+
+def _write_sheet(report: DeriveReport, out: Path, color_map: ColorMap) -> Path | None:
+    from flexunet.data.contact_sheet import contact_sheet, overlays, spread
+    from flexunet.data.images import write_image
+
+    rows = report.manifest.rows
+    if not rows:
+        return None
+    chosen = [rows[position] for position in spread(len(rows), 48)]
+    files = [(row["source"], out / row["file"], out / row["mask"]) for row in chosen]
+    write_image(out / "contact_sheet.png", contact_sheet(overlays(files, color_map)))
+    return out / "contact_sheet.png"
+
+
+def _print_report(report: DeriveReport, out: Path, sheet: Path | None) -> None:
+    counts = report.counts
+    console.print(
+        f"{counts['labelled']} of {counts['films']} films are images with masks in {out} "
+        f"({counts['reused']} were finished before)",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if counts["to_review"]:
+        console.print(
+            f"{counts['to_review']} wait for a person in {out / 'to_review'}", highlight=False, soft_wrap=True
+        )
+    if sheet:
+        console.print(f"look at {sheet}", highlight=False, soft_wrap=True)
+
+
+def _print_problems(report: DeriveReport, out: Path) -> None:
+    def say(text: str) -> None:
+        error_console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    for state, verb in (("excluded", "excluded"), ("failed", "not derived")):
+        rows = report.of_state(state)
+        for row in rows[:20]:
+            say(f"{verb}: {row['raw_file']}: {row['reason']}")
+        if len(rows) > 20:
+            say(f"{verb}: {len(rows) - 20} more, all in {out / 'excluded.csv'}")
+    for row in report.lost_on_tissue[:20]:
+        say(f"check the crop: {row['source']} lost {row['lost_on_tissue']} lesion pixels that lie on tissue")
+    if report.unused_masks:
+        names = ", ".join(path.name for path in report.unused_masks[:5])
+        say(f"note: {len(report.unused_masks)} masks belong to no film: {names}")

@@ -1,0 +1,56 @@
+"""`flexunet phantom`: synthetic mammograms with exact masks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flexunet.cli.console import console, print_json, progress
+from flexunet.cli.options import AsJson
+
+
+def phantom(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder of the data set.")],
+    patients: Annotated[int, typer.Option(min=1, help="Number of people; each has four films.")] = 24,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Raw 1920 x 1080 JPEGs in Cancer/ and Non-Cancer/, for derive.")
+    ] = False,
+    width: Annotated[int | None, typer.Option(min=32, help="Pixels; 512, or 1920 with --raw.")] = None,
+    height: Annotated[int | None, typer.Option(min=32, help="Pixels; 512, or 1080 with --raw.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same films.")] = 137,
+    mass_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the breasts that hold a mass.")
+    ] = 0.6,
+    labels: Annotated[bool, typer.Option(help="Burn in view text and scanner edges.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Draw synthetic mammograms with exact masks: a data set ready for training, or raw films."""
+    from flexunet.data.phantom_dataset import write_phantom_dataset, write_raw_phantoms
+
+    write = write_raw_phantoms if raw else write_phantom_dataset
+    default = (1920, 1080) if raw else (512, 512)
+    with progress() as bars:
+        bar = bars.add_task("phantoms", total=None, note="")
+        manifest = write(
+            out,
+            patients,
+            seed=seed,
+            width=width or default[0],
+            height=height or default[1],
+            mass_share=mass_share,
+            labels=labels,
+            progress=lambda done, total: bars.update(bar, completed=done, total=total),
+        )
+    cancer = sum(row["class"] == "Cancer" for row in manifest.rows)
+    if as_json:
+        print_json({"out": str(out), "films": len(manifest.rows), "patients": patients, "with_mass": cancer})
+        return
+    console.print(
+        f"{len(manifest.rows)} films of {patients} patients in {out}, {cancer} of them with a mass",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if raw:
+        console.print(f"true masks in {out.with_name(out.name + '_masks')}", highlight=False, soft_wrap=True)

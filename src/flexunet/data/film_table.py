@@ -1,0 +1,88 @@
+"""Facts about films from a CSV file: patient, side, view, density and whatever else is known."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from flexunet.errors import ConfigError, DatasetError, PathError
+
+_FILE_COLUMNS = ("image", "file", "filename", "source")
+_SIDES = {"l": "L", "left": "L", "r": "R", "right": "R"}
+
+Facts = dict[str, dict[str, str]]
+
+
+def read_film_table(path: Path | str) -> Facts:
+    """Read facts by the stem of the film's file name.
+
+    Args:
+        path: CSV with a column `image` (or `file`, `filename`, `source`); all others are facts.
+
+    Raises:
+        PathError: if the file is missing.
+        DatasetError: if it has no such column, or two rows of one film.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise PathError(f"table {path} does not exist. Check the path.")
+    reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")))
+    names = {name.strip().lower(): name for name in reader.fieldnames or [] if name}
+    key = next((names[name] for name in _FILE_COLUMNS if name in names), None)
+    if key is None:
+        raise DatasetError(
+            f"{path}: expected a column {', '.join(_FILE_COLUMNS)}, found {', '.join(names) or 'no header'}."
+        )
+    facts: Facts = {}
+    for row in reader:
+        stem = Path((row[key] or "").strip().replace("\\", "/")).stem
+        if stem in facts:
+            raise DatasetError(f"{path} has two rows of {stem!r}. Keep one row a film.")
+        facts[stem] = {name: (row[column] or "").strip() for name, column in names.items() if column != key}
+    return facts
+
+
+def find_patients(stems: Iterable[str], pattern: str) -> Facts:
+    """Read the patient out of file names.
+
+    Args:
+        stems: Names of films without suffix.
+        pattern: Regular expression; its first group, or all it matches, is the patient.
+
+    Raises:
+        ConfigError: if the expression is none.
+        DatasetError: if it fits no name.
+    """
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise ConfigError(f"--patient-pattern {pattern!r} is no regular expression: {error}.") from error
+    names = list(stems)
+    matches = {stem: expression.search(stem) for stem in names}
+    facts = {
+        stem: {"patient": match.group(1 if expression.groups else 0)}
+        for stem, match in matches.items()
+        if match
+    }
+    if not facts:
+        raise DatasetError(f"--patient-pattern {pattern!r} fits no film, for example not {names[0]!r}.")
+    return facts
+
+
+def join_facts(*sources: Mapping[str, Mapping[str, str]]) -> Facts:
+    """Put facts from several sources together; earlier sources count more."""
+    joined: Facts = {}
+    for source in reversed(sources):
+        for stem, facts in source.items():
+            known = {name: value for name, value in facts.items() if value}
+            joined[stem] = joined.get(stem, {}) | known
+    return joined
+
+
+def known_sides(facts: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """`L` or `R` by stem, from the column `side` (`left`, `R`, ...), where it says so."""
+    sides = {stem: _SIDES.get(row.get("side", "").lower(), "") for stem, row in facts.items()}
+    return {stem: side for stem, side in sides.items() if side}

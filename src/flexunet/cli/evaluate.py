@@ -36,6 +36,9 @@ def evaluate(
     audit: Annotated[
         Path | None, typer.Option("--audit", help="Output of `flexunet audit --json` on the data set.")
     ] = None,
+    by: Annotated[
+        list[str] | None, typer.Option("--by", help="Manifest column to report by; repeatable.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="With --folds: folder for the files.")] = None,
     calibrate: Annotated[
         bool, typer.Option(help="Fit temperature and threshold on the validation split if not done yet.")
@@ -48,6 +51,8 @@ def evaluate(
     from flexunet.cli.configuration import open_config
     from flexunet.errors import ConfigError
 
+    if by:
+        overrides = [*(overrides or []), f"evaluate.subgroups={list(by)!r}"]
     with progress() as bars:
         watch = _watch(bars)
         if folds:
@@ -77,7 +82,7 @@ def evaluate(
     else:
         from flexunet.evaluation.console_tables import scores_tables
 
-        console.print(scores_tables(found.scores))
+        console.print(scores_tables(found.scores, subgroups=bool(by)))
     if found.folder is not None:
         error_console.print(f"report: {found.folder / 'report.html'}", markup=False, soft_wrap=True)
 

@@ -100,6 +100,6 @@ def score(
     else:
         from flexunet.evaluation.console_tables import scores_tables
 
-        console.print(scores_tables(found.scores))
+        console.print(scores_tables(found.scores, subgroups=bool(by)))
     if found.folder is not None:
         error_console.print(f"report: {found.folder / 'report.html'}", markup=False, soft_wrap=True)

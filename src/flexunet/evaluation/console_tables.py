@@ -12,12 +12,17 @@ from flexunet.evaluation.verdict import lesions_in_words
 _SIGNS = {"yes": "yes", "no": "no", "unsure": "not sure", "unknown": "not known"}
 
 
-def scores_tables(scores: Scores) -> RenderableType:
-    """Published figures beside the empty prediction, then the scores with intervals, then the verdict."""
+def scores_tables(scores: Scores, subgroups: bool = False) -> RenderableType:
+    """Published figures beside the empty prediction, then the scores with intervals, then the verdict.
+
+    Args:
+        scores: The figures.
+        subgroups: Whether the tables by subgroup are shown; the report has them in any case.
+    """
     parts: list[RenderableType] = [_published(scores), _main(scores), Text(lesions_in_words(scores.lesions))]
     if len(scores.classes) > 1:
         parts.append(_classes(scores))
-    if scores.subgroups:
+    if subgroups:
         parts.extend(_subgroups(scores))
     for one in scores.verdict:
         style = "green" if one.good else "bold red" if one.good is False else "yellow"
@@ -100,7 +105,7 @@ def _subgroups(scores: Scores) -> list[Table]:
     for column in scores.subgroups:
         table = Table(title=f"By {column.column}", title_justify="left")
         for name in (column.column, "images", "dice_per_image_mean", "interval", "sensitivity", "FP/image"):
-            table.add_column(name, justify="left" if name == column.column else "right")
+            table.add_column(name, justify="left" if name == column.column else "right", no_wrap=True)
         for group in column.groups:
             table.add_row(
                 group.value,

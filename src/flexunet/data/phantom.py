@@ -108,7 +108,7 @@ def draw_phantom(
     mask = np.zeros((height, width), np.uint8)
     placed: list[Mass] = []
     for mass in wanted:
-        found = place_mass(mass, rng, outline, distance, mask)
+        found = place_mass(mass, rng, outline, distance, placed)
         if found is None:
             continue
         window, added, area = render_mass(found, width, height)
@@ -179,7 +179,9 @@ def _burn_edges(
         marks[row : row + max(1, height // 512)] = rng.integers(60, 160)
     else:
         column = int(width * (rng.uniform(0.82, 0.9) if side == "L" else rng.uniform(0.1, 0.18)))
-        marks[:, column : column + 2 * strip] = rng.integers(30, 90)
+        bar = slice(column, column + 2 * strip)
+        if not breast[:, max(0, column - 3 * strip) : column + 5 * strip].any():
+            marks[:, bar] = rng.integers(30, 90)
     marks[breast > 0] = 0
     np.maximum(grey, marks, out=grey)
     burned[marks > 0] = 1

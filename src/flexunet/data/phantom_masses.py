@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,7 +52,7 @@ def draw_masses(seed: int, count: int) -> list[Mass]:
 
 
 def place_mass(
-    mass: Mass, rng: np.random.Generator, outline: Outline, distance: FloatArray, taken: NDArray[np.uint8]
+    mass: Mass, rng: np.random.Generator, outline: Outline, distance: FloatArray, others: Sequence[Mass]
 ) -> Mass | None:
     """Find a place inside the breast, off the muscle and other masses, at the mass's depth behind the nipple.
 
@@ -65,14 +66,21 @@ def place_mass(
     # Depth is what the two views of one breast share; the tries further down give it up step by step.
     x = edge.max() * mass.x + rng.normal(0, 0.01, 400) + np.linspace(0, 0.25, 400) * rng.uniform(-1, 1, 400)
     columns = np.clip((x * height).astype(int), 0, width - 1)
-    reach = mass.radius * (1.7 if mass.margin == "spiculated" else 1.2)
+    reach = _reach(mass)
     fits = (distance[rows, columns] > reach + 0.015) & (x - muscle > reach) & (x > 0.6 * reach)
-    fits &= taken[rows, columns] == 0
+    for other in others:
+        apart = np.hypot(x * height - other.x, y * height - other.y)
+        fits &= apart > _reach(other) + reach * height
     chosen = np.flatnonzero(fits)
     if not len(chosen):
         return None
     best = chosen[0]
     return replace(mass, x=float(x[best] * height), y=float(y[best] * height), radius=mass.radius * height)
+
+
+def _reach(mass: Mass) -> float:
+    """How far from its centre a mass may stretch, in the unit of its radius."""
+    return mass.radius * (1.7 if mass.margin == "spiculated" else 1.2)
 
 
 def render_mass(

@@ -1,0 +1,225 @@
+"""A training step of ours against the same model in plain Keras float32, alternating.
+
+    python benchmarks/train_step.py                  the published 512x512 model, batch 2
+    python benchmarks/train_step.py --size 256 --rounds 5
+    python benchmarks/train_step.py --profile        where a step's time goes, by operation
+
+Both arms train the published model (124,996,866 parameters) on the same images with the published loss,
+metric and optimizer. Ours: our losses and metrics, precision and compilation as `auto` chooses them. Plain:
+Keras's own cross-entropy, float32, `jit_compile=False` (the faster of Keras's two ways on a processor;
+`--plain-jit auto` for its default). The arms take turns, so that another job on the machine slows both; the
+figure is the median of the ratios of neighbouring steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+
+from flexunet.config.schema import Config
+from flexunet.models.initial import draw_initial_weights
+from flexunet.models.registry import build_model
+from flexunet.training.losses import get_loss
+from flexunet.training.metrics import get_metric
+from flexunet.training.optimizers import build_optimizer
+from flexunet.training.precision import choose_jit, choose_precision
+
+# Mammogram Mastery's train_eval_infer.config.
+PUBLISHED = {
+    "num_classes": 2,
+    "base_filters": 16,
+    "base_kernels": (9, 9),
+    "num_layers": 8,
+    "dropout_rate": 0.04,
+    "dilation": (1, 1),
+    "input_normalize": False,
+    "optimizer": "Adam",
+    "learning_rate": 0.0001,
+    "clipvalue": 0.5,
+    "loss": "categorical_crossentropy",
+    "metrics": ["dice_coef_multiclass"],
+}
+
+Step = Callable[[np.ndarray, np.ndarray], float]
+
+
+def our_arm(config: Config, precision: str, jit: str) -> tuple[Step, keras.Model, str]:
+    """Our training step, and how it was chosen."""
+    policy, reason = choose_precision(precision)
+    compiled = choose_jit(jit if jit == "auto" else jit == "true")
+    model = build_model(config, policy=policy)
+    draw_initial_weights(model, config.train.seed)
+    model.compile(
+        optimizer=build_optimizer(config),
+        loss=get_loss(config.model.loss, config.model.num_classes),
+        metrics=[get_metric(name) for name in config.model.metrics],
+        jit_compile=compiled,
+    )
+    return _step_of(model), model, f"{reason}; jit_compile={compiled}"
+
+
+def plain_arm(config: Config, jit: str) -> tuple[Step, keras.Model]:
+    """The same model in plain Keras, float32."""
+    model = build_model(config, policy="float32")
+    draw_initial_weights(model, config.train.seed)
+
+    def dice_coef_multiclass(y_true, y_pred):
+        y_true = keras.ops.cast(y_true, "float32")
+        overlap = keras.ops.sum(y_true * y_pred, axis=(1, 2, 3))
+        total = keras.ops.sum(y_true, axis=(1, 2, 3)) + keras.ops.sum(y_pred, axis=(1, 2, 3))
+        return keras.ops.mean((2.0 * overlap + 1.0) / (total + 1.0))
+
+    model.compile(
+        optimizer=keras.optimizers.Adam(config.model.learning_rate, clipvalue=config.model.clipvalue),
+        loss="categorical_crossentropy",
+        metrics=[dice_coef_multiclass],
+        jit_compile=jit if jit == "auto" else jit == "true",
+    )
+    return _step_of(model), model
+
+
+def _step_of(model: keras.Model) -> Step:
+    def step(images: np.ndarray, masks: np.ndarray) -> float:
+        start = time.perf_counter()
+        # The loss comes back as a number, so the step is over when this returns.
+        float(np.ravel(model.train_on_batch(images, masks))[0])
+        return time.perf_counter() - start
+
+    return step
+
+
+def batch(config: Config, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Images of 0..255 with a bright disc each, and their one-hot masks."""
+    random = np.random.default_rng(seed)
+    side = config.model.image_width
+    rows, columns = np.mgrid[:side, :side]
+    centers = random.uniform(0.3 * side, 0.7 * side, (size, 2, 1, 1))
+    inside = (rows - centers[:, 0]) ** 2 + (columns - centers[:, 1]) ** 2 < (side / 8) ** 2
+    images = (
+        random.uniform(0, 120, (size, side, side, config.model.image_channels)) + 100.0 * inside[..., None]
+    )
+    return images.astype("float32"), np.eye(2, dtype="float32")[inside.astype(int)]
+
+
+def measure(options: argparse.Namespace) -> dict:
+    """Alternate the two arms and return every time, the ratio of each round and its median."""
+    config = Config(model={**PUBLISHED, "image_width": options.size, "image_height": options.size})
+    images, masks = batch(config, options.batch, 0)
+    plain, model = plain_arm(config, options.plain_jit)
+    ours, our_model, choice = our_arm(config, options.precision, options.jit)
+    print(f"{our_model.count_params():,} parameters, {options.size} x {options.size}, batch {options.batch}")
+    print(f"ours: {choice}; plain: float32, jit_compile={options.plain_jit}")
+    assert model.count_params() == our_model.count_params()
+    first = {"plain": plain(images, masks), "ours": ours(images, masks)}
+    print(f"first step, tracing included: plain {first['plain']:.1f} s, ours {first['ours']:.1f} s")
+    print(f"{'round':>5} {'plain s':>9} {'ours s':>9} {'ratio':>7}")
+    rounds = []
+    for number in range(1, options.rounds + 1):
+        # Every other round begins with the other arm, so that neither always runs in the other's wake.
+        order = [("plain", plain), ("ours", ours)]
+        taken = {name: step(images, masks) for name, step in (order if number % 2 else order[::-1])}
+        taken["ratio"] = taken["plain"] / taken["ours"]
+        rounds.append(taken)
+        print(f"{number:5d} {taken['plain']:9.3f} {taken['ours']:9.3f} {taken['ratio']:7.2f}", flush=True)
+    medians = {
+        name: statistics.median(taken[name] for taken in rounds) for name in ("plain", "ours", "ratio")
+    }
+    print(f"{'median':>5} {medians['plain']:8.3f} {medians['ours']:9.3f} {medians['ratio']:7.2f}")
+    return {
+        "benchmark": "train_step",
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
+        "engine": keras.config.backend(),
+        "keras": keras.version(),
+        "size": options.size,
+        "batch": options.batch,
+        "ours": choice,
+        "first_step_s": first,
+        "rounds": rounds,
+        "median": medians,
+        "images_per_second": {name: options.batch / medians[name] for name in ("plain", "ours")},
+    }
+
+
+def profile(options: argparse.Namespace) -> None:
+    """Print where the time of a step goes, by operation, for either arm (TensorFlow)."""
+    import tempfile
+
+    import tensorflow as tf
+
+    config = Config(model={**PUBLISHED, "image_width": options.size, "image_height": options.size})
+    images, masks = batch(config, options.batch, 0)
+    for name in ("plain", "ours"):
+        step = (
+            plain_arm(config, options.plain_jit)[0]
+            if name == "plain"
+            else our_arm(config, options.precision, options.jit)[0]
+        )
+        step(images, masks)
+        with tempfile.TemporaryDirectory() as folder:
+            with tf.profiler.experimental.Profile(folder):
+                wall = step(images, masks)
+            by_operation = _seconds_by_operation(Path(folder))
+        total = sum(by_operation.values())
+        print(f"{name}: {wall:.2f} s wall, {total:.2f} s in operations, summed over threads")
+        for operation, seconds in sorted(by_operation.items(), key=lambda item: -item[1])[:14]:
+            print(f"  {seconds:7.3f} s {100 * seconds / total:5.1f} %  {operation}")
+        keras.utils.clear_session()
+
+
+def _seconds_by_operation(folder: Path) -> dict[str, float]:
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    seconds: dict[str, float] = {}
+    for file in folder.rglob("*.xplane.pb"):
+        space = xplane_pb2.XSpace()
+        space.ParseFromString(file.read_bytes())
+        for plane in space.planes:
+            if not plane.name.startswith("/host:CPU"):
+                continue
+            for line in plane.lines:
+                for event in line.events:
+                    label = plane.event_metadata[event.metadata_id].name
+                    node, colon, kind = label.rpartition(":")
+                    # Executed operations are labelled node:Kind; the rest of the trace is the runtime's own.
+                    if colon and node and kind.isidentifier() and "::" not in label:
+                        seconds[kind] = seconds.get(kind, 0.0) + event.duration_ps / 1e12
+    return seconds
+
+
+def main() -> None:
+    """Read the options and run."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--jit", choices=("auto", "true", "false"), default="auto")
+    parser.add_argument("--plain-jit", choices=("auto", "true", "false"), default="false")
+    parser.add_argument("--profile", action="store_true", help="say where the time goes instead")
+    parser.add_argument("--json", type=Path, help="write the result to this file too")
+    options = parser.parse_args()
+    if options.profile:
+        profile(options)
+        return
+    result = measure(options)
+    print(json.dumps(result))
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()

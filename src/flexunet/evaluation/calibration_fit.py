@@ -1,7 +1,8 @@
 """Temperature and threshold, fitted on the validation split and stored in the run, never on test.
 
 The temperature divides the logits so that probabilities mean what they say; it changes no ranking. The
-threshold is the foreground probability above which `dice_per_image_mean` of the validation split is greatest.
+threshold is the foreground probability above which `dice_pooled` of the validation split is greatest: pooled,
+because false alarms on images without a lesion then cost, while silence everywhere still scores 0.
 Both come from one pass over the images; memory is a sample of pixels and one histogram an image.
 """
 
@@ -40,7 +41,7 @@ class Calibration:
         threshold: Foreground probability (as the model gives it) with the best Dice.
         log_loss_before: Mean negative log-likelihood of the sampled pixels as the model gives them.
         log_loss_after: The same after scaling.
-        dice_at_half: `dice_per_image_mean` of foreground at threshold 0.5 (both empty counts 1).
+        dice_at_half: `dice_pooled` of foreground against background at threshold 0.5.
         dice_at_threshold: The same at the threshold.
         weights: SHA-256 of the weights file it belongs to.
     """
@@ -218,20 +219,17 @@ class CalibrationFit:
 
 
 def dice_by_threshold(histograms: NDArray[np.int64]) -> Values:
-    """`dice_per_image_mean` of foreground against background at each threshold.
+    """`dice_pooled` of foreground against background at each threshold.
 
     Args:
         histograms: Pixels by truth (background, foreground) and probability bin, int64 `(N, 2, bins)`.
 
     Returns:
-        Float64 array `(bins,)`, threshold `k / bins`; an image with nothing in truth and prediction counts 1,
-        so that silence where there is nothing is rewarded.
+        Float64 array `(bins,)`, threshold `k / bins`; 0 where nothing is true and predicted.
     """
-    above = histograms[:, :, ::-1].cumsum(axis=2)[:, :, ::-1]
-    correct, predicted = above[:, 1], above.sum(axis=1)
-    truth = above[:, 1, :1]
-    dice = ratio(2 * correct, predicted + truth)
-    return np.where(np.isnan(dice), 1.0, dice).mean(axis=0)
+    above = histograms.sum(axis=0)[:, ::-1].cumsum(axis=1)[:, ::-1]
+    correct, predicted = above[1], above.sum(axis=0)
+    return np.nan_to_num(ratio(2 * correct, predicted + above[1, 0]))
 
 
 def _best_threshold(dice: Values) -> int:

@@ -27,9 +27,9 @@ class Quotient(NamedTuple):
 def compare_tables(first: Tables, second: Tables, names: tuple[str, str], rules: ScoringRules) -> Comparison:
     """Compare two runs on the images that both have scored.
 
-    Where exactly one of the two predicted nothing on an image without lesion, that run counts 1 there and the
-    other 0, so that a false alarm costs. Images with nothing in truth and both predictions are left out.
-    Distances are compared on the images where both have one.
+    Scores named `_paired` treat images without a lesion so that a false alarm costs: where exactly one of the
+    two predicted nothing, that run counts 1 and the other 0. Images with nothing in truth and both predictions
+    are left out. Distances are compared on the images where both have one.
 
     Args:
         first: Tables of the first run.
@@ -69,9 +69,9 @@ def compare_tables(first: Tables, second: Tables, names: tuple[str, str], rules:
 
 
 _SCORES = {
-    "dice_per_image_mean": True,
-    "iou_per_image_mean": True,
-    "boundary_dice_per_image_mean": True,
+    "dice_per_image_mean_paired": True,
+    "iou_per_image_mean_paired": True,
+    "boundary_dice_per_image_mean_paired": True,
     "dice_pooled": True,
     "precision_pooled": True,
     "recall_pooled": True,
@@ -81,7 +81,7 @@ _SCORES = {
     "false_positives_per_image": False,
     "dice_per_lesion_mean": True,
 }
-_FILLED = {"dice": "dice", "iou": "iou", "boundary_dice": "boundary_dice"}
+_PAIRED = ("dice", "iou", "boundary_dice")
 _DISTANCES = ("hausdorff_95_px", "average_surface_distance_px")
 
 
@@ -114,10 +114,10 @@ def why_not_comparable(first: Tables, second: Tables) -> str | None:
 def _quotients(one: Tables, two: Tables) -> tuple[dict[str, Quotient], dict[str, Quotient]]:
     first, second = one.by_image(), two.by_image()
     found: tuple[dict[str, Quotient], dict[str, Quotient]] = ({}, {})
-    for name in _FILLED:
+    for name in _PAIRED:
         either = ~np.isnan(first[name]) | ~np.isnan(second[name])
         for values, quotients in zip((first[name], second[name]), found, strict=True):
-            quotients[f"{name}_per_image_mean"] = Quotient(
+            quotients[f"{name}_per_image_mean_paired"] = Quotient(
                 np.where(either & np.isnan(values), 1.0, np.nan_to_num(values)), either.astype(np.float64)
             )
     for name in _DISTANCES:

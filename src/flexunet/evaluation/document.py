@@ -1,7 +1,12 @@
-"""The form of scores.json. Its JSON Schema in docs/ is made from these classes; a test keeps them equal."""
+"""The form of scores.json. Its JSON Schema in docs/ is made from these classes; a test keeps them equal.
+
+python -m flexunet.evaluation.document > docs/scores.schema.json
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -156,8 +161,8 @@ class FittedCalibration(Part):
     threshold: float
     log_loss_before: float
     log_loss_after: float
-    dice_per_image_mean_at_half: float | None
-    dice_per_image_mean_at_threshold: float | None
+    dice_pooled_at_half: float = Field(description="On that split, foreground against background.")
+    dice_pooled_at_threshold: float
 
 
 class ProbabilityFigures(Part):
@@ -267,3 +272,7 @@ def json_schema() -> dict[str, Any]:
     """The JSON Schema of scores.json."""
     schema = Scores.model_json_schema(by_alias=True, mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(json_schema(), indent=2) + "\n")

@@ -22,7 +22,7 @@ from flexunet.evaluation.tables import Tables
 from flexunet.evaluation.verdict import lesions_in_words
 
 _RATE_NAMES = ("1/8", "1/4", "1/2", "1", "2", "4", "8")
-_MARKS = {"yes": "✓", "no": "✗", "unsure": "≈", "unknown": "?"}
+_MARKS = {True: "✓", False: "✗", None: "?"}
 _WORDS = {"yes": "Yes", "no": "No", "unsure": "Not sure", "unknown": "Not known"}
 _MATCHES = {
     "iou": "A predicted region finds a lesion when their intersection over union is at least {lesion_iou:g}",

@@ -33,7 +33,8 @@ def predictions(
     """Images with truth and probabilities, one after the other; reading runs ahead of the model."""
 
     def read(pair: Pair) -> tuple[Pair, np.ndarray, np.ndarray]:
-        image, truth = read_image(pair.image_path, 3), read_configured_mask(config, pair.mask_path)
+        image = read_image(pair.image_path, 3, dicom_window=config.image.dicom_window)
+        truth = read_configured_mask(config, pair.mask_path)
         if image.shape[:2] != truth.shape:
             raise ShapeError(
                 f"{pair.mask_path} has {truth.shape[1]} x {truth.shape[0]} pixels, its image "

@@ -213,7 +213,8 @@ def read_tables(folder: Path) -> Tables:
         raise DatasetError(f"{columns.path} has no rows. Evaluate again.")
     names = columns.text("image")
     refuse_twins(sorted(names))
-    labels = range(sum(name.startswith("truth_pixels_") for name in columns.names))
+    # At least background and one class; the column that lacks is named when it is read.
+    labels = range(max(2, sum(name.startswith("truth_pixels_") for name in columns.names)))
     titles = [name for name in columns.names if name.startswith(_ATTRIBUTE)]
     attributes = [
         {title.removeprefix(_ATTRIBUTE): value for title, value in zip(titles, row, strict=True) if value}

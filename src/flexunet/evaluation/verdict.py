@@ -45,14 +45,14 @@ def better_than_empty(
     gain = draw.mean(model - empty)
     metric = next((one for one in published.figures if one.name == "dice_coef_multiclass"), None)
     sentence = (
-        f"dice_per_image_mean is {in_words(foreground.dice_per_image_mean)}. Counting silence as right on "
-        f"the {int(empty.sum())} of {len(tables)} images without a lesion, the predictions score "
-        f"{model.mean():.3f} an image and an empty prediction {empty.mean():.3f}."
+        f"dice_per_image_mean {in_words(foreground.dice_per_image_mean)}. With silence counted as right "
+        f"where there is nothing to find ({int(empty.sum())} of {len(tables)} images), the predictions score "
+        f"{model.mean():.3f} an image, an empty prediction {empty.mean():.3f}."
     )
     if metric is not None and metric.empty_prediction is not None:
         sentence += (
-            f" The published dice_coef_multiclass is {metric.value:.4f} here and "
-            f"{metric.empty_prediction:.4f} for an empty prediction, because it counts background."
+            f" The published dice_coef_multiclass counts background and hardly tells: {metric.value:.4f} "
+            f"against {metric.empty_prediction:.4f}."
         )
     question = "Better than an empty prediction?"
     if gain.value is None or not (tables.truth[:, 1:].any() or tables.predicted[:, 1:].any()):
@@ -74,7 +74,7 @@ def better_than_empty(
 
 
 def better_than_last(comparison: Comparison | None) -> Answer:
-    """Whether the last run is beaten in `dice_per_image_mean`."""
+    """Whether the last run is beaten in `dice_per_image_mean_paired`."""
     question = "Better than the last run?"
     if comparison is None:
         return Answer(
@@ -83,14 +83,14 @@ def better_than_last(comparison: Comparison | None) -> Answer:
             good=None,
             sentence="There is no earlier evaluation of these images to compare with.",
         )
-    score = next(one for one in comparison.scores if one.name == "dice_per_image_mean")
+    score = next(one for one in comparison.scores if one.name == "dice_per_image_mean_paired")
     difference, p_value = score.difference, score.p_value
     if difference.value is None or p_value is None:
         return Answer(
             question=question, answer="unknown", good=None, sentence="No image has a lesion in either run."
         )
     sentence = (
-        f"dice_per_image_mean differs from {comparison.first} by {difference.value:+.3f}"
+        f"dice_per_image_mean_paired differs from {comparison.first} by {difference.value:+.3f}"
         + (
             f" ({difference.low:+.3f} to {difference.high:+.3f})"
             if difference.low is not None and difference.high is not None

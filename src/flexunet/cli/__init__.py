@@ -26,6 +26,7 @@ from flexunet.cli.models import models
 from flexunet.cli.phantom import phantom
 from flexunet.cli.score import score
 from flexunet.cli.split import split
+from flexunet.cli.stats import stats
 from flexunet.cli.train import train
 from flexunet.errors import FlexUNetError
 from flexunet.version import __version__
@@ -35,6 +36,7 @@ COMMANDS: dict[str, Any] = {
     "config": config,
     "phantom": phantom,
     "derive": derive,
+    "stats": stats,
     "split": split,
     "augment": augment,
     "train": train,

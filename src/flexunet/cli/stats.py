@@ -1,0 +1,101 @@
+"""`flexunet stats`: what a data set holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flexunet.cli.colors import ColorsFrom, RgbMap, chosen_colors
+from flexunet.cli.console import console, print_json, print_notes, progress
+from flexunet.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from flexunet.data.statistics import DatasetStatistics
+
+
+def stats(
+    dataset: Annotated[
+        Path, typer.Argument(metavar="DATASET", help="Folder of images and masks, any layout.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of charts and contact sheets; else DATASET/statistics.")
+    ] = None,
+    config_path: ColorsFrom = None,
+    rgb_map: RgbMap = None,
+    pictures: Annotated[bool, typer.Option(help="Draw charts and contact sheets.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Count images and lesions, measure sizes and grey levels, and draw contact sheets."""
+    from flexunet.data.statistics import measure_dataset
+
+    threshold = None if rgb_map else _threshold(config_path)
+    with progress() as bars:
+        bar = bars.add_task("stats", total=None, note="")
+        statistics = measure_dataset(
+            dataset,
+            chosen_colors(config_path, rgb_map),
+            threshold=threshold,
+            progress=lambda done, total: bars.update(bar, completed=done, total=total),
+        )
+    written = statistics.write(out or dataset / "statistics") if pictures else []
+    if as_json:
+        print_json(statistics.summary() | {"written": [str(path) for path in written]})
+    else:
+        _print_tables(statistics)
+    print_notes(statistics.notes)
+    if written and not as_json:
+        console.print(f"look at {written[0].parent}", highlight=False, soft_wrap=True)
+
+
+def _threshold(config_path: Path | None) -> float | None:
+    """The grey value above which masks of the older dialect are foreground."""
+    if config_path is None:
+        return None
+    from flexunet.config.files import load_config
+    from flexunet.data.configured import mask_threshold
+
+    return mask_threshold(load_config(config_path))
+
+
+def _print_tables(statistics: DatasetStatistics) -> None:
+    from rich.table import Table
+
+    document = statistics.summary()["splits"]
+    table = Table(title=str(statistics.root), title_justify="left", box=None, pad_edge=False)
+    table.add_column("")
+    for split in document:
+        table.add_column(split, justify="right")
+    rows = {
+        "images": "images",
+        "of them originals": "originals",
+        "sources": "sources",
+        "patients": "patients",
+        "without mask": "without_mask",
+        "unreadable": "unreadable",
+        "with a lesion": "images_with_lesion",
+        "empty mask": "images_with_empty_mask",
+        "lesions": "lesions",
+    }
+    for title, key in rows.items():
+        table.add_row(title, *(str(figures[key]) for figures in document.values()))
+    table.add_row(
+        "lesion area, median % of image", *(_percent(f["lesion_share_of_image"]) for f in document.values())
+    )
+    table.add_row("grey level, mean", *(_grey(figures["grey"]) for figures in document.values()))
+    table.add_row("sizes", *(_sizes(figures["sizes"]) for figures in document.values()))
+    console.print(table)
+
+
+def _percent(figures: dict[str, float] | None) -> str:
+    return f"{figures['median'] * 100:.3g}" if figures else "-"
+
+
+def _grey(figures: dict[str, float] | None) -> str:
+    return f"{figures['mean']:.1f}" if figures else "-"
+
+
+def _sizes(sizes: dict[str, int]) -> str:
+    first = next(iter(sizes), "-")
+    return f"{first} and {len(sizes) - 1} more" if len(sizes) > 1 else first

@@ -1,0 +1,286 @@
+"""What a data set holds: counts, lesion sizes, grey levels, split by split.
+
+    statistics = measure_dataset("phantoms")
+    statistics.summary()        # a document for JSON
+    statistics.write("out")     # charts and contact sheets
+
+Images are read one at a time; only a few figures of each stay in memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from flexunet.data.files import write_text
+from flexunet.data.images import list_images, read_image, to_model_range
+from flexunet.data.layouts import FolderPair, find_layout
+from flexunet.data.manifest import Manifest, find_root
+from flexunet.data.masks import ColorMap, read_mask
+from flexunet.data.names import operation_of, patient_of, source_of
+from flexunet.data.pairs import find_pairs, list_masks
+from flexunet.errors import FlexUNetError, PairingError, PathError
+
+ALL = "all"  # the split of images that lie in none
+_BINS = 256
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What is kept of one image and its mask.
+
+    Attributes:
+        image: The image file.
+        mask: Its mask file; None if it has none.
+        split: `train`, `valid`, `test` or `all`.
+        source: Original image that it descends from.
+        patient: The person it shows.
+        operation: How a copy was made; "" for an original.
+        class_name: Class folder or the manifest's column `class`.
+        width: Pixels.
+        height: Pixels.
+        histogram: Pixels of each grey level 0 to 255, int64 `(256,)`; colour as its luma.
+        class_pixels: Pixels of each class, background included.
+        lesion_areas: Area of each lesion in pixels: connected areas of each foreground class.
+        lesion_grey: Mean grey level inside the lesions; NaN without any.
+        problem: Why the image or its mask cannot be read; "" if they can.
+    """
+
+    image: Path
+    mask: Path | None
+    split: str
+    source: str
+    patient: str
+    operation: str
+    class_name: str
+    width: int = 0
+    height: int = 0
+    histogram: np.ndarray = field(default_factory=lambda: np.zeros(_BINS, np.int64))
+    class_pixels: tuple[int, ...] = ()
+    lesion_areas: tuple[int, ...] = ()
+    lesion_grey: float = float("nan")
+    problem: str = ""
+
+    @property
+    def lesion_share(self) -> float:
+        """Share of the image that lesions cover."""
+        return sum(self.class_pixels[1:]) / max(1, self.width * self.height)
+
+
+@dataclass(frozen=True)
+class DatasetStatistics:
+    """Figures of a whole data set.
+
+    Attributes:
+        root: Its folder.
+        color_map: Colours by which masks were read.
+        images: Facts of each image, split by split.
+        notes: What is odd about the files.
+    """
+
+    root: Path
+    color_map: ColorMap
+    images: list[ImageFacts]
+    notes: list[str]
+
+    @property
+    def splits(self) -> list[str]:
+        """Splits in their order."""
+        return list(dict.fromkeys(facts.split for facts in self.images))
+
+    def of_split(self, split: str) -> list[ImageFacts]:
+        """Facts of the images of a split."""
+        return [facts for facts in self.images if facts.split == split]
+
+    def summary(self) -> dict[str, Any]:
+        """All figures as one document."""
+        return {
+            "root": str(self.root),
+            "classes": self.color_map.num_classes,
+            "splits": {split: summarise(self.of_split(split)) for split in self.splits},
+            "notes": self.notes,
+        }
+
+    def write(self, out: Path | str, *, most: int = 48) -> list[Path]:
+        """Write `statistics.json`, the charts and, for each split, sheets of images, masks and overlays.
+
+        Args:
+            out: Folder; made if missing.
+            most: Pictures on a sheet at most.
+
+        Returns:
+            The files written.
+        """
+        from flexunet.data.statistics_charts import write_charts, write_sheets
+
+        out = Path(out)
+        write_text(out / "statistics.json", json.dumps(self.summary(), indent=2))
+        return [out / "statistics.json", *write_charts(self, out), *write_sheets(self, out, most)]
+
+
+def measure_dataset(
+    root: Path | str,
+    color_map: ColorMap | None = None,
+    *,
+    threshold: float | None = None,
+    workers: int = 4,
+    progress: Callable[[int, int], None] | None = None,
+) -> DatasetStatistics:
+    """Measure every image and mask of a data set, whatever its layout, with or without a manifest.
+
+    Args:
+        root: Folder of the data set.
+        color_map: Colours of the classes; black and white when left out.
+        threshold: If given, masks are grey and what lies above is class 1 (`[mask] binarize`).
+        workers: Threads that read.
+        progress: Called with (images done, images in all).
+
+    Raises:
+        PathError: if there is no data set.
+    """
+    root, color_map = Path(root), color_map or ColorMap.binary()
+    notes: list[str] = []
+    planned = [facts for folder in find_layout(root) for facts in _plan(root, folder, notes)]
+    measured: list[ImageFacts] = []
+    with ThreadPoolExecutor(workers) as pool:
+        for facts in pool.map(lambda plan: _measure(plan, color_map, threshold), planned):
+            measured.append(facts)
+            if facts.problem:
+                notes.append(facts.problem)
+            if progress:
+                progress(len(measured), len(planned))
+    return DatasetStatistics(root, color_map, measured, notes)
+
+
+def summarise(images: Sequence[ImageFacts]) -> dict[str, Any]:
+    """Figures of a group of images."""
+    readable = [facts for facts in images if not facts.problem]
+    masked = [facts for facts in readable if facts.mask is not None]
+    with_lesion = [facts for facts in masked if facts.lesion_areas]
+    areas = [area for facts in masked for area in facts.lesion_areas]
+    histogram = np.sum([facts.histogram for facts in readable], axis=0) if readable else np.zeros(_BINS)
+    classes = max((len(facts.class_pixels) for facts in masked), default=0)
+    pixels = np.sum([facts.class_pixels for facts in masked], axis=0) if classes else np.zeros(0)
+    return {
+        "images": len(images),
+        "originals": sum(not facts.operation for facts in images),
+        "sources": len({facts.source for facts in images}),
+        "patients": len({facts.patient for facts in images}),
+        "without_mask": sum(facts.mask is None for facts in images),
+        "unreadable": len(images) - len(readable),
+        "sizes": dict(Counter(f"{facts.width}x{facts.height}" for facts in readable).most_common()),
+        "class_folders": dict(sorted(Counter(f.class_name for f in images if f.class_name).items())),
+        "operations": dict(Counter(facts.operation for facts in images if facts.operation).most_common()),
+        "images_with_lesion": len(with_lesion),
+        "images_with_empty_mask": len(masked) - len(with_lesion),
+        "lesions": len(areas),
+        "lesion_area_pixels": quantiles(areas),
+        "lesion_share_of_image": quantiles([facts.lesion_share for facts in with_lesion]),
+        "class_share_of_pixels": [round(float(share), 6) for share in pixels / max(1, pixels.sum())],
+        "grey": grey_levels(histogram),
+        "lesion_grey_mean": _mean([facts.lesion_grey for facts in with_lesion]),
+    }
+
+
+def quantiles(values: Iterable[float]) -> dict[str, float] | None:
+    """Minimum, quartiles, maximum and mean; None of nothing."""
+    known = np.asarray(list(values), np.float64)
+    if not known.size:
+        return None
+    names = ("min", "q25", "median", "q75", "max")
+    figures = dict(zip(names, np.quantile(known, [0, 0.25, 0.5, 0.75, 1]).tolist(), strict=True))
+    return {name: round(value, 6) for name, value in {**figures, "mean": float(known.mean())}.items()}
+
+
+def grey_levels(histogram: np.ndarray) -> dict[str, float] | None:
+    """Mean, standard deviation, quantiles and share of black of a histogram of grey levels."""
+    total = float(histogram.sum())
+    if not total:
+        return None
+    levels = np.arange(_BINS)
+    mean = float((histogram * levels).sum() / total)
+    spread = float(np.sqrt((histogram * (levels - mean) ** 2).sum() / total))
+    cumulative = np.cumsum(histogram) / total
+    marks = {f"q{share}": float(np.searchsorted(cumulative, share / 100)) for share in (50, 90, 99)}
+    return {"mean": round(mean, 3), "std": round(spread, 3), **marks, "black": round(histogram[0] / total, 6)}
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    known = [value for value in values if np.isfinite(value)]
+    return round(float(np.mean(known)), 3) if known else None
+
+
+def _plan(root: Path, folder: FolderPair, notes: list[str]) -> list[ImageFacts]:
+    """Images of one folder with what names and manifest tell of them."""
+    try:
+        images = list_images(folder.images)
+    except PathError as error:
+        notes.append(str(error))
+        return []
+    manifest_root = find_root(folder.images)
+    manifest = Manifest.read(manifest_root) if manifest_root else None
+    rows = manifest.by_file if manifest else {}
+    masks = _masks_of(folder, notes)
+    planned = []
+    for path in images:
+        row = rows.get(path.resolve().relative_to(manifest_root).as_posix(), {}) if manifest_root else {}
+        planned.append(
+            ImageFacts(
+                image=path,
+                mask=masks.get(path),
+                split=folder.split or row.get("split") or ALL,
+                source=row.get("source") or source_of(path.stem),
+                patient=row.get("patient") or patient_of(path.stem),
+                operation=row.get("operation") or operation_of(path.stem) or "",
+                class_name=folder.class_name or row.get("class", ""),
+            )
+        )
+    return planned
+
+
+def _masks_of(folder: FolderPair, notes: list[str]) -> dict[Path, Path]:
+    """Masks by image; where not all pair up, those that do, and a note."""
+    if folder.masks is None:
+        notes.append(f"{folder.images} has no folder of masks beside it.")
+        return {}
+    try:
+        return {pair.image_path: pair.mask_path for pair in find_pairs(folder.images, folder.masks)}
+    except PairingError as error:
+        notes.append(str(error))
+        masks = {path.stem: path for path in list_masks(folder.masks)}
+        return {path: masks[path.stem] for path in list_images(folder.images) if path.stem in masks}
+    except PathError as error:
+        notes.append(str(error))
+        return {}
+
+
+def _measure(plan: ImageFacts, color_map: ColorMap, threshold: float | None) -> ImageFacts:
+    try:
+        grey = np.rint(to_model_range(read_image(plan.image, channels=1)[..., 0])).astype(np.uint8)
+        height, width = grey.shape
+        facts = replace(
+            plan, width=width, height=height, histogram=np.bincount(grey.ravel(), minlength=_BINS)
+        )
+        if plan.mask is None:
+            return facts
+        mask = read_mask(plan.mask, color_map, threshold=threshold)
+    except FlexUNetError as error:
+        return replace(plan, problem=str(error))
+    if mask.shape != grey.shape:
+        sizes = f"{mask.shape[1]} x {mask.shape[0]} pixels, its image {width} x {height}"
+        return replace(facts, problem=f"mask {plan.mask} has {sizes}.")
+    classes = np.bincount(mask.ravel(), minlength=color_map.num_classes)
+    areas: list[int] = []
+    for value in np.flatnonzero(classes[1:]) + 1:
+        _, _, measures, _ = cv2.connectedComponentsWithStats((mask == value).astype(np.uint8), connectivity=8)
+        areas += measures[1:, cv2.CC_STAT_AREA].tolist()
+    inside = float(grey[mask > 0].mean()) if areas else float("nan")
+    return replace(facts, class_pixels=tuple(classes.tolist()), lesion_areas=tuple(areas), lesion_grey=inside)

@@ -1,0 +1,200 @@
+"""Charts and contact sheets of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from flexunet.data.contact_sheet import contact_sheet, overlays, shrink_picture, spread
+from flexunet.data.files import replacing
+from flexunet.data.images import read_image, write_image
+from flexunet.data.masks import read_mask
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from flexunet.data.statistics import DatasetStatistics, ImageFacts
+
+_CELL = 160
+_LEVELS = 4
+# Okabe-Ito: told apart by everyone, and of different brightness in print.
+_COLORS = {"train": "#0072B2", "valid": "#E69F00", "test": "#009E73", "all": "#56B4E9"}
+
+
+def write_charts(statistics: DatasetStatistics, out: Path) -> list[Path]:
+    """Write `counts.png`, `lesions.png` and `intensity.png`; the first is the published bar chart."""
+    charts = {
+        "counts": _counts(statistics),
+        "lesions": _lesions(statistics),
+        "intensity": _intensity(statistics),
+    }
+    paths = []
+    for name, figure in charts.items():
+        path = out / f"{name}.png"
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=100)
+        paths.append(path)
+    return paths
+
+
+def write_sheets(statistics: DatasetStatistics, out: Path, most: int = 48) -> list[Path]:
+    """Write `SPLIT_images.png`, `SPLIT_masks.png`, `SPLIT_overlays.png` of images spread over each split."""
+    paths = []
+    for split in statistics.splits:
+        readable = [facts for facts in statistics.of_split(split) if not facts.problem]
+        shown = [readable[position] for position in spread(len(readable), most)]
+        if not shown:
+            continue
+        sheets = {
+            "images": _images(shown),
+            "masks": _masks(shown, statistics),
+            "overlays": overlays(
+                [(f.image.stem, f.image, f.mask) for f in shown], statistics.color_map, _CELL
+            ),
+        }
+        for name, pictures in sheets.items():
+            path = out / f"{split}_{name}.png"
+            write_image(path, contact_sheet(pictures, cell=_CELL))
+            paths.append(path)
+    return paths
+
+
+def _images(shown: list[ImageFacts]) -> Iterator[tuple[str, np.ndarray]]:
+    for facts in shown:
+        yield facts.image.stem, shrink_picture(read_image(facts.image, channels=None), _CELL)
+
+
+def _masks(shown: list[ImageFacts], statistics: DatasetStatistics) -> Iterator[tuple[str, np.ndarray]]:
+    for facts in shown:
+        if facts.mask is not None:
+            mask = read_mask(facts.mask, statistics.color_map, tolerance=1)
+            yield facts.image.stem, shrink_picture(statistics.color_map.colors(mask), _CELL)
+
+
+def _figure(columns: int = 1) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4 * columns, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _counts(statistics: DatasetStatistics) -> Figure:
+    """Images a split, the part with a lesion apart."""
+    figure = _figure()
+    axes = figure.subplots()
+    splits = statistics.splits
+    groups = [statistics.of_split(split) for split in splits]
+    lesion = [sum(bool(facts.lesion_areas) for facts in group) for group in groups]
+    total = [len(group) for group in groups]
+    colors = [_COLORS.get(split, "#999999") for split in splits]
+    rest = [all_images - with_lesion for all_images, with_lesion in zip(total, lesion, strict=True)]
+    axes.bar(splits, lesion, 0.6, color=colors, label="with a lesion")
+    axes.bar(
+        splits,
+        rest,
+        0.6,
+        bottom=lesion,
+        color=colors,
+        alpha=0.45,
+        hatch="//",
+        edgecolor="white",
+        label="without",
+    )
+    for position, count in enumerate(total):
+        axes.annotate(str(count), (position, count), ha="center", va="bottom", fontsize=11)
+    axes.set_ylabel("images")
+    axes.set_title(f"{statistics.root.name}: {sum(total)} images")
+    axes.set_xlim(-0.7, len(splits) - 0.3)
+    axes.set_ylim(0, 1.12 * max([*total, 1]))
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _lesions(statistics: DatasetStatistics) -> Figure:
+    """How much of an image lesions cover, and how many there are."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    figure = _figure(2)
+    share_axes, count_axes = figure.subplots(1, 2)
+    groups = {split: statistics.of_split(split) for split in statistics.splits}
+    shares = {
+        split: [f.lesion_share * 100 for f in group if f.lesion_areas] for split, group in groups.items()
+    }
+    known = [share for values in shares.values() for share in values]
+    if known:
+        low, high = min(known), max(known)
+        bins = np.geomspace(low * 0.999, max(high, low * 1.01) * 1.001, 25)
+        for split, values in shares.items():
+            if values:
+                weights = np.full(len(values), 100 / len(values))
+                color = _COLORS.get(split, "#999999")
+                share_axes.hist(
+                    values, bins, weights=weights, histtype="step", lw=2, color=color, label=split
+                )
+        share_axes.set_xscale("log")
+        if high / low < 30:
+            share_axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        share_axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        share_axes.xaxis.set_minor_formatter(NullFormatter())
+    share_axes.set_xlabel("lesion area, % of the image")
+    share_axes.set_ylabel("% of the images with a lesion")
+    share_axes.set_title("lesion sizes")
+    most = max((len(f.lesion_areas) for f in statistics.images), default=0)
+    highest = min(most, 8)
+    width = 0.8 / max(1, len(groups))
+    for number, (split, group) in enumerate(groups.items()):
+        counts = np.bincount(
+            [min(len(f.lesion_areas), highest) for f in group if f.mask], minlength=highest + 1
+        )
+        heights = 100 * counts / max(1, counts.sum())
+        position = np.arange(highest + 1) + (number - (len(groups) - 1) / 2) * width
+        count_axes.bar(position, heights, width, color=_COLORS.get(split, "#999999"), label=split)
+    labels = [str(number) for number in range(highest + 1)]
+    labels[-1] += " or more" if most > highest else ""
+    count_axes.set_xticks(range(highest + 1), labels)
+    count_axes.set_xlabel("lesions in an image")
+    count_axes.set_ylabel("% of the images")
+    count_axes.set_title("lesions an image")
+    handles, names = count_axes.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False)
+    for axes in (share_axes, count_axes):
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _intensity(statistics: DatasetStatistics) -> Figure:
+    """Grey levels of the splits, and mean grey level of image and lesion."""
+    figure = _figure(2)
+    level_axes, mean_axes = figure.subplots(1, 2)
+    boxes, names = [], []
+    for split in statistics.splits:
+        group = [facts for facts in statistics.of_split(split) if not facts.problem]
+        histogram = np.sum([facts.histogram for facts in group], axis=0) if group else np.zeros(256)
+        color = _COLORS.get(split, "#999999")
+        # Four levels at a time: files stretched to 8 bits skip single levels.
+        levels = histogram.reshape(-1, _LEVELS).sum(axis=1) / max(1, histogram.sum()) * 100
+        level_axes.plot(np.arange(_LEVELS / 2, 256, _LEVELS), levels, color=color, lw=1.8, label=split)
+        means = [float((f.histogram * np.arange(256)).sum() / max(1, f.histogram.sum())) for f in group]
+        boxes += [means, [f.lesion_grey for f in group if f.lesion_areas]]
+        names += [f"{split}\nimages", f"{split}\nlesions"]
+    level_axes.set_xlabel("grey level")
+    level_axes.set_ylabel("% of the pixels")
+    level_axes.set_yscale("log")
+    level_axes.set_title("grey levels")
+    handles, labels = level_axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    shown = [(name, values) for name, values in zip(names, boxes, strict=True) if values]
+    if shown:
+        mean_axes.boxplot([values for _, values in shown], showfliers=True, flierprops={"markersize": 3})
+        mean_axes.set_xticks(range(1, len(shown) + 1), [name for name, _ in shown])
+    mean_axes.set_ylabel("mean grey level")
+    mean_axes.set_title("brightness of images and lesions")
+    for axes in (level_axes, mean_axes):
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure

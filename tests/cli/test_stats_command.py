@@ -1,0 +1,45 @@
+import json
+
+import numpy as np
+from typer.testing import CliRunner
+
+from flexunet.cli import app
+from flexunet.data.images import write_image
+from flexunet.data.phantom_dataset import write_phantom_dataset
+from flexunet.errors import PathError
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["stats", *map(str, arguments)], catch_exceptions=True)
+
+
+def test_table_and_pictures(tmp_path):
+    write_phantom_dataset(tmp_path / "ds", 3, width=48, height=48)
+    result = run(tmp_path / "ds")
+    assert result.exit_code == 0, result.output
+    assert "images" in result.stdout
+    assert "train" in result.stdout
+    assert (tmp_path / "ds" / "statistics" / "counts.png").is_file()
+    # The pictures written are no part of the data set.
+    again = json.loads(run(tmp_path / "ds", "--json", "--no-pictures").stdout)
+    assert sum(split["images"] for split in again["splits"].values()) == 12
+    assert again["written"] == []
+
+
+def test_colours_by_option_and_by_configuration(tmp_path):
+    mask = np.full((8, 8), 64, np.uint8)
+    mask[2:4, 2:4] = 192
+    write_image(tmp_path / "ds" / "images" / "a.png", np.zeros((8, 8), np.uint8))
+    write_image(tmp_path / "ds" / "masks" / "a.png", mask)
+    colours = "{(64,64,64): 0, (192,192,192): 1}"
+    options = ["--rgb-map", colours, "--json", "--no-pictures"]
+    document = json.loads(run(tmp_path / "ds", *options).stdout)
+    assert document["splits"]["all"]["lesion_area_pixels"]["max"] == 4
+    config = tmp_path / "c.toml"
+    config.write_text('[mask]\nrgb_map = {"64,64,64" = 0, "192,192,192" = 1}\n')
+    document = json.loads(run(tmp_path / "ds", "--config", config, "--json", "--no-pictures").stdout)
+    assert document["splits"]["all"]["lesion_area_pixels"]["max"] == 4
+
+
+def test_missing_folder(tmp_path):
+    assert isinstance(run(tmp_path / "missing").exception, PathError)

@@ -1,0 +1,137 @@
+"""Statistics: counted by hand, on data sets with and without a manifest."""
+
+import json
+
+import numpy as np
+import pytest
+
+from flexunet.data.images import read_image, write_image
+from flexunet.data.masks import ColorMap, write_mask
+from flexunet.data.phantom_dataset import write_phantom_dataset
+from flexunet.data.statistics import grey_levels, measure_dataset, quantiles
+from flexunet.errors import PathError
+
+TISSUE = ColorMap({(64, 64, 64): 0, (128, 128, 128): 1, (255, 255, 255): 2})
+
+
+def write_pair(root, split, name, mask, level, color_map=None):
+    folder = root / split if split else root
+    write_image(folder / "images" / f"{name}.png", np.full(mask.shape, level, np.uint8))
+    write_mask(folder / "masks" / f"{name}.png", mask, color_map or ColorMap.binary())
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    mask = np.zeros((10, 20), np.uint8)
+    write_pair(tmp_path, "train", "1", mask, 10)
+    mask[1:3, 1:3] = mask[3, 3] = 1  # one lesion of 5 pixels: corners touch
+    mask[7:9, 10:15] = 1  # one of 10
+    write_pair(tmp_path, "train", "2", mask, 100)
+    write_pair(tmp_path, "train", "hflipped_2", mask[:, ::-1], 100)
+    write_pair(tmp_path, "test", "3", mask, 200)
+    return tmp_path
+
+
+def test_counts_by_hand(dataset):
+    statistics = measure_dataset(dataset)
+    assert statistics.splits == ["train", "test"]
+    train = statistics.summary()["splits"]["train"]
+    assert train["images"] == 3
+    assert train["originals"] == 2
+    assert train["sources"] == train["patients"] == 2
+    assert train["operations"] == {"hflip": 1}
+    assert train["images_with_lesion"] == 2
+    assert train["images_with_empty_mask"] == 1
+    assert train["lesions"] == 4
+    assert train["lesion_area_pixels"]["min"] == 5
+    assert train["lesion_area_pixels"]["max"] == 10
+    assert train["lesion_share_of_image"]["median"] == 15 / 200
+    assert train["class_share_of_pixels"] == [round(1 - 30 / 600, 6), 30 / 600]
+    assert train["grey"]["mean"] == pytest.approx((10 + 100 + 100) / 3, abs=1e-3)
+    assert train["lesion_grey_mean"] == 100
+    assert train["sizes"] == {"20x10": 3}
+    assert statistics.notes == []
+
+
+def test_manifest_tells_patient_and_class(tmp_path):
+    write_phantom_dataset(tmp_path, 3, width=48, height=48, views=["CC"])
+    figures = measure_dataset(tmp_path).summary()["splits"]
+    assert sum(split["patients"] for split in figures.values()) == 3
+    assert sum(split["images"] for split in figures.values()) == 6
+    folders = [split["class_folders"] for split in figures.values()]
+    assert sum(sum(counts.values()) for counts in folders) == 6
+
+
+def test_other_colours_and_a_flat_folder(tmp_path):
+    mask = np.zeros((4, 4), np.uint8)
+    mask[:2], mask[3] = 1, 2
+    write_pair(tmp_path, "", "a", mask, 50, TISSUE)
+    figures = measure_dataset(tmp_path, TISSUE).summary()["splits"]["all"]
+    assert figures["class_share_of_pixels"] == [0.25, 0.5, 0.25]
+    assert figures["lesions"] == 2
+
+
+def test_oddities_are_noted_and_the_rest_is_counted(dataset):
+    write_image(dataset / "train" / "images" / "lonely.png", np.zeros((10, 20), np.uint8))
+    write_pair(dataset, "train", "broken", np.zeros((10, 20), np.uint8), 5)
+    (dataset / "train" / "images" / "broken.png").write_bytes(b"")
+    write_pair(dataset, "train", "crooked", np.zeros((5, 5), np.uint8), 5)
+    write_image(dataset / "train" / "images" / "crooked.png", np.zeros((10, 20), np.uint8))
+    statistics = measure_dataset(dataset)
+    train = statistics.summary()["splits"]["train"]
+    assert (train["images"], train["without_mask"], train["unreadable"]) == (6, 1, 2)
+    assert train["lesions"] == 4
+    notes = "\n".join(statistics.notes)
+    assert "lonely.png" in notes
+    assert "broken.png is empty" in notes
+    assert "5 x 5 pixels, its image 20 x 10" in notes
+
+
+def test_no_data_set(tmp_path):
+    with pytest.raises(PathError, match="is no data set"):
+        measure_dataset(tmp_path)
+
+
+def test_charts_and_sheets(dataset, tmp_path):
+    statistics = measure_dataset(dataset)
+    written = statistics.write(tmp_path / "out")
+    assert [path.name for path in written] == [
+        "statistics.json",
+        "counts.png",
+        "lesions.png",
+        "intensity.png",
+        "train_images.png",
+        "train_masks.png",
+        "train_overlays.png",
+        "test_images.png",
+        "test_masks.png",
+        "test_overlays.png",
+    ]
+    assert json.loads(written[0].read_text())["splits"]["train"]["images"] == 3
+    for path in written[1:]:
+        assert read_image(path).std() > 1
+
+
+def test_charts_of_a_data_set_without_lesions(tmp_path):
+    write_pair(tmp_path, "", "a", np.zeros((8, 8), np.uint8), 0)
+    write_image(tmp_path / "images" / "b.png", np.zeros((8, 8), np.uint8))
+    assert len(measure_dataset(tmp_path).write(tmp_path / "out")) == 7
+
+
+def test_figures_of_nothing():
+    assert quantiles([]) is None
+    assert grey_levels(np.zeros(256)) is None
+
+
+def test_grey_levels_by_hand():
+    histogram = np.zeros(256)
+    histogram[[0, 100, 200]] = 50, 25, 25
+    figures = grey_levels(histogram)
+    assert figures == {
+        "mean": 75.0,
+        "std": round(float(np.std([0, 0, 100, 200])), 3),
+        "q50": 0.0,
+        "q90": 200.0,
+        "q99": 200.0,
+        "black": 0.5,
+    }

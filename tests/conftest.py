@@ -39,3 +39,61 @@ def reference(shared: Path) -> Path:
 def mammograms(shared: Path) -> Path:
     """Real mammograms with masks."""
     return shared / "data"
+
+
+@pytest.fixture(scope="session")
+def write_dicom():
+    """Write a small mammogram as DICOM: `write_dicom(path, stored, BitsStored=12)`; None drops one."""
+    pydicom = pytest.importorskip("pydicom")
+    from pydicom.uid import (
+        DigitalMammographyXRayImageStorageForPresentation,
+        ExplicitVRLittleEndian,
+        generate_uid,
+    )
+
+    def write(path, stored, *, syntax=ExplicitVRLittleEndian, **attributes):
+        allocated = 8 * stored.dtype.itemsize
+        values = {
+            "SOPClassUID": DigitalMammographyXRayImageStorageForPresentation,
+            "SOPInstanceUID": generate_uid(),
+            "StudyInstanceUID": generate_uid(),
+            "SeriesInstanceUID": generate_uid(),
+            "PatientID": "P1",
+            "PatientName": "Test^Person",
+            "PatientBirthDate": "",
+            "PatientSex": "F",
+            "StudyDate": "20260102",
+            "StudyTime": "030405",
+            "StudyID": "1",
+            "AccessionNumber": "",
+            "ReferringPhysicianName": "",
+            "SeriesNumber": 1,
+            "InstanceNumber": 1,
+            "Modality": "MG",
+            "Manufacturer": "FlexUNet tests",
+            "PatientOrientation": ["P", "F"],
+            "SamplesPerPixel": 1,
+            "PhotometricInterpretation": "MONOCHROME2",
+            "Rows": stored.shape[0],
+            "Columns": stored.shape[1],
+            "BitsAllocated": allocated,
+            "BitsStored": allocated,
+            "HighBit": attributes.get("BitsStored", allocated) - 1,
+            "PixelRepresentation": int(stored.dtype.kind == "i"),
+            "PixelData": stored.tobytes() + b"\0" * (stored.nbytes % 2),
+            **attributes,
+        }
+        dataset = pydicom.Dataset()
+        dataset.file_meta = pydicom.dataset.FileMetaDataset()
+        dataset.file_meta.TransferSyntaxUID = syntax
+        dataset.file_meta.MediaStorageSOPClassUID = values["SOPClassUID"]
+        dataset.file_meta.MediaStorageSOPInstanceUID = values["SOPInstanceUID"]
+        for name, value in values.items():
+            if value is not None:
+                setattr(dataset, name, value)
+        if "PixelData" in dataset:
+            dataset["PixelData"].VR = "OW" if allocated > 8 else "OB"
+        dataset.save_as(path, enforce_file_format=True)
+        return path
+
+    return write

@@ -47,6 +47,9 @@ def derive(
     keep_labels: Annotated[
         bool, typer.Option("--keep-labels", help="Do not clear burned-in labels and scanner edges.")
     ] = False,
+    dicom_window: Annotated[
+        str, typer.Option(metavar="RULE", help="Grey levels of DICOM: auto|full|range|stored|CENTRE,WIDTH.")
+    ] = "auto",
     table: Annotated[
         Path | None,
         typer.Option(metavar="CSV", help="Facts by image: patient, side, ...; they go to the manifest."),
@@ -75,13 +78,14 @@ def derive(
     from flexunet.data.derive import derive as derive_films
     from flexunet.data.derive_film import DeriveSettings
     from flexunet.data.film_table import find_patients, join_facts, known_sides, read_film_table
+    from flexunet.data.images import image_stem
 
     _refuse_two_sources(masks, masks_from, annotations)
     size, color_map = _size_and_colors(config_path or masks_from, width, height)
     films = list_films(raw, normal_folders=normal or NORMAL_FOLDERS)
     outlines = _read_outlines(annotations)
     facts = join_facts(
-        find_patients([film.path.stem for film in films], patient_pattern) if patient_pattern else {},
+        find_patients([image_stem(film.path) for film in films], patient_pattern) if patient_pattern else {},
         read_film_table(table) if table else {},
         {stem: dict(outline.columns) for stem, outline in outlines.items()},
     )
@@ -99,7 +103,9 @@ def derive(
         report = derive_films(
             raw,
             out,
-            settings=DeriveSettings(*size, margin=margin, orient=orient, clear=not keep_labels),
+            settings=DeriveSettings(
+                *size, margin=margin, orient=orient, clear=not keep_labels, dicom_window=dicom_window
+            ),
             masks=source,
             films=films,
             mask_source=draft,

@@ -152,6 +152,8 @@ class ImageSection(Section):
 
     color_order: ColorOrder = "RGB"
     """Order of the colour channels that the model sees."""
+    dicom_window: str = Field(default="auto", pattern=r"^(auto|full|range|stored|[-+]?[0-9.]+,[0-9.]+)$")
+    """Grey levels of DICOM images: auto (VOI LUT or window), full, range, stored or CENTRE,WIDTH."""
 
 
 class MaskSection(Section):

@@ -105,5 +105,6 @@ def open_split(config: Config, split: str, *, progress: Callable[[int, int], Non
         color_map=color_map(config),
         cache_dir=cache_dir(config),
         threshold=mask_threshold(config),
+        dicom_window=config.image.dicom_window,
         progress=progress,
     )

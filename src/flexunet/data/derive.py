@@ -38,7 +38,7 @@ from flexunet.data.film_masks import (
     NoMasks,
     RawFilm,
 )
-from flexunet.data.images import is_image_file, read_image
+from flexunet.data.images import image_stem, is_image_file, read_image
 from flexunet.data.manifest import Manifest, sha256_of
 from flexunet.data.masks import ColorMap, write_mask
 from flexunet.errors import FlexUNetError, PathError
@@ -113,13 +113,14 @@ def list_films(
             f"{raw} holds masks beside images ({', '.join(masks)}). Give the folder of the images alone, and "
             "that of the masks with --masks."
         )
-    stems = Counter(path.stem for path in paths)
+    stems = Counter(image_stem(path) for path in paths)
     normal = {name.casefold() for name in normal_folders}
     films = []
     for path in paths:
         group = path.parent.name if path.parent != raw else ""
-        name = path.stem if stems[path.stem] == 1 else f"{group}_{path.stem}" if group else path.stem
-        side = (sides or {}).get(path.stem, "")
+        stem = image_stem(path)
+        name = stem if stems[stem] == 1 else f"{group}_{stem}" if group else stem
+        side = (sides or {}).get(stem, "")
         films.append(
             RawFilm(path, path.relative_to(raw).as_posix(), name, group, group.casefold() in normal, side)
         )

@@ -11,7 +11,9 @@ import cv2
 import numpy as np
 
 from flexunet.data.breast import find_breast
-from flexunet.data.crop import choose_box, crop_image, crop_mask, lost_lesion_pixels
+from flexunet.data.crop import CropBox, choose_box, crop_image, crop_mask, lost_lesion_pixels
+from flexunet.data.dicom import DicomFacts, is_dicom_file, read_facts
+from flexunet.data.dicom_window import check_window
 from flexunet.data.film_masks import DRAFT, EXCLUDED, LABELLED, TO_REVIEW, FilmMasks, RawFilm
 from flexunet.data.images import read_image, write_image
 from flexunet.data.manifest import sha256_of
@@ -36,6 +38,7 @@ class DeriveSettings:
         margin: Room around the breast, fraction of the longer side of its bounding box.
         orient: `keep`, or `left` or `right`: mirror so that every image looks like a left or a right breast.
         clear: Whether labels, scanner edges and air outside the margin are replaced by background.
+        dicom_window: Window rule of DICOM films, as in `dicom.read_dicom`.
 
     Raises:
         ConfigError: if a value makes no sense.
@@ -46,6 +49,7 @@ class DeriveSettings:
     margin: float = 0.04
     orient: str = "keep"
     clear: bool = True
+    dicom_window: str = "auto"
 
     def __post_init__(self) -> None:
         if self.width < 16 or self.height < 16:
@@ -56,6 +60,7 @@ class DeriveSettings:
             raise ConfigError(f"expected a margin from 0 to 0.5, found {self.margin}.")
         if self.orient not in ORIENTATIONS:
             raise ConfigError(f"expected --orient {', '.join(ORIENTATIONS)}, found {self.orient!r}.")
+        check_window(self.dicom_window)
 
 
 @dataclass(frozen=True)
@@ -89,9 +94,9 @@ class DeriveJob:
         return hashlib.sha256(f"{told} {self.masks.fingerprint(film)}".encode()).hexdigest()[:24]
 
 
-def read_film(path: Path) -> np.ndarray:
+def read_film(path: Path, dicom_window: str = "auto") -> np.ndarray:
     """Read a raw film, uint8 or uint16 `(H, W, C)`; grey films saved as colour become grey again."""
-    film = read_image(path, channels=None)
+    film = read_image(path, channels=None, dicom_window=dicom_window)
     if film.shape[2] == 3:
         red, green, blue = cv2.split(film)
         if np.array_equal(red, green) and np.array_equal(green, blue):
@@ -120,6 +125,16 @@ def derive_film(film: RawFilm, job: DeriveJob) -> Row:
         return {**row, "state": FAILED, "reason": f"cannot read {film.path}: {error}"}
 
 
+def _dicom_columns(known: DicomFacts, box: CropBox) -> Row:
+    """What a DICOM header tells the manifest; the spacing is that of the image made, not of the film."""
+    columns = {"patient": known.PatientID, "laterality": known.laterality, "view": known.view}
+    if known.spacing_mm:
+        height = known.spacing_mm[0] * box.crop_height / box.image_height
+        width = known.spacing_mm[1] * box.crop_width / box.image_width
+        columns["pixel_spacing_mm"] = f"{height:.6g},{width:.6g}"
+    return {name: value for name, value in columns.items() if value}
+
+
 def _still_valid(before: Row, row: Row, out: Path) -> bool:
     """Whether what an earlier run wrote is made from the same film in the same way, and is still there."""
     if any(before.get(name) != row[name] for name in ("raw_sha256", "key")) or before["state"] == FAILED:
@@ -134,7 +149,8 @@ def _still_valid(before: Row, row: Row, out: Path) -> bool:
 
 def _make(film: RawFilm, job: DeriveJob) -> Row:
     settings = job.settings
-    raw = read_film(film.path)
+    raw = read_film(film.path, settings.dicom_window)
+    known = read_facts(film.path) if is_dicom_file(film.path) else None
     height, width = raw.shape[:2]
     answer = job.masks.mask_of(film, width, height)
     if answer.state == EXCLUDED:
@@ -157,6 +173,8 @@ def _make(film: RawFilm, job: DeriveJob) -> Row:
         "side": breast.side,
         **{name: str(value) for name, value in box.columns().items()},
     }
+    if known:
+        row |= _dicom_columns(known, box)
     if answer.mask is not None:
         row["mask"] = f"{folder}masks/{film.name}.png"
         mask = crop_mask(answer.mask, box)

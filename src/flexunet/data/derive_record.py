@@ -11,6 +11,7 @@ from pathlib import Path
 from flexunet.data.derive_film import FAILED, Row
 from flexunet.data.files import write_text
 from flexunet.data.film_masks import EXCLUDED, LABELLED, TO_REVIEW
+from flexunet.data.images import image_stem
 from flexunet.data.manifest import COLUMNS, Manifest, sha256_of
 from flexunet.data.names import patient_of
 
@@ -52,12 +53,12 @@ def write_records(out: Path, rows: Sequence[Row], columns: Mapping[str, Mapping[
     """Write `manifest.csv`, `to_review/manifest.csv` and `excluded.csv`; return the first."""
     manifest, review = Manifest(), Manifest()
     for row in rows:
-        stem = Path(row["raw_file"]).stem
+        stem = image_stem(Path(row["raw_file"]))
         further = {name: value for name, value in columns.get(stem, {}).items() if name not in COLUMNS[:4]}
         facts = {name: value for name, value in row.items() if name not in _INTERNAL}
         facts |= {
             "sha256": row.get("file_sha256", ""),
-            "patient": further.pop("patient", "") or patient_of(stem),
+            "patient": further.pop("patient", "") or row.get("patient") or patient_of(stem),
         }
         if row["state"] == LABELLED:
             manifest.append({**further, **facts})

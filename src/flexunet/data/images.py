@@ -4,6 +4,7 @@ An image is `H x W x C`, RGB order, C = 1 or 3, uint8 or uint16. Alpha is droppe
 one-bit images become 0 and 255. An orientation tag (EXIF) is applied, to masks as well as to images, so that
 both are seen as every viewer shows them. Pillow decodes, because it refuses truncated files where OpenCV
 returns half an image; OpenCV takes over for 16-bit colour, which Pillow cuts to 8 bits.
+DICOM has its own module, `dicom`; it hands over uint16 grey images.
 """
 
 import io
@@ -15,6 +16,7 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
+from flexunet.data.dicom import DICOM_SUFFIXES, is_dicom_file, read_dicom, read_size
 from flexunet.data.files import write_bytes
 from flexunet.errors import ImageError, PathError
 
@@ -38,8 +40,15 @@ _DECODER_ERRORS = (
 
 
 def is_image_file(path: Path) -> bool:
-    """Whether this is a file with the name of an image: a known suffix in any case, not hidden."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+    """Whether this is an image: a known suffix in any case, or a DICOM file whatever its name; not hidden."""
+    if path.name.startswith(".") or not path.is_file():
+        return False
+    return path.suffix.lower() in IMAGE_SUFFIXES or is_dicom_file(path)
+
+
+def image_stem(path: Path) -> str:
+    """Name of an image without its suffix; DICOM files named by a UID (`1.2.840.7`) have none to lose."""
+    return path.stem if path.suffix.lower() in IMAGE_SUFFIXES + DICOM_SUFFIXES else path.name
 
 
 def list_images(folder: Path | str) -> list[Path]:
@@ -54,17 +63,20 @@ def list_images(folder: Path | str) -> list[Path]:
         raise PathError(f"image folder {folder} {what}. Check the path in the configuration.")
     found = sorted((path for path in folder.iterdir() if is_image_file(path)), key=lambda path: path.name)
     if not found:
-        raise PathError(f"no images in {folder}: expected files ending in {', '.join(IMAGE_SUFFIXES)}.")
+        raise PathError(
+            f"no images in {folder}: expected DICOM files, or files ending in {', '.join(IMAGE_SUFFIXES)}."
+        )
     return found
 
 
-def read_image(path: Path | str, channels: int | None = 3) -> np.ndarray:
+def read_image(path: Path | str, channels: int | None = 3, *, dicom_window: str = "auto") -> np.ndarray:
     """Read an image file.
 
     Args:
-        path: PNG, JPEG, TIFF, BMP or PNM file.
+        path: PNG, JPEG, TIFF, BMP, PNM or DICOM file.
         channels: 3 repeats grey, 1 takes the luma of colour (ITU-R BT.601, as OpenCV), None keeps what the
             file has.
+        dicom_window: Window rule of DICOM files, as in `dicom.read_dicom`.
 
     Returns:
         uint8 or (from 16-bit files) uint16 array `(H, W, channels)`, RGB order.
@@ -73,9 +85,7 @@ def read_image(path: Path | str, channels: int | None = 3) -> np.ndarray:
         ImageError: if the file is missing, empty, truncated, too large, not an image or not 8 or 16 bit.
     """
     path = Path(path)
-    pixels = _decode(path, _read_bytes(path))
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
+    pixels = _read_pixels(path, dicom_window)
     if channels is None or pixels.shape[2] == channels:
         return pixels
     if channels == 3:
@@ -93,6 +103,8 @@ def image_size(path: Path | str) -> tuple[int, int]:
     """
     path = Path(path)
     _require_content(path)
+    if path.suffix.lower() not in IMAGE_SUFFIXES and is_dicom_file(path):
+        return read_size(path)
     try:
         with path.open("rb") as stream, _open(path, stream) as picture:
             width, height = picture.size
@@ -165,6 +177,14 @@ def to_model_range(image: np.ndarray) -> np.ndarray:
     """Grey levels as float32 from 0 to 255, whatever the depth of the file (uint16 is divided by 257)."""
     converted = np.asarray(image, dtype=np.float32)
     return converted / np.float32(257) if np.asarray(image).dtype == np.uint16 else converted
+
+
+def _read_pixels(path: Path, dicom_window: str) -> np.ndarray:
+    _require_content(path)
+    if path.suffix.lower() not in IMAGE_SUFFIXES and is_dicom_file(path):
+        return read_dicom(path, dicom_window).pixels
+    pixels = _decode(path, _read_bytes(path))
+    return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -82,6 +82,7 @@ def open_cache(
     cache_dir: Path | str | None,
     threshold: float | None = None,
     tolerance: float = TOLERANCE,
+    dicom_window: str = "auto",
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Cache:
@@ -96,6 +97,7 @@ def open_cache(
         cache_dir: Folder for caches; None for a temporary one that goes with the Cache.
         threshold: As in `read_mask`.
         tolerance: As in `read_mask`.
+        dicom_window: As in `read_image`.
         workers: Threads that decode; as many as processors, at most 8, if not given.
         progress: Called with (done, total) while decoding.
 
@@ -105,7 +107,7 @@ def open_cache(
     """
     if not pairs:
         raise PathError("no images to load: the list of image and mask pairs is empty.")
-    reader = PairReader(width, height, channels, color_map, threshold, tolerance)
+    reader = PairReader(width, height, channels, color_map, threshold, tolerance, dicom_window)
     workers = workers or min(8, _processors())
     root = Path(cache_dir if cache_dir is not None else tempfile.mkdtemp(prefix="flexunet-cache-"))
     try:

@@ -22,6 +22,7 @@ class PairReader:
         color_map: Colours of the classes.
         threshold: As in `read_mask`.
         tolerance: As in `read_mask`.
+        dicom_window: As in `read_image`.
     """
 
     width: int
@@ -30,6 +31,7 @@ class PairReader:
     color_map: ColorMap
     threshold: float | None = None
     tolerance: float = TOLERANCE
+    dicom_window: str = "auto"
 
     def read(self, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
         """Image `(height, width, channels)` uint8 or uint16, mask `(height, width)` uint8 class indices.
@@ -38,7 +40,7 @@ class PairReader:
             ImageError: if the image cannot be used.
             MaskError: if the mask cannot be used, or differs from its image in size.
         """
-        image = read_image(pair.image_path, self.channels)
+        image = read_image(pair.image_path, self.channels, dicom_window=self.dicom_window)
         mask = read_mask(pair.mask_path, self.color_map, tolerance=self.tolerance, threshold=self.threshold)
         if image.shape[:2] != mask.shape:
             raise MaskError(

@@ -1,0 +1,304 @@
+"""DICOM radiographs to arrays: one grey image a file, 16 bits deep, bright is bright.
+
+    picture = read_dicom("case.dcm")            # window "auto": the file's own VOI LUT or window
+    picture.pixels                              # uint16, H x W x 1, 0 is black and 65535 is white
+    picture.spacing_mm, picture.laterality, picture.view
+
+pydicom reads, pylibjpeg decodes compressed pixels; both come with the extra `dicom` and are imported when the
+first DICOM file is met. Attributes keep the names of the standard.
+
+Source: DICOM PS3.3 2024, C.7.6.3 (Image Pixel), C.11.1 and C.11.2 (Modality LUT, VOI LUT).
+"""
+
+from __future__ import annotations
+
+import importlib
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flexunet.data.dicom_header import check_header, laterality_of, spacing_of, view_of
+from flexunet.data.dicom_tones import stored_range, tone_table
+from flexunet.data.dicom_window import check_window
+from flexunet.errors import ImageError
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+DICOM_SUFFIXES = (".dcm", ".dicom", ".dic")
+MAX_PIXELS = 89_478_485  # as for other images: a small file that unpacks to gigabytes
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_INSTALL = "Install it with: pip install 'flexunet[dicom]'"
+
+
+@dataclass(frozen=True)
+class DicomFacts:
+    """What a header says about its image; text is "" where it says nothing.
+
+    Attributes:
+        spacing_mm: Height and width of a pixel in mm, at the object where the magnification is known; None
+            where the file does not tell.
+        laterality: `L` or `R`.
+        view: `CC`, `MLO`, ... as in ViewPosition.
+        PatientID: The person.
+        SOPInstanceUID: The image.
+    """
+
+    spacing_mm: tuple[float, float] | None
+    laterality: str
+    view: str
+    PatientID: str
+    SOPInstanceUID: str
+
+
+@dataclass(frozen=True)
+class DicomImage:
+    """A radiograph.
+
+    Attributes:
+        pixels: Grey levels, uint16 `(H, W, 1)`; bright is bright, whatever PhotometricInterpretation says.
+        window: The window rule that made the grey levels.
+        facts: What the header says.
+    """
+
+    pixels: np.ndarray
+    window: str
+    facts: DicomFacts
+
+    @property
+    def spacing_mm(self) -> tuple[float, float] | None:
+        """Height and width of a pixel in mm, see `DicomFacts`."""
+        return self.facts.spacing_mm
+
+    @property
+    def laterality(self) -> str:
+        """`L`, `R` or ""."""
+        return self.facts.laterality
+
+    @property
+    def view(self) -> str:
+        """`CC`, `MLO`, ... or ""."""
+        return self.facts.view
+
+
+def is_dicom_file(path: Path) -> bool:
+    """Whether a file is to be read as DICOM: by its suffix, or by the mark `DICM` after 128 bytes.
+
+    A DICOMDIR is an index of files, not an image.
+    """
+    if path.name.upper() == "DICOMDIR":
+        return False
+    return path.suffix.lower() in DICOM_SUFFIXES or has_preamble(path)
+
+
+def has_preamble(path: Path) -> bool:
+    """Whether a file begins as PS3.10 files do."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def read_dicom(path: Path | str, window: str = "auto") -> DicomImage:
+    """Read a radiograph from a DICOM file.
+
+    Args:
+        path: The file.
+        window: How stored values become grey levels. `auto`: by the first VOI LUT or window of the file, and
+            as `full` if it has none. `full`: all values that the stored bits can hold, from black to white.
+            `range`: the values that are present, from black to white. `stored`: stored values as they are,
+            neither windowed nor stretched. `CENTRE,WIDTH`: this linear window.
+
+    Returns:
+        Image and header facts.
+
+    Raises:
+        ImageError: if the file is missing, truncated, compressed in a way that cannot be decoded, or no
+            single grey image.
+        ConfigError: if there is no such window rule.
+    """
+    path = Path(path)
+    check_window(window)
+    dataset = read_header(path)
+    check_header(path, dataset, MAX_PIXELS)
+    facts = _facts(path, dataset)
+    stored = _stored_values(path)
+    if stored.shape != (dataset.Rows, dataset.Columns):
+        raise ImageError(
+            f"{path} is damaged: the header says {dataset.Columns} x {dataset.Rows} pixels, the pixel data "
+            f"have shape {stored.shape}. Export the file again."
+        )
+    low, _ = stored_range(dataset)
+    stored = _stored_bits(stored, dataset)
+    table = tone_table(path, dataset, window, stored)
+    pixels = table[stored.astype(np.int32) - low] if low else table[stored]
+    return DicomImage(pixels[..., np.newaxis], window, facts)
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Width and height of a DICOM image, from its header alone.
+
+    Raises:
+        ImageError: as `read_dicom`, as far as the header tells.
+    """
+    dataset = read_header(path)
+    check_header(path, dataset, MAX_PIXELS)
+    return dataset.Columns, dataset.Rows
+
+
+def read_facts(path: Path) -> DicomFacts:
+    """What the header says about the image, without reading its pixels.
+
+    Raises:
+        ImageError: as `read_dicom`, as far as the header tells.
+    """
+    dataset = read_header(path)
+    check_header(path, dataset, MAX_PIXELS)
+    return _facts(path, dataset)
+
+
+def _facts(path: Path, dataset: Dataset) -> DicomFacts:
+    return DicomFacts(
+        spacing_of(path, dataset),
+        laterality_of(dataset),
+        view_of(dataset),
+        str(dataset.get("PatientID") or ""),
+        str(dataset.get("SOPInstanceUID") or ""),
+    )
+
+
+def read_header(path: Path) -> Dataset:
+    """Everything but the pixels of a DICOM file.
+
+    Raises:
+        ImageError: if this is no DICOM file, or pydicom is not installed.
+    """
+    pydicom = _pydicom(path)
+    if not path.is_file():
+        what = "is a folder, not a DICOM file" if path.is_dir() else "does not exist"
+        raise ImageError(f"{path} {what}.")
+    if not has_preamble(path):
+        what = (
+            "is empty (0 bytes)" if path.stat().st_size == 0 else "is no DICOM file: it lacks the mark DICM"
+        )
+        raise ImageError(
+            f"{path} {what} at byte 128. Export it again; a DICOM data set without file header is completed "
+            "by dcmconv of DCMTK."
+        )
+    try:
+        if pydicom.filereader.read_file_meta_info(path).get("TransferSyntaxUID") == _DEFLATED:
+            # Unpacking is not bounded: a small file may fill the memory.
+            raise ImageError(f"{path} is stored deflated, which is not read. Convert it: dcmconv +te IN OUT.")
+        return pydicom.dcmread(path, stop_before_pixels=True)
+    except ImageError:
+        raise
+    except Exception as error:  # pydicom raises whatever its parsers meet on damaged files
+        raise _damaged(path, error) from error
+
+
+def read_dataset(path: Path) -> Dataset:
+    """The whole DICOM file, pixels still encoded.
+
+    Raises:
+        ImageError: as `read_header`.
+    """
+    pydicom = _pydicom(path)
+    try:
+        return pydicom.dcmread(path)
+    except Exception as error:  # as above
+        raise _damaged(path, error) from error
+
+
+def _pydicom(path: Path) -> Any:
+    try:
+        importlib.import_module("pydicom.filereader")
+        return importlib.import_module("pydicom")
+    except ImportError as error:
+        raise ImageError(f"{path} is a DICOM file, and pydicom is missing. {_INSTALL}.") from error
+
+
+def _damaged(path: Path, error: Exception) -> ImageError:
+    return ImageError(f"{path} is truncated or damaged ({error}). Copy or export the file again.")
+
+
+def _stored_values(path: Path) -> np.ndarray:
+    dataset = read_dataset(path)
+    if "PixelData" not in dataset:
+        other = [name for name in ("FloatPixelData", "DoubleFloatPixelData") if name in dataset]
+        if other:
+            raise ImageError(f"{path} has {other[0]}; expected PixelData of 8 to 16 bits. Export it as such.")
+        raise ImageError(
+            f"{path} has no pixel data: it is truncated, or no image (a report, a plan). Export it again, or "
+            "take it out of the folder."
+        )
+    _refuse_hidden_size(path, dataset)
+    if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        # pydicom keeps the lowest bits, wherever HighBit is: let it keep all, `_stored_bits` chooses.
+        dataset.BitsStored = dataset.BitsAllocated
+        dataset.HighBit = dataset.BitsAllocated - 1
+    try:
+        return dataset.pixel_array
+    except NotImplementedError as error:
+        raise _no_codec(path, dataset, error) from error
+    except RuntimeError as error:
+        if "missing dependencies" in str(error) or "plugins" in str(error):
+            raise _no_codec(path, dataset, error) from error
+        raise _damaged(path, error) from error
+    except MemoryError as error:
+        raise ImageError(f"{path} does not fit into memory. Use a machine with more.") from error
+    except Exception as error:  # decoders raise whatever they meet on damaged files
+        raise _damaged(path, error) from error
+
+
+def _no_codec(path: Path, dataset: Dataset, error: Exception) -> ImageError:
+    syntax = dataset.file_meta.TransferSyntaxUID
+    reason = str(error).splitlines()[0]
+    return ImageError(
+        f"{path} is compressed as {syntax.name} ({syntax}), which cannot be decoded here ({reason}). "
+        f"{_INSTALL}, or uncompress the file: gdcmconv --raw IN OUT."
+    )
+
+
+def _refuse_hidden_size(path: Path, dataset: Dataset) -> None:
+    """Refuse a compressed frame that is larger than the header says: it would be unpacked before noticed."""
+    if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        return
+    size = _frame_size(bytes(dataset.PixelData[:4096]))
+    if size and (size[0] > dataset.Columns or size[1] > dataset.Rows):
+        raise ImageError(
+            f"{path} is damaged: the header says {dataset.Columns} x {dataset.Rows} pixels, the compressed "
+            f"frame {size[0]} x {size[1]}. Export the file again."
+        )
+
+
+def _frame_size(start: bytes) -> tuple[int, int] | None:
+    """Width and height that a JPEG 2000, JPEG or JPEG-LS frame gives for itself, if it is one of these."""
+    at = start.find(b"\xff\x4f\xff\x51")  # SOC and SIZ, ISO 15444-1 A.5.1
+    if at >= 0 and len(start) >= at + 24:
+        right, bottom, left, top = struct.unpack(">IIII", start[at + 8 : at + 24])
+        return right - left, bottom - top
+    at = start.find(b"\xff\xd8\xff")
+    while at >= 0 and at + 11 <= len(start):  # segments up to the frame header, ISO 10918-1 B.2.2
+        marker = start[at + 1]
+        if marker in (0xC0, 0xC1, 0xC2, 0xC3, 0xF7):
+            height, width = struct.unpack(">HH", start[at + 5 : at + 9])
+            return width, height
+        at += 2 if marker == 0xD8 else 2 + int.from_bytes(start[at + 2 : at + 4], "big")
+    return None
+
+
+def _stored_bits(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """Stored values alone, where other things (old overlays) share their words."""
+    allocated, bits, high_bit = dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit
+    if allocated == bits:
+        return stored
+    unsigned = stored.view(np.uint8 if stored.dtype.itemsize == 1 else np.uint16)
+    values = (unsigned >> (high_bit + 1 - bits)) & ((1 << bits) - 1)
+    if not dataset.PixelRepresentation:
+        return values
+    sign = 1 << (bits - 1)
+    return (values.astype(np.int32) ^ sign) - sign

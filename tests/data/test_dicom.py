@@ -1,0 +1,392 @@
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from flexunet.data.dicom import is_dicom_file, read_dicom
+from flexunet.data.images import image_size, image_stem, list_images, read_image, to_model_range
+from flexunet.data.pair_reader import PairReader
+from flexunet.errors import ConfigError, ImageError
+
+pytest.importorskip("pydicom")
+
+RAMP = np.arange(4096, dtype=np.uint16).reshape(64, 64)
+SMALL = np.arange(8 * 9, dtype=np.uint8).reshape(8, 9)
+
+
+@pytest.fixture(scope="module")
+def real(mammograms):
+    return mammograms / "dicom" / "real"
+
+
+@pytest.fixture(scope="module")
+def constructed(mammograms):
+    return mammograms / "dicom" / "constructed_from_real_pixels"
+
+
+@pytest.mark.parametrize("kind", ["mono1", "mono2"])
+def test_stored_values_are_exactly_those_expected_of_a_real_mammogram(constructed, kind):
+    expected = read_image(constructed / "nyu_0_R-CC_half_expected.png", 1)
+    path = constructed / f"nyu_0_R-CC_half_{kind}_12bit.dcm"
+    assert np.array_equal(read_dicom(path, "stored").pixels, expected)
+    # 12 bits onto 16: 4095 becomes 65535. MONO2 has a window over all of them, MONO1 has none.
+    stretched = np.rint(expected / 4095 * 65535)
+    assert np.array_equal(read_dicom(path).pixels, stretched)
+    image = read_image(path)
+    assert image.dtype == np.uint16
+    assert image.shape == (1072, 400, 3)
+    # All grey levels reach the model.
+    assert len(np.unique(to_model_range(image))) == len(np.unique(expected))
+    assert (read_dicom(path).laterality, read_dicom(path).view) == ("R", "CC")
+
+
+def test_eight_bit_mammogram_is_the_png_it_was_made_from(mammograms, constructed):
+    expected = read_image(mammograms / "mini_mias_512/images/mdb001.png", 1)
+    image = read_image(constructed / "mini_mias_mdb001_8bit.dcm", 1)
+    assert np.array_equal(to_model_range(image), expected)
+
+
+def test_real_files_of_other_body_parts(real):
+    lossless, lossy = (read_dicom(real / f"RG3_J2K{kind}.dcm") for kind in "RI")
+    assert lossless.pixels.shape == lossy.pixels.shape == (1760, 1760, 1)
+    difference = np.abs(lossless.pixels.astype(int) - lossy.pixels)
+    assert 0 < difference.mean() < 0.01 * 65535
+    assert (lossless.laterality, lossless.view, lossless.spacing_mm) == ("R", "AP", None)
+    pattern = read_dicom(real / "MG_Explicit_Little.dcm")
+    # Calibrated by a fiducial, so the magnification of 1.5 is not applied to 0.25 mm.
+    assert pattern.spacing_mm == (0.25, 0.25)
+    assert pattern.view == "CC"  # from ViewCodeSequence, R-10242
+    thorax = read_dicom(real / "highdicom_dx_image.dcm", "full")
+    # MONOCHROME1, 8 bits stored, from 5 to 255: the brightest is 250 of 255.
+    assert (thorax.pixels.min(), thorax.pixels.max()) == (0, 250 * 257)
+
+
+@pytest.mark.parametrize("syntax", ["RLELossless", "JPEG2000Lossless", "JPEGLSLossless"])
+def test_compressed_without_loss_is_the_same_image(write_dicom, tmp_path, syntax):
+    import pydicom
+
+    path = write_dicom(tmp_path / "a.dcm", RAMP, BitsStored=12)
+    dataset = pydicom.dcmread(path)
+    dataset.compress(getattr(pydicom.uid, syntax), generate_instance_uid=False)
+    dataset.save_as(tmp_path / "b.dcm")
+    assert np.array_equal(read_dicom(tmp_path / "b.dcm", "stored").pixels[..., 0], RAMP)
+
+
+def grey(path, window="auto"):
+    return read_dicom(path, window).pixels[..., 0]
+
+
+def test_full_scales_by_bits_stored_and_range_by_what_is_present(write_dicom, tmp_path):
+    path = write_dicom(tmp_path / "a.dcm", np.clip(RAMP, 1000, 3000), BitsStored=12)
+    assert np.array_equal(grey(path), np.rint(np.clip(RAMP, 1000, 3000) / 4095 * 65535))
+    assert np.array_equal(grey(path, "range"), np.rint((np.clip(RAMP, 1000, 3000) - 1000) / 2000 * 65535))
+
+
+def test_signed_values_count_from_the_least(write_dicom, tmp_path):
+    signed = (RAMP.astype(np.int16) - 2048).astype(np.int16)
+    path = write_dicom(tmp_path / "a.dcm", signed, BitsStored=12)
+    assert np.array_equal(grey(path, "stored"), RAMP)
+    assert np.array_equal(grey(path), np.rint(RAMP / 4095 * 65535))
+
+
+def test_bits_beyond_those_stored_are_not_pixels(write_dicom, tmp_path):
+    with_overlay = RAMP | ((RAMP & 1) << 15)
+    assert np.array_equal(grey(write_dicom(tmp_path / "a.dcm", with_overlay, BitsStored=12), "stored"), RAMP)
+    signed = ((RAMP.astype(np.int32) - 2048) & 0xFFF).astype(np.uint16).view(np.int16)  # no sign extension
+    assert np.array_equal(grey(write_dicom(tmp_path / "b.dcm", signed, BitsStored=12), "stored"), RAMP)
+    shifted = write_dicom(tmp_path / "c.dcm", RAMP << 4, BitsStored=12, HighBit=15)
+    assert np.array_equal(grey(shifted, "stored"), RAMP)
+
+
+def test_window_worked_by_hand(write_dicom, tmp_path):
+    # Rescaled to 2x - 100. LINEAR, centre 100.5, width 101: 50 is black, 150 is white, 100 is half.
+    path = write_dicom(
+        tmp_path / "a.dcm",
+        SMALL * 2,
+        RescaleSlope=2,
+        RescaleIntercept=-100,
+        WindowCenter=100.5,
+        WindowWidth=101,
+    )
+    stored = SMALL.astype(int) * 2
+    expected = np.clip((2 * stored - 100 - 50) / 100, 0, 1)
+    np.testing.assert_allclose(grey(path), expected * 65535, atol=0.51)
+    assert np.array_equal(grey(path, "100.5,101"), grey(path))
+    assert grey(path, "full").min() == 0
+    exact = write_dicom(
+        tmp_path / "b.dcm", SMALL, WindowCenter=[40, 1], WindowWidth=[20, 2], VOILUTFunction="LINEAR_EXACT"
+    )
+    assert np.array_equal(grey(exact), np.rint(np.clip((SMALL - 40.0) / 20 + 0.5, 0, 1) * 65535))
+    sigmoid = write_dicom(
+        tmp_path / "c.dcm", SMALL, WindowCenter=40, WindowWidth=20, VOILUTFunction="SIGMOID"
+    )
+    assert np.array_equal(grey(sigmoid), np.rint(65535 / (1 + np.exp(-4 * (SMALL - 40.0) / 20))))
+    step = write_dicom(tmp_path / "d.dcm", SMALL, WindowCenter=40, WindowWidth=1)
+    assert np.array_equal(grey(step), (SMALL > 39.5) * 65535)
+
+
+def test_polarity_is_resolved_after_the_window(write_dicom, tmp_path):
+    windowed = {"WindowCenter": 40, "WindowWidth": 20}
+    bright, dark = (
+        grey(write_dicom(tmp_path / f"{kind}.dcm", SMALL, PhotometricInterpretation=kind, **windowed))
+        for kind in ("MONOCHROME2", "MONOCHROME1")
+    )
+    assert np.array_equal(dark.astype(int), 65535 - bright.astype(int))
+
+
+def test_voi_lut_counts_before_the_window(write_dicom, tmp_path):
+    import pydicom
+
+    lut = pydicom.Dataset()
+    lut.LUTDescriptor = [3, 10, 12]  # three entries, the first for value 10, 12 bits
+    lut.LUTData = [0, 4095, 2048]
+    lut["LUTDescriptor"].VR = "US"
+    lut["LUTData"].VR = "US"
+    path = write_dicom(tmp_path / "a.dcm", SMALL, VOILUTSequence=[lut], WindowCenter=1, WindowWidth=2)
+    expected = np.where(SMALL <= 10, 0, np.where(SMALL == 11, 65535, round(2048 / 4095 * 65535)))
+    assert np.array_equal(grey(path), expected)
+
+
+def test_padding_is_black_and_does_not_stretch_the_range(write_dicom, tmp_path):
+    stored = SMALL + 100
+    stored[0], stored[1] = 255, 250
+    path = write_dicom(
+        tmp_path / "a.dcm", stored, PixelPaddingValue=255, PixelPaddingRangeLimit=250,
+        PhotometricInterpretation="MONOCHROME1",
+    )  # fmt: skip
+    for window in ("auto", "full", "range", "stored"):
+        assert (grey(path, window)[:2] == 0).all()
+    # Least and greatest value that is no padding: 118 is white, 171 is black.
+    assert (grey(path, "range")[2, 0], grey(path, "range")[7, 8]) == (65535, 0)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({}, None),
+        ({"ImagerPixelSpacing": [0.07, 0.08]}, (0.07, 0.08)),
+        ({"ImagerPixelSpacing": [0.07, 0.08], "EstimatedRadiographicMagnificationFactor": 2}, (0.035, 0.04)),
+        ({"PixelSpacing": [0.1, 0.2]}, (0.1, 0.2)),
+        # The same value twice is no calibration, so the magnification counts.
+        (
+            {
+                "ImagerPixelSpacing": [0.1, 0.1],
+                "PixelSpacing": [0.1, 0.1],
+                "EstimatedRadiographicMagnificationFactor": 1.25,
+            },
+            (0.08, 0.08),
+        ),
+    ],
+)
+def test_spacing(write_dicom, tmp_path, attributes, expected):
+    spacing = read_dicom(write_dicom(tmp_path / "a.dcm", SMALL, **attributes)).spacing_mm
+    assert spacing == (expected if expected is None else pytest.approx(expected))
+
+
+def test_laterality_and_view(write_dicom, tmp_path):
+    image = read_dicom(write_dicom(tmp_path / "a.dcm", SMALL, Laterality="L", ViewPosition="MLO"))
+    assert (image.laterality, image.view) == ("L", "MLO")
+    image = read_dicom(write_dicom(tmp_path / "a.dcm", SMALL, ImageLaterality="B"))
+    assert (image.laterality, image.view) == ("", "")
+
+
+def test_folders_take_dicom_by_suffix_and_by_content(write_dicom, tmp_path):
+    for name in ("a.dcm", "1.2.840.7", "1.2.840.8", "IM0001", "DICOMDIR", ".hidden.dcm"):
+        write_dicom(tmp_path / name, SMALL)
+    (tmp_path / "notes.txt").write_text("no image")
+    Image.fromarray(SMALL).save(tmp_path / "b.png")
+    found = [path.name for path in list_images(tmp_path)]
+    assert found == ["1.2.840.7", "1.2.840.8", "IM0001", "a.dcm", "b.png"]
+    assert [image_stem(tmp_path / name) for name in found] == ["1.2.840.7", "1.2.840.8", "IM0001", "a", "b"]
+    assert read_image(tmp_path / "IM0001").shape == (8, 9, 3)
+    assert image_size(tmp_path / "1.2.840.7") == (9, 8)
+    assert not is_dicom_file(tmp_path / "notes.txt")
+
+
+def test_training_reads_the_configured_window(write_dicom, tmp_path):
+    from flexunet.data.masks import ColorMap
+    from flexunet.data.pairs import Pair
+
+    image = write_dicom(tmp_path / "a.dcm", RAMP, BitsStored=12)
+    Image.fromarray(np.zeros((64, 64), np.uint8)).save(tmp_path / "mask.png")
+    pair = Pair(image, tmp_path / "mask.png", "a", "a")
+    reader = PairReader(64, 64, 1, ColorMap.binary(), dicom_window="stored")
+    assert np.array_equal(reader.read(pair)[0][..., 0], RAMP)
+    assert reader.settings()["dicom_window"] == "stored"
+
+
+@pytest.mark.parametrize("window", ["", "bright", "1,2,3", "100,0", "nan,10", "100"])
+def test_window_rules_that_do_not_exist(tmp_path, window):
+    with pytest.raises(ConfigError, match="dicom_window: expected auto"):
+        read_dicom(tmp_path / "a.dcm", window)
+
+
+# --- bad input: every case one ImageError that names file and remedy
+
+
+BAD = {
+    "colour": ({"PhotometricInterpretation": "RGB", "SamplesPerPixel": 3}, "is in colour.*take it out"),
+    "palette": ({"PhotometricInterpretation": "PALETTE COLOR"}, "is in colour"),
+    "photometric": ({"PhotometricInterpretation": "MONOCHROME3"}, "expected MONOCHROME1.*Correct"),
+    "no photometric": ({"PhotometricInterpretation": None}, "PhotometricInterpretation nothing"),
+    "multi-frame": ({"NumberOfFrames": 3}, "multi-frame: it holds 3 frames.*Save"),
+    "no pixel data": ({"PixelData": None}, "no pixel data.*Export it again"),
+    "bomb": ({"Rows": 30000, "Columns": 30000}, "30000 x 30000 is more than.*Scale it down"),
+    "no rows": ({"Rows": None}, "whole number in Rows.*Export"),
+    "12 allocated": ({"BitsAllocated": 32}, "BitsAllocated 32.*Correct"),
+    "too many stored": ({"BitsStored": 12}, "BitsStored 12.*Correct"),
+    "no representation": ({"PixelRepresentation": None}, "PixelRepresentation None.*Correct"),
+    "window": ({"WindowCenter": 3, "WindowWidth": 0}, 'WindowWidth 0.*dicom_window = "full"'),
+    "function": ({"WindowCenter": 3, "WindowWidth": 9, "VOILUTFunction": "CUBIC"}, "VOILUTFunction 'CUBIC'"),
+    "slope": ({"RescaleSlope": 0, "RescaleIntercept": 0}, "RescaleSlope 0.*Correct"),
+    "zero spacing": ({"PixelSpacing": [0, 0.1]}, "PixelSpacing.*positive.*remove"),
+    "magnification": (
+        {"ImagerPixelSpacing": [1, 1], "EstimatedRadiographicMagnificationFactor": -1},
+        "MagnificationFactor.*positive",
+    ),
+    "short": ({"PixelData": bytes(20)}, "truncated or damaged.*again"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_headers(write_dicom, tmp_path, case):
+    attributes, message = BAD[case]
+    path = write_dicom(tmp_path / "bad.dcm", SMALL, **attributes)
+    with pytest.raises(ImageError, match=message) as caught:
+        read_image(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR DS")
+@pytest.mark.parametrize("value", ["NaN", "inf"])
+def test_spacing_that_is_no_number(write_dicom, tmp_path, value):
+    path = write_dicom(tmp_path / "a.dcm", SMALL, PixelSpacing=["1.5", "1.5"])
+    # pydicom itself refuses to write such a value
+    path.write_bytes(path.read_bytes().replace(b"1.5\\1.5 ", f"{value:<3}\\{value:<3} ".encode()))
+    with pytest.raises(ImageError, match=r"PixelSpacing.*positive numbers in mm.*remove it"):
+        read_image(path)
+
+
+def test_one_pixel(write_dicom, tmp_path):
+    path = write_dicom(tmp_path / "a.dcm", np.zeros((1, 1), np.uint8))
+    with pytest.raises(ImageError, match=r"a\.dcm has 1 x 1 pixels; expected at least 8 x 8"):
+        read_image(path)
+
+
+@pytest.mark.filterwarnings("ignore")  # pydicom warns as well
+def test_truncated_anywhere(write_dicom, tmp_path):
+    whole = write_dicom(tmp_path / "a.dcm", RAMP, BitsStored=12).read_bytes()
+    path = tmp_path / "b.dcm"
+    for length in (0, 50, 131, 132, 150, 400, len(whole) - 8192, len(whole) - 8000, len(whole) - 2):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ImageError, match=r"b\.dcm"):
+            read_image(path)
+
+
+@pytest.mark.filterwarnings("ignore")  # pydicom warns as well
+def test_truncated_compressed(real, tmp_path):
+    whole = (real / "RG3_J2KI.dcm").read_bytes()
+    path = tmp_path / "half.dcm"
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ImageError, match=r"half\.dcm.*again"):
+        read_image(path)
+
+
+def test_a_compressed_frame_larger_than_its_header_is_not_unpacked(write_dicom, tmp_path):
+    import pydicom
+
+    path = write_dicom(tmp_path / "a.dcm", RAMP, BitsStored=12)
+    for syntax in ("JPEG2000Lossless", "JPEGLSLossless"):
+        dataset = pydicom.dcmread(path)
+        dataset.compress(getattr(pydicom.uid, syntax), generate_instance_uid=False)
+        dataset.Rows = 32
+        dataset.save_as(tmp_path / "b.dcm")
+        with pytest.raises(ImageError, match="says 64 x 32 pixels, the compressed frame 64 x 64"):
+            read_image(tmp_path / "b.dcm")
+
+
+def test_text_named_dcm(tmp_path):
+    (tmp_path / "a.dcm").write_text("patient,density\n1,2\n" * 20)
+    with pytest.raises(ImageError, match=r"a\.dcm is no DICOM file.*DICM.*Export it again"):
+        read_image(tmp_path / "a.dcm")
+
+
+def test_missing_codec_is_named_with_the_remedy(write_dicom, tmp_path):
+    import pydicom
+    from pydicom.encaps import encapsulate
+
+    path = write_dicom(
+        tmp_path / "a.dcm", SMALL, syntax=pydicom.uid.HEVCMP51, PixelData=encapsulate([bytes(100)])
+    )
+    with pytest.raises(
+        ImageError, match=r"compressed as HEVC.*cannot be decoded.*pip install.*gdcmconv --raw"
+    ):
+        read_image(path)
+
+
+def test_deflated_files_are_refused_before_they_unpack(write_dicom, tmp_path):
+    import pydicom
+
+    path = write_dicom(tmp_path / "a.dcm", SMALL, syntax=pydicom.uid.DeflatedExplicitVRLittleEndian)
+    with pytest.raises(ImageError, match=r"deflated.*dcmconv \+te"):
+        read_image(path)
+
+
+def test_without_pydicom_the_message_says_what_to_install(write_dicom, tmp_path):
+    path = write_dicom(tmp_path / "a.dcm", SMALL)
+    code = (
+        "import sys; sys.modules['pydicom'] = None\n"
+        "from flexunet.data.images import read_image\n"
+        f"read_image({str(path)!r})"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "pydicom is missing. Install it with: pip install 'flexunet[dicom]'" in answer.stderr
+
+
+def test_other_images_do_not_import_pydicom(tmp_path):
+    Image.fromarray(SMALL).save(tmp_path / "a.png")
+    code = (
+        "import sys\nfrom flexunet.data.images import list_images, read_image\n"
+        f"read_image(list_images({str(tmp_path)!r})[0]); assert 'pydicom' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_derive_takes_dicom_folders(constructed, write_dicom, tmp_path):
+    from flexunet.data.derive import derive
+
+    raw = tmp_path / "raw" / "Non-Cancer"
+    raw.mkdir(parents=True)
+    shutil.copyfile(constructed / "mini_mias_mdb001_8bit.dcm", raw / "1.2.3.4")
+    shutil.copyfile(constructed / "nyu_0_R-CC_half_mono1_12bit.dcm", raw / "1.2.3.5")
+    film = np.zeros((64, 40), np.uint16)
+    film[8:56, :30] = 3000
+    known = {
+        "ImagerPixelSpacing": [0.1, 0.1],
+        "PatientID": "P7",
+        "ImageLaterality": "L",
+        "ViewPosition": "CC",
+    }
+    write_dicom(raw / "known.dcm", film, BitsStored=12, **known)
+    (raw / "text.dcm").write_text("no image " * 40)
+    report = derive(tmp_path / "raw", tmp_path / "out", jobs=1)
+    assert report.counts["labelled"] == 3
+    assert report.counts["failed"] == 1
+    assert "text.dcm is no DICOM file" in report.of_state("failed")[0]["reason"]
+    assert [path.name for path in list_images(tmp_path / "out" / "images")] == [
+        "1.2.3.4.png",
+        "1.2.3.5.png",
+        "known.png",
+    ]
+    image = read_image(tmp_path / "out" / "images" / "1.2.3.5.png", None)
+    assert image.dtype == np.uint16
+    assert image.max() > 60000
+    row = report.manifest.by_file["images/known.png"]
+    assert (row["patient"], row["laterality"], row["view"]) == ("P7", "L", "CC")
+    # A pixel of the image made is crop_width / 512 pixels of the film.
+    height, width = (float(value) for value in row["pixel_spacing_mm"].split(","))
+    assert width == pytest.approx(0.1 * int(row["crop_width"]) / 512, rel=1e-4)
+    assert height == pytest.approx(0.1 * int(row["crop_height"]) / 512, rel=1e-4)

@@ -175,7 +175,7 @@ def test_sharpening_is_fixed():
 
 def test_variants_of_the_paper():
     published, paper = (build_model(config_of("sharp-unet", variant=v)) for v in ("published", "paper"))
-    # Two convolutions more at the level of 8 filters, from 16 channels and from 8; so 2x2x4 from 8 fewer follow.
+    # Two convolutions more at the level of 8 filters, and the next 2x2 one sees 8 channels fewer.
     more, less = (9 * 16 * 8 + 8) + (9 * 8 * 8 + 8), 2 * 2 * 4 * 8
     assert paper.count_params() - published.count_params() == more - less
     gate = build_model(config_of("attention-unet", variant="paper")).get_layer("decoder0_gate_weight")

@@ -16,6 +16,7 @@ docs/your-own-model.md tells more.
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,7 @@ class FlexModel:
         self.num_classes = model.num_classes
 
     def create(
-        self, num_classes: int, image_height: int, image_width: int, image_channels: int
+        self, num_classes: int, image_height: int, image_width: int, image_channels: int, **more: int
     ) -> keras.Model:
         """Build the model, in the older published style; a class overrides this or `create_model`.
 
@@ -98,8 +99,11 @@ class FlexModel:
 
     def create_model(self) -> keras.Model:
         """Build the model from images of 0..255 to probabilities `(N, H, W, num_classes)`."""
-        return self.create(self.num_classes, self.image_height, self.image_width, self.image_channels)
+        model = self.config.document.model
+        asked = inspect.signature(self.create).parameters
+        more = {key: getattr(model, key) for key in ("base_filters", "num_layers") if key in asked}
+        return self.create(self.num_classes, self.image_height, self.image_width, self.image_channels, **more)
 
 
-# The published name of the base class, for classes that change their imports alone.
-TensorFlowFlexModel = FlexModel
+# The published names of the base class, for classes that change their imports alone.
+TensorFlowFlexModel = TensorFlowFlexUNet = TensorflowUNet = FlexModel

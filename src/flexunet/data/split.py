@@ -142,6 +142,18 @@ def plan_split(
     return SplitPlan(items, groups, strata, [names[s] for s in dealt[groups]], shares, by, copies)
 
 
+def parse_ratios(text: str) -> list[float]:
+    """Numbers of a text such as `0.8,0.15,0.05`.
+
+    Raises:
+        ConfigError: if they are no numbers.
+    """
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ConfigError(f"--ratios {text!r}: expected numbers as in 0.8,0.15,0.05.") from error
+
+
 def check_ratios(ratios: Sequence[float]) -> dict[str, float]:
     """Share of each split by name; splits with share 0 are left out.
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
-from flexunet.data.audit.fingerprints import LENGTH, MIRRORED, Fingerprint, unit_rows
+from flexunet.data.audit.fingerprints import MIRRORED, Fingerprint, similarities, unit_rows
 
 CANDIDATES = 10  # pictures that each picture is compared with
 _CELL = 300  # features in a cell, on average
@@ -82,7 +82,7 @@ def _votes_of_cell(
     rows = features[number]
     mirrored = asking >= len(features)
     rows[mirrored] = rows[mirrored][:, MIRRORED]
-    similarity = unit_rows(rows) @ unit_rows(features[inside]).T
+    similarity = similarities(unit_rows(rows), unit_rows(features[inside]))
     asks, owns = picture[number], picture[inside]
     similarity[asks[:, None] == owns[None]] = 0
     count = min(_NEAREST, len(inside))
@@ -130,7 +130,7 @@ def _visual_words(features: np.ndarray, count: int) -> np.ndarray:
 def _nearest_words(features: np.ndarray, words: np.ndarray, count: int) -> np.ndarray:
     found = np.empty((len(features), count), np.int64)
     for start in range(0, len(features), _BLOCK):
-        similarity = unit_rows(features[start : start + _BLOCK].reshape(-1, LENGTH)) @ words.T
+        similarity = similarities(unit_rows(features[start : start + _BLOCK]), words)
         if count == 1:
             found[start : start + _BLOCK, 0] = similarity.argmax(axis=1)
         else:

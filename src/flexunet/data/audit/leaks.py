@@ -14,12 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from flexunet.data.audit.candidates import find_candidates
-from flexunet.data.audit.fingerprints import Fingerprint, Match, match_fingerprints, take_fingerprint
-from flexunet.data.images import read_image, to_model_range
+from flexunet.data.audit.fingerprints import Fingerprint, Match, grey_of, match_fingerprints, take_fingerprint
+from flexunet.data.images import read_image
 
 FEWEST_INLIERS = 12
 MIN_SPREAD = 0.02
@@ -98,15 +95,6 @@ def find_copies_of_files(images: Sequence[Path], progress: Progress | None = Non
             fingerprints.append(fingerprint)
             report("look", len(fingerprints), len(images))
     return [(pair.first, pair.second) for pair in find_copies(fingerprints, progress)]
-
-
-def grey_of(image: np.ndarray) -> np.ndarray:
-    """Grey levels of an image as uint8 `(H, W)`; 16-bit images are stretched to their own range."""
-    if image.dtype == np.uint16:
-        values = to_model_range(image)
-        low, high = float(values.min()), float(values.max())
-        image = ((values - low) * (255 / max(high - low, 1e-3))).astype(np.uint8)
-    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[2] == 3 else image[..., 0]
 
 
 class _Groups:

@@ -1,0 +1,117 @@
+"""`flexunet split`: train, valid and test that share no source and no patient."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flexunet.cli.colors import ColorsFrom, RgbMap, chosen_colors
+from flexunet.cli.console import console, print_json, print_notes, progress
+from flexunet.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from flexunet.data.split import SplitPlan
+
+
+def split(
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="Folder with images and masks, or a data set to split anew.")
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the data set.")],
+    ratios: Annotated[str, typer.Option(help="Shares of train, valid, test.")] = "0.8,0.15,0.05",
+    by: Annotated[
+        str, typer.Option(metavar="patient|source|file", help="What is never separated.")
+    ] = "source",
+    stratify: Annotated[
+        str, typer.Option(help="Spread evenly: lesion-area, class, a column of the manifest, or none.")
+    ] = "lesion-area",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same split.")] = 137,
+    folds: Annotated[
+        int | None, typer.Option(metavar="K", help="Cross-validation: OUT/fold_1 ... fold_K.")
+    ] = None,
+    accept_leakage: Annotated[
+        bool, typer.Option("--i-accept-leakage", help="Allow --by file, which separates copies.")
+    ] = False,
+    link: Annotated[bool, typer.Option("--link", help="Hard links instead of copies of the files.")] = False,
+    look: Annotated[
+        bool, typer.Option("--look/--no-look", help="Compare the images, to find copies no name tells.")
+    ] = True,
+    merge_copies: Annotated[bool, typer.Option("--merge-copies", help="Keep such copies together.")] = False,
+    config_path: ColorsFrom = None,
+    rgb_map: RgbMap = None,
+    as_json: AsJson = False,
+) -> None:
+    """Split images and masks into train, valid and test; copies and patients stay together."""
+    from flexunet.data.split import notes_of, parse_ratios, plan_split, write_split
+    from flexunet.data.split_folds import plan_folds, write_folds
+
+    shares = parse_ratios(ratios)
+    bars_of: dict[str, Any] = {}
+    with progress() as bars:
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in bars_of:
+                bars_of[stage] = bars.add_task(stage, total=total, note="")
+            bars.update(bars_of[stage], completed=done, total=total)
+
+        plan = plan_split(
+            source,
+            ratios=shares,
+            by=by,
+            stratify=stratify,
+            seed=seed,
+            accept_leakage=accept_leakage,
+            color_map=chosen_colors(config_path, rgb_map),
+            look=look or merge_copies,
+            merge_copies=merge_copies,
+            progress=report,
+        )
+        if folds is None:
+            plans, notes = [plan], notes_of(plan)
+            write_split(plan, out, link=link, progress=report)
+        else:
+            fold_plan = plan_folds(plan, folds, shares, seed)
+            plans, notes = fold_plan.folds, fold_plan.notes
+            write_folds(fold_plan, out, link=link, progress=report)
+    print_notes(notes)
+    if as_json:
+        tables = [{"fold": i, "splits": _rows(p)} for i, p in enumerate(plans, 1)]
+        print_json({"out": str(out), "by": by, "folds": tables, "notes": notes})
+        return
+    for number, each in enumerate(plans, 1):
+        _print_table(each, f"fold {number}" if folds else "")
+    console.print(f"{len(plan.items)} images with masks in {out}", highlight=False, soft_wrap=True)
+
+
+def _rows(plan: SplitPlan) -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    return [asdict(row) for row in plan.table()]
+
+
+def _print_table(plan: SplitPlan, title: str) -> None:
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left")
+    for heading in ("split", "images", f"{plan.by}s" if plan.by != "file" else "files"):
+        table.add_column(heading, justify="left" if heading == "split" else "right")
+    for heading in ("wanted", "reached", "deviation"):
+        table.add_column(heading, justify="right")
+    strata = sorted({name for row in plan.table() for name in row.strata})
+    if len(strata) > 1:
+        table.add_column("by stratum", justify="right")
+        table.caption = f"strata: {', '.join(strata)}"
+    for row in plan.table():
+        counts = [" / ".join(str(row.strata.get(name, 0)) for name in strata)] if len(strata) > 1 else []
+        table.add_row(
+            row.split,
+            str(row.images),
+            str(row.groups),
+            f"{row.wanted:.1%}",
+            f"{row.reached:.1%}",
+            f"{row.deviation:+.1%}",
+            *counts,
+        )
+    console.print(table)

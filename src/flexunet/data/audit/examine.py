@@ -1,0 +1,143 @@
+"""Look at one image and its mask, once, and keep what the audit needs of them: figures, not pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from flexunet.data.audit.files import Entry
+from flexunet.data.audit.fingerprints import Fingerprint, grey_of, take_fingerprint
+from flexunet.data.audit.foreground import find_foreground
+from flexunet.data.audit.mask_measures import MaskMeasures, measure_mask
+from flexunet.data.color_map import ColorMap
+from flexunet.data.images import read_image
+from flexunet.data.manifest import sha256_of
+from flexunet.data.masks import read_mask
+from flexunet.errors import ImageError, MaskError
+
+_COARSE = 256
+_COLOURED = 8  # grey levels between the channels of a pixel that count as colour
+
+
+@dataclass
+class Examined:
+    """What an image and its mask are like.
+
+    Attributes:
+        entry: Which ones.
+        image_error: Why the image cannot be read; "" if it can.
+        mask_error: Why the mask cannot be read or does not fit the map; "" if it does.
+        width: Pixels.
+        height: Pixels.
+        channels: 1 or 3, as in the file.
+        bits: 8 or 16.
+        sha256: Of the image file.
+        coloured: Share of the pixels whose channels differ visibly.
+        mean: Mean grey level of the breast, 0 to 255.
+        deviation: Standard deviation of the grey levels of the breast.
+        breast: Share of the picture that is not black background.
+        fingerprint: For finding copies; None if the image cannot be read.
+        mask: Measures of the mask; None without a readable one of the image's size.
+        mask_size: Width and height of the mask; None without one.
+    """
+
+    entry: Entry
+    image_error: str = ""
+    mask_error: str = ""
+    width: int = 0
+    height: int = 0
+    channels: int = 0
+    bits: int = 8
+    sha256: str = ""
+    coloured: float = 0.0
+    mean: float = 0.0
+    deviation: float = 0.0
+    breast: float = 1.0
+    fingerprint: Fingerprint | None = None
+    mask: MaskMeasures | None = None
+    mask_size: tuple[int, int] | None = None
+
+
+def examine_all(
+    entries: Sequence[Entry],
+    color_map: ColorMap,
+    *,
+    jobs: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Examined]:
+    """Examine all entries, in order, by `jobs` threads (decoding and filtering release Python's lock)."""
+    results = []
+    with ThreadPoolExecutor(jobs) as pool:
+        for examined in pool.map(lambda entry: examine(entry, color_map), entries):
+            results.append(examined)
+            if progress:
+                progress(len(results), len(entries))
+    return results
+
+
+def examine(entry: Entry, color_map: ColorMap) -> Examined:
+    """Read an image and its mask and measure them; what cannot be read is told in the result."""
+    found = Examined(entry)
+    grey = foreground = None
+    try:
+        image = read_image(entry.image, None)
+        found.sha256 = sha256_of(entry.image)
+    except (ImageError, OSError) as error:
+        found.image_error = str(error)
+    else:
+        grey = _describe_image(found, image)
+        foreground = _foreground(grey)
+        inside = grey[foreground]
+        found.breast = float(foreground.mean())
+        found.mean, found.deviation = float(inside.mean()), float(inside.std())
+        found.fingerprint = take_fingerprint(grey)
+    if entry.mask is not None:
+        _describe_mask(found, entry.mask, color_map, grey, foreground)
+    return found
+
+
+def _describe_image(found: Examined, image: np.ndarray) -> np.ndarray:
+    found.height, found.width, found.channels = image.shape
+    found.bits = 16 if image.dtype == np.uint16 else 8
+    if found.channels == 3:
+        step = 257 if found.bits == 16 else 1
+        found.coloured = float((np.ptp(image, axis=2) > _COLOURED * step).mean())
+    return grey_of(image)
+
+
+def _foreground(grey: np.ndarray) -> np.ndarray:
+    height, width = grey.shape
+    scale = _COARSE / max(height, width)
+    small = cv2.resize(
+        grey,
+        (max(8, round(width * scale)), max(8, round(height * scale))),
+        interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
+    )
+    outline = find_foreground(small).astype(np.uint8)
+    return cv2.resize(outline, (width, height), interpolation=cv2.INTER_NEAREST) > 0
+
+
+def _describe_mask(
+    found: Examined, path: Path, color_map: ColorMap, grey: np.ndarray | None, foreground: np.ndarray | None
+) -> None:
+    picture = None
+    try:
+        if path.suffix.lower() != ".npz":
+            picture = read_image(path, None)
+        mask = read_mask(path, color_map, tolerance=1)
+    except (ImageError, MaskError, OSError) as error:
+        found.mask_error = str(error)
+        return
+    found.mask_size = mask.shape[1], mask.shape[0]
+    if grey is None or foreground is None or mask.shape != grey.shape:
+        return
+    found.mask = measure_mask(mask, picture, color_map, grey, foreground)
+    try:
+        read_mask(path, color_map)
+    except MaskError as error:
+        found.mask_error = str(error)

@@ -1,0 +1,222 @@
+"""The files of a data set: which there are, what belongs together, what is alone or cannot be used."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flexunet.data.audit.findings import SCORED_SPLITS, Finding, listed
+from flexunet.data.images import is_image_file
+from flexunet.data.layouts import FolderPair, find_layout
+from flexunet.data.manifest import Manifest, find_root
+from flexunet.data.names import patient_of, source_of
+
+_HIDDEN = ("Thumbs.db", "desktop.ini")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An image and its mask.
+
+    Attributes:
+        name: Path of the image relative to the data set, forward slashes.
+        split: `train`, `valid`, `test` or "".
+        image: Path of the image.
+        mask: Path of the mask; None if there is none.
+        row: What the manifest says of the image.
+    """
+
+    name: str
+    split: str
+    image: Path
+    mask: Path | None
+    row: dict[str, str] = field(default_factory=dict, hash=False, compare=False)
+
+    @property
+    def stem(self) -> str:
+        """Name without folder and suffix."""
+        return self.image.stem
+
+    @property
+    def source(self) -> str:
+        """Original image it descends from, by manifest or by name."""
+        return self.row.get("source") or source_of(self.stem)
+
+    @property
+    def patient(self) -> str:
+        """The person, where manifest or name tell it; else ""."""
+        if self.row.get("patient"):
+            return self.row["patient"] if self.row["patient"] != self.row.get("source") else ""
+        by_name = patient_of(self.stem)
+        return by_name if by_name != source_of(self.stem) else ""
+
+
+@dataclass
+class Inventory:
+    """All files of a data set.
+
+    Attributes:
+        root: The data set.
+        entries: Images with their masks, by split, then by name.
+        findings: What is wrong with the files as such.
+        has_masks: Whether there is any folder of masks.
+    """
+
+    root: Path
+    entries: list[Entry]
+    findings: list[Finding]
+    has_masks: bool
+
+    @property
+    def splits(self) -> list[str]:
+        """Splits present, [""] for a folder without splits."""
+        return list(dict.fromkeys(entry.split for entry in self.entries))
+
+
+def take_inventory(root: Path | str) -> Inventory:
+    """List the images and masks of a data set; what does not fit becomes a finding, not an error.
+
+    Raises:
+        PathError: if there is no data set.
+        DatasetError: if the manifest cannot be read.
+    """
+    root = Path(root)
+    folders = find_layout(root)
+    manifest_root = find_root(root)
+    manifest = Manifest.read(manifest_root) if manifest_root else None
+    rows = manifest.by_file if manifest else {}
+    entries: list[Entry] = []
+    findings: list[Finding] = []
+    for folder in folders:
+        found, wrong = _pair(root, folder)
+        findings += wrong
+        for name, image, mask in found:
+            known = {}
+            if manifest_root:
+                known = rows.get(image.resolve().relative_to(manifest_root).as_posix(), {})
+            entries.append(Entry(name, folder.split, image, mask, known))
+    findings += _missing_files(root, manifest, manifest_root)
+    return Inventory(root, entries, findings, any(folder.masks for folder in folders))
+
+
+def _pair(root: Path, folder: FolderPair) -> tuple[list[tuple[str, Path, Path | None]], list[Finding]]:
+    images = sorted(path for path in folder.images.iterdir() if is_image_file(path))
+    others = sorted(
+        path.name
+        for path in folder.images.iterdir()
+        if path.is_file()
+        and not is_image_file(path)
+        and not path.name.startswith(".")
+        and path.name not in _HIDDEN
+    )
+    findings = []
+    if others and folder.images != root:
+        findings.append(
+            Finding(
+                "other-files",
+                "note",
+                tuple(f"{_relative(folder.images, root)}/{name}" for name in others),
+                f"{len(others)} file(s) in {_relative(folder.images, root)} are no images: {listed(others)}.",
+                "Move them elsewhere; they are not read.",
+            )
+        )
+    if folder.masks is None:
+        return [(_relative(image, root), image, None) for image in images], findings
+    masks = [path for path in sorted(folder.masks.iterdir()) if is_image_file(path) or path.suffix == ".npz"]
+    by_stem = _masks_by_image_stem([image.stem for image in images], masks)
+    repeated = [stem for stem, count in Counter(image.stem for image in images).items() if count > 1]
+    if repeated:
+        findings.append(
+            Finding(
+                "name-twice",
+                "error",
+                tuple(_relative(image, root) for image in images if image.stem in repeated),
+                f"{len(repeated)} name(s) occur twice with different endings: {listed(repeated)}; which mask "
+                "belongs to which image is open.",
+                "Rename or remove one of each.",
+            )
+        )
+    alone = tuple(_relative(image, root) for image in images if image.stem not in by_stem)
+    if alone:
+        findings.append(
+            _unpaired(
+                "image-without-mask",
+                alone,
+                folder.split,
+                f"{len(alone)} of {len(images)} images have no mask",
+            )
+        )
+    stems = {image.stem for image in images}
+    orphans = tuple(_relative(path, root) for stem, path in by_stem.items() if stem not in stems)
+    if orphans:
+        findings.append(
+            _unpaired(
+                "mask-without-image",
+                orphans,
+                folder.split,
+                f"{len(orphans)} of {len(masks)} masks have no image",
+            )
+        )
+    return [(_relative(image, root), image, by_stem.get(image.stem)) for image in images], findings
+
+
+def _unpaired(code: str, files: tuple[str, ...], split: str, what: str) -> Finding:
+    where = f" in {split}" if split else ""
+    return Finding(
+        code,
+        "error",
+        files,
+        f"{what}{where}: {listed(files)}. Tools that pair by order, not by name, shift all masks after it.",
+        "Add what is missing under the same name, or take the file out. An image without a lesion needs an "
+        "empty mask.",
+    )
+
+
+def _masks_by_image_stem(stems: Sequence[str], masks: Sequence[Path]) -> dict[str, Path]:
+    """Masks by the stem of their image; an ending that most masks have in common (`_mask`) is taken off."""
+    known = set(stems)
+    plain = {mask.stem: mask for mask in masks}
+    if known & plain.keys() or not known:
+        return plain
+    endings: Counter[str] = Counter()
+    for mask in masks:
+        cuts = [match.start() for match in re.finditer(r"[^0-9A-Za-z]", mask.stem)]
+        fitting = [cut for cut in cuts if mask.stem[:cut] in known]
+        if fitting:
+            endings[mask.stem[max(fitting) :]] += 1
+    if not endings:
+        return plain
+    ending_text = endings.most_common(1)[0][0]
+    return {mask.stem.removesuffix(ending_text): mask for mask in masks}
+
+
+def _missing_files(root: Path, manifest: Manifest | None, manifest_root: Path | None) -> list[Finding]:
+    if manifest is None or manifest_root is None or manifest_root != root.resolve():
+        return []
+    missing = tuple(row["file"] for row in manifest.rows if not (manifest_root / row["file"]).is_file())
+    if not missing:
+        return []
+    return [
+        Finding(
+            "missing-file",
+            "warning",
+            missing,
+            f"{len(missing)} file(s) of the manifest are not there: {listed(missing)}.",
+            "Restore them, or take their rows out of manifest.csv.",
+        )
+    ]
+
+
+def unreadable(entry: str, message: str, split: str) -> Finding:
+    """Finding for a file that cannot be read."""
+    severity = "error" if split in SCORED_SPLITS else "warning"
+    return Finding(
+        "unreadable", severity, (entry,), message, "Copy or export the file again, or take it out."
+    )
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()

@@ -1,0 +1,121 @@
+"""What an audit says: findings, and the figures they rest on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+SEVERITIES = ("error", "warning", "note")
+# A split whose scores are quoted. "" is a folder without splits: any of its images may be tested on later.
+SCORED_SPLITS = ("test", "")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a user of the data set should know.
+
+    Attributes:
+        code: What kind of finding, a short name that stays the same.
+        severity: `error`: a test score would be untrue; `warning`: look at it; `note`: good to know.
+        files: Paths relative to the data set, forward slashes; images where there is a choice.
+        explanation: What was found.
+        remedy: What to do.
+        figures: Numbers behind it.
+    """
+
+    code: str
+    severity: str
+    files: tuple[str, ...]
+    explanation: str
+    remedy: str
+    figures: dict[str, Any] = field(default_factory=dict, compare=False)
+
+
+@dataclass
+class AuditResult:
+    """Outcome of an audit.
+
+    Attributes:
+        root: The data set.
+        findings: Errors first.
+        splits: Counts and figures of each split.
+        figures: Figures of the data set as a whole.
+    """
+
+    root: Path
+    findings: list[Finding]
+    splits: dict[str, dict[str, Any]]
+    figures: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        self.findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
+
+    @property
+    def scores_hold(self) -> bool:
+        """Whether nothing was found that would make a test score untrue."""
+        return all(finding.severity != "error" for finding in self.findings)
+
+    @property
+    def exit_code(self) -> int:
+        """0 if scores hold, 1 if not."""
+        return 0 if self.scores_hold else 1
+
+    def with_code(self, code: str) -> list[Finding]:
+        """Findings of one kind."""
+        return [finding for finding in self.findings if finding.code == code]
+
+    def summary(self) -> dict[str, Any]:
+        """Short form for reports: counts, and one line a kind of finding."""
+        kinds = Counter((finding.severity, finding.code) for finding in self.findings)
+        first: dict[str, Finding] = {}
+        for finding in self.findings:
+            first.setdefault(finding.code, finding)
+        return {
+            "dataset": str(self.root),
+            "scores_hold": self.scores_hold,
+            **self._for_verdict(),
+            "counts": {s: sum(f.severity == s for f in self.findings) for s in SEVERITIES},
+            "findings": [
+                {
+                    "code": code,
+                    "severity": severity,
+                    "count": count,
+                    "files": sum(len(f.files) for f in self.with_code(code) if f.severity == severity),
+                    "example": first[code].explanation,
+                    "remedy": first[code].remedy,
+                }
+                for (severity, code), count in kinds.items()
+            ],
+            "splits": self.splits,
+        }
+
+    def _for_verdict(self) -> dict[str, Any]:
+        """What an evaluation of this data set must say (keys as `evaluation.verdict.leaking` reads them)."""
+        leaks = ("leak", "patient-in-two-splits")
+        untrue = [f.explanation for f in self.findings if f.severity == "error" and f.code not in leaks]
+        return {
+            "leak_pairs": self.figures.get("leak_pairs", 0),
+            "shared_patients": len(self.with_code("patient-in-two-splits")),
+            "untrue": untrue,
+            "checked": "flexunet audit"
+            + ("" if self.figures.get("compared", True) else " (pictures were not compared)"),
+        }
+
+    def document(self) -> dict[str, Any]:
+        """Everything, as one JSON document."""
+        return {
+            "dataset": str(self.root),
+            "scores_hold": self.scores_hold,
+            **self._for_verdict(),
+            "splits": self.splits,
+            "figures": self.figures,
+            "findings": [{**asdict(finding), "files": list(finding.files)} for finding in self.findings],
+        }
+
+
+def listed(names: list[str] | tuple[str, ...], most: int = 5) -> str:
+    """Names joined by commas, the first few of many."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

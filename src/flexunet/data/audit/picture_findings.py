@@ -1,0 +1,75 @@
+"""Findings about images as such: unreadable, blank, of mixed size, depth or colour."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from flexunet.data.audit.examine import Examined
+from flexunet.data.audit.files import unreadable
+from flexunet.data.audit.findings import Finding, listed
+
+_BLANK = 2.0  # standard deviation of the grey levels
+_TINTED = 0.001  # share of coloured pixels from which an image counts as coloured
+_MIXED = 0.5  # a rarer kind is named file by file up to this share
+
+
+def picture_findings(examined: Sequence[Examined]) -> list[Finding]:
+    """Findings about the images of a data set."""
+    findings = [unreadable(e.entry.name, e.image_error, e.entry.split) for e in examined if e.image_error]
+    read = [e for e in examined if not e.image_error]
+    findings += _blank(read)
+    findings += _mixed(
+        read,
+        "size-varies",
+        [f"{e.width} x {e.height}" for e in read],
+        "note",
+        "images have several sizes",
+        "Training resizes all to image_width x image_height; check that the shapes are not distorted by it.",
+    )
+    findings += _mixed(
+        read,
+        "depth-varies",
+        [f"{e.bits} bit" for e in read],
+        "warning",
+        "images have 8 and 16 bit",
+        "Bring all to one depth: the same tissue has other grey levels otherwise.",
+    )
+    findings += _mixed(
+        read,
+        "colour-varies",
+        ["colour" if e.coloured > _TINTED else "grey" for e in read],
+        "note",
+        "some images are coloured and some are grey",
+        "If the modality has no colour, write all images grey: image_channels = 1.",
+    )
+    return findings
+
+
+def _blank(read: Sequence[Examined]) -> list[Finding]:
+    blank = [e for e in read if e.deviation < _BLANK]
+    if not blank:
+        return []
+    names = tuple(e.entry.name for e in blank)
+    return [
+        Finding(
+            "blank-image",
+            "warning",
+            names,
+            f"{len(names)} image(s) are all of one grey: {listed(names)}.",
+            "Take them out, or export them again.",
+        )
+    ]
+
+
+def _mixed(
+    read: Sequence[Examined], code: str, kinds: Sequence[str], severity: str, what: str, remedy: str
+) -> list[Finding]:
+    counts = Counter(kinds)
+    if len(counts) < 2:
+        return []
+    commonest = counts.most_common(1)[0][0]
+    rare = tuple(e.entry.name for e, kind in zip(read, kinds, strict=True) if kind != commonest)
+    table = ", ".join(f"{kind}: {count}" for kind, count in counts.most_common(6))
+    more = f" and {len(counts) - 6} more" if len(counts) > 6 else ""
+    return [Finding(code, severity, rare, f"{what} ({table}{more}).", remedy, {"counts": dict(counts)})]

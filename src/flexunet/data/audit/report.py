@@ -1,0 +1,163 @@
+"""The audit as a page: one self-contained HTML file with pictures of what was found."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from flexunet.data.audit.files import take_inventory
+from flexunet.data.audit.findings import SEVERITIES, AuditResult, Finding
+from flexunet.data.audit.fingerprints import grey_of
+from flexunet.data.audit.kinds import KINDS
+from flexunet.data.color_map import ColorMap
+from flexunet.data.files import write_text
+from flexunet.data.images import read_image
+from flexunet.data.masks import read_mask
+from flexunet.data.overlay import draw_overlay
+from flexunet.errors import FlexUNetError
+
+_SIDE = 220  # pixels of a thumbnail
+_SHOWN = 12  # findings of one kind with pictures
+_PICTURES = 6  # pictures of one finding
+_QUALITY = 80
+_UNPICTURED = ("other-files", "missing-file", "mask-without-image")
+
+
+@dataclass(frozen=True)
+class _Picture:
+    name: str
+    data: str
+    text: str
+
+
+def write_report(result: AuditResult, path: Path | str, color_map: ColorMap | None = None) -> Path:
+    """Write the page; it appears whole or not at all. Returns its path.
+
+    Args:
+        result: From `audit_dataset`.
+        path: Where to write.
+        color_map: Colours of the masks, for their outlines; those the audit used if left out.
+    """
+    path = Path(path)
+    environment = Environment(
+        loader=PackageLoader("flexunet.data.audit", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    gallery = _Gallery(result.root, color_map or _colors(result))
+    page = environment.get_template("audit.html.jinja").render(
+        dataset=str(result.root),
+        scores_hold=result.scores_hold,
+        counts={s: sum(f.severity == s for f in result.findings) for s in SEVERITIES},
+        kinds=[_kind(group, gallery) for group in _grouped(result.findings)],
+        splits=result.splits,
+        figures=result.figures,
+        num_classes=max((len(row["class_shares"]) for row in result.splits.values()), default=0),
+    )
+    write_text(path, page)
+    return path
+
+
+def _grouped(findings: Sequence[Finding]) -> list[list[Finding]]:
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.severity, finding.code), []).append(finding)
+    order = list(KINDS)
+    return sorted(groups.values(), key=lambda g: (SEVERITIES.index(g[0].severity), order.index(g[0].code)))
+
+
+def _kind(group: Sequence[Finding], gallery: _Gallery) -> dict[str, Any]:
+    first = group[0]
+    heading, why = KINDS[first.code]
+    shown = [] if first.code in _UNPICTURED else list(group[:_SHOWN])
+    return {
+        "code": first.code,
+        "severity": first.severity,
+        "heading": heading,
+        "why": why,
+        "remedy": first.remedy,
+        "count": len(group),
+        "files": len({file for finding in group for file in finding.files}),
+        "examples": [
+            {
+                "text": finding.explanation,
+                "pictures": gallery.pictures(finding),
+                "more": max(0, len(finding.files) - _PICTURES),
+                "files": finding.files,
+            }
+            for finding in shown
+        ],
+        "rest": [finding.explanation for finding in group[len(shown) :]],
+    }
+
+
+class _Gallery:
+    """Thumbnails of images with the outlines of their masks."""
+
+    def __init__(self, root: Path, color_map: ColorMap):
+        self.color_map = color_map
+        self.entries = {entry.name: entry for entry in take_inventory(root).entries}
+
+    def pictures(self, finding: Finding) -> list[_Picture]:
+        chosen = _spread_over_splits(finding.files)
+        return [picture for name in chosen if (picture := self._picture(name, finding)) is not None]
+
+    def _picture(self, name: str, finding: Finding) -> _Picture | None:
+        entry = self.entries.get(name)
+        if entry is None:
+            return None
+        try:
+            grey = grey_of(read_image(entry.image, None))
+        except (FlexUNetError, OSError):
+            return None
+        small = _small(grey)
+        if entry.mask is not None:
+            try:
+                mask = read_mask(entry.mask, self.color_map, tolerance=1)
+                height, width = small.shape
+                mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+                small = draw_overlay(small, mask)
+            except (FlexUNetError, OSError):
+                pass
+        done, encoded = cv2.imencode(
+            ".jpg", small[..., ::-1] if small.ndim == 3 else small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+        )
+        if not done:
+            return None
+        score = finding.figures.get("robust_z", {}).get(name)
+        text = f"z = {score}" if score is not None else ""
+        return _Picture(name, "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode(), text)
+
+
+def _spread_over_splits(files: Sequence[str]) -> list[str]:
+    """A few files, from each folder in turn, so that a leak shows both of its sides."""
+    by_folder: dict[str, list[str]] = {}
+    for name in files:
+        by_folder.setdefault(name.rpartition("/")[0], []).append(name)
+    columns = list(by_folder.values())
+    rounds = max((len(column) for column in columns), default=0)
+    turned = [column[i] for i in range(rounds) for column in columns if i < len(column)]
+    return turned[:_PICTURES]
+
+
+def _small(grey: np.ndarray) -> np.ndarray:
+    scale = min(1.0, _SIDE / max(grey.shape))
+    size = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
+    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+
+
+def _colors(result: AuditResult) -> ColorMap:
+    colors: dict[tuple[int, int, int], int] = {}
+    for text, index in result.figures["colors"].items():
+        red, green, blue = (int(part) for part in text.strip("()").split(","))
+        colors[red, green, blue] = index
+    return ColorMap(colors)

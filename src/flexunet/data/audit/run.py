@@ -1,0 +1,90 @@
+"""The audit: look at every file of a data set once, and say what would make a test score untrue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flexunet.data.audit.colors import guess_colors
+from flexunet.data.audit.drift import drift_findings, split_figures
+from flexunet.data.audit.examine import examine_all
+from flexunet.data.audit.files import take_inventory
+from flexunet.data.audit.findings import AuditResult, Finding
+from flexunet.data.audit.leak_findings import group_copies, leak_findings, leak_pairs
+from flexunet.data.audit.leaks import CopyPair, Progress, find_copies
+from flexunet.data.audit.mask_findings import mask_findings
+from flexunet.data.audit.picture_findings import picture_findings
+from flexunet.data.color_map import ColorMap
+
+
+def audit_dataset(
+    root: Path | str,
+    *,
+    color_map: ColorMap | None = None,
+    compare: bool = True,
+    use_names: bool = True,
+    jobs: int = 2,
+    progress: Progress | None = None,
+) -> AuditResult:
+    """Audit a data set, with or without a manifest, with or without splits.
+
+    Args:
+        root: Folder in any layout that `layouts.find_layout` knows.
+        color_map: Colours of the masks; guessed if left out (black and white unless they clearly are not).
+        compare: Whether the pictures are compared; names, manifest and file contents always are.
+        use_names: Whether file names and manifest may tell which images are copies.
+        jobs: Threads.
+        progress: Called with stage, done, total.
+
+    Returns:
+        The findings, and figures of each split.
+
+    Raises:
+        PathError: if there is no data set at `root`.
+        DatasetError: if its manifest cannot be read.
+    """
+    report = progress or (lambda stage, done, total: None)
+    inventory = take_inventory(root)
+    findings = list(inventory.findings)
+    masks = [entry.mask for entry in inventory.entries if entry.mask]
+    if color_map is None:
+        color_map, guessed = guess_colors(masks)
+        if guessed:
+            findings.append(_guessed(color_map))
+    examined = examine_all(
+        inventory.entries, color_map, jobs=jobs, progress=lambda done, total: report("examine", done, total)
+    )
+    pairs: list[CopyPair] = []
+    if compare:
+        readable = [i for i, e in enumerate(examined) if e.fingerprint is not None]
+        found = find_copies([f for e in examined if (f := e.fingerprint) is not None], report, jobs)
+        pairs = [CopyPair(readable[p.first], readable[p.second], p.match) for p in found]
+    groups = group_copies(examined, pairs, use_names)
+    findings += picture_findings(examined)
+    findings += mask_findings(examined)
+    findings += leak_findings(examined, groups)
+    findings += drift_findings(examined, color_map.num_classes)
+    if not inventory.has_masks:
+        findings.append(
+            Finding(
+                "no-masks", "note", (), "there is no folder of masks; images alone were audited.", "Nothing."
+            )
+        )
+    figures = {
+        "images": len(examined),
+        "pictures": int(groups.labels.max()) + 1 if len(examined) else 0,
+        "leak_pairs": leak_pairs(examined, groups),
+        "compared": compare,
+        "colors": {str(color): index for color, index in color_map.colors_to_class.items()},
+    }
+    return AuditResult(Path(root), findings, split_figures(examined, color_map.num_classes), figures)
+
+
+def _guessed(color_map: ColorMap) -> Finding:
+    colors = ", ".join(f"{color}: {index}" for color, index in color_map.colors_to_class.items())
+    return Finding(
+        "colours-guessed",
+        "note",
+        (),
+        f"the colours of the classes were guessed from the masks: {colors}.",
+        "Say them with --rgb-map or --config if they are others.",
+    )

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flexunet.cli.audit import audit
 from flexunet.cli.augment import augment
 from flexunet.cli.compare import compare
 from flexunet.cli.config import config
@@ -39,6 +40,7 @@ COMMANDS: dict[str, Any] = {
     "stats": stats,
     "split": split,
     "augment": augment,
+    "audit": audit,
     "train": train,
     "evaluate": evaluate,
     "infer": infer,

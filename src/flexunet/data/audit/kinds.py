@@ -12,11 +12,11 @@ KINDS: dict[str, tuple[str, str]] = {
     ),
     "mask-misplaced": (
         "Masks outside the breast",
-        "At least half of a marked area lies where no lesion can be: on black background, off the breast.",
+        "At least half of a marked area lies where no lesion can be: on black, off the breast.",
     ),
     "mask-partly-outside": (
         "Masks partly outside the breast",
-        "A part of a marked area lies on black background or outside the breast. Coarse circles near the chest "
+        "A part of a marked area lies on black or off the breast. Coarse circles near the chest "
         "wall do that; shifted masks as well.",
     ),
     "mask-on-ordinary-tissue": (

@@ -7,6 +7,7 @@
       InputError                  exit 2   what was given cannot be used
         ConfigError                        a section, key or value of the configuration
         PathError                          a file or folder that is missing, empty or not writable
+        RunLockedError                     a run folder in which another run is at work
         ImageError                         an image file that cannot be read or has the wrong form
         MaskError                          a mask file: colours off the map, wrong size or type
         PairingError                       images without masks, masks without images
@@ -32,6 +33,12 @@ class DivergedError(FlexUNetError):
     """The loss of a training run is no longer a number; the best model so far is kept."""
 
 
+class RunStoppedError(FlexUNetError):
+    """A training run was asked to stop by a signal; its checkpoint is written."""
+
+    exit_code = 130
+
+
 class OutOfMemoryError(FlexUNetError):
     """A batch or an image needs more memory than the machine has."""
 
@@ -50,6 +57,10 @@ class ConfigError(InputError):
 
 class PathError(InputError):
     """A file or folder is missing, empty or not writable."""
+
+
+class RunLockedError(InputError):
+    """Another run is at work in this run folder."""
 
 
 class ImageError(InputError):

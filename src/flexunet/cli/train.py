@@ -16,6 +16,12 @@ def train(
     run_dir: Annotated[
         str | None, typer.Option("--run", help="Folder for everything that is written.")
     ] = None,
+    resume: Annotated[
+        str,
+        typer.Option(
+            help="Go on from the checkpoint of a stopped run: never, auto (if there is one) or must."
+        ),
+    ] = "never",
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
@@ -29,14 +35,17 @@ def train(
         overrides.append(f"train.run_dir={Path(run_dir).absolute().as_posix()!r}")
     config = open_config(config_path, overrides, strict)
 
+    from flexunet.training.resume import choose_resume
     from flexunet.training.run import train as train_model
 
     with progress() as bars:
-        result = train_model(config, progress=bars)
+        result = train_model(config, resume=choose_resume(resume), progress=bars)
     print_notes(result.notes)
     if as_json:
         print_json(result.summary())
         return
+    if result.resumed:
+        console.print(result.resumed, markup=False, highlight=False, soft_wrap=True)
     console.print(
         f"{result.parameters:,} parameters, {result.ended}; "
         f"best {result.monitor} {result.best_value:.4f} in epoch {result.best_epoch}"

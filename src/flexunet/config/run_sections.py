@@ -61,6 +61,10 @@ class TrainSection(Section):
     """Whether the engine compiles the training step."""
     workers: int = Field(default=2, ge=0)
     """Threads that prepare batches."""
+    checkpoint_steps: Positive | None = None
+    """Steps between two checkpoints within an epoch; none: checkpoint_minutes alone decides."""
+    checkpoint_minutes: float = Field(default=10.0, gt=0)
+    """Minutes between two checkpoints within an epoch; one is written at the end of every epoch too."""
     cache_dir: str | None = output_path()
     """Folder of the decoded-image cache; none: the user's cache folder."""
 
@@ -94,6 +98,18 @@ class InferSection(Section):
     """Folder of predicted masks."""
     overlay_dir: str | None = output_path()
     """Folder of images with the outline drawn on them; none: output_dir with _overlay added."""
+    probabilities: Literal["none", "png", "npz"] = "none"
+    """Whether probabilities are written too: 16-bit PNG of each foreground class, or arrays of all classes."""
+    fill_holes: bool = False
+    """Whether background that a lesion encloses becomes lesion."""
+    min_lesion_pixels: int = Field(default=0, ge=0)
+    """Predicted lesions of fewer pixels are dropped."""
+    min_lesion_mm2: float = Field(default=0.0, ge=0)
+    """Predicted lesions of less area are dropped, where the pixel spacing is known."""
+    dicom_seg: bool = True
+    """Whether a DICOM image gets a DICOM Segmentation object as well."""
+    film_masks: bool = True
+    """Whether images that derive cut out of films get a mask of the whole film as well."""
 
 
 class TiledInferSection(Section):

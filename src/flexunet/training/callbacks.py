@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 
-from flexunet.errors import DivergedError
+from flexunet.data.images import list_images
+from flexunet.errors import DivergedError, PathError
 from flexunet.inference.folder import write_epoch_predictions
 from flexunet.inference.predictor import Predictor
 from flexunet.models.weights import save_weights
@@ -18,9 +20,14 @@ from flexunet.training.history import History
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from flexunet.config.schema import Config
+
 
 class BestCheckpoint(keras.callbacks.Callback):
     """Save the model whenever the watched figure is the lowest so far; the file is whole at any moment."""
+
+    # Attributes under this name, here and below, are kept in the checkpoint of a run.
+    resumable = ("best", "best_epoch")
 
     def __init__(self, path: Path, monitor: str):
         super().__init__()
@@ -37,11 +44,17 @@ class BestCheckpoint(keras.callbacks.Callback):
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """End the run as soon as the loss of a step is not a finite number, and say at which step."""
+    """End the run as soon as the loss of a step is not a finite number, and say at which step.
 
-    def __init__(self, kept: Path):
+    Args:
+        kept: Where the best model lies.
+        images_of: Gives the image files of a step of the present epoch.
+    """
+
+    def __init__(self, kept: Path, images_of: Callable[[int], list[Path]]):
         super().__init__()
         self.kept = kept
+        self.images_of = images_of
         self.epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -51,19 +64,44 @@ class StopOnNaN(keras.callbacks.Callback):
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):
             saved = f"the best model is {self.kept}" if self.kept.is_file() else "none was saved"
+            images = ", ".join(str(path) for path in self.images_of(batch))
             raise DivergedError(
-                f"the loss became {loss} in epoch {self.epoch + 1}, step {batch + 1}: expected a finite number "
-                f"({saved}). Lower [model] learning_rate or clipvalue, or set [model] input_normalize = true."
+                f"the loss became {loss} in epoch {self.epoch + 1}, step {batch + 1}: expected a finite "
+                f"number ({saved}). Lower [model] learning_rate or clipvalue, or set [model] input_normalize "
+                f"= true; or look at the images of that step: {images}."
             )
+
+
+class EarlyStopping(keras.callbacks.EarlyStopping):
+    """End the run after some epochs that were no better; goes on counting where a stopped run left off."""
+
+    resumable = ("wait", "best", "best_epoch", "stopped_epoch")
+
+
+class ReduceLearningRate(keras.callbacks.ReduceLROnPlateau):
+    """Lower the learning rate after some epochs that were no better; goes on counting likewise."""
+
+    resumable = ("wait", "best", "cooldown_counter")
 
 
 class WriteHistory(keras.callbacks.Callback):
     """Write the curves after every epoch, with the learning rate it was trained at."""
 
+    resumable = ("learning_rate", "figures")
+
     def __init__(self, history: History):
         super().__init__()
         self.history = history
         self.learning_rate = 0.0
+
+    @property
+    def figures(self) -> dict[str, list[float]]:
+        """Figures of the epochs so far; setting them writes the curves as they were then."""
+        return self.history.epochs
+
+    @figures.setter
+    def figures(self, epochs: dict[str, list[float]]) -> None:
+        self.history.restore(epochs)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         # Read before the reducer acts at the end of the epoch.
@@ -87,6 +125,11 @@ class PredictEpoch(keras.callbacks.Callback):
         self.output_dir = output_dir
         self.tiled = tiled
         self.stale = set(output_dir.glob("Epoch_*"))
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if epoch > 0:
+            # A run that goes on: what lies there is its own.
+            self.stale = set()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         write_epoch_predictions(self.predictor, self.images, self.output_dir, epoch + 1, tiled=self.tiled)
@@ -130,13 +173,17 @@ class ShowProgress(keras.callbacks.Callback):
         self.run_bar = progress.add_task("epochs", total=epochs, note="")
         self.step_bar = progress.add_task("steps", total=steps, note="")
         self.began = 0.0
+        self.done = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.progress.reset(self.step_bar, total=self.steps, note="")
+        self.progress.update(self.run_bar, completed=epoch)
         self.began = time.monotonic()
+        self.done = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        rate = (batch + 1) * self.batch_size / (time.monotonic() - self.began)
+        self.done += 1
+        rate = self.done * self.batch_size / (time.monotonic() - self.began)
         loss = float((logs or {}).get("loss", math.nan))
         self.progress.update(self.step_bar, completed=batch + 1, note=f"{rate:.1f} images/s, loss {loss:.4f}")
 
@@ -150,3 +197,30 @@ class ShowProgress(keras.callbacks.Callback):
         if not self.progress.console.is_terminal:
             # Bars vanish in a log file; a line an epoch stays.
             self.progress.console.print(f"epoch {epoch + 1}/{self.epochs}: {note}")
+
+
+def epoch_predictions(config: Config, model: keras.Model, notes: list[str]) -> list[PredictEpoch]:
+    """The callbacks that predict chosen images, as configured; what stands in the way is noted."""
+    predictor = Predictor(model, config)
+    train = config.train
+    wanted = [
+        (train.epoch_change_infer, config.infer.images_dir, train.epoch_change_infer_dir, False),
+        (
+            train.epoch_change_tiled_infer,
+            config.tiledinfer.images_dir,
+            train.epoch_change_tiled_infer_dir,
+            True,
+        ),
+    ]
+    callbacks = []
+    for is_wanted, images_dir, output_dir, tiled in wanted:
+        if not (is_wanted and train.num_infer_images and images_dir):
+            continue
+        try:
+            images = list_images(config.resolve(images_dir))[: train.num_infer_images]
+        except PathError as error:
+            # Training does not depend on these pictures; a missing folder must not cost a run.
+            notes.append(f"no predictions after each epoch: {error}")
+            continue
+        callbacks.append(PredictEpoch(predictor, images, config.output(output_dir), tiled=tiled))
+    return callbacks

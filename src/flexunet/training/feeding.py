@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from flexunet.data.batches import Batches, Source
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
+    from flexunet.data.loading import Cache
 
 
 def training_batches(config: Config, cache: Source) -> Any:
@@ -47,6 +50,49 @@ def plain_batches(config: Config, cache: Source, batch_size: int | None = None) 
         seed=config.train.seed,
         workers=config.train.workers,
     )
+
+
+def epoch_part(batches: Any, epoch: int, first: int) -> Any:
+    """The batches of one epoch from a step on, as a data set of its own for `fit`.
+
+    Args:
+        batches: What `training_batches` gave; its `epoch` is set.
+        epoch: Epoch, counted from 0.
+        first: Step that comes first, counted from 0.
+    """
+    batches.epoch = epoch
+    return _part_class()(batches, first)
+
+
+@cache
+def _part_class() -> Any:
+    import keras
+
+    class EpochPart(keras.utils.PyDataset):
+        """See `epoch_part`."""
+
+        def __init__(self, batches: Any, first: int):
+            super().__init__(
+                workers=batches.workers,
+                use_multiprocessing=batches.use_multiprocessing,
+                max_queue_size=batches.max_queue_size,
+            )
+            self.batches = batches
+            self.first = first
+
+        def __len__(self) -> int:
+            return len(self.batches) - self.first
+
+        def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+            return self.batches[self.first + index]
+
+    return EpochPart
+
+
+def images_of_step(batches: Any, cache: Cache, step: int) -> list[Path]:
+    """The image files of a step of the present epoch of `training_batches`."""
+    # Whatever stands between the batches and the cache goes round it and reorders nothing.
+    return [cache.pairs[place % len(cache.pairs)].image_path for place in batches.indices(step)]
 
 
 def in_color_order(config: Config, source: Source) -> Source:

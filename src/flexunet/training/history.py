@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flexunet.data.files import replacing, write_text
+
+if TYPE_CHECKING:
+    from flexunet.config.schema import Config
 
 LOSSES = ("loss", "val_loss")
 
@@ -30,6 +34,12 @@ class History:
         for name, value in figures.items():
             self.epochs.setdefault(name, []).append(float(value))
         self.write()
+
+    def restore(self, epochs: dict[str, list[float]]) -> None:
+        """Go back to the figures of an earlier moment; files that say more than them are written anew."""
+        self.epochs = {name: list(values) for name, values in epochs.items()}
+        if self.epochs:
+            self.write()
 
     def write(self) -> None:
         """Write the loss and metric curves, CSV and PNG, and `history.json` beside their folder."""
@@ -72,3 +82,9 @@ class History:
 def _styles(count: int) -> list[dict[str, str]]:
     colors = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
     return [{"color": colors[index % len(colors)]} for index in range(count)]
+
+
+def metric_curves(config: Config, validated: bool) -> list[str]:
+    """Names of the metric curves that a run writes: those that are wanted, of those that are computed."""
+    computed = [*config.model.metrics, *(f"val_{name}" for name in config.model.metrics if validated)]
+    return [name for name in config.train.metrics if name in computed]

@@ -6,11 +6,13 @@ run_dir/models/              the best model, and a copy of the configuration fil
 run_dir/eval/                curves, CSV and PNG
 run_dir/history.json
 run_dir/epoch_change_infer/  masks of chosen images after every epoch
+run_dir/checkpoints/         from which a stopped run goes on; the lock of the folder
 """
 
 from __future__ import annotations
 
 import shutil
+import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,29 +21,35 @@ import keras
 
 from flexunet.config.files import save_config
 from flexunet.data.configured import open_split, split_pairs
-from flexunet.data.files import replacing
-from flexunet.data.images import list_images
-from flexunet.errors import PathError
-from flexunet.inference.predictor import Predictor
+from flexunet.data.files import PARTIAL, replacing
+from flexunet.errors import PathError, RunStoppedError
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
 from flexunet.models.trained import best_model_path
 from flexunet.training.callbacks import (
     BestCheckpoint,
-    PredictEpoch,
+    EarlyStopping,
+    ReduceLearningRate,
     ShowProgress,
     StopFile,
     StopOnNaN,
     WriteHistory,
+    epoch_predictions,
 )
+from flexunet.training.checkpoint import Checkpoint, CheckpointStore
 from flexunet.training.environment import describe_environment, write_environment
-from flexunet.training.feeding import plain_batches, training_batches
-from flexunet.training.history import History
+from flexunet.training.feeding import images_of_step, plain_batches, training_batches
+from flexunet.training.history import History, metric_curves
+from flexunet.training.interrupt import StopSignal
+from flexunet.training.lock import locked
+from flexunet.training.loop import Loop, Position, Saver, position_of
 from flexunet.training.losses import get_loss
 from flexunet.training.memory import check_memory, explained_memory_errors
 from flexunet.training.metrics import get_metric
 from flexunet.training.optimizers import build_optimizer
 from flexunet.training.precision import choose_jit, choose_precision
+from flexunet.training.resume import Resume, find_start, is_over, run_identity
+from flexunet.training.state import prepare, restore_callbacks
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -67,6 +75,7 @@ class TrainingResult:
     history: dict[str, list[float]]
     ended: str
     curves_dir: Path
+    resumed: str | None = None
     notes: list[str] = field(default_factory=list)
 
     def summary(self) -> dict[str, Any]:
@@ -88,26 +97,36 @@ def compile_model(config: Config, model: keras.Model) -> None:
     )
 
 
-def train(config: Config, *, progress: Progress | None = None) -> TrainingResult:
+def train(config: Config, *, resume: Resume = "never", progress: Progress | None = None) -> TrainingResult:
     """Train the configured model and write its run folder.
 
     Nothing of an earlier run in the same folder is removed before this one has its replacement.
 
     Args:
         config: The configuration.
+        resume: Whether to go on from the run folder's checkpoint: "never", "auto" (if there is one), "must".
         progress: Rich progress bars, already started; none for silence.
 
     Raises:
         InputError: for a configuration or data that cannot be used, before anything is written.
+        RunLockedError: if another run is at work in the run folder.
         OutOfMemoryError: if a step cannot fit into memory.
         DivergedError: if the loss becomes infinite or not a number.
+        RunStoppedError: if a signal asked the run to stop; it can go on from there.
     """
-    notes: list[str] = []
-    training_pairs = split_pairs(config, "train")
-    validated = bool(config.valid.images_dir) or config.train.dataset_splitter
-    if validated:
+    split_pairs(config, "train")
+    if _is_validated(config):
         split_pairs(config, "valid")
-    else:
+    with locked(config.run_dir):
+        _sweep(config)
+        return _train_alone(config, resume, progress)
+
+
+def _train_alone(config: Config, resume: Resume, progress: Progress | None) -> TrainingResult:
+    """What `train` does once the run folder is its own."""
+    notes: list[str] = []
+    validated = _is_validated(config)
+    if not validated:
         notes.append("[valid] names no folder: the best epoch is chosen by the training loss.")
 
     keras.utils.set_random_seed(config.train.seed)
@@ -116,63 +135,154 @@ def train(config: Config, *, progress: Progress | None = None) -> TrainingResult
     draw_initial_weights(model, config.train.seed)
     compile_model(config, model)
     check_memory(model, config)
+    prepare(model)
 
     training = _open(config, "train", progress)
     validation = _open(config, "valid", progress) if validated else None
     batches = training_batches(config, training)
+    data = {"train": training.folder.name, "valid": validation.folder.name if validation else None}
+    basis = {"data": data, "engine": keras.config.backend(), "precision": policy}
+    identity = run_identity(config, **basis)
+    store = CheckpointStore(config.run_dir)
+    start = find_start(resume, store, identity, run_identity(type(config)()))
+
+    monitor = "val_loss" if validated else "loss"
+    best = BestCheckpoint(best_model_path(config), monitor)
+    stop_file = StopFile(config.run_dir / STOP_FILE)
+    early_stopping = EarlyStopping(monitor=monitor, patience=config.train.patience)
+    history = History(config.output(config.train.eval_dir), metric_curves(config, validated))
+
+    def ended() -> str:
+        """Why the epoch that has just ended was the last one."""
+        epochs = len(history.epochs["loss"])
+        if stop_file.stopped:
+            return f"stopped by {STOP_FILE} after epoch {epochs}"
+        if early_stopping.stopped_epoch:
+            return f"stopped early after epoch {epochs}: no better for {config.train.patience} epochs"
+        return f"all {epochs} epochs"
+
+    def result(ending: str, resumed: str | None = None) -> TrainingResult:
+        return TrainingResult(
+            run_dir=config.run_dir,
+            model_path=best.path,
+            parameters=model.count_params(),
+            epochs=len(history.epochs["loss"]),
+            best_epoch=best.best_epoch,
+            best_value=best.best,
+            monitor=monitor,
+            history=history.epochs,
+            ended=ending,
+            curves_dir=history.eval_dir,
+            resumed=resumed,
+            notes=notes,
+        )
+
+    callbacks: list[keras.callbacks.Callback] = [
+        StopOnNaN(best.path, lambda step: images_of_step(batches, training, step)),
+        best,
+    ]
+    if config.train.learning_rate_reducer:
+        callbacks.append(
+            ReduceLearningRate(
+                monitor=monitor, factor=config.train.reducer_factor, patience=config.train.reducer_patience
+            )
+        )
+    # The history reads the learning rate when an epoch begins, so it may stand behind the reducer.
+    callbacks += [WriteHistory(history), *epoch_predictions(config, model, notes), early_stopping, stop_file]
+    if start and is_over(start, config.train.epochs):
+        restore_callbacks(callbacks, start.state["callbacks"])
+        return result(start.state["ended"], "the run had come to its end already: nothing was trained")
+    resumed = _say_where(start, resume, store, best, progress)
+    if progress:
+        callbacks.append(
+            ShowProgress(progress, config.train.epochs, len(batches), config.train.batch_size, best)
+        )
+
     environment = describe_environment(
         config,
         precision=policy,
         precision_reason=reason,
         parameters=model.count_params(),
-        images={"train": len(training_pairs), "valid": len(validation.pairs) if validation else 0},
-        data={"train": training.folder.name, "valid": validation.folder.name if validation else None},
+        images={"train": len(training.pairs), "valid": len(validation.pairs) if validation else 0},
+        data=data,
+        resumed=resumed,
     )
-    run_dir = config.run_dir
     _write_configuration(config)
-    write_environment(run_dir / "environment.json", environment)
+    write_environment(config.run_dir / "environment.json", environment)
 
-    monitor = "val_loss" if validated else "loss"
-    checkpoint = BestCheckpoint(best_model_path(config), monitor)
-    stop_file = StopFile(run_dir / STOP_FILE)
-    early_stopping = keras.callbacks.EarlyStopping(monitor=monitor, patience=config.train.patience)
-    history = History(config.output(config.train.eval_dir), _metric_curves(config, validated))
-    callbacks: list[keras.callbacks.Callback] = [StopOnNaN(checkpoint.path), checkpoint]
-    if config.train.learning_rate_reducer:
-        callbacks.append(
-            keras.callbacks.ReduceLROnPlateau(
-                monitor=monitor, factor=config.train.reducer_factor, patience=config.train.reducer_patience
-            )
-        )
-    # The history reads the learning rate when an epoch begins, so it may stand behind the reducer.
-    callbacks += [WriteHistory(history), *_epoch_predictions(config, model, notes), early_stopping, stop_file]
-    if progress:
-        callbacks.append(
-            ShowProgress(progress, config.train.epochs, len(batches), config.train.batch_size, checkpoint)
-        )
-    with explained_memory_errors(config):
-        model.fit(
-            batches,
-            epochs=config.train.epochs,
-            validation_data=plain_batches(config, validation) if validation else None,
-            callbacks=callbacks,
-            shuffle=False,  # the batches shuffle themselves, from the seed
-            verbose=0,
-        )
-    epochs = len(history.epochs["loss"])
-    return TrainingResult(
-        run_dir=run_dir,
-        model_path=checkpoint.path,
-        parameters=model.count_params(),
-        epochs=epochs,
-        best_epoch=checkpoint.best_epoch,
-        best_value=checkpoint.best,
-        monitor=monitor,
-        history=history.epochs,
-        ended=_ending(config, epochs, early_stopping.stopped_epoch, stop_file.stopped),
-        curves_dir=history.eval_dir,
-        notes=notes,
+    saver = Saver(
+        store,
+        model,
+        callbacks,
+        identity,
+        about={"flexunet": environment["flexunet"], "packages": environment["packages"]},
+        steps=config.train.checkpoint_steps,
+        minutes=config.train.checkpoint_minutes,
     )
+    with explained_memory_errors(config), StopSignal() as stop:
+        stopped = Loop(
+            model,
+            batches,
+            plain_batches(config, validation) if validation else None,
+            epochs=config.train.epochs,
+            seed=config.train.seed,
+            callbacks=callbacks,
+            saver=saver,
+            stop=stop,
+            ended=ended,
+        ).run(start)
+    if stopped:
+        raise _stopped(config, stop, stopped, store)
+    store.keep_newest()
+    return result(ended(), resumed)
+
+
+def _is_validated(config: Config) -> bool:
+    return bool(config.valid.images_dir) or config.train.dataset_splitter
+
+
+def _sweep(config: Config) -> None:
+    """Remove half-written files of killed runs; the lock is ours, so nobody is writing them."""
+    CheckpointStore(config.run_dir).sweep()
+    best = best_model_path(config)
+    for path in best.parent.glob(f".{best.stem}.*{PARTIAL}*"):
+        path.unlink(missing_ok=True)
+
+
+def _say_where(
+    start: Checkpoint | None,
+    resume: Resume,
+    store: CheckpointStore,
+    best: BestCheckpoint,
+    progress: Progress | None,
+) -> str | None:
+    """Tell where the run begins, where that is not plain; the text if it goes on."""
+    text = resumed = None
+    if start:
+        resumed = text = f"going on from {position_of(start)} ({start.path})"
+        if start.state["callbacks"]["BestCheckpoint"]["best_epoch"] and not best.path.is_file():
+            raise PathError(
+                f"{best.path} is missing, the best model of the run that is to go on. Put it back, or start "
+                "anew with --resume never."
+            )
+    elif resume == "never" and (unfinished := store.unfinished()):
+        text = (
+            f"starting anew, although a run in {store.folder.parent} stands at {unfinished}. Its checkpoint "
+            "stays until this run writes its own; stop now and add --resume auto to go on with it."
+        )
+    if text and progress:
+        progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+    return resumed
+
+
+def _stopped(config: Config, stop: StopSignal, position: Position, store: CheckpointStore) -> RunStoppedError:
+    received = stop.received or signal.SIGINT
+    error = RunStoppedError(
+        f"stopped by {received.name} at {position}; saved in {store.newest}. "
+        f"Go on with: flexunet train {config.source} --resume auto"
+    )
+    error.exit_code = 128 + received
+    return error
 
 
 def evaluate_published(config: Config, model: keras.Model, split: str = "test") -> dict[str, float]:
@@ -204,11 +314,6 @@ def _open(config: Config, split: str, progress: Progress | None) -> Cache:
         progress.remove_task(bar)
 
 
-def _metric_curves(config: Config, validated: bool) -> list[str]:
-    computed = [*config.model.metrics, *(f"val_{name}" for name in config.model.metrics if validated)]
-    return [name for name in config.train.metrics if name in computed]
-
-
 def _write_configuration(config: Config) -> None:
     resolved = config.run_dir / "config.toml"
     if config.source is None or config.source.resolve() != resolved.resolve():
@@ -217,37 +322,3 @@ def _write_configuration(config: Config) -> None:
         copy = config.output(config.train.model_dir) / config.source.name
         with replacing(copy) as temporary:
             shutil.copyfile(config.source, temporary)
-
-
-def _epoch_predictions(config: Config, model: keras.Model, notes: list[str]) -> list[PredictEpoch]:
-    predictor = Predictor(model, config)
-    train = config.train
-    wanted = [
-        (train.epoch_change_infer, config.infer.images_dir, train.epoch_change_infer_dir, False),
-        (
-            train.epoch_change_tiled_infer,
-            config.tiledinfer.images_dir,
-            train.epoch_change_tiled_infer_dir,
-            True,
-        ),
-    ]
-    callbacks = []
-    for is_wanted, images_dir, output_dir, tiled in wanted:
-        if not (is_wanted and train.num_infer_images and images_dir):
-            continue
-        try:
-            images = list_images(config.resolve(images_dir))[: train.num_infer_images]
-        except PathError as error:
-            # Training does not depend on these pictures; a missing folder must not cost a run.
-            notes.append(f"no predictions after each epoch: {error}")
-            continue
-        callbacks.append(PredictEpoch(predictor, images, config.output(output_dir), tiled=tiled))
-    return callbacks
-
-
-def _ending(config: Config, epochs: int, stopped_epoch: int, stop_file: bool) -> str:
-    if stop_file:
-        return f"stopped by {STOP_FILE} after epoch {epochs}"
-    if stopped_epoch:
-        return f"stopped early after epoch {epochs}: no better for {config.train.patience} epochs"
-    return f"all {epochs} epochs"

@@ -100,3 +100,28 @@ def test_bad_options(raw, tmp_path):
     assert isinstance(both.exception, ConfigError)
     assert "--masks and --annotations" in str(both.exception)
     assert isinstance(run(raw, tmp_path / "out", "--patient-pattern", "(").exception, ConfigError)
+
+
+def test_masks_from_a_published_model(raw, reference, tmp_path):
+    run_folder = tmp_path / "run"
+    (run_folder / "models").mkdir(parents=True)
+    name = "a_k5_L3_c2"
+    weights = (reference / "model" / f"{name}.best_model_keras2.h5").read_bytes()
+    (run_folder / "models" / "best_model.h5").write_bytes(weights)
+    config = run_folder / "train_eval_infer.config"
+    config.write_bytes((reference / "model" / f"{name}.config").read_bytes())
+
+    options = ["--masks-from", config, "--min-confidence", 0.99, "--jobs", 1, "--json"]
+    result = run(raw, tmp_path / "out", *options)
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    cancer = len(list((raw / "Cancer").iterdir()))
+    # The weights are random: sure of nothing. Normal films need no model.
+    assert (document["to_review"], document["labelled"]) == (cancer, 4 - cancer)
+    review = Manifest.read(tmp_path / "out" / "to_review")
+    assert review is not None
+    for row in review.rows:
+        assert 0.5 <= float(row["confidence"]) < 0.99
+        assert 0 < float(row["entropy"]) <= 1
+        assert read_image(tmp_path / "out" / "to_review" / row["mask"]).shape == (64, 64, 3)
+    assert json.loads(run(raw, tmp_path / "out", *options).stdout)["reused"] == 4

@@ -65,7 +65,7 @@ def test_files_give_back_the_same_figures(make_tables, tmp_path, seed, probabili
     before, after = figures(tables), figures(again)
     assert after.pop("probability") is None
     before.pop("probability")
-    assert same(before, after, 1e-7)
+    assert before == after
 
 
 def test_mm_where_spacing_is_known(make_tables):

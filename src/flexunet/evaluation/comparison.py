@@ -27,8 +27,8 @@ class Quotient(NamedTuple):
 def compare_tables(first: Tables, second: Tables, names: tuple[str, str], rules: ScoringRules) -> Comparison:
     """Compare two runs on the images that both have scored.
 
-    Scores named `_paired` treat images without a lesion so that a false alarm costs: where exactly one of the
-    two predicted nothing, that run counts 1 and the other 0. Images with nothing in truth and both predictions
+    Scores named `_paired` let a false alarm cost: on images without a lesion where exactly one of the two
+    predicted nothing, that run counts 1 and the other 0. Images with nothing in truth and both predictions
     are left out. Distances are compared on the images where both have one.
 
     Args:

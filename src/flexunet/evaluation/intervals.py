@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from flexunet.evaluation.pixel_scores import Values, ratio
 
-_BLOCK = 2_000_000
+_BLOCK = 500_000
 _EXACT_UP_TO = 12
 _FEWEST = 200
 _MOST_WORK = 400_000_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -114,6 +115,9 @@ def _class_scores(
     rules: ScoringRules,
     probability: NDArray[np.float32] | None,
 ) -> tuple[Lesions, Candidates]:
+    top, left, box = _busy_box(truth, prediction, probability, rules.candidate_threshold)
+    truth, prediction = truth[box], prediction[box]
+    probability = None if probability is None else probability[box]
     lesions = find_regions(truth, rules.connectivity, rules.min_lesion_pixels)
     decided = find_regions(prediction, rules.connectivity, rules.min_lesion_pixels)
     pairs = overlaps(lesions, decided, rules.lesion_match, rules.lesion_iou)
@@ -136,18 +140,40 @@ def _class_scores(
     candidate_rows, candidate_columns = candidates.centres.T
     extra = len(candidates) - len(decided)
     return (
-        Lesions(np.full(len(lesions), label), lesions.areas, lesion_rows, lesion_columns, found, dice, iou),
+        Lesions(
+            np.full(len(lesions), label),
+            lesions.areas,
+            lesion_rows + top,
+            lesion_columns + left,
+            found,
+            dice,
+            iou,
+        ),
         Candidates(
             np.full(len(candidates), label),
             candidates.areas,
-            candidate_rows,
-            candidate_columns,
+            candidate_rows + top,
+            candidate_columns + left,
             scores,
             np.arange(len(candidates)) < len(decided),
             np.pad(matched, (0, extra)),
             hit,
         ),
     )
+
+
+def _busy_box(
+    truth: NDArray[np.uint8],
+    prediction: NDArray[np.uint8],
+    probability: NDArray[np.float32] | None,
+    threshold: float,
+) -> tuple[int, int, tuple[slice, slice]]:
+    """Top, left and window of the part of an image that holds all its regions: lesions are small."""
+    either = truth | prediction
+    if probability is not None:
+        either |= (probability >= threshold).view(np.uint8)
+    left, top, width, height = cv2.boundingRect(either)
+    return top, left, (slice(top, top + max(height, 1)), slice(left, left + max(width, 1)))
 
 
 def add_doubtful(decided: Regions, probability: NDArray[np.float32], rules: ScoringRules) -> Regions:

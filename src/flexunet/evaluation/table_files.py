@@ -57,7 +57,10 @@ def write_tables(tables: Tables, folder: Path) -> list[Path]:
 
 
 def write_columns(path: Path, columns: dict[str, Column]) -> None:
-    """Write columns of equal length as CSV; numbers to nine digits, nothing where NaN."""
+    """Write columns of equal length as CSV, nothing where NaN.
+
+    Numbers have all their digits: rounded ones would make identical runs differ when they are compared.
+    """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns)
@@ -67,7 +70,7 @@ def write_columns(path: Path, columns: dict[str, Column]) -> None:
 
 def _text(value: Any) -> str:
     if isinstance(value, (float, np.floating)):
-        return "" if np.isnan(value) else f"{value:.9g}"
+        return "" if np.isnan(value) else repr(float(value)).removesuffix(".0")
     if isinstance(value, (bool, np.bool_)):
         return str(int(value))
     return str(value)

@@ -1,0 +1,123 @@
+"""`flexunet score` and `flexunet compare` through the real command line."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from flexunet.cli import app
+from flexunet.data.masks import ColorMap, write_mask
+from flexunet.errors import ConfigError, PairingError
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """True masks and two sets of predictions."""
+    for index in range(6):
+        truth = np.zeros((40, 40), np.uint8)
+        truth[10:20, 10 : 20 + index] = 1
+        for name, shift in (("masks", 0), ("good", 1), ("poor", 5)):
+            write_mask(tmp_path / name / f"{index}.png", np.roll(truth, shift, 1), ColorMap.binary())
+    return tmp_path
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def score(folders, name, *more):
+    return run("score", "--truth", folders / "masks", "--prediction", folders / name, *more)
+
+
+def test_the_figures_are_printed_beside_the_empty_prediction(folders):
+    found = score(folders, "good")
+    assert found.exit_code == 0, found.output
+    for text in (
+        "dice_coef_multiclass",
+        "empty prediction",
+        "dice_per_image_mean",
+        "95 % interval",
+        "6 of 6",
+    ):
+        assert text in found.stdout
+    assert "Better than an empty prediction? yes." in found.stdout
+
+
+def test_json_is_one_document_and_nothing_else(folders):
+    found = score(folders, "good", "--json", "--bootstrap", 50, "--min-lesion-pixels", 5)
+    document = json.loads(found.stdout)
+    assert document["images"] == 6
+    assert document["rules"]["bootstrap_samples"] == 50
+    assert document["rules"]["min_lesion_pixels"] == 5
+
+
+def test_options_change_the_rules(folders):
+    document = json.loads(
+        score(
+            folders, "poor", "--json", "--match", "centre", "--empty-masks", "one", "--spacing", "0.1"
+        ).stdout
+    )
+    assert document["rules"]["lesion_match"] == "centre"
+    assert document["rules"]["empty_masks"] == "one"
+    assert document["foreground"]["hausdorff_95_mm_mean"]["value"] == pytest.approx(
+        0.1 * document["foreground"]["hausdorff_95_px_mean"]["value"]
+    )
+
+
+def test_colours_come_from_a_configuration_or_the_option(folders):
+    (folders / "config.toml").write_text(
+        '[mask]\nrgb_map = {"0,0,0" = 0, "255,255,255" = 1}\n[evaluate]\nconfidence = 0.9\n'
+    )
+    document = json.loads(score(folders, "good", "--json", "--config", folders / "config.toml").stdout)
+    assert document["rules"]["confidence"] == 0.9
+    document = json.loads(score(folders, "good", "--json", "--rgb-map", "#000000=0,#ffffff=1").stdout)
+    assert document["classes"][0]["color"] == [255, 255, 255]
+    assert isinstance(score(folders, "good", "--rgb-map", "white").exception, ConfigError)
+
+
+def test_bad_input_exits_2_without_a_traceback(folders):
+    (folders / "good" / "3.png").unlink()
+    assert isinstance(score(folders, "good").exception, PairingError)
+    command = [
+        sys.executable,
+        "-m",
+        "flexunet",
+        "score",
+        "--truth",
+        folders / "masks",
+        "--prediction",
+        folders / "good",
+    ]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 2
+    assert "3.png has no prediction" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_no_engine_is_imported(folders):
+    code = (
+        "import sys; from flexunet.cli import app\n"
+        f"app(['score', '--truth', {str(folders / 'masks')!r}, '--prediction', {str(folders / 'good')!r},"
+        f" '--out', {str(folders / 'out')!r}], standalone_mode=False)\n"
+        "found = {'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules); assert not found, found"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    assert (folders / "out" / "report.html").is_file()
+
+
+def test_compare_two_scored_folders(folders):
+    for name in ("good", "poor"):
+        assert score(folders, name, "--out", folders / f"scored_{name}").exit_code == 0
+    found = run("compare", folders / "scored_good", folders / "scored_poor")
+    assert found.exit_code == 0, found.output
+    assert "6 shared images" in found.stdout
+    found = run("compare", folders / "scored_good", folders / "scored_poor", "--json")
+    document = json.loads(found.stdout)
+    dice = next(one for one in document["scores"] if one["name"] == "dice_per_image_mean_paired")
+    assert dice["difference"]["high"] < 0
+    assert dice["p_value"] == pytest.approx(2 / 2**6)
+    same = json.loads(run("compare", folders / "scored_good", folders / "scored_good", "--json").stdout)
+    assert all(one["p_value"] == 1 for one in same["scores"])

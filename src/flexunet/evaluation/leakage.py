@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,31 @@ def read_audit(path: Path) -> dict[str, Any]:
         raise PathError(f"cannot read the audit {path}: {error.strerror}.") from error
     except ValueError as error:
         raise DatasetError(f"{path} is not JSON: {error}. Write it with `flexunet audit --json`.") from error
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or "scores_hold" not in document:
         raise DatasetError(f"{path} is not the output of `flexunet audit --json`.")
-    return document
+    return audit_summary(document)
+
+
+def audit_summary(document: dict[str, Any]) -> dict[str, Any]:
+    """An audit in short: what the verdict needs, and how many findings of each kind there are.
+
+    Args:
+        document: What `flexunet audit --json` prints.
+    """
+    kept = ("dataset", "leak_pairs", "shared_patients", "untrue", "checked")
+    kinds = Counter(
+        (str(finding.get("severity")), str(finding.get("code"))) for finding in document.get("findings", ())
+    )
+    return {
+        **{key: document[key] for key in kept if key in document},
+        "findings": [
+            {"severity": severity, "code": code, "count": count} for (severity, code), count in kinds.items()
+        ],
+    }
+
+
+def find_audit(images_dir: Path) -> Path | None:
+    """The audit.json of the data set that a folder of images belongs to, if there is one."""
+    root = images_dir.resolve().parent.parent
+    places = (root / "audit.json", root / "audit" / "audit.json")
+    return next((path for path in places if path.is_file()), None)

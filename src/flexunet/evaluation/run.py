@@ -15,7 +15,7 @@ from flexunet.evaluation.cases import CaseGallery
 from flexunet.evaluation.document import PublishedFigure, PublishedFigures
 from flexunet.evaluation.folders import comparable
 from flexunet.evaluation.folds import evaluate_folds
-from flexunet.evaluation.leakage import shared_origins
+from flexunet.evaluation.leakage import find_audit, read_audit, shared_origins
 from flexunet.evaluation.origins import Origins
 from flexunet.evaluation.outputs import (
     CARD,
@@ -70,7 +70,8 @@ def evaluate(
         split: `train`, `valid` or `test`.
         model: The model, where it is already at hand.
         against: Run or evaluation to compare with; the last evaluation of this run by default.
-        audit: Summary of the data-set audit, see `verdict.leaking`; names are compared in any case.
+        audit: Summary of the data-set audit, see `verdict.leaking`; by default that of an `audit.json` in the
+            data set, if there is one. Names are compared in any case.
         calibrate: Whether temperature and threshold are fitted where the run has none that fit its weights.
         jobs: Threads for reading and scoring.
         watch: Shows progress.
@@ -164,6 +165,8 @@ def _audit(
 ) -> dict[str, Any] | None:
     if split == "train":
         return {"untrue": ["these are the training images themselves"], **(audit or {})}
+    if audit is None and (path := find_audit(pairs[0].image_path.parent)):
+        audit = read_audit(path)
     training = pairs_or_none(config, "train")
     if not training:
         return audit

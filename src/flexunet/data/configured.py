@@ -87,7 +87,7 @@ def _hold_back(pairs: list[Pair], seed: int) -> tuple[list[Pair], list[Pair]]:
 
 
 def cache_dir(config: Config) -> Path:
-    """Where decoded images are kept: `[train] cache_dir`, else the user's cache folder, shared by all runs."""
+    """Where decoded images are kept: `[train] cache_dir`, else the user's cache folder for all runs."""
     if config.train.cache_dir:
         return config.output(config.train.cache_dir)
     return user_cache_path("flexunet") / "images"

@@ -2,8 +2,8 @@
 
 Knows no model: whatever turns tiles into probabilities is handed in. The published system pastes tiles
 side by side and shows their seams; here every pixel is the weighted mean of the tiles that see it, and a
-tile counts most at its centre, where it saw the most surroundings (the scheme of nnU-Net, Isensee et al. 2021,
-Nat Methods 18, 203-211).
+tile counts most at its centre, where it saw the most surroundings (the scheme of nnU-Net, Isensee et al.
+2021, Nat Methods 18, 203-211).
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def predict_tiled(
     window = gaussian_window(size)[..., np.newaxis]
     weights = np.zeros((*padded.shape[:2], 1), np.float32)
     blended: np.ndarray | None = None
-    for batch in _batches(tiles_of(*padded.shape[:2], size, overlap), batch_size):
+    for batch in _batches(tiles_of(padded.shape[0], padded.shape[1], size, overlap), batch_size):
         views = [padded[t.top : t.top + size, t.left : t.left + size] for t in batch]
         for tile, probabilities in zip(batch, predict(np.stack(views)), strict=True):
             if blended is None:

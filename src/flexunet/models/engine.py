@@ -65,7 +65,7 @@ def start_engine() -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back what native code writes to standard error; TensorFlow greets before it reads its log level."""
+    """Hold back what native code says on standard error: TensorFlow greets before it reads its log level."""
     try:
         kept = os.dup(2)
     except OSError:  # no standard error to hold back, as in a Windows service

@@ -33,7 +33,7 @@ _ENGINE_WORDS = (
 
 
 def step_bytes(model: keras.Model, batch_size: int) -> int:
-    """The least that a training step needs: weights, gradients and both Adam moments, and every layer's output.
+    """The least that a step needs: weights, gradients, both Adam moments, and the outputs of the layers.
 
     A lower bound, so that what is refused could never have run.
     """

@@ -14,7 +14,6 @@ from flexunet.data.crop import (
     crop_mask,
     lost_lesion_pixels,
     restore_mask,
-    shrink_mask,
     zone_on_image,
 )
 from flexunet.data.phantom import draw_phantom
@@ -114,22 +113,6 @@ def test_shape_and_type_follow_the_film():
     image = crop_image(film, choose_box(breast, 64, 64), breast)
     assert image.shape == (64, 64, 3)
     assert image.dtype == np.uint16
-
-
-def test_shrunk_mask_takes_the_class_with_most_area():
-    mask = np.zeros((4, 4), np.uint8)
-    mask[:2, :2] = [[1, 1], [1, 0]]
-    mask[2:, 2:] = [[2, 2], [0, 0]]
-    # Lower right: half and half, so the lower class wins; but 2 must not vanish.
-    np.testing.assert_array_equal(shrink_mask(mask, 2, 2), [[1, 0], [0, 2]])
-
-
-def test_tiny_lesions_survive():
-    mask = np.zeros((400, 400), np.uint8)
-    mask[50, 50] = mask[300:302, 120] = 1
-    small = shrink_mask(mask, 40, 40)
-    assert small.sum() == 2
-    assert small[5, 5] == small[30, 12] == 1
 
 
 def test_lost_pixels_are_counted():

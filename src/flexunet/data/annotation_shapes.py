@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import skimage.draw
@@ -131,3 +132,14 @@ def _class_of(label: str, classes: Mapping[str, int] | None) -> int:
     if label not in classes:
         raise MaskError(f"the label {label!r} has no class: expected one of {', '.join(classes)}.")
     return classes[label]
+
+
+def read_points(values: Any, where: str) -> tuple[Point, ...]:
+    """Points `[[x, y], ...]` of a document; `where` says in messages where they stand."""
+    try:
+        points = tuple((float(x), float(y)) for x, y in values)
+    except (TypeError, ValueError) as error:
+        raise MaskError(f"{where}: expected points [x, y], found {str(values)[:60]}.") from error
+    if not np.isfinite(points).all():
+        raise MaskError(f"{where}: a coordinate is not a number.")
+    return points

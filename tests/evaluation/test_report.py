@@ -22,7 +22,7 @@ from flexunet.evaluation.scores import Circumstances, make_scores
 ROOT = Path(__file__).parents[2]
 
 
-VOID = {"meta", "img", "br", "line", "path", "circle", "rect", "polygon"}
+VOID = {"meta", "img", "br", "wbr", "line", "path", "circle", "rect", "polygon"}
 
 
 class Page(HTMLParser):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from flexunet.data.files import write_text
 from flexunet.data.images import read_image
@@ -88,6 +88,7 @@ def write_report(
             number=_number,
             interval=_interval,
             plain=_plain,
+            breakable=_breakable,
             empty_dice=empty_dice(tables, scores.rules["empty_masks"]),
             empty_sentence=_EMPTY[scores.rules["empty_masks"]].format(count=scores.foreground.empty_images),
             match_sentence=match_sentence(scores),
@@ -175,6 +176,11 @@ def _value(text: str) -> float:
 
 def _number(value: float | None, digits: int) -> str:
     return "n/a" if value is None else f"{value:.{digits}f}"
+
+
+def _breakable(name: str) -> Markup:
+    """A score's name that may go on in the next line after an underscore."""
+    return escape(name).replace("_", Markup("_<wbr>"))
 
 
 def _interval(one: dict[str, Any]) -> Markup:

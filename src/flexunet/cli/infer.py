@@ -1,4 +1,4 @@
-"""`flexunet infer` and `flexunet tiledinfer`: masks and overlays for a folder of images."""
+"""`flexunet infer` and `flexunet tiledinfer`: masks, overlays and lesions of a folder of images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def infer(
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """Predict a folder of images: palette PNG masks at each image's own size, and overlays."""
+    """Predict a folder of images, DICOM among them: masks at each image's own size, overlays, lesions."""
     _infer("infer", config_path, overrides, images, output, strict, as_json)
 
 
@@ -74,6 +74,10 @@ def _infer(
             f"{len(result.mask_paths)} masks in {result.output_dir}", highlight=False, soft_wrap=True
         )
         console.print(f"overlays in {result.overlay_dir}", highlight=False, soft_wrap=True)
+        lesions = sum(result.lesions.values())
+        console.print(f"{lesions} lesions in {result.lesions_dir}", highlight=False, soft_wrap=True)
+        if result.reused:
+            console.print(f"{result.reused} of them were there already, made by the same model and settings")
     for path, message in result.failures.items():
         error_console.print(f"not predicted: {path}: {message}", markup=False, soft_wrap=True)
     if result.failures:

@@ -99,7 +99,7 @@ class InferSection(Section):
     overlay_dir: str | None = output_path()
     """Folder of images with the outline drawn on them; none: output_dir with _overlay added."""
     probabilities: Literal["none", "png", "npz"] = "none"
-    """Whether probabilities are written too: 16-bit PNG of each foreground class, or arrays of all classes."""
+    """Whether probabilities are written: 16-bit PNG of each foreground class, or arrays of all classes."""
     fill_holes: bool = False
     """Whether background that a lesion encloses becomes lesion."""
     min_lesion_pixels: int = Field(default=0, ge=0)

@@ -1,0 +1,114 @@
+"""What a folder's prediction has finished, so that a run that was cut off goes on where it stopped.
+
+One line of JSON an image, in `<output_dir>_lesions/journal.jsonl`. A line counts if its key is that of
+the image now: the key is a digest of the image's content, the model's weights, the settings, and what the
+manifest says. Anything else is predicted anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flexunet.data.digests import digest_of, digest_of_text
+from flexunet.data.files import explaining, write_text
+from flexunet.errors import ImageError
+from flexunet.version import __version__
+
+if TYPE_CHECKING:
+    from flexunet.config.schema import Config
+    from flexunet.inference.outputs import Record
+
+JOURNAL = "journal.jsonl"
+_VERSION = 1  # raise it when the same image and model come to give other files
+_SECTIONS = ("model", "image", "mask", "infer", "tiledinfer")
+
+
+class Journal:
+    """The records of finished images.
+
+    Args:
+        folder: Where the journal lies.
+        output_dir: Folder of masks.
+        settings: What predictions depend on besides the image, as `settings_digest` gives it.
+    """
+
+    def __init__(self, folder: Path, output_dir: Path, settings: str):
+        self.path = folder / JOURNAL
+        self.output_dir = output_dir
+        self.settings = settings
+        self._known = _read(self.path)
+
+    def key_of(self, path: Path, row: dict[str, str]) -> str:
+        """Key of an image; `row` is what the manifest says of it.
+
+        Raises:
+            ImageError: if the file cannot be read.
+        """
+        try:
+            content = digest_of(path)
+        except OSError as error:
+            raise ImageError(f"cannot read {path}: {error.strerror or error}. Check its rights.") from error
+        return digest_of_text(json.dumps([self.settings, path.name, content, row], sort_keys=True))
+
+    def find(self, path: Path, key: str, name: str) -> Record | None:
+        """The record of a finished image whose files are all there and whose mask is unchanged."""
+        record = self._known.get(path.name)
+        if record is None or record.get("key") != key or record.get("mask") != name:
+            return None
+        mask = self.output_dir / name
+        if not mask.is_file() or digest_of(mask) != record.get("mask_digest"):
+            return None
+        return record if all(Path(file).is_file() for file in record["files"]) else None
+
+    def append(self, record: Record, key: str) -> Record:
+        """Note a finished image."""
+        record = record | {"key": key, "mask_digest": digest_of(self.output_dir / record["mask"])}
+        with explaining(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+        return record
+
+    def close(self, records: Iterable[Record]) -> None:
+        """Leave the lines of these images alone."""
+        write_text(self.path, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
+
+
+def settings_digest(config: Config, model: str, tiled: bool) -> str:
+    """Digest of what predictions depend on: model, sections that bear on it, version."""
+    sections: dict[str, Any] = {}
+    for name in _SECTIONS:
+        section = getattr(config, name)
+        values = section.model_dump(mode="json") if name != "mask" else {"map": repr(section.rgb_map)}
+        sections[name] = {key: value for key, value in values.items() if not section.is_path(key)}
+    told = [_VERSION, __version__, model, tiled, config.train.precision, sections]
+    return digest_of_text(json.dumps(told, sort_keys=True, default=repr))
+
+
+def digest_of_weights(model: Any) -> str:
+    """Digest of a Keras model's weights, one after the other so that no second copy of all is made."""
+    import hashlib
+
+    digest = hashlib.blake2b(digest_size=16)
+    for weight in model.weights:
+        digest.update(np.ascontiguousarray(weight.numpy()).tobytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> dict[str, Record]:
+    """Last record of each file; a line that a crash cut short is passed over."""
+    known: dict[str, Record] = {}
+    if not path.is_file():
+        return known
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            record = json.loads(line)
+            known[record["file"]] = record
+        except (ValueError, KeyError, TypeError):
+            continue
+    return known

@@ -1,0 +1,217 @@
+"""Lesions of a predicted mask: what counts as one, and its measures.
+
+A lesion is a connected component (8 neighbours) of one class.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from scipy.spatial.distance import pdist
+
+from flexunet.data.files import write_text
+
+if TYPE_CHECKING:
+    from flexunet.config.run_sections import InferSection
+
+Spacing = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """One lesion; positions are in pixels of the image, pixel (0, 0) has its centre at (0, 0).
+
+    Attributes:
+        lesion: Its number in the image, from 1, in the order of classes and from the top.
+        label: Class index.
+        area_px: Pixels.
+        area_mm2: Square millimetres; None where the pixel spacing is unknown.
+        long_axis_px: Greatest distance between two points of its outline, pixel edges included.
+        long_axis_mm: The same in mm; None where the spacing is unknown.
+        mean_probability: Mean probability of its class over its pixels.
+        max_probability: Greatest.
+        x: Column of its centre of mass.
+        y: Row of its centre of mass.
+        box_x: First column.
+        box_y: First row.
+        box_width: Columns.
+        box_height: Rows.
+    """
+
+    lesion: int
+    label: int
+    area_px: int
+    area_mm2: float | None
+    long_axis_px: float
+    long_axis_mm: float | None
+    mean_probability: float
+    max_probability: float
+    x: float
+    y: float
+    box_x: int
+    box_y: int
+    box_width: int
+    box_height: int
+
+
+@dataclass(frozen=True)
+class Region:
+    """A connected component of one class.
+
+    Attributes:
+        label: Class index.
+        left: First column in the image.
+        top: First row.
+        area: Pixels.
+        inside: Its pixels within its bounding box, bool `(height, width)`.
+    """
+
+    label: int
+    left: int
+    top: int
+    area: int
+    inside: np.ndarray
+
+    def of(self, plane: np.ndarray) -> np.ndarray:
+        """The part of a plane `(H, W, ...)` under the bounding box."""
+        height, width = self.inside.shape
+        return plane[self.top : self.top + height, self.left : self.left + width]
+
+
+def find_regions(mask: np.ndarray) -> Iterator[Region]:
+    """Connected components of a mask of class indices, uint8 `(H, W)`; class by class, from the top."""
+    left, top, width, height = cv2.boundingRect(mask)
+    part = mask[top : top + height, left : left + width]
+    for label in np.flatnonzero(np.bincount(part.ravel(), minlength=1)):
+        if label == 0:
+            continue
+        _, numbers, statistics, _ = cv2.connectedComponentsWithStats((part == label).view(np.uint8))
+        for number, (x, y, columns, rows, area) in enumerate(statistics[1:].tolist(), start=1):
+            inside = numbers[y : y + rows, x : x + columns] == number
+            yield Region(int(label), left + x, top + y, area, inside)
+
+
+def clean_mask(mask: np.ndarray, rules: InferSection, spacing: Spacing | None = None) -> np.ndarray:
+    """Fill holes and drop small lesions, as `[infer]` says.
+
+    Args:
+        mask: Class indices, uint8 `(H, W)`.
+        rules: fill_holes, min_lesion_pixels, min_lesion_mm2.
+        spacing: Height and width of a pixel in mm; where it is unknown, min_lesion_mm2 has no effect.
+
+    Returns:
+        The mask, a copy where anything changed.
+    """
+    if rules.fill_holes:
+        mask = fill_holes(mask)
+    least = float(rules.min_lesion_pixels)
+    if spacing is not None:
+        least = max(least, rules.min_lesion_mm2 / (spacing[0] * spacing[1]))
+    small = [region for region in find_regions(mask) if region.area < least * (1 - 1e-9)] if least > 1 else []
+    if not small:
+        return mask
+    cleaned = mask.copy()
+    for region in small:
+        region.of(cleaned)[region.inside] = 0
+    return cleaned
+
+
+def fill_holes(mask: np.ndarray) -> np.ndarray:
+    """Give background that a class encloses (4 neighbours) to that class; other classes within stay."""
+    left, top, width, height = cv2.boundingRect(mask)
+    filled = mask.copy()
+    part = filled[top : top + height, left : left + width]
+    for label in np.flatnonzero(np.bincount(part.ravel(), minlength=1)):
+        if label == 0:
+            continue
+        # A margin joins what reaches the edge of the part, so that it is component of the first pixel.
+        outside = np.pad((part != label).view(np.uint8), 1, constant_values=1)
+        _, numbers = cv2.connectedComponents(outside, connectivity=4)
+        part[(numbers[1:-1, 1:-1] != numbers[0, 0]) & (part == 0)] = label
+    return filled
+
+
+def measure_lesions(
+    mask: np.ndarray, probabilities: np.ndarray | None = None, spacing: Spacing | None = None
+) -> list[Lesion]:
+    """Measure the lesions of a mask.
+
+    Args:
+        mask: Class indices, uint8 `(H, W)`.
+        probabilities: Float32 `(H, W, classes)`, one channel that of class 1; None counts as certain.
+        spacing: Height and width of a pixel in mm, where it is known.
+
+    Returns:
+        Lesions by class, from the top.
+    """
+    return [
+        _measured(number, region, probabilities, spacing)
+        for number, region in enumerate(find_regions(mask), start=1)
+    ]
+
+
+def _measured(
+    number: int, region: Region, probabilities: np.ndarray | None, spacing: Spacing | None
+) -> Lesion:
+    rows, columns = np.nonzero(region.inside)
+    if probabilities is None:
+        values = np.ones(1)
+    else:
+        channel = region.label if probabilities.shape[-1] > 1 else 0
+        values = region.of(probabilities)[..., channel][region.inside].astype(np.float64)
+    corners = outline_corners(region.inside)
+    height, width = region.inside.shape
+    return Lesion(
+        lesion=number,
+        label=region.label,
+        area_px=region.area,
+        area_mm2=round(region.area * spacing[0] * spacing[1], 4) if spacing else None,
+        long_axis_px=round(_longest(corners), 3),
+        long_axis_mm=round(_longest(corners * spacing[::-1]), 3) if spacing else None,
+        mean_probability=round(float(values.mean()), 6),
+        max_probability=round(float(values.max()), 6),
+        x=round(region.left + float(columns.mean()), 3),
+        y=round(region.top + float(rows.mean()), 3),
+        box_x=region.left,
+        box_y=region.top,
+        box_width=width,
+        box_height=height,
+    )
+
+
+def outline_corners(inside: np.ndarray) -> np.ndarray:
+    """Pixel corners that span the convex hull of an area, float64 `(n, 2)` as x, y; pixel 0 from 0 to 1."""
+    rows = np.flatnonzero(inside.any(axis=1))
+    first = inside.argmax(axis=1)[rows]
+    last = inside.shape[1] - inside[:, ::-1].argmax(axis=1)[rows]
+    ends = np.concatenate([np.stack([first, rows], axis=1), np.stack([last, rows], axis=1)])
+    corners = np.concatenate([ends, ends + np.array([0, 1])]).astype(np.int32)
+    return cv2.convexHull(corners).reshape(-1, 2).astype(np.float64)
+
+
+def _longest(points: np.ndarray) -> float:
+    return float(pdist(points).max())
+
+
+_COLUMNS = tuple(field.name for field in fields(Lesion))
+
+
+def write_lesion_table(path: Path, lesions_by_file: Iterable[tuple[str, list[dict[str, Any]]]]) -> None:
+    """Write one row a lesion: the file, then the attributes of `Lesion`; empty where nothing is known."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, ("file", *_COLUMNS), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({"file": name, **lesion} for name, lesions in lesions_by_file for lesion in lesions)
+    write_text(path, stream.getvalue())
+
+
+def lesion_rows(lesions: Iterable[Lesion]) -> list[dict[str, Any]]:
+    """Lesions as rows of the table, ready for JSON."""
+    return [asdict(lesion) for lesion in lesions]

@@ -1,0 +1,136 @@
+"""What is written for each predicted image, and for a folder of them.
+
+    <output_dir>/NAME.png                   mask, class indices, at the image's size
+    <output_dir>_overlay/NAME.png           image with outlines
+    <output_dir>_lesions/lesions.csv        one row a lesion
+    <output_dir>_lesions/contours.json      outlines, COCO
+    <output_dir>_probabilities/NAME.png     only with [infer] probabilities
+    <output_dir>_dicom/NAME.dcm             DICOM Segmentation objects of DICOM images
+    <output_dir>_film/NAME.png              masks of the films that images were cut from
+
+Only masks lie in `output_dir`, so that the folder can be scored as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flexunet.data.configured import color_map
+from flexunet.data.files import replacing
+from flexunet.data.images import write_image
+from flexunet.data.masks import write_mask
+from flexunet.data.overlay import draw_overlay
+from flexunet.inference.cases import Case
+from flexunet.inference.contours import coco_annotations, write_coco
+from flexunet.inference.lesions import lesion_rows, measure_lesions, write_lesion_table
+
+if TYPE_CHECKING:
+    from flexunet.config.schema import Config
+
+LESION_TABLE = "lesions.csv"
+CONTOURS = "contours.json"
+
+Record = dict[str, Any]
+"""What came of an image, ready for JSON: its files, lesions, contours and numbers."""
+
+
+class Outputs:
+    """Writes what `[infer]` asks for.
+
+    Args:
+        config: The configuration.
+        output_dir: Folder of masks; the others stand beside it.
+        overlay_dir: Folder of overlays.
+        model: Digest of the model, for DICOM objects.
+    """
+
+    def __init__(self, config: Config, output_dir: Path, overlay_dir: Path, model: str = ""):
+        self.rules = config.infer
+        self.colors = color_map(config)
+        self.class_names = foreground_names(self.colors.num_classes)
+        self.model = model
+        self.output_dir = output_dir
+        self.overlay_dir = overlay_dir
+        self.lesions_dir, self.probabilities_dir, self.dicom_dir, self.film_dir = (
+            output_dir.with_name(f"{output_dir.name}_{kind}")
+            for kind in ("lesions", "probabilities", "dicom", "film")
+        )
+
+    def write(self, case: Case, name: str, mask: np.ndarray, probabilities: np.ndarray) -> Record:
+        """Write everything about one image.
+
+        Args:
+            case: The image.
+            name: File name of its mask, ending in .png.
+            mask: Class indices, uint8 `(H, W)`.
+            probabilities: Float32 `(H, W, classes)`.
+
+        Returns:
+            The record of the image.
+        """
+        lesions = measure_lesions(mask, probabilities, case.spacing)
+        contours = coco_annotations(mask, lesions)
+        stem = name.removesuffix(".png")
+        written = [self.overlay_dir / name, *self._write_probabilities(stem, probabilities)]
+        write_image(self.overlay_dir / name, draw_overlay(case.image, mask))
+        if case.crop is not None and self.rules.film_masks:
+            written.append(self.film_dir / name)
+            write_mask(self.film_dir / name, case.crop.restore(mask), self.colors)
+        if case.is_dicom and self.rules.dicom_seg:
+            from flexunet.inference.segmentation_object import write_segmentation
+
+            written.append(self.dicom_dir / f"{stem}.dcm")
+            write_segmentation(written[-1], case.path, mask, self.class_names, model=self.model)
+        write_mask(self.output_dir / name, mask, self.colors)
+        return {
+            "file": case.path.name,
+            "mask": name,
+            "files": [str(path) for path in written],
+            "width": mask.shape[1],
+            "height": mask.shape[0],
+            "foreground_pixels": int(np.count_nonzero(mask)),
+            "lesions": lesion_rows(lesions),
+            "contours": contours,
+        }
+
+    def write_tables(self, records: Sequence[Record]) -> None:
+        """Write the lesion table and the contours of a folder."""
+        write_lesion_table(
+            self.lesions_dir / LESION_TABLE, ((record["file"], record["lesions"]) for record in records)
+        )
+        write_coco(self.lesions_dir / CONTOURS, map(_coco_image, records), self.class_names)
+
+    def _write_probabilities(self, stem: str, probabilities: np.ndarray) -> Iterable[Path]:
+        if self.rules.probabilities == "npz":
+            path = self.probabilities_dir / f"{stem}.npz"
+            with replacing(path) as temporary:
+                np.savez_compressed(temporary, probabilities=probabilities.astype(np.float16))
+            return [path]
+        if self.rules.probabilities == "none":
+            return []
+        paths = []
+        first = 1 if probabilities.shape[-1] > 1 else 0
+        for channel in range(first, probabilities.shape[-1]):
+            label = channel if first else 1
+            folder = self.probabilities_dir
+            if len(self.class_names) > 1:
+                folder = folder / f"class_{label}"
+            paths.append(folder / f"{stem}.png")
+            levels = np.rint(np.clip(probabilities[..., channel], 0, 1) * np.float32(65535))
+            write_image(paths[-1], levels.astype(np.uint16))
+        return paths
+
+
+def foreground_names(num_classes: int) -> list[str]:
+    """Names of the classes above background: `lesion` where there is one alone."""
+    if num_classes <= 2:
+        return ["lesion"]
+    return [f"class {label}" for label in range(1, num_classes)]
+
+
+def _coco_image(record: Record) -> tuple[str, int, int, list[dict[str, Any]]]:
+    return record["file"], record["width"], record["height"], record["contours"]

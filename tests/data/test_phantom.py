@@ -158,7 +158,7 @@ def test_drawing_is_fast():
     draw_phantom(0)
     times = []
     for seed in range(4):
-        start = time.perf_counter()
+        start = time.process_time()
         draw_phantom(seed, 512, 512)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     assert min(times) < 0.15

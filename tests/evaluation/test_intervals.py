@@ -110,6 +110,6 @@ def test_a_clear_difference_is_seen():
 
 def test_more_candidates_than_memory_means_fewer_replicates_not_more_memory():
     draw = Resampling([str(index) for index in range(50)], 2000, 0.95, 1)
-    blocks = [len(block) for block in draw.image_weights(width=1_000_000)]
+    blocks = [len(block) for block in draw.image_weights(width=250_000)]
     assert sum(blocks) == 400
     assert max(blocks) <= 2

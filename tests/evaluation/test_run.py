@@ -229,6 +229,25 @@ def test_folds_pool_images_that_each_fold_held_out(run, tmp_path):
         find_folds([tmp_path / "fold_valid"])
 
 
+@pytest.mark.parametrize(
+    ("classes", "colours"),
+    [(1, '{"0,0,0" = 0, "255,255,255" = 1}'), (3, '{"0,0,0" = 0, "255,255,255" = 1, "255,0,0" = 2}')],
+)
+def test_one_sigmoid_class_and_three_classes(run, tmp_path, classes, colours):
+    text = SETTINGS.replace("num_classes = 2", f"num_classes = {classes}").replace(
+        '"dataset/', f'"{run}/dataset/'
+    )
+    (tmp_path / "config.toml").write_text(f"{text}[mask]\nrgb_map = {colours}\n")
+    config = load_config(tmp_path / "config.toml", ["model.loss=binary_crossentropy"] if classes == 1 else [])
+    found = evaluate(config, model=build_model(config)).scores
+    assert len(found.classes) == max(1, classes - 1)
+    assert found.probability.fitted.temperature > 0
+    assert np.sum(found.confusion) == 40 * 48 * found.images
+    if classes == 3:  # no pixel of class 2 is true
+        assert found.classes[1].lesions.lesions == 0
+    assert found.published.figures[1].empty_prediction is not None
+
+
 def test_a_run_without_a_model_says_so(run):
     with pytest.raises(PathError, match="no trained model"):
         evaluate(load_config(run / "config.toml", ["train.run_dir=empty"]))

@@ -60,13 +60,15 @@ def score(
     from flexunet.evaluation.origins import parse_spacing
     from flexunet.evaluation.rules import ScoringRules
 
-    color_map, section = None, None
+    color_map, threshold, section = None, None, None
     if config_path is not None:
         from flexunet.cli.configuration import open_config
         from flexunet.data.configured import color_map as configured_colors
+        from flexunet.data.configured import mask_threshold
 
         config = open_config(config_path)
-        color_map, section = configured_colors(config), config.evaluate
+        color_map, threshold = configured_colors(config), mask_threshold(config)
+        section = config.evaluate
     if rgb_map is not None:
         color_map = parse_rgb_map(rgb_map)
     rules = ScoringRules.from_section(
@@ -83,6 +85,7 @@ def score(
             truth,
             prediction,
             color_map=color_map,
+            threshold=threshold,
             rules=rules,
             images=images,
             manifest=manifest,

@@ -91,6 +91,7 @@ def score_folders(
     rules: ScoringRules,
     origins: Origins,
     *,
+    threshold: float | None = None,
     jobs: int | None = None,
     gallery: CaseGallery | None = None,
     advance: Callable[[], None] | None = None,
@@ -102,6 +103,7 @@ def score_folders(
         color_map: Colours of the classes.
         rules: The rules.
         origins: Patients and spacing.
+        threshold: Grey value above which a mask is foreground, where the older dialect asks for one.
         jobs: Threads, all processors by default.
         gallery: Keeps best and worst cases.
         advance: Called after each image.
@@ -115,7 +117,9 @@ def score_folders(
     """
 
     def read(pair: MaskPair) -> Prediction:
-        truth, mask = read_mask(pair.truth, color_map), read_mask(pair.prediction, color_map)
+        truth, mask = (
+            read_mask(path, color_map, threshold=threshold) for path in (pair.truth, pair.prediction)
+        )
         if truth.shape != mask.shape:
             raise ShapeError(
                 f"{pair.prediction} has {mask.shape[1]} x {mask.shape[0]} pixels, its true mask {pair.truth} "
@@ -138,6 +142,7 @@ def evaluate_folders(
     prediction: Path | str,
     *,
     color_map: ColorMap | None = None,
+    threshold: float | None = None,
     rules: ScoringRules | None = None,
     images: Path | str | None = None,
     manifest: Path | str | None = None,
@@ -155,6 +160,7 @@ def evaluate_folders(
         truth: Folder of true masks.
         prediction: Folder of predicted masks of the same names.
         color_map: Colours of the classes; black and white by default.
+        threshold: Grey value above which a mask is foreground, where the older dialect asks for one.
         rules: The rules.
         images: Folder of the images, for pictures; `images` beside `truth` by default.
         manifest: manifest.csv or its folder; that of the data set `truth` belongs to by default.
@@ -183,7 +189,9 @@ def evaluate_folders(
     if start is not None:
         start(len(pairs))
     gallery = CaseGallery() if out is not None else None
-    tables = score_folders(pairs, color_map, rules, origins, jobs=jobs, gallery=gallery, advance=advance)
+    tables = score_folders(
+        pairs, color_map, rules, origins, threshold=threshold, jobs=jobs, gallery=gallery, advance=advance
+    )
     notes: list[str] = []
     about = Circumstances(
         truth=str(truth),

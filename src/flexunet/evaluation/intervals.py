@@ -18,7 +18,7 @@ from flexunet.evaluation.pixel_scores import Values, ratio
 _BLOCK = 500_000
 _EXACT_UP_TO = 12
 _FEWEST = 200
-_MOST_WORK = 400_000_000
+_MOST_WORK = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Resampling:
 
         Args:
             width: Entries a replicate needs in what follows, if more than there are images. Replicates stop
-                (at 200 or more) where all of them would need more than 4e8.
+                (at 200 or more) where all of them would need more than 1e8.
         """
         width = max(width, self.num_images, 1)
         count = min(len(self._draws), max(_FEWEST, _MOST_WORK // width))

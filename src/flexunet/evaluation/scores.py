@@ -78,6 +78,7 @@ def make_scores(tables: Tables, rules: ScoringRules, about: Circumstances) -> Sc
     """
     draw = resampling_of(tables, rules)
     foreground = foreground_figures(tables, rules, draw)
+    lesions = lesion_figures(tables, rules, draw)
     published = about.published or published_on_masks(tables)
     comparison = None
     if about.previous is not None:
@@ -96,8 +97,8 @@ def make_scores(tables: Tables, rules: ScoringRules, about: Circumstances) -> Sc
         rules=rules.document(),
         published=published,
         foreground=foreground,
-        lesions=lesion_figures(tables, rules, draw),
-        classes=class_figures(tables, rules, draw, names, about.color_map.palette),
+        lesions=lesions,
+        classes=class_figures(tables, rules, draw, names, about.color_map.palette, (foreground, lesions)),
         confusion=tables.confusion.tolist(),
         probability=probability_figures(tables, rules, draw, about.calibration),
         subgroups=subgroup_columns(tables, rules, about.subgroups),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from flexunet.evaluation.document import (
     ClassFigures,
     Figure,
+    LesionFigures,
     PixelFigures,
     PublishedFigure,
     PublishedFigures,
@@ -85,10 +86,12 @@ def class_figures(
     draw: Resampling,
     names: Sequence[str],
     palette: NDArray[np.uint8],
+    of_all: tuple[PixelFigures, LesionFigures],
 ) -> list[ClassFigures]:
-    """Scores of each foreground class."""
+    """Scores of each foreground class; `of_all` are those over all classes, which a single class shares."""
     scores = tables.by_class()
     found = []
+    alone = tables.num_classes == 2
     for label in range(1, tables.num_classes):
         of_class = {name: values[:, label - 1] for name, values in scores.items()}
         counts = tables.correct[:, label], tables.truth[:, label], tables.predicted[:, label]
@@ -98,8 +101,8 @@ def class_figures(
                 index=label,
                 name=names[label],
                 color=(red, green, blue),
-                pixels=pixel_figures(of_class, counts, rules, draw),
-                lesions=lesion_figures(tables, rules, draw, label),
+                pixels=of_all[0] if alone else pixel_figures(of_class, counts, rules, draw),
+                lesions=of_all[1] if alone else lesion_figures(tables, rules, draw, label),
             )
         )
     return found

@@ -85,6 +85,21 @@ def test_originals_and_patients_in_both_splits_are_found(tmp_path):
     assert shared_origins(training, tested[2:])["shared_sources"] == 0
 
 
+def test_splits_that_each_count_from_one_are_not_taken_for_leaks(tmp_path):
+    def pair(split, name, content):
+        path = tmp_path / split / f"{name}.png"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        return Pair(path, path, name, name)
+
+    training = [pair("train", "1", b"a"), pair("train", "2", b"b"), pair("train", "3", b"c")]
+    tested = [pair("test", "1", b"x"), pair("test", "2", b"y"), pair("test", "3", b"c")]
+    found = shared_origins(training, tested)
+    assert (found["shared_sources"], found["examples"]) == (1, ["3"])
+    assert "names repeat with different pictures" in found["checked"]
+    assert shared_origins(training, tested[:2])["shared_sources"] == 0
+
+
 def test_an_audit_is_read_in_short(tmp_path):
     images = tmp_path / "test" / "images"
     images.mkdir(parents=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from flexunet.data.manifest import sha256_of
 from flexunet.data.pairs import Pair
 from flexunet.errors import DatasetError, PathError
 
@@ -15,7 +16,8 @@ from flexunet.errors import DatasetError, PathError
 def shared_origins(training: Sequence[Pair], scored: Sequence[Pair]) -> dict[str, Any]:
     """Originals and patients in both, as far as manifest and file names tell.
 
-    Pictures are not compared; `flexunet audit` does that.
+    Pictures are not compared; `flexunet audit` does that. Where files of one name differ in content, the splits
+    each count from one and names tell nothing; then only files of equal content count.
 
     Args:
         training: Pairs of the training split.
@@ -24,16 +26,31 @@ def shared_origins(training: Sequence[Pair], scored: Sequence[Pair]) -> dict[str
     Returns:
         `shared_sources` and `shared_patients` (numbers), `examples` where there are any, and `checked`.
     """
-    sources = {pair.source for pair in training} & {pair.source for pair in scored}
-    patients = {pair.patient for pair in training} & {pair.patient for pair in scored}
+    trained = {pair.image_path.stem: pair for pair in training}
+    twins = [(trained[pair.image_path.stem], pair) for pair in scored if pair.image_path.stem in trained]
+    equal = [two for one, two in twins if _same_content(one.image_path, two.image_path)]
+    if len(equal) < len(twins):
+        sources, patients = {pair.source for pair in equal}, set[str]()
+        checked = "file contents (names repeat with different pictures, so they tell nothing)"
+    else:
+        sources = {pair.source for pair in training} & {pair.source for pair in scored}
+        patients = {pair.patient for pair in training} & {pair.patient for pair in scored}
+        checked = "file names and manifest"
     found: dict[str, Any] = {
         "shared_sources": len(sources),
         "shared_patients": len(patients - sources),
-        "checked": "file names and manifest (pictures were not compared; `flexunet audit` does that)",
+        "checked": f"{checked}; pictures were not compared (`flexunet audit` does that)",
     }
     if examples := sorted(sources | patients)[:5]:
         found["examples"] = examples
     return found
+
+
+def _same_content(first: Path, second: Path) -> bool:
+    same_file = first.resolve() == second.resolve()
+    return same_file or (
+        first.stat().st_size == second.stat().st_size and sha256_of(first) == sha256_of(second)
+    )
 
 
 def read_audit(path: Path) -> dict[str, Any]:

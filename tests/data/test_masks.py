@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from flexunet.data.images import write_image
-from flexunet.data.masks import ColorMap, read_mask, resize_mask, write_mask
+from flexunet.data.masks import ColorMap, foreground_classes, read_mask, resize_mask, write_mask
 from flexunet.errors import ConfigError, MaskError
 
 BINARY = ColorMap.binary()
@@ -365,3 +365,8 @@ def test_encoding_is_fast():
         color_map.encode(rgb)
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < 0.05  # a few milliseconds on an idle machine
+
+
+def test_foreground_classes():
+    assert foreground_classes(np.array([[0, 3], [255, 3]], np.uint8)) == [3, 255]
+    assert foreground_classes(np.zeros((2, 2), np.uint8)) == []

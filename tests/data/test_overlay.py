@@ -51,3 +51,13 @@ def test_more_classes_than_colours_is_no_error():
 def test_sizes_must_agree():
     with pytest.raises(ShapeError, match="one size"):
         draw_overlay(np.zeros((4, 4), np.uint8), np.zeros((4, 5), np.uint8))
+
+
+def test_a_lesion_in_the_corner_is_outlined_within_the_picture():
+    mask = np.zeros((20, 30), np.uint8)
+    mask[:4, 26:] = 1
+    picture = draw_overlay(np.full((20, 30), 100, np.uint8), mask, thickness=1)
+    assert (picture[4, 26:] == OUTLINE_COLORS[1]).all()
+    assert (picture[:4, 25] == OUTLINE_COLORS[1]).all()
+    assert (picture[:4, 26:] == 100).all()
+    assert (picture[6:] == 100).all()

@@ -17,7 +17,7 @@ from flexunet.data.files import replacing
 from flexunet.data.images import read_image, read_palette_indices
 from flexunet.errors import ImageError, MaskError
 
-__all__ = ["ColorMap", "read_mask", "resize_mask", "write_mask"]
+__all__ = ["ColorMap", "foreground_classes", "read_mask", "resize_mask", "write_mask"]
 
 FAR = 48  # Euclidean distance in RGB beyond which a colour counts as off the map
 TOLERANCE = 0.05  # share of pixels that may be off the map: antialiased edges, JPEG blocks
@@ -98,6 +98,12 @@ def resize_mask(mask: np.ndarray, width: int, height: int) -> np.ndarray:
     if mask.shape == (height, width):
         return mask
     return cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+
+
+def foreground_classes(mask: np.ndarray) -> list[int]:
+    """Classes other than 0 that a mask has, uint8 `(H, W)`, without a wider copy as `bincount` makes."""
+    histogram = cv2.calcHist([np.ascontiguousarray(mask)], [0], None, [256], [0, 256]).ravel()
+    return (np.flatnonzero(histogram[1:]) + 1).tolist()
 
 
 def _eight_bits(picture: np.ndarray) -> np.ndarray:

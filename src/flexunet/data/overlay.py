@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from flexunet.data.images import to_model_range
+from flexunet.data.masks import foreground_classes
 from flexunet.errors import ShapeError
 
 # Okabe, M. and Ito, K. (2008), Color Universal Design: told apart by people with any kind of colour vision.
@@ -48,22 +49,38 @@ def draw_overlay(
         raise ShapeError(
             f"expected image and mask of one size, found image {image.shape[:2]} and mask {mask.shape}"
         )
-    grey_or_rgb = np.clip(np.rint(to_model_range(image)), 0, 255).astype(np.uint8).reshape(*mask.shape, -1)
-    picture = np.repeat(grey_or_rgb, 3, axis=2) if grey_or_rgb.shape[2] == 1 else grey_or_rgb.copy()
-    classes = [int(value) for value in np.unique(mask) if value]
-    if not classes:
-        return picture
+    picture = _eight_bit_rgb(image)
     colors = OUTLINE_COLORS if palette is None else np.asarray(palette, np.uint8)
     thickness = max(1, round(max(mask.shape) / 400)) if thickness is None else thickness
-    line, edge = _disc(thickness), _disc(thickness + max(1, thickness // 2))
-    for value in classes:
-        area = (mask == value).astype(np.uint8)
-        free = mask != value
-        picture[(cv2.dilate(area, edge) > 0) & free] = 0
+    reach = thickness + max(1, thickness // 2)
+    line, edge = _disc(thickness), _disc(reach)
+    for value in foreground_classes(mask):
         # More classes than colours: start over with the first one that is not background.
         color = colors[value] if value < len(colors) else colors[1 + (value - 1) % (len(colors) - 1)]
-        picture[(cv2.dilate(area, line) > 0) & free] = color
+        box = _around(mask == value, reach)
+        area = (mask[box] == value).view(np.uint8)
+        part = picture[box]
+        part[(cv2.dilate(area, edge) > area)] = 0
+        part[(cv2.dilate(area, line) > area)] = color
     return picture
+
+
+def _eight_bit_rgb(image: np.ndarray) -> np.ndarray:
+    """A copy as uint8 `(H, W, 3)`, without a picture of floats in between: films have ten million pixels."""
+    if image.dtype == np.uint16:
+        image = cv2.convertScaleAbs(image, alpha=1 / 257)  # rounds
+    elif image.dtype != np.uint8:
+        image = np.clip(np.rint(to_model_range(image)), 0, 255).astype(np.uint8)
+    if image.ndim == 3 and image.shape[2] == 3:
+        return image.copy()
+    return cv2.cvtColor(image.reshape(image.shape[:2]), cv2.COLOR_GRAY2RGB)
+
+
+def _around(area: np.ndarray, reach: int) -> tuple[slice, slice]:
+    """The box of an area with room for a line around it: rows and columns."""
+    left, top, width, height = cv2.boundingRect(area.view(np.uint8))
+    rows = slice(max(0, top - reach), min(area.shape[0], top + height + reach))
+    return rows, slice(max(0, left - reach), min(area.shape[1], left + width + reach))
 
 
 def _disc(radius: int) -> np.ndarray:

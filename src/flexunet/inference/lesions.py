@@ -17,6 +17,7 @@ import numpy as np
 from scipy.spatial.distance import pdist
 
 from flexunet.data.files import write_text
+from flexunet.data.masks import foreground_classes
 
 if TYPE_CHECKING:
     from flexunet.config.run_sections import InferSection
@@ -89,13 +90,11 @@ def find_regions(mask: np.ndarray) -> Iterator[Region]:
     """Connected components of a mask of class indices, uint8 `(H, W)`; class by class, from the top."""
     left, top, width, height = cv2.boundingRect(mask)
     part = mask[top : top + height, left : left + width]
-    for label in np.flatnonzero(np.bincount(part.ravel(), minlength=1)):
-        if label == 0:
-            continue
+    for label in foreground_classes(part):
         _, numbers, statistics, _ = cv2.connectedComponentsWithStats((part == label).view(np.uint8))
         for number, (x, y, columns, rows, area) in enumerate(statistics[1:].tolist(), start=1):
             inside = numbers[y : y + rows, x : x + columns] == number
-            yield Region(int(label), left + x, top + y, area, inside)
+            yield Region(label, left + x, top + y, area, inside)
 
 
 def clean_mask(mask: np.ndarray, rules: InferSection, spacing: Spacing | None = None) -> np.ndarray:
@@ -128,9 +127,7 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
     left, top, width, height = cv2.boundingRect(mask)
     filled = mask.copy()
     part = filled[top : top + height, left : left + width]
-    for label in np.flatnonzero(np.bincount(part.ravel(), minlength=1)):
-        if label == 0:
-            continue
+    for label in foreground_classes(part):
         # A margin joins what reaches the edge of the part, so that it is component of the first pixel.
         outside = np.pad((part != label).view(np.uint8), 1, constant_values=1)
         _, numbers = cv2.connectedComponents(outside, connectivity=4)

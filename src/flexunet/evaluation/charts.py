@@ -8,7 +8,8 @@ from html import escape
 
 from markupsafe import Markup
 
-BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#8a94a0"
+# The first two are variables of the page, which has others for dark screens.
+BLUE, ORANGE, GREEN, GREY = "var(--blue)", "var(--orange)", "#009e73", "#8a94a0"
 WIDTH, HEIGHT = 440, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 12, 46
 Points = Sequence[tuple[float, float]]

@@ -16,8 +16,8 @@ from flexunet.errors import DatasetError, PathError
 def shared_origins(training: Sequence[Pair], scored: Sequence[Pair]) -> dict[str, Any]:
     """Originals and patients in both, as far as manifest and file names tell.
 
-    Pictures are not compared; `flexunet audit` does that. Where files of one name differ in content, the splits
-    each count from one and names tell nothing; then only files of equal content count.
+    Pictures are not compared; `flexunet audit` does that. Where files of one name differ in content, the
+    splits each count from one and names tell nothing; then only files of equal content count.
 
     Args:
         training: Pairs of the training split.

@@ -23,6 +23,9 @@ def phantom(
     mass_share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the breasts that hold a mass.")
     ] = 0.6,
+    mass_contrast: Annotated[
+        float, typer.Option(min=0, help="Factor on the brightness of the masses; above 1: easier to see.")
+    ] = 1.0,
     labels: Annotated[bool, typer.Option(help="Burn in view text and scanner edges.")] = True,
     as_json: AsJson = False,
 ) -> None:
@@ -40,6 +43,7 @@ def phantom(
             width=width or default[0],
             height=height or default[1],
             mass_share=mass_share,
+            mass_contrast=mass_contrast,
             labels=labels,
             progress=lambda done, total: bars.update(bar, completed=done, total=total),
         )

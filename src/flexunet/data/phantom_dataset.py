@@ -60,6 +60,7 @@ def plan_films(
     seed: int = 137,
     *,
     mass_share: float = 0.6,
+    mass_contrast: float = 1.0,
     sides: Sequence[str] = SIDES,
     views: Sequence[str] = VIEWS,
 ) -> list[Film]:
@@ -71,6 +72,7 @@ def plan_films(
         patients: Number of people.
         seed: Seed of everything.
         mass_share: Share of the breasts that hold a mass.
+        mass_contrast: Factor on the brightness of the masses; above 1 they are easier to see.
         sides: Which breasts of each person.
         views: Which views of each breast.
 
@@ -97,7 +99,7 @@ def plan_films(
             has_mass = (start + _GOLDEN * (person * len(sides) + number)) % 1 < mass_share
             breast_seed, *film_seeds = others[number * (1 + len(views)) : (number + 1) * (1 + len(views))]
             count = (2 if breast_seed % 8 == 0 else 1) if has_mass else 0
-            masses = tuple(draw_masses(breast_seed, count))
+            masses = tuple(draw_masses(breast_seed, count, mass_contrast))
             films += [
                 Film(f"P{person + 1:0{digits}d}", side, view, film_seed, person_seed, masses)
                 for view, film_seed in zip(views, film_seeds, strict=True)
@@ -114,6 +116,7 @@ def write_phantom_dataset(
     width: int = 512,
     height: int = 512,
     mass_share: float = 0.6,
+    mass_contrast: float = 1.0,
     sides: Sequence[str] = SIDES,
     views: Sequence[str] = VIEWS,
     labels: bool = True,
@@ -129,6 +132,7 @@ def write_phantom_dataset(
         width: Pixels.
         height: Pixels.
         mass_share: Share of the breasts that hold a mass.
+        mass_contrast: Factor on the brightness of the masses; above 1 they are easier to see.
         sides: Which breasts of each person.
         views: Which views of each breast.
         labels: Whether view text and scanner edges are burned in.
@@ -148,7 +152,9 @@ def write_phantom_dataset(
         raise PathError(
             f"{root} already holds {', '.join(taken)}. Choose an empty folder, or remove the old one."
         )
-    films = plan_films(patients, seed, mass_share=mass_share, sides=sides, views=views)
+    films = plan_films(
+        patients, seed, mass_share=mass_share, mass_contrast=mass_contrast, sides=sides, views=views
+    )
     split_of = _split_patients(list(dict.fromkeys(film.patient for film in films)), splits, seed)
     manifest, color_map = Manifest(), ColorMap.binary()
     for number, film in enumerate(films):
@@ -182,6 +188,7 @@ def write_raw_phantoms(
     height: int = 1080,
     masks_dir: Path | str | None = None,
     mass_share: float = 0.6,
+    mass_contrast: float = 1.0,
     sides: Sequence[str] = SIDES,
     views: Sequence[str] = VIEWS,
     labels: bool = True,
@@ -198,6 +205,7 @@ def write_raw_phantoms(
         masks_dir: Gets the true masks (PNG of the raw size) under the names of the films, and
             `manifest.csv` (the rows returned); `<root>_masks` beside `root` when left out.
         mass_share: Share of the breasts that hold a mass.
+        mass_contrast: Factor on the brightness of the masses; above 1 they are easier to see.
         sides: Which breasts of each person.
         views: Which views of each breast.
         labels: Whether view text and scanner edges are burned in.
@@ -217,7 +225,9 @@ def write_raw_phantoms(
         raise PathError(
             f"{root} already holds {', '.join(taken)}. Choose an empty folder, or remove the old one."
         )
-    films = plan_films(patients, seed, mass_share=mass_share, sides=sides, views=views)
+    films = plan_films(
+        patients, seed, mass_share=mass_share, mass_contrast=mass_contrast, sides=sides, views=views
+    )
     rows, color_map = Manifest(), ColorMap.binary()
     for number, film in enumerate(films):
         rng = np.random.default_rng([film.seed, 6])

@@ -35,8 +35,14 @@ class Mass:
     seed: int
 
 
-def draw_masses(seed: int, count: int) -> list[Mass]:
-    """Draw `count` masses of one breast, without a place yet; lengths are fractions of the film's height."""
+def draw_masses(seed: int, count: int, contrast: float = 1.0) -> list[Mass]:
+    """Draw `count` masses of one breast, without a place yet; lengths are fractions of the film's height.
+
+    Args:
+        seed: Seed of the breast.
+        count: Number of masses.
+        contrast: Factor on their brightness; below 1 they are harder to see than in real films, above easier.
+    """
     rng = np.random.default_rng([seed, 1])
     return [
         Mass(
@@ -44,7 +50,7 @@ def draw_masses(seed: int, count: int) -> list[Mass]:
             y=0.0,
             radius=float(np.exp(rng.uniform(np.log(0.026), np.log(0.078)))),
             margin=MARGINS[rng.integers(len(MARGINS))],
-            contrast=rng.uniform(0.20, 0.34),
+            contrast=contrast * rng.uniform(0.20, 0.34),
             seed=int(rng.integers(2**31)),
         )
         for _ in range(count)

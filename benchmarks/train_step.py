@@ -8,7 +8,8 @@ Both arms train the published model (124,996,866 parameters) on the same images 
 metric and optimizer. Ours: our losses and metrics, precision and compilation as `auto` chooses them. Plain:
 Keras's own cross-entropy, float32, `jit_compile=False` (the faster of Keras's two ways on a processor;
 `--plain-jit auto` for its default). The arms take turns, so that another job on the machine slows both; the
-figure is the median of the ratios of neighbouring steps.
+figure is the median of the ratios of neighbouring steps. Processor time is printed too: it
+suffers less from other jobs, and tells how much work a step is.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ PUBLISHED = {
     "metrics": ["dice_coef_multiclass"],
 }
 
-Step = Callable[[np.ndarray, np.ndarray], float]
+Step = Callable[[np.ndarray, np.ndarray], tuple[float, float]]
 
 
 def our_arm(config: Config, precision: str, jit: str) -> tuple[Step, keras.Model, str]:
@@ -91,11 +92,12 @@ def plain_arm(config: Config, jit: str) -> tuple[Step, keras.Model]:
 
 
 def _step_of(model: keras.Model) -> Step:
-    def step(images: np.ndarray, masks: np.ndarray) -> float:
-        start = time.perf_counter()
+    def step(images: np.ndarray, masks: np.ndarray) -> tuple[float, float]:
+        """One step; its seconds by the clock, and of processor time in all threads."""
+        start, busy = time.perf_counter(), time.process_time()
         # The loss comes back as a number, so the step is over when this returns.
         float(np.ravel(model.train_on_batch(images, masks))[0])
-        return time.perf_counter() - start
+        return time.perf_counter() - start, time.process_time() - busy
 
     return step
 
@@ -122,21 +124,23 @@ def measure(options: argparse.Namespace) -> dict:
     print(f"{our_model.count_params():,} parameters, {options.size} x {options.size}, batch {options.batch}")
     print(f"ours: {choice}; plain: float32, jit_compile={options.plain_jit}")
     assert model.count_params() == our_model.count_params()
-    first = {"plain": plain(images, masks), "ours": ours(images, masks)}
+    first = {"plain": plain(images, masks)[0], "ours": ours(images, masks)[0]}
     print(f"first step, tracing included: plain {first['plain']:.1f} s, ours {first['ours']:.1f} s")
-    print(f"{'round':>5} {'plain s':>9} {'ours s':>9} {'ratio':>7}")
+    columns = ("plain", "ours", "ratio", "plain_processor", "ours_processor", "ratio_processor")
+    print("round " + " ".join(f"{column:>16}" for column in columns))
     rounds = []
     for number in range(1, options.rounds + 1):
         # Every other round begins with the other arm, so that neither always runs in the other's wake.
         order = [("plain", plain), ("ours", ours)]
         taken = {name: step(images, masks) for name, step in (order if number % 2 else order[::-1])}
-        taken["ratio"] = taken["plain"] / taken["ours"]
-        rounds.append(taken)
-        print(f"{number:5d} {taken['plain']:9.3f} {taken['ours']:9.3f} {taken['ratio']:7.2f}", flush=True)
-    medians = {
-        name: statistics.median(taken[name] for taken in rounds) for name in ("plain", "ours", "ratio")
-    }
-    print(f"{'median':>5} {medians['plain']:8.3f} {medians['ours']:9.3f} {medians['ratio']:7.2f}")
+        row = {name: seconds for name, (seconds, _) in taken.items()}
+        row |= {f"{name}_processor": busy for name, (_, busy) in taken.items()}
+        row["ratio"] = row["plain"] / row["ours"]
+        row["ratio_processor"] = row["plain_processor"] / row["ours_processor"]
+        rounds.append(row)
+        print(f"{number:5d} " + " ".join(f"{row[column]:16.3f}" for column in columns), flush=True)
+    medians = {column: statistics.median(row[column] for row in rounds) for column in columns}
+    print("median" + " ".join(f"{medians[column]:16.3f}" for column in columns))
     return {
         "benchmark": "train_step",
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
@@ -169,7 +173,7 @@ def profile(options: argparse.Namespace) -> None:
         step(images, masks)
         with tempfile.TemporaryDirectory() as folder:
             with tf.profiler.experimental.Profile(folder):
-                wall = step(images, masks)
+                wall, _ = step(images, masks)
             by_operation = _seconds_by_operation(Path(folder))
         total = sum(by_operation.values())
         print(f"{name}: {wall:.2f} s wall, {total:.2f} s in operations, summed over threads")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from flexunet.errors import ConfigError
+from flexunet.training.compiled_update import Adam, AdamW
 from flexunet.training.names import unknown_name
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def build_optimizer(config: Config) -> keras.optimizers.Optimizer:
     settings = {"learning_rate": model.learning_rate, "clipvalue": model.clipvalue, **_CONSTANTS}
     name = model.optimizer.strip().lower()
     if name == "adam":
-        return keras.optimizers.Adam(**settings)
+        return Adam(**settings)
     if name == "adamw":
-        return keras.optimizers.AdamW(weight_decay=model.weight_decay, **settings)
+        return AdamW(weight_decay=model.weight_decay, **settings)
     raise ConfigError(unknown_name("[model] optimizer", model.optimizer, "an optimizer", OPTIMIZERS))

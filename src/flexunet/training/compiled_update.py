@@ -1,0 +1,55 @@
+"""Adam and AdamW whose update is compiled into one pass over the weights on TensorFlow.
+
+Keras writes the update as a dozen operations, each of which reads and writes arrays as large as the weights.
+For the 125 million of the published model that is a good part of a training step on a processor, where the
+rest of the step is better left uncompiled (benchmarks/train_step.py). XLA makes one pass of it. JAX compiles
+the whole step anyway, and on PyTorch Keras joins the updates of all weights itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+
+class _CompiledUpdate:
+    """Compiles what Keras's class does; stands before it among an optimizer's bases."""
+
+    def apply(self: Any, grads: Any, trainable_variables: Any = None) -> Any:
+        """Move the weights by their gradients, as Keras does."""
+        plain = super().apply  # type: ignore[misc]
+        grads = list(grads)
+        if not (self.built and _can_compile(grads)):
+            return plain(grads, trainable_variables)
+        import tensorflow as tf
+
+        # Called once, while the training step is traced.
+        return tf.function(lambda grads: plain(grads, trainable_variables), jit_compile=True)(grads)
+
+
+def _can_compile(grads: list[Any]) -> bool:
+    """Whether TensorFlow is tracing a step on one device, and all gradients are plain tensors."""
+    if keras.config.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    if tf.executing_eagerly() or tf.distribute.has_strategy():
+        return False
+    return all(grad is None or isinstance(grad, tf.Tensor) for grad in grads)
+
+
+@keras.saving.register_keras_serializable(package="flexunet")
+class Adam(_CompiledUpdate, keras.optimizers.Adam):
+    """Adam.
+
+    Source: Kingma, D. P. and Ba, J. (2015), Adam: A Method for Stochastic Optimization, ICLR.
+    """
+
+
+@keras.saving.register_keras_serializable(package="flexunet")
+class AdamW(_CompiledUpdate, keras.optimizers.AdamW):
+    """Adam with decoupled weight decay.
+
+    Source: Loshchilov, I. and Hutter, F. (2019), Decoupled Weight Decay Regularization, ICLR.
+    """

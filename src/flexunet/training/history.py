@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
 LOSSES = ("loss", "val_loss")
+# Okabe-Ito colours: told apart by colour-blind readers too.
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
 
 class History:
@@ -63,9 +65,10 @@ class History:
         # 800 x 600 pixels, as published.
         figure = Figure(figsize=(8, 6), dpi=100, layout="constrained")
         axes = figure.subplots()
-        for name, style in zip(names, _styles(len(names)), strict=True):
+        for index, name in enumerate(names):
             values = self.epochs.get(name, [])
-            axes.plot(range(1, len(values) + 1), values, label=name, marker=".", **style)
+            color = _COLORS[index % len(_COLORS)]
+            axes.plot(range(1, len(values) + 1), values, label=name, marker=".", color=color)
         if "val_loss" in names and self.epochs.get("val_loss"):
             best = min(range(len(self.epochs["val_loss"])), key=self.epochs["val_loss"].__getitem__)
             axes.axvline(best + 1, color="#999999", linestyle=":", label=f"best epoch ({best + 1})")
@@ -77,11 +80,6 @@ class History:
             axes.legend(frameon=False)
         with replacing(self.eval_dir / file_name) as temporary:
             figure.savefig(temporary, format="png")
-
-
-def _styles(count: int) -> list[dict[str, str]]:
-    colors = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
-    return [{"color": colors[index % len(colors)]} for index in range(count)]
 
 
 def metric_curves(config: Config, validated: bool) -> list[str]:

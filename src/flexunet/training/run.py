@@ -49,7 +49,7 @@ from flexunet.training.metrics import get_metric
 from flexunet.training.optimizers import build_optimizer
 from flexunet.training.precision import choose_jit, choose_precision
 from flexunet.training.resume import Resume, find_start, is_over, run_identity
-from flexunet.training.state import prepare, restore_callbacks
+from flexunet.training.state import build_figures, prepare, restore_callbacks
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -291,6 +291,7 @@ def evaluate_published(config: Config, model: keras.Model, split: str = "test") 
     The loss is the mean over images; the metric the unweighted mean over batches, as published.
     """
     compile_model(config, model)
+    build_figures(model)
     batches = plain_batches(config, open_split(config, split), config.evaluate.batch_size)
     with explained_memory_errors(config):
         figures = model.evaluate(batches, return_dict=True, verbose=0)

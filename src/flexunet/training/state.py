@@ -21,7 +21,17 @@ from flexunet.training.checkpoint import Checkpoint
 def prepare(model: keras.Model) -> None:
     """Make the variables that Keras would otherwise make in the first step, so that they can be filled."""
     model.optimizer.build(model.trainable_variables)
+    build_figures(model)
+
+
+def build_figures(model: keras.Model) -> None:
+    """Make the variables of loss and metrics.
+
+    On JAX and PyTorch Keras would take a batch for that and start the data set anew, while threads still
+    prepare batches of the first start: their order is then off (keras 3.15).
+    """
     blank = keras.ops.zeros((1, *model.output_shape[1:]))
+    model.compute_loss(y=blank, y_pred=blank)
     model.compute_metrics(blank, blank, blank)
     model.reset_metrics()
 

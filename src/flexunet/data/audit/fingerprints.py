@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from flexunet.data.audit.foreground import find_foreground
+from flexunet.data.audit.foreground import find_foreground, without_filling
 from flexunet.data.images import to_model_range
 
 BREAST_SIDE = 160  # square root of the breast's area after scaling, pixels
@@ -105,7 +105,7 @@ def take_fingerprint(grey: np.ndarray) -> Fingerprint:
     Source: Lowe, D. G. (2004), Int. J. Computer Vision 60(2), 91-110 (SIFT); Arandjelovic and Zisserman
     (2012), CVPR, 2911-2918 (square roots of the histograms).
     """
-    breast = find_foreground(_shrunk(grey, _COARSE / max(grey.shape)))
+    breast = find_foreground(without_filling(_shrunk(grey, _COARSE / max(grey.shape))))
     scale = _COARSE / max(grey.shape) * BREAST_SIDE / np.sqrt(breast.sum())
     scale = min(scale, MAX_SIDE / max(grey.shape))
     picture = _shrunk(grey, scale)

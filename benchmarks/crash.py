@@ -4,8 +4,8 @@
 
 Each run goes through the real command line. The moments: any time after the run folder is taken, while a
 checkpoint is being written, just after one, and at the change of an epoch. A run that comes to its end is
-compared, and another one begins, until enough were killed. Weights, optimizer, best model, CSV, history.json and
-epoch pictures must be the same to the bit. `tests/end_to_end/test_killed.py` does the same with a few kills.
+compared, and another one begins, until enough were killed. Weights, optimizer, best model, CSV, history
+and epoch pictures must be the same to the bit. `tests/end_to_end/test_killed.py` does the same with a few kills.
 """
 
 from __future__ import annotations
@@ -233,9 +233,8 @@ def main() -> None:
         killed, differing = kill_runs(
             Path(folder), options.kills, options.seed, lambda text: print(text, flush=True)
         )
-    print(
-        f"{killed.total()} kills ({dict(killed)}): {'all the same to the bit' if not differing else differing}"
-    )
+    verdict = differing or "all the same to the bit"
+    print(f"{killed.total()} kills ({dict(killed)}): {verdict}")
     sys.exit(1 if differing else 0)
 
 

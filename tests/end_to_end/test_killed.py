@@ -1,4 +1,4 @@
-"""Training through the command line, killed with SIGKILL at random moments, ends as if nothing had happened."""
+"""Training through the command line, killed at random moments, ends as if nothing had happened."""
 
 import importlib.util
 import os

@@ -18,6 +18,9 @@ from flexunet.training.resume import choose_resume, find_start, is_over, run_ide
 ARRAYS = {"model": [np.arange(6, dtype=np.float32).reshape(2, 3), np.array(7, np.int64)], "random": []}
 
 
+BOTH = ["checkpoint.npz", "checkpoint.previous.npz"]
+
+
 def write(store, epoch, **state):
     document = {"identity": {}, "epoch": epoch, "ended": None, "callbacks": {}, **state}
     store.write(document, {name: iter(arrays) for name, arrays in ARRAYS.items()})
@@ -42,10 +45,7 @@ def test_what_is_written_comes_back(store):
 def test_the_one_before_stays_until_the_end(store):
     for epoch in (1, 2, 3):
         write(store, epoch)
-    assert sorted(path.name for path in store.folder.iterdir()) == [
-        "checkpoint.npz",
-        "checkpoint.previous.npz",
-    ]
+    assert sorted(path.name for path in store.folder.iterdir()) == BOTH
     store.newest.unlink()
     assert store.read().state["epoch"] == 2
     write(store, 4)
@@ -88,10 +88,7 @@ def test_a_full_disk_leaves_both_checkpoints(store):
 
     with pytest.raises(PathError, match=r"checkpoint.npz: the disk is full"):
         store.write({}, {"model": full()})
-    assert sorted(path.name for path in store.folder.iterdir()) == [
-        "checkpoint.npz",
-        "checkpoint.previous.npz",
-    ]
+    assert sorted(path.name for path in store.folder.iterdir()) == BOTH
     assert store.read().state["epoch"] == 2
 
 
@@ -118,13 +115,7 @@ def test_a_changed_configuration_is_named(store, tmp_path, settings, named):
 
 def test_what_the_steps_do_not_depend_on_may_change(store, tmp_path):
     write(store, 1, identity=identity(folder=tmp_path))
-    free = [
-        "train.epochs=7",
-        "train.workers=0",
-        "train.run_dir=x",
-        "infer.output_dir=y",
-        "evaluate.confidence=0.9",
-    ]
+    free = ["train.epochs=7", "train.workers=0", "train.run_dir=x", "infer.output_dir=y"]
     assert find_start("auto", store, identity(*free, folder=tmp_path), {}) is not None
 
 
@@ -181,10 +172,8 @@ def test_a_second_run_is_refused_until_the_first_dies(tmp_path):
     first = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE, text=True)
     try:
         assert first.stdout.readline() == "held\n"
-        with (
-            pytest.raises(RunLockedError, match=rf"process {first.pid} on .*, started \d{{4}}-.*--run"),
-            locked(tmp_path),
-        ):
+        named = rf"process {first.pid} on .*, started \d{{4}}-.*--run"
+        with pytest.raises(RunLockedError, match=named), locked(tmp_path):
             pass
     finally:
         first.kill()

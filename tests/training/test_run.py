@@ -1,6 +1,7 @@
 """A training run in process: what the callbacks do, and what is refused."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,8 +111,11 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_best_model(configur
         "model.learning_rate=1e30", "model.clipvalue=1e30", "train.epochs=3", "model.activation=elu"
     )
     kept = (config.run_dir / "models" / "best_model.keras").read_bytes()
-    with pytest.raises(DivergedError, match=r"epoch \d+, step \d+.*learning_rate"):
+    with pytest.raises(DivergedError, match=r"epoch \d+, step \d+.*learning_rate") as caught:
         train(config)
+    images = str(caught.value).split("that step: ")[1].rstrip(".").split(", ")
+    assert 1 <= len(images) <= 4
+    assert all(Path(image).is_file() for image in images)
     assert len((config.run_dir / "models" / "best_model.keras").read_bytes()) == pytest.approx(
         len(kept), rel=0.1
     )

@@ -19,7 +19,7 @@ def score(
         typer.Option("--rgb-map", help="Colours: '{(0,0,0): 0, (255,255,255): 1}' or '#000000=0,...'."),
     ] = None,
     config_path: Annotated[
-        Path | None, typer.Option("--config", help="Configuration with the colours and the [evaluate] rules.")
+        Path | None, typer.Option("--config", help="Configuration with the colours and the rules.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for report.html, scores.json and the CSV files.")

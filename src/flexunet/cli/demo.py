@@ -1,0 +1,32 @@
+"""`flexunet demo`: the whole path on synthetic mammograms, by the commands that a user would type."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flexunet.cli.console import console
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="New folder for everything the demo writes.")] = Path("demo"),
+    seed: Annotated[int, typer.Option(help="Seed of the phantoms.")] = 137,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Few images, one epoch: shows the path alone.")
+    ] = False,
+) -> None:
+    """Show the whole path, from raw films to a report, on synthetic mammograms (minutes on two cores)."""
+    from flexunet.demo import run_demo
+
+    result = run_demo(folder, seed=seed, quick=quick, announce=_announce)
+    console.rule("[bold]done")
+    console.print("Look at:")
+    for what, path in result.items():
+        console.print(f"  {what:<42} {path}", highlight=False, soft_wrap=True)
+
+
+def _announce(what: str, command: str) -> None:
+    console.rule(f"[bold]{what}")
+    console.print(f"$ {command}", style="cyan", highlight=False, soft_wrap=True)

@@ -1,0 +1,152 @@
+"""The demo: raw films, pseudo-labels, split, augmentation, training, evaluation and inference on phantoms.
+
+It goes the published way: masks come from a model trained elsewhere, here on phantoms of other patients.
+Every step is a command of `flexunet` in a process of its own, as a user would type it.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from flexunet.data.files import write_text
+from flexunet.errors import FlexUNetError, PathError
+
+_CONFIG = """\
+# {title}
+# Written by `flexunet demo`.
+
+[model]
+model = "flexunet"
+image_width = 128
+image_height = 128
+image_channels = 1
+num_classes = 2
+base_filters = 8
+base_kernels = [3, 3]
+num_layers = 4
+dropout_rate = 0.04
+learning_rate = 0.002
+clipvalue = 0.5
+loss = "categorical_crossentropy"
+metrics = ["dice_coef_multiclass", "dice_coef_foreground"]
+
+[train]
+images_dir = "{data}/train/images"
+masks_dir = "{data}/train/masks"
+run_dir = "{run}"
+epochs = {epochs}
+batch_size = 4
+learning_rate_reducer = true
+reducer_patience = 3
+num_infer_images = 6
+
+[valid]
+images_dir = "{data}/valid/images"
+masks_dir = "{data}/valid/masks"
+
+[test]
+images_dir = "{data}/test/images"
+masks_dir = "{data}/test/masks"
+
+[infer]
+images_dir = "{data}/test/images"
+output_dir = "predictions"
+
+[augmentor]
+hflip = true
+vflip = false
+rotation = true
+angles = [350, 10]
+shrinks = []
+shears = []
+deformation = false
+distortion = true
+
+[distortion]
+distortions = [0.02]
+"""
+
+_SIZE = "--width 128 --height 128"
+# Title, and epochs: the second data set is larger by its augmented copies.
+_PLANS = {
+    "elsewhere": ("A model of another hospital, whose masks were drawn by hand.", 20),
+    "mammogram": ("Our own.", 8),
+}
+
+
+def run_demo(
+    folder: Path, *, seed: int = 137, quick: bool = False, announce: Callable[[str, str], None]
+) -> dict[str, Path]:
+    """Run the demo into a new folder.
+
+    Args:
+        folder: Must not exist, or be a demo's that was begun before; nothing else is written to.
+        seed: Seed of the phantoms.
+        quick: Whether to show the path alone, on few images for one epoch.
+        announce: Called with a title and a command line before each step.
+
+    Returns:
+        What to look at: a few words, and the file.
+
+    Raises:
+        PathError: if the folder holds something else.
+        FlexUNetError: if a step fails.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / "mammogram.toml").is_file():
+        raise PathError(f"{folder} is not empty and no demo's folder: name another, 'flexunet demo FOLDER'")
+    for name, (title, epochs) in _PLANS.items():
+        text = _CONFIG.format(
+            title=title,
+            data="elsewhere" if name == "elsewhere" else "augmented",
+            run=f"run-{name}",
+            epochs=1 if quick else epochs,
+        )
+        write_text(folder / f"{name}.toml", text)
+    patients = 4 if quick else 40
+    films = f"--patients {patients} --mass-contrast 1.6"
+    steps = [
+        ("films of another hospital, with masks", f"phantom elsewhere {films} {_SIZE} --seed {seed}"),
+        ("train a model there", "train elsewhere.toml"),
+        ("our own raw films, 1920 x 1080, no masks", f"phantom raw --raw {films} --seed {seed + 1}"),
+        (
+            "crop to the breast; the other hospital's model drafts the masks",
+            f"derive raw derived {_SIZE} --masks-from run-elsewhere --table raw_masks/manifest.csv --jobs 2",
+        ),
+        ("split by patient", "split derived split --by patient --ratios 0.7,0.15,0.15"),
+        ("copies of the training images", "augment split augmented --config mammogram.toml --jobs 2"),
+        ("does anything leak?", "audit augmented --out audit"),
+        ("what is in the data set", "stats augmented --out stats"),
+        ("train", "train mammogram.toml"),
+        ("measure on the test patients", "evaluate mammogram.toml"),
+        ("masks and overlays of the test images", "infer mammogram.toml"),
+    ]
+    for title, command in steps:
+        announce(title, f"flexunet {command}")
+        _run(shlex.split(command), folder)
+    run = folder / "run-mammogram"
+    return {
+        "report: how good it is, and how sure we are": run / "evaluation" / "report.html",
+        "masks outlined on the test images": run / "predictions_overlay",
+        "curves of the training": run / "eval" / "train_losses.png",
+        "predictions after each epoch": run / "epoch_change_infer",
+        "audit: leaks, misplaced masks": folder / "audit" / "audit.html",
+        "contact sheets of the data set": folder / "stats",
+        "configuration, to start your own from": folder / "mammogram.toml",
+    }
+
+
+def _run(arguments: list[str], folder: Path) -> None:
+    # Absolute, since the command runs in the demo's folder.
+    package = str(Path(__file__).resolve().parents[1])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([package, os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run(  # noqa: S603 - our own command lines, written above
+        [sys.executable, "-m", "flexunet", *arguments], cwd=folder, env=environment, check=False
+    )
+    # An audit that finds something exits 1; drafted masks give it reason to, and the demo shows them.
+    if done.returncode > (arguments[0] == "audit"):
+        raise FlexUNetError(f"'flexunet {shlex.join(arguments)}' ended with exit code {done.returncode}")

@@ -44,8 +44,9 @@ def split(
     as_json: AsJson = False,
 ) -> None:
     """Split images and masks into train, valid and test; copies and patients stay together."""
-    from flexunet.data.split import notes_of, parse_ratios, plan_split, write_split
+    from flexunet.data.split import notes_of, parse_ratios, plan_split
     from flexunet.data.split_folds import plan_folds, write_folds
+    from flexunet.data.split_write import write_split
 
     shares = parse_ratios(ratios)
     bars_of: dict[str, Any] = {}

@@ -18,18 +18,9 @@ import numpy as np
 
 from flexunet.data.files import write_text
 from flexunet.data.manifest import Manifest
-from flexunet.data.split import (
-    Progress,
-    SplitPlan,
-    check_ratios,
-    digest_of_manifests,
-    fill_folder,
-    growing,
-    is_written,
-    manifest_of,
-    notes_of,
-)
+from flexunet.data.split import Progress, SplitPlan, check_ratios, notes_of
 from flexunet.data.split_groups import deal_groups
+from flexunet.data.split_write import digest_of_manifests, fill_folder, growing, is_written, manifest_of
 from flexunet.errors import ConfigError
 
 FOLDS_FILE = "folds.csv"

@@ -1,0 +1,156 @@
+"""Write what a split decided: a data set in the published layout, whole or not at all, resumable."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from flexunet.data.dataset_folder import SPLITS
+from flexunet.data.files import explaining, replacing
+from flexunet.data.manifest import FILE_NAME, Manifest
+from flexunet.data.split import Progress, SplitPlan
+from flexunet.errors import DatasetError, PathError
+
+
+def write_split(
+    plan: SplitPlan, out: Path | str, *, link: bool = False, progress: Progress | None = None
+) -> Manifest:
+    """Write `train|valid|test/{images,masks}/` and `manifest.csv`.
+
+    The folder appears whole or not at all: it grows beside `out` under a hidden name, and an interrupted run
+    goes on where it stopped if it is started again with the same plan.
+
+    Args:
+        plan: From `plan_split`.
+        out: Folder to write; it must not exist, or be empty, or hold this very split.
+        link: Make hard links instead of copies.
+        progress: Called with stage, done, total.
+
+    Returns:
+        The manifest that was written.
+
+    Raises:
+        DatasetError: if `out` holds something else.
+        PathError: if a file cannot be written or linked.
+    """
+    out = Path(out)
+    manifest = manifest_of(plan)
+    if is_written(out, [(manifest, "")]):
+        return manifest
+    with growing(out, digest_of_manifests([manifest])) as folder:
+        fill_folder(plan, folder, manifest, how="link" if link else "copy", progress=progress)
+    return manifest
+
+
+def manifest_of(plan: SplitPlan) -> Manifest:
+    """Manifest of the data set that a plan makes, one row an image."""
+    manifest = Manifest()
+    for item, split in zip(plan.items, plan.split, strict=True):
+        known = {column: value for column, value in item.row.items() if value}
+        manifest.append(
+            {
+                **known,
+                "file": f"{split}/images/{item.name}{item.image.suffix}",
+                "mask": f"{split}/masks/{item.name}{item.mask.suffix}",
+                "split": split,
+                "source": item.source,
+                "patient": item.patient,
+                "operation": item.operation,
+                "sha256": item.sha256,
+                **({"class": item.class_name} if item.class_name else {}),
+            }
+        )
+    manifest.rows.sort(key=lambda row: (SPLITS.index(row["split"]), row["file"]))
+    return manifest
+
+
+def fill_folder(
+    plan: SplitPlan,
+    folder: Path,
+    manifest: Manifest,
+    *,
+    how: str = "copy",
+    progress: Progress | None = None,
+    stage: str = "write",
+) -> None:
+    """Put what is missing of a plan's files into a folder (see `_place`), then write the manifest."""
+    report = progress or (lambda stage, done, total: None)
+    for done, (item, split) in enumerate(zip(plan.items, plan.split, strict=True), 1):
+        for source, kind in ((item.image, "images"), (item.mask, "masks")):
+            target = folder / split / kind / f"{item.name}{source.suffix}"
+            if not target.exists():
+                _place(source, target, how)
+        report(stage, done, len(plan.items))
+    manifest.write(folder)
+
+
+def is_written(out: Path, parts: Sequence[tuple[Manifest, str]]) -> bool:
+    """Whether `out` already holds these manifests, each in its subfolder.
+
+    Raises:
+        DatasetError: if `out` holds something else.
+    """
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    same = out.is_dir() and all(
+        (out / sub / FILE_NAME).is_file() and _rows(Manifest.read(out / sub)) == _rows(manifest)
+        for manifest, sub in parts
+    )
+    if not same:
+        raise DatasetError(
+            f"{out} already exists and holds something other than this split. Choose a new folder, or remove "
+            "the old one."
+        )
+    return True
+
+
+@contextmanager
+def growing(out: Path, key: str) -> Iterator[Path]:
+    """Yield a hidden folder beside `out`, which gets that name when the body is done.
+
+    Unlike `files.replacing`, what has been written stays when the work is interrupted: a later run with the
+    same `key` goes on with it.
+    """
+    partial = out.parent / f".{out.name}.{key[:12]}.partial"
+    with explaining(partial):
+        partial.mkdir(parents=True, exist_ok=True)
+    yield partial
+    with explaining(out):
+        if out.is_dir():
+            out.rmdir()  # empty, or is_written would have refused it
+        partial.replace(out)
+
+
+def _place(source: Path, target: Path, how: str) -> None:
+    """Put a file at `target`: `copy` it, `link` it, or `try` to link it and copy it where that fails."""
+    with explaining(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if how != "copy":
+            try:
+                os.link(source.resolve(), target)
+            except OSError as error:
+                if how == "link":
+                    raise PathError(
+                        f"cannot link {target} to {source} ({error.strerror}): hard links work only within "
+                        "one disk. Leave --link out to copy."
+                    ) from error
+            else:
+                return
+        with replacing(target) as temporary:
+            shutil.copyfile(source, temporary)
+
+
+def _rows(manifest: Manifest | None) -> list[dict[str, str]]:
+    # Columns that are empty everywhere come and go with writing and reading.
+    return [{k: v for k, v in row.items() if v} for row in (manifest.rows if manifest else [])]
+
+
+def digest_of_manifests(manifests: Sequence[Manifest]) -> str:
+    """Digest that tells one plan from another."""
+    text = json.dumps([_rows(manifest) for manifest in manifests], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

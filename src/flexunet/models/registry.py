@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import keras
 
 from flexunet.errors import ConfigError
+from flexunet.models.quick_draws import quick_draws
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -129,7 +130,7 @@ def build_model(config: Config, *, policy: str | None = None) -> keras.Model:
         ConfigError: if the name is unknown, or the model cannot be built as configured.
     """
     name = config.model.model.strip()
-    with _precision(policy):
+    with _precision(policy), quick_draws():
         if own := own_class_of(name):
             from flexunet.models.own_class import build_own
 

@@ -1,0 +1,65 @@
+"""Initial weights without waiting for JAX, which compiles a program for each shape that is drawn.
+
+A small U-Net waits twenty seconds for that, a large one minutes. While a model is built the draws come from
+NumPy instead; a run replaces them by its own in any case (initial.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+from scipy import special
+
+
+@contextmanager
+def quick_draws() -> Iterator[None]:
+    """Let Keras draw with NumPy where it runs on JAX; elsewhere nothing changes."""
+    if keras.backend.backend() != "jax":
+        yield
+        return
+    from keras.src.backend.jax import random as engine
+
+    names = ("normal", "uniform", "truncated_normal")
+    before = {name: getattr(engine, name) for name in names}
+    replaced = {"normal": _normal, "uniform": _uniform, "truncated_normal": _truncated_normal}
+    for name in names:
+        setattr(engine, name, replaced[name])
+    try:
+        yield
+    finally:
+        for name in names:
+            setattr(engine, name, before[name])
+
+
+def _stream(seed: Any) -> np.random.Generator:
+    from keras.src.random.seed_generator import draw_seed
+
+    return np.random.Generator(np.random.SFC64(np.asarray(draw_seed(seed)).astype(np.uint32).tolist()))
+
+
+def _tensor(values: np.ndarray, dtype: str | None) -> Any:
+    return keras.ops.convert_to_tensor(values.astype(np.float32), dtype=dtype or keras.config.floatx())
+
+
+def _normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+    return _tensor(_stream(seed).standard_normal(shape, np.float32) * stddev + mean, dtype)
+
+
+def _uniform(
+    shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None
+) -> Any:
+    return _tensor(_stream(seed).random(shape, np.float32) * (maxval - minval) + minval, dtype)
+
+
+def _truncated_normal(
+    shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None
+) -> Any:
+    """Normal draws between two deviations either side, by the inverse of their distribution."""
+    edge = 0.5 * (1 + math.erf(-2 / math.sqrt(2)))
+    shares = _stream(seed).random(shape, np.float32) * (1 - 2 * edge) + edge
+    return _tensor(special.ndtri(shares) * stddev + mean, dtype)

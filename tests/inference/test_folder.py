@@ -199,6 +199,20 @@ def test_segmentation_objects_can_be_left_out(write_dicom, tmp_path):
     assert not (tmp_path / "masks_dicom").exists()
 
 
+def test_a_header_that_nothing_can_refer_to_keeps_its_mask(write_dicom, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    write_dicom(folder / "a.dcm", picture((2, 3, 4, 5)), StudyInstanceUID=None)
+    config = configured(folder)
+    for reused in (0, 1):  # said again by the run that reuses the mask
+        result = infer_folder(config, predictor=Brightness(config))
+        assert result.reused == reused
+        assert "lacks StudyInstanceUID" in result.failures[folder / "a.dcm"]
+        assert result.lesions == {folder / "a.dcm": 1}
+    assert read_masks(tmp_path / "masks")["a.png"].sum() == 20
+    assert not (tmp_path / "masks_dicom").exists()
+
+
 def test_dicom_window_reaches_the_model(write_dicom, tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()

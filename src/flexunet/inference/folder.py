@@ -38,7 +38,7 @@ class FolderResult:
         overlay_dir: Folder of overlays.
         lesions_dir: Folder of the lesion table and the contours.
         mask_paths: Masks, in the order of the images.
-        failures: What was wrong, by image.
+        failures: What was wrong, by image: it has no mask, or a mask but no DICOM object.
         foreground_pixels: Pixels above background, by image.
         lesions: Lesions found, by image.
         reused: Images that an earlier run had finished.
@@ -117,6 +117,7 @@ def infer_folder(
     journal = Journal(outputs.lesions_dir, output_dir, settings_digest(config, model, tiled))
     work = _FolderWork(predictor, CaseReader(config, folder), outputs, journal, mask_names(images), tiled)
     records, failures = work.run(images, progress)
+    failures |= {path: record["problem"] for path, record in records.items() if record["problem"]}
     outputs.write_tables(list(records.values()))
     journal.close(records.values())
     return FolderResult(

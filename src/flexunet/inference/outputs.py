@@ -24,6 +24,7 @@ from flexunet.data.files import replacing
 from flexunet.data.images import write_image
 from flexunet.data.masks import write_mask
 from flexunet.data.overlay import draw_overlay
+from flexunet.errors import ImageError
 from flexunet.inference.cases import Case
 from flexunet.inference.contours import coco_annotations, write_coco
 from flexunet.inference.lesions import lesion_rows, measure_lesions, write_lesion_table
@@ -70,7 +71,7 @@ class Outputs:
             probabilities: Float32 `(H, W, classes)`.
 
         Returns:
-            The record of the image.
+            The record of the image; its `problem` says what could not be written, "" if all is.
         """
         lesions = measure_lesions(mask, probabilities, case.spacing)
         contours = coco_annotations(mask, lesions)
@@ -80,11 +81,16 @@ class Outputs:
         if case.crop is not None and self.rules.film_masks:
             written.append(self.film_dir / name)
             write_mask(self.film_dir / name, case.crop.restore(mask), self.colors)
+        problem = ""
         if case.is_dicom and self.rules.dicom_seg:
             from flexunet.inference.segmentation_object import write_segmentation
 
-            written.append(self.dicom_dir / f"{stem}.dcm")
-            write_segmentation(written[-1], case.path, mask, self.class_names, model=self.model)
+            path = self.dicom_dir / f"{stem}.dcm"
+            try:
+                write_segmentation(path, case.path, mask, self.class_names, model=self.model)
+                written.append(path)
+            except ImageError as error:  # a header that nothing can refer to; the mask itself is good
+                problem = str(error)
         write_mask(self.output_dir / name, mask, self.colors)
         return {
             "file": case.path.name,
@@ -95,6 +101,7 @@ class Outputs:
             "foreground_pixels": int(np.count_nonzero(mask)),
             "lesions": lesion_rows(lesions),
             "contours": contours,
+            "problem": problem,
         }
 
     def write_tables(self, records: Sequence[Record]) -> None:

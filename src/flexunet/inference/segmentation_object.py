@@ -76,7 +76,18 @@ def write_segmentation(
         )
     if int(mask.max(initial=0)) > len(class_names):
         raise ShapeError(f"the mask has class {mask.max()}, but there are names for {len(class_names)} alone")
-    segmentation = _segmentation(header, mask, class_names, model)
+    try:
+        segmentation = _segmentation(header, mask, class_names, model)
+    except ImportError as error:
+        raise ImageError(
+            f"{source}: no DICOM Segmentation object without highdicom. Install it with: pip install "
+            "'flexunet[dicom]', or set [infer] dicom_seg = false."
+        ) from error
+    except Exception as error:  # highdicom raises whatever a header makes it meet
+        raise ImageError(
+            f"{source}: no DICOM Segmentation object can be made from its header ({error}). Correct it, "
+            "or set [infer] dicom_seg = false."
+        ) from error
     with replacing(path) as temporary:
         segmentation.save_as(temporary, enforce_file_format=True)
 

@@ -75,7 +75,7 @@ _SIZE = "--width 128 --height 128"
 # Title, and epochs: the second data set is larger by its augmented copies.
 _PLANS = {
     "elsewhere": ("A model of another hospital, whose masks were drawn by hand.", 20),
-    "mammogram": ("Our own.", 8),
+    "mammogram": ("Our own.", 10),
 }
 
 
@@ -107,12 +107,18 @@ def run_demo(
             epochs=1 if quick else epochs,
         )
         write_text(folder / f"{name}.toml", text)
-    patients = 4 if quick else 40
-    films = f"--patients {patients} --mass-contrast 1.6"
+    theirs, ours = ("4", "4") if quick else ("40", "20")
+    easy = "--mass-contrast 1.6"
     steps = [
-        ("films of another hospital, with masks", f"phantom elsewhere {films} {_SIZE} --seed {seed}"),
+        (
+            "films of another hospital, with masks",
+            f"phantom elsewhere --patients {theirs} {easy} {_SIZE} --seed {seed}",
+        ),
         ("train a model there", "train elsewhere.toml"),
-        ("our own raw films, 1920 x 1080, no masks", f"phantom raw --raw {films} --seed {seed + 1}"),
+        (
+            "our own raw films, 1920 x 1080, no masks",
+            f"phantom raw --raw --patients {ours} {easy} --seed {seed + 1}",
+        ),
         (
             "crop to the breast; the other hospital's model drafts the masks",
             f"derive raw derived {_SIZE} --masks-from run-elsewhere --table raw_masks/manifest.csv --jobs 2",

@@ -79,6 +79,7 @@ def _infer(
         if result.reused:
             console.print(f"{result.reused} of them were there already, made by the same model and settings")
     for path, message in result.failures.items():
-        error_console.print(f"problem: {path}: {message}", markup=False, soft_wrap=True)
+        named = message if str(path) in message else f"{path}: {message}"
+        error_console.print(f"problem: {named}", markup=False, soft_wrap=True)
     if result.failures:
         raise typer.Exit(2)

@@ -5,7 +5,7 @@
 Each run goes through the real command line. The moments: any time after the run folder is taken, while a
 checkpoint is being written, just after one, and at the change of an epoch. A run that comes to its end is
 compared, and another one begins, until enough were killed. Weights, optimizer, best model, CSV, history
-and epoch pictures must be the same to the bit. `tests/end_to_end/test_killed.py` does the same with a few kills.
+and epoch pictures must be the same to the bit. `tests/end_to_end/test_killed.py` does so with a few kills.
 """
 
 from __future__ import annotations

@@ -25,7 +25,6 @@ from flexunet.training.metrics import (
     dice_coef_multiclass,
     iou_coef,
 )
-from flexunet.training.names import unknown_name
 from flexunet.training.ssim import ssim
 
 _EPSILON = 1e-7  # keras.backend.epsilon() of the published system
@@ -158,17 +157,19 @@ for _loss in set(LOSSES.values()):
 
 
 def get_loss(name: str, num_classes: int | None = None) -> Callable[..., Any]:
-    """A loss by its published name, ready for `model.compile`.
+    """A loss by its published name, or a weighted sum of losses, ready for `model.compile`.
 
     Args:
-        name: A name of `LOSSES`.
+        name: A name of `LOSSES`, or text for `loss_expression.LossSum`.
         num_classes: Channels of the model, where known, so that a loss that cannot learn there is refused.
 
     Raises:
         ConfigError: if no loss has that name, or it is degenerate with `num_classes`.
     """
     if name not in LOSSES:
-        raise ConfigError(unknown_name("[model] loss", name, "a loss", LOSSES))
+        from flexunet.training.loss_expression import LossSum  # it builds on this module
+
+        return LossSum(name, num_classes)
     if num_classes == 1 and name in _NEED_CLASSES:
         raise ConfigError(
             f"[model] loss = '{name}' needs two classes or more, and [model] num_classes is 1: with a single "

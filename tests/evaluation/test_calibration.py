@@ -35,6 +35,13 @@ def test_bins_and_scores_worked_by_hand():
     assert empty_brier_score(counts)[0] == pytest.approx(2 / 4)
 
 
+def test_scaling_does_not_change_which_pixels_are_in_play():
+    truth, before = np.array([[1, 0]], np.uint8), np.array([[0.5, 0.02]], np.float32)
+    after = np.array([[0.5, 0.001]], np.float32)
+    assert count_probabilities(truth, after, 2).pixels[1].sum() == 1
+    assert count_probabilities(truth, after, 2, before).pixels[1].sum() == 2
+
+
 def test_a_probability_of_one_falls_into_the_last_bin():
     counts = count_probabilities(np.ones((1, 1), np.uint8), np.ones((1, 1), np.float32), 10)
     assert counts.pixels[0].tolist() == [0] * 9 + [1]

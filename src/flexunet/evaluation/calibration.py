@@ -35,7 +35,10 @@ class ProbabilityCounts(NamedTuple):
 
 
 def count_probabilities(
-    truth: NDArray[np.uint8], probability: NDArray[np.float32], bins: int
+    truth: NDArray[np.uint8],
+    probability: NDArray[np.float32],
+    bins: int,
+    unscaled: NDArray[np.float32] | None = None,
 ) -> ProbabilityCounts:
     """Bin the foreground probability of one image.
 
@@ -43,6 +46,8 @@ def count_probabilities(
         truth: Class indices, uint8 `(H, W)`.
         probability: Foreground probability, float32 `(H, W)`.
         bins: Number of bins of equal width; the last includes 1.
+        unscaled: Probability before scaling, which decides what is in play, so that scores before and after
+            are over the same pixels.
 
     Returns:
         The sums.
@@ -50,7 +55,7 @@ def count_probabilities(
     foreground, values = truth.ravel() > 0, probability.ravel()
     index = np.minimum((values * bins).astype(np.intp), bins - 1)
     # Pixels in play get a second set of bins behind the first; their sum with the rest is "all pixels".
-    index += bins * (values >= IN_PLAY)
+    index += bins * ((values if unscaled is None else unscaled.ravel()) >= IN_PLAY)
     pixels = np.bincount(index, minlength=2 * bins)
     inside = np.bincount(index[foreground], minlength=2 * bins)
     total = np.bincount(index, values, minlength=2 * bins)

@@ -24,6 +24,7 @@ class Case(NamedTuple):
         lesions: Number of true lesions.
         found: Number of those found.
         false_positives: Predicted regions that match none.
+        wrong: Pixels of a wrong class; of equally bad cases the larger error is the worse.
     """
 
     dice: float
@@ -34,6 +35,17 @@ class Case(NamedTuple):
     lesions: int
     found: int
     false_positives: int
+    wrong: int
+
+    @property
+    def badness(self) -> tuple[float, int, str]:
+        """What the worst cases are sorted by."""
+        return self.dice, -self.wrong, self.name
+
+    @property
+    def goodness(self) -> tuple[float, int, str]:
+        """What the best cases are sorted by."""
+        return -self.dice, self.wrong, self.name
 
     def masks(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Truth and prediction, class indices `(H, W)`."""
@@ -80,11 +92,12 @@ class CaseGallery:
     ) -> None:
         """Look at one case."""
         dice = float(mean_over_classes(pixel_scores(*foreground_counts(scores.confusion))["dice"]))
-        if np.isnan(dice):
+        if np.isnan(dice) or not self.size:
             return
-        low, high = (dice, name), (-dice, name)
-        among_worst = len(self._worst) < self.size or low < (self._worst[-1].dice, self._worst[-1].name)
-        among_best = len(self._best) < self.size or high < (-self._best[-1].dice, self._best[-1].name)
+        wrong = int(scores.confusion.sum() - np.trace(scores.confusion))
+        low, high = (dice, -wrong, name), (-dice, wrong, name)
+        among_worst = len(self._worst) < self.size or low < self._worst[-1].badness
+        among_best = len(self._best) < self.size or high < self._best[-1].goodness
         if not among_worst and not among_best:
             return
         case = Case(
@@ -96,11 +109,12 @@ class CaseGallery:
             len(scores.lesions.label),
             int(scores.lesions.found.sum()),
             int((scores.candidates.decided & ~scores.candidates.matched).sum()),
+            wrong,
         )
         if among_worst:
-            self._worst = sorted([*self._worst, case], key=lambda one: (one.dice, one.name))[: self.size]
+            self._worst = sorted([*self._worst, case], key=lambda one: one.badness)[: self.size]
         if among_best:
-            self._best = sorted([*self._best, case], key=lambda one: (-one.dice, one.name))[: self.size]
+            self._best = sorted([*self._best, case], key=lambda one: one.goodness)[: self.size]
 
 
 def _png(mask: NDArray[np.uint8]) -> bytes:

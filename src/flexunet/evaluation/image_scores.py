@@ -104,16 +104,16 @@ def score_image(
     )
     if probabilities is None:
         return scores
-    bins = rules.calibration_bins
-    scores = scores._replace(
-        probability=count_probabilities(truth, foreground_probability(probabilities), bins)
-    )
+    bins, inside = rules.calibration_bins, foreground_probability(probabilities)
+    scores = scores._replace(probability=count_probabilities(truth, inside, bins))
     if calibration is None:
         return scores
     mask = decide(probabilities, calibration.threshold)
     counts = foreground_counts(confusion_matrix(truth, mask, num_classes))
     return scores._replace(
-        scaled=count_probabilities(truth, foreground_probability(calibration.scale(probabilities)), bins),
+        scaled=count_probabilities(
+            truth, foreground_probability(calibration.scale(probabilities)), bins, inside
+        ),
         dice_at_threshold=float(mean_over_classes(pixel_scores(*counts)["dice"])),
     )
 

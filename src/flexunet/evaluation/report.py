@@ -160,10 +160,11 @@ def training_charts(folder: Path) -> list[Markup]:
             for index, title in enumerate(titles)
             if title and title != "epoch"
         }
-        label = next((title for title in columns if not title.startswith("val_")), name)
-        chart = report_charts.training_chart(label, columns)
-        if chart:
-            charts.append(chart)
+        for label in dict.fromkeys(title.removeprefix("val_") for title in columns):
+            both = {title: columns[title] for title in (label, f"val_{label}") if title in columns}
+            chart = report_charts.training_chart(label, both)
+            if chart:
+                charts.append(chart)
     return charts
 
 

@@ -111,7 +111,7 @@ def _curve(part: PixelCalibration) -> tuple[list[tuple[float, float]], list[str]
 
 
 def training_chart(name: str, columns: dict[str, list[float]]) -> Markup | None:
-    """A curve of the training: the columns of one of its CSV files, by epoch."""
+    """One curve of the training by epoch: its value on the training split, and dashed on validation."""
     known = {title: values for title, values in columns.items() if values and np.isfinite(values).all()}
     if not known:
         return None
@@ -119,7 +119,8 @@ def training_chart(name: str, columns: dict[str, list[float]]) -> Markup | None:
     low, high = min(map(min, known.values())), max(map(max, known.values()))
     room = 0.05 * ((high - low) or abs(high) or 1.0)
     chart = Chart(name, "epoch", name, (1, max(2, epochs)), (low - room, high + room))
-    for (title, values), color in zip(known.items(), (BLUE, ORANGE, GREEN, GREY), strict=False):
+    for title, values in known.items():
+        validation = title.startswith("val_")
         points = [(float(epoch), value) for epoch, value in enumerate(values, start=1)]
-        chart.line(points, color, dashed=title.startswith("val_"))
+        chart.line(points, ORANGE if validation else BLUE, dashed=validation)
     return chart.svg()

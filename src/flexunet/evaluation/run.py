@@ -109,8 +109,8 @@ def evaluate(
     )
     title = f"{config.run_dir.resolve().name}, {split} split"
     about = Circumstances(
-        truth=str(pairs[0].mask_path.parent),
-        prediction=f"{config.model.model} of {config.run_dir}",
+        truth=str(pairs[0].mask_path.parent.resolve()),
+        prediction=f"{config.model.model} of {config.run_dir.resolve()}",
         color_map=colors,
         split=split,
         patients_known=origins.patients_known,

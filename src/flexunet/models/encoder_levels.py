@@ -11,6 +11,9 @@ import keras
 # Names that say the level, where resolution does not: tokens in a row, and small U-Nets inside a U-Net.
 _NAMED = re.compile(r"encoder(\d+)(?:_|$)|u2net_(?:(in)|down_(\d+))_")
 
+# Names of layers that work on the smallest map, but are no part of a pretrained backbone.
+_DECODERS = ("bottleneck", "pyramid", "decoder")
+
 
 def encoder_levels(model: keras.Model) -> dict[int, list[Any]]:
     """The layers of each encoder level, in order.
@@ -68,12 +71,10 @@ def _level(layer: Any, height: int) -> int:
 
 
 def _ancestors_of_deepest(model: keras.Model) -> list[Any]:
-    """The layers up to and with the first of the smallest map, in the model's order."""
+    """The layers up to and with those of the smallest map, in the model's order."""
     maps = [(rows, layer) for layer in model.layers if (rows := _map_height(layer))]
-    if not maps:
-        return []
-    smallest = min(rows for rows, _ in maps)
-    waiting = [next(layer for rows, layer in maps if rows == smallest)]
+    smallest = min((rows for rows, _ in maps), default=0)
+    waiting = [layer for rows, layer in maps if rows == smallest and not layer.name.startswith(_DECODERS)]
     seen: set[int] = set()
     while waiting:
         layer = waiting.pop()

@@ -12,6 +12,10 @@ from flexunet.cli.options import AsJson, Overrides
 
 
 def models(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Which; all if none is named."),
+    ] = None,
     size: Annotated[
         int, typer.Option("--size", min=1, help="Width and height of the image, in pixels.")
     ] = 256,
@@ -32,13 +36,12 @@ def models(
     from rich.table import Table
 
     from flexunet.cli.console import progress
-    from flexunet.models.catalogue import list_models
-    from flexunet.models.registry import ARCHITECTURES
+    from flexunet.models.catalogue import list_models, selected
 
     rows = []
     with progress() as bars:
-        task = bars.add_task("models", total=len(ARCHITECTURES), note="")
-        for row in list_models(config, timed=timed):
+        task = bars.add_task("models", total=len(selected(names or ())), note="")
+        for row in list_models(config, names or (), timed=timed):
             rows.append(row)
             bars.update(task, advance=1, note=row.name)
     if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from flexunet.errors import InputError
 from flexunet.models.operations_count import multiply_adds
-from flexunet.models.registry import ARCHITECTURES, Architecture
+from flexunet.models.registry import ARCHITECTURES, Architecture, find_architecture
 
 if TYPE_CHECKING:
     import keras
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
 TIMED_RUNS = 3
+# A model slower than this is not run again; its first run then counts, with what the engine compiles.
+PATIENCE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,30 @@ class CatalogueRow:
         return asdict(self)
 
 
-def list_models(config: Config, *, timed: bool = False) -> Iterator[CatalogueRow]:
-    """Build every architecture with the keys of one configuration, one after the other.
+def list_models(config: Config, names: Sequence[str] = (), *, timed: bool = False) -> Iterator[CatalogueRow]:
+    """Build architectures with the keys of one configuration, one after the other.
 
     Args:
         config: Configuration; its `[model] model` is not read.
+        names: Which; none: all.
         timed: Whether to predict an image with each.
+
+    Raises:
+        ConfigError: if there is no architecture of a name.
     """
-    for entry in ARCHITECTURES:
-        if entry.is_available:
-            yield _row(entry, config, timed)
+    for entry in selected(names):
+        yield _row(entry, config, timed)
+
+
+def selected(names: Sequence[str] = ()) -> list[Architecture]:
+    """The architectures of these names, or all.
+
+    Raises:
+        ConfigError: if there is none of a name.
+    """
+    if names:
+        return [find_architecture(name) for name in names]
+    return [entry for entry in ARCHITECTURES if entry.is_available]
 
 
 def _row(entry: Architecture, config: Config, timed: bool) -> CatalogueRow:
@@ -77,11 +93,13 @@ def _row(entry: Architecture, config: Config, timed: bool) -> CatalogueRow:
 
 
 def seconds_per_image(model: keras.Model) -> float:
-    """Median time to predict one image of noise, after one run that is not counted."""
+    """Median time to predict one image of noise, after one run that is not counted where it is quick."""
     image = np.random.default_rng(0).integers(0, 256, (1, *model.input_shape[1:])).astype("float32")
     times = []
     for _ in range(TIMED_RUNS + 1):
         start = time.perf_counter()
         model.predict(image, verbose=0)
         times.append(time.perf_counter() - start)
+        if times[0] > PATIENCE_SECONDS:
+            return times[0]
     return statistics.median(times[1:])

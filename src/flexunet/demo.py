@@ -125,7 +125,7 @@ def run_demo(
         ),
         ("split by patient", "split derived split --by patient --ratios 0.7,0.15,0.15"),
         ("copies of the training images", "augment split augmented --config mammogram.toml --jobs 2"),
-        ("does anything leak?", "audit augmented --out audit"),
+        ("does anything leak?", "audit augmented --out augmented/audit"),
         ("what is in the data set", "stats augmented --out stats"),
         ("train", "train mammogram.toml"),
         ("measure on the test patients", "evaluate mammogram.toml"),
@@ -140,7 +140,7 @@ def run_demo(
         "masks outlined on the test images": run / "predictions_overlay",
         "curves of the training": run / "eval" / "train_losses.png",
         "predictions after each epoch": run / "epoch_change_infer",
-        "audit: leaks, misplaced masks": folder / "audit" / "audit.html",
+        "audit: leaks, misplaced masks": folder / "augmented" / "audit" / "audit.html",
         "contact sheets of the data set": folder / "stats",
         "configuration, to start your own from": folder / "mammogram.toml",
     }

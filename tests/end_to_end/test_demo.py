@@ -22,7 +22,7 @@ def test_the_demo_goes_the_whole_path_and_names_what_to_look_at(tmp_path):
         "run-mammogram/predictions_overlay",
         "run-mammogram/eval/train_losses.png",
         "run-mammogram/epoch_change_infer",
-        "audit/audit.html",
+        "augmented/audit/audit.html",
         "mammogram.toml",
     ):
         assert (folder / path).exists()

@@ -37,10 +37,8 @@ def guess_colors(masks: Sequence[Path]) -> tuple[ColorMap, bool]:
         if picture.dtype != np.uint8:
             continue
         looked += 1
-        colors, pixels = np.unique(picture.reshape(-1, 3), axis=0, return_counts=True)
-        for color in colors[pixels > _NOTABLE * pixels.sum()]:
-            key = (int(color[0]), int(color[1]), int(color[2]))
-            counts[key] = counts.get(key, 0) + 1
+        for color in _notable_colors(picture):
+            counts[color] = counts.get(color, 0) + 1
     common = sorted(color for color, count in counts.items() if count >= max(2, 0.2 * looked))
     far = [c for c in common if min(_distance(c, (0, 0, 0)), _distance(c, (255, 255, 255))) > _NEAR]
     indices = all(max(color) < _MOST_CLASSES for color in counts)  # class indices, not colours
@@ -50,6 +48,13 @@ def guess_colors(masks: Sequence[Path]) -> tuple[ColorMap, bool]:
         return binary, False
     ordered = sorted(common, key=lambda color: (sum(color), color))
     return ColorMap({color: index for index, color in enumerate(ordered)}), True
+
+
+def _notable_colors(picture: np.ndarray) -> list[tuple[int, int, int]]:
+    red, green, blue = np.moveaxis(picture.astype(np.uint32), 2, 0)
+    packed, pixels = np.unique(red << 16 | green << 8 | blue, return_counts=True)
+    chosen = packed[pixels > _NOTABLE * pixels.sum()].tolist()
+    return [(value >> 16, value >> 8 & 255, value & 255) for value in chosen]
 
 
 def _distance(first: tuple[int, int, int], second: tuple[int, int, int]) -> float:

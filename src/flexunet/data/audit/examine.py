@@ -41,7 +41,7 @@ class Examined:
         mean: Mean grey level of the breast, 0 to 255.
         deviation: Standard deviation of the grey levels of the breast.
         breast: Share of the picture that is not black background.
-        fingerprint: For finding copies; None if the image cannot be read.
+        fingerprint: For finding copies; None if none was taken.
         mask: Measures of the mask; None without a readable one of the image's size.
         mask_size: Width and height of the mask; None without one.
     """
@@ -67,21 +67,28 @@ def examine_all(
     entries: Sequence[Entry],
     color_map: ColorMap,
     *,
+    fingerprints: bool = True,
     jobs: int = 2,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Examined]:
     """Examine all entries, in order, by `jobs` threads (decoding and filtering release Python's lock)."""
     results = []
     with ThreadPoolExecutor(jobs) as pool:
-        for examined in pool.map(lambda entry: examine(entry, color_map), entries):
+        for examined in pool.map(lambda entry: examine(entry, color_map, fingerprints), entries):
             results.append(examined)
             if progress:
                 progress(len(results), len(entries))
     return results
 
 
-def examine(entry: Entry, color_map: ColorMap) -> Examined:
-    """Read an image and its mask and measure them; what cannot be read is told in the result."""
+def examine(entry: Entry, color_map: ColorMap, fingerprints: bool = True) -> Examined:
+    """Read an image and its mask and measure them; what cannot be read is told in the result.
+
+    Args:
+        entry: Image and mask.
+        color_map: Colours of the mask.
+        fingerprints: Whether to take the image's fingerprint, which is half of the work.
+    """
     found = Examined(entry)
     grey = foreground = None
     try:
@@ -95,7 +102,7 @@ def examine(entry: Entry, color_map: ColorMap) -> Examined:
         inside = grey[foreground]
         found.breast = float(foreground.mean())
         found.mean, found.deviation = float(inside.mean()), float(inside.std())
-        found.fingerprint = take_fingerprint(grey)
+        found.fingerprint = take_fingerprint(grey) if fingerprints else None
     if entry.mask is not None:
         _describe_mask(found, entry.mask, color_map, grey, foreground)
     return found

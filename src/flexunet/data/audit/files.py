@@ -91,7 +91,7 @@ def take_inventory(root: Path | str) -> Inventory:
     entries: list[Entry] = []
     findings: list[Finding] = []
     for folder in folders:
-        found, wrong = _pair(root, folder)
+        found, wrong = _pair(root, folder, any(other.masks for other in folders))
         findings += wrong
         for name, image, mask in found:
             known = {}
@@ -102,7 +102,9 @@ def take_inventory(root: Path | str) -> Inventory:
     return Inventory(root, entries, findings, any(folder.masks for folder in folders))
 
 
-def _pair(root: Path, folder: FolderPair) -> tuple[list[tuple[str, Path, Path | None]], list[Finding]]:
+def _pair(
+    root: Path, folder: FolderPair, masks_expected: bool
+) -> tuple[list[tuple[str, Path, Path | None]], list[Finding]]:
     images = sorted(path for path in folder.images.iterdir() if is_image_file(path))
     others = sorted(
         path.name
@@ -124,6 +126,10 @@ def _pair(root: Path, folder: FolderPair) -> tuple[list[tuple[str, Path, Path | 
             )
         )
     if folder.masks is None:
+        names = tuple(_relative(image, root) for image in images)
+        if masks_expected and names:
+            what = f"none of the {len(names)} images has a mask: there is no folder of masks"
+            findings.append(_unpaired("image-without-mask", names, folder.split, what))
         return [(_relative(image, root), image, None) for image in images], findings
     masks = [path for path in sorted(folder.masks.iterdir()) if is_image_file(path) or path.suffix == ".npz"]
     by_stem = _masks_by_image_stem([image.stem for image in images], masks)

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 DARK_SHARE = 0.2  # the darker class is background only if its median lies in the lowest fifth of the range
+DARK_RATIO = 0.5  # and is less than half as bright as the rest
 MAJOR_SHARE = 0.25  # components smaller than this share of the largest are labels and scanner edges
 EVEN = 2  # grey levels within 3 x 3 pixels
 SMALLEST_FILLING = 0.01  # of the picture
@@ -32,7 +33,10 @@ def find_foreground(grey: np.ndarray) -> np.ndarray:
     levels = np.log1p(np.clip((smooth - low) / (high - low), 0, 1) * 255) * (255 / np.log(256))
     threshold, _ = cv2.threshold(levels.astype(np.uint8), 0, 255, cv2.THRESH_OTSU)
     bright = levels > threshold
-    if bright.all() or np.median(smooth[~bright]) > low + DARK_SHARE * (high - low):
+    if bright.all() or not bright.any():
+        return everything
+    dark, light = float(np.median(smooth[~bright])), float(np.median(smooth[bright]))
+    if dark > low + DARK_SHARE * (high - low) or dark > DARK_RATIO * light:
         return everything
     opened = cv2.morphologyEx(bright.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     _, labels, statistics, _ = cv2.connectedComponentsWithStats(opened)

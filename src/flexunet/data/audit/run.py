@@ -51,7 +51,11 @@ def audit_dataset(
         if guessed:
             findings.append(_guessed(color_map))
     examined = examine_all(
-        inventory.entries, color_map, jobs=jobs, progress=lambda done, total: report("examine", done, total)
+        inventory.entries,
+        color_map,
+        fingerprints=compare,
+        jobs=jobs,
+        progress=lambda done, total: report("examine", done, total),
     )
     pairs: list[CopyPair] = []
     if compare:

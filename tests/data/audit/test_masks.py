@@ -1,0 +1,183 @@
+import cv2
+import numpy as np
+import pytest
+
+from flexunet.data.audit import audit_dataset
+from flexunet.data.audit.colors import guess_colors
+from flexunet.data.audit.mask_findings import usual_contrast
+from flexunet.data.audit.mask_measures import measure_mask
+from flexunet.data.images import write_image
+from flexunet.data.masks import ColorMap, write_mask
+
+BINARY = ColorMap.binary()
+
+
+def measure(grey, mask, breast, color_map=BINARY):
+    return measure_mask(mask, color_map.colors(mask), color_map, grey, breast)
+
+
+@pytest.fixture
+def scene():
+    """A breast of grey 100 +- 10 in the left half of 200 x 200, black on the right."""
+    rng = np.random.default_rng(0)
+    grey = np.zeros((200, 200), np.uint8)
+    grey[:, :100] = np.clip(rng.normal(100, 10, (200, 100)), 0, 255)
+    return grey, grey > 0
+
+
+class TestMeasures:
+    def test_empty(self, scene):
+        found = measure(scene[0], np.zeros((200, 200), np.uint8), scene[1])
+        assert found.is_empty
+        assert found.class_pixels == (40000, 0)
+        assert np.isnan(found.contrast)
+
+    def test_a_bright_lesion_inside(self, scene):
+        grey, breast = scene
+        mask = np.zeros((200, 200), np.uint8)
+        mask[80:100, 40:60] = 1
+        grey[80:100, 40:60] += 30
+        found = measure(grey, mask, breast)
+        assert found.lesion_areas == (0.01,)
+        assert found.foreground == pytest.approx(0.01)
+        assert found.outside == 0
+        # 30 grey levels brighter; the breast's deviation is 10 and a little for the lesion itself.
+        assert found.contrast == pytest.approx(30 / grey[breast].std(), abs=0.1)
+
+    def test_three_quarters_on_black(self, scene):
+        mask = np.zeros((200, 200), np.uint8)
+        mask[80:100, 92:124] = 1  # 8 of 32 columns on the breast, whose outline has 2 pixels of slack
+        found = measure(*[scene[0], mask, scene[1]])
+        assert found.worst_outside == pytest.approx(0.75, abs=0.04)
+
+    def test_the_worst_of_two_areas_counts(self, scene):
+        mask = np.zeros((200, 200), np.uint8)
+        mask[20:40, 20:40] = mask[100:120, 150:170] = 1
+        found = measure(scene[0], mask, scene[1])
+        assert found.worst_outside == 1
+        assert found.outside == pytest.approx(0.5)
+
+    def test_specks_of_jpeg_do_not_count(self, scene):
+        mask = np.zeros((200, 200), np.uint8)
+        mask[20:60, 20:60] = 1
+        mask[150, 150:152] = 1
+        assert measure(scene[0], mask, scene[1]).worst_outside == 0
+
+    def test_without_background_nothing_is_outside(self, scene):
+        mask = np.zeros((200, 200), np.uint8)
+        mask[80:100, 150:170] = 1
+        assert measure(scene[0], mask, np.ones((200, 200), bool)).worst_outside == 0
+
+    def test_soft_edges_are_counted(self, scene):
+        mask = np.zeros((200, 200), np.uint8)
+        mask[10:20, 10:20] = 1
+        picture = BINARY.colors(mask)
+        picture[9, 10:20] = 90
+        found = measure_mask(mask, picture, BINARY, *scene)
+        assert found.between == pytest.approx(10 / 40000)
+
+    def test_large_images_give_the_same_figures(self, scene):
+        grey, breast = (np.kron(part, np.ones((8, 8), part.dtype)) for part in scene)
+        mask = np.zeros((1600, 1600), np.uint8)
+        mask[640:800, 736:992] = 1
+        assert measure(grey, mask, breast).worst_outside == pytest.approx(0.75, abs=0.04)
+
+
+class TestUsualContrast:
+    def test_misplaced_masks_do_not_widen_it(self):
+        rng = np.random.default_rng(1)
+        good, bad = rng.normal(1.4, 0.4, 17), rng.normal(0.0, 0.2, 7)
+        middle, deviation = usual_contrast(np.r_[good, bad])
+        assert (np.abs((bad - middle) / deviation) > 2.5).sum() >= 5
+        assert deviation < 0.6
+
+    def test_dark_lesions(self):
+        middle, deviation = usual_contrast(np.array([-3.0, -2.0, -2.0, -1.0, 0.0]))
+        assert middle == -2
+        assert deviation == 0  # -3, -2, -2 are on the far side; their median distance is 0
+
+
+class TestColors:
+    def write(self, folder, value_sets):
+        for number, values in enumerate(value_sets):
+            picture = np.repeat(np.array(values, np.uint8), 64).reshape(8, -1)
+            write_image(folder / f"{number}.png", picture)
+        return sorted(folder.iterdir())
+
+    def test_four_greys(self, tmp_path):
+        masks = self.write(tmp_path, [(64, 128, 192, 255)] * 5)
+        color_map, guessed = guess_colors(masks)
+        assert guessed
+        assert color_map.colors_to_class == {(64,) * 3: 0, (128,) * 3: 1, (192,) * 3: 2, (255,) * 3: 3}
+
+    @pytest.mark.parametrize("values", [(0, 255), (0, 0), (0, 250), (0, 1)])
+    def test_black_and_white(self, tmp_path, values):
+        color_map, guessed = guess_colors(self.write(tmp_path, [values] * 4))
+        assert color_map == BINARY
+        assert not guessed
+
+    def test_class_indices(self, tmp_path):
+        color_map, guessed = guess_colors(self.write(tmp_path, [(0, 1), (0, 2), (0, 3)]))
+        assert guessed
+        assert color_map.num_classes == 4
+
+    def test_no_masks(self):
+        assert guess_colors([]) == (BINARY, False)
+
+
+def test_the_known_misplaced_masks_of_mini_mias(mammograms, tmp_path):
+    names = ["001", "002", "005", "010", "012", "013", "015", "021", "072", "110", "126", "184", "212", "214"]
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+        for name in names:
+            source = mammograms / "mini_mias_512" / kind / f"mdb{name}.png"
+            if not source.is_file():
+                pytest.skip(f"{source} is not here")
+            (tmp_path / kind / source.name).symlink_to(source)
+    result = audit_dataset(tmp_path, compare=False)
+    misplaced = {name for finding in result.with_code("mask-misplaced") for name in finding.files}
+    assert misplaced == {"images/mdb212.png", "images/mdb214.png"}
+    partly = {name for finding in result.with_code("mask-partly-outside") for name in finding.files}
+    assert partly == {"images/mdb072.png", "images/mdb110.png", "images/mdb126.png"}
+    assert result.exit_code == 1
+
+
+def test_shifted_masks_of_inbreast(mammograms, tmp_path):
+    images = sorted((mammograms / "flexunet_inbreast" / "images").glob("*.png"))
+    (tmp_path / "images").mkdir()
+    shifted = []
+    for number, path in enumerate(images):
+        (tmp_path / "images" / path.name).symlink_to(path)
+        mask = (
+            cv2.imread(str(mammograms / "flexunet_inbreast" / "masks" / path.name), cv2.IMREAD_GRAYSCALE)
+            > 127
+        )
+        if number % 6 == 0:
+            grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+            mask = _elsewhere(mask, grey)
+            shifted.append(f"images/{path.name}")
+        write_mask(tmp_path / "masks" / path.name, mask.astype(np.uint8), BINARY)
+    result = audit_dataset(tmp_path, compare=False)
+    told = {name for finding in result.with_code("mask-on-ordinary-tissue") for name in finding.files}
+    assert told <= set(shifted)
+    assert len(told) >= len(shifted) - 1
+
+
+def _elsewhere(mask, grey):
+    """The mask moved to where it lies on tissue that is as bright inside as around."""
+    breast = cv2.erode((grey > 40).astype(np.uint8), np.ones((25, 25), np.uint8)) > 0
+    best, found = np.inf, mask
+    smooth = cv2.GaussianBlur(grey, (0, 0), 12).astype(float)
+    for dy in range(-240, 241, 60):
+        for dx in range(-240, 241, 60):
+            moved = (
+                cv2.warpAffine(mask.astype(np.uint8), np.float32([[1, 0, dx], [0, 1, dy]]), mask.shape[::-1])
+                > 0
+            )
+            if moved.sum() < mask.sum() or not breast[moved].all() or (moved & mask).any():
+                continue
+            ring = cv2.dilate(moved.astype(np.uint8), np.ones((25, 25), np.uint8)) > 0
+            off = abs(smooth[moved].mean() - smooth[ring & ~moved].mean())
+            if off < best:
+                best, found = off, moved
+    return found

@@ -1,44 +1,40 @@
 """A training step of ours against the same model in plain Keras float32, alternating.
 
     python benchmarks/train_step.py                  the published 512x512 model, batch 2
-    python benchmarks/train_step.py --size 256 --rounds 5
+    python benchmarks/train_step.py --size 256 --rounds 9
     python benchmarks/train_step.py --profile        where a step's time goes, by operation
 
 Both arms train the published model (124,996,866 parameters) on the same images with the published loss,
-metric and optimizer. Ours: our losses and metrics, precision and compilation as `auto` chooses them. Plain:
-Keras's own cross-entropy, float32, `jit_compile=False` (the faster of Keras's two ways on a processor;
-`--plain-jit auto` for its default). The arms take turns, so that another job on the machine slows both; the
-figure is the median of the ratios of neighbouring steps. Processor time is printed too: it
-suffers less from other jobs, and tells how much work a step is.
+metric and optimizer. Ours: our losses, metrics, optimizer and memory, precision and compilation as `auto`
+chooses them. Plain: Keras's own, float32, `jit_compile=False` (the faster of Keras's two ways on a processor;
+`--plain-jit auto` is its default). Each arm has a process of its own, so that nothing one does to its memory
+helps the other; they take turns, so that another job on the machine slows both. The figure is the median of
+the ratios of neighbouring steps. Processor time is printed too: it suffers less from other jobs.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import platform
 import statistics
+import tempfile
 import time
-from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras
 import numpy as np
 
 from flexunet.config.schema import Config
-from flexunet.models.initial import draw_initial_weights
-from flexunet.models.registry import build_model
-from flexunet.training.losses import get_loss
-from flexunet.training.metrics import get_metric
-from flexunet.training.optimizers import build_optimizer
-from flexunet.training.precision import choose_jit, choose_precision
 
 # Mammogram Mastery's train_eval_infer.config.
-PUBLISHED = {
+PUBLISHED: dict[str, Any] = {
     "num_classes": 2,
     "base_filters": 16,
     "base_kernels": (9, 9),
@@ -53,11 +49,18 @@ PUBLISHED = {
     "metrics": ["dice_coef_multiclass"],
 }
 
-Step = Callable[[np.ndarray, np.ndarray], tuple[float, float]]
 
+def our_model(config: Config, precision: str, jit: str) -> tuple[Any, str]:
+    """Our compiled model, and how it was chosen."""
+    from flexunet.models.initial import draw_initial_weights
+    from flexunet.models.registry import build_model
+    from flexunet.training.allocation import keep_freed_memory
+    from flexunet.training.losses import get_loss
+    from flexunet.training.metrics import get_metric
+    from flexunet.training.optimizers import build_optimizer
+    from flexunet.training.precision import choose_jit, choose_precision
 
-def our_arm(config: Config, precision: str, jit: str) -> tuple[Step, keras.Model, str]:
-    """Our training step, and how it was chosen."""
+    kept = keep_freed_memory()
     policy, reason = choose_precision(precision)
     compiled = choose_jit(jit if jit == "auto" else jit == "true")
     model = build_model(config, policy=policy)
@@ -68,38 +71,33 @@ def our_arm(config: Config, precision: str, jit: str) -> tuple[Step, keras.Model
         metrics=[get_metric(name) for name in config.model.metrics],
         jit_compile=compiled,
     )
-    return _step_of(model), model, f"{reason}; jit_compile={compiled}"
+    return model, f"{reason}; jit_compile={compiled}; freed memory kept: {kept}"
 
 
-def plain_arm(config: Config, jit: str) -> tuple[Step, keras.Model]:
+def plain_model(config: Config, jit: str) -> tuple[Any, str]:
     """The same model in plain Keras, float32."""
+    import keras
+
+    from flexunet.models.initial import draw_initial_weights
+    from flexunet.models.registry import build_model
+
     model = build_model(config, policy="float32")
     draw_initial_weights(model, config.train.seed)
 
-    def dice_coef_multiclass(y_true, y_pred):
+    def dice_coef_multiclass(y_true: Any, y_pred: Any) -> Any:
         y_true = keras.ops.cast(y_true, "float32")
         overlap = keras.ops.sum(y_true * y_pred, axis=(1, 2, 3))
         total = keras.ops.sum(y_true, axis=(1, 2, 3)) + keras.ops.sum(y_pred, axis=(1, 2, 3))
         return keras.ops.mean((2.0 * overlap + 1.0) / (total + 1.0))
 
+    compiled = jit if jit == "auto" else jit == "true"
     model.compile(
         optimizer=keras.optimizers.Adam(config.model.learning_rate, clipvalue=config.model.clipvalue),
         loss="categorical_crossentropy",
         metrics=[dice_coef_multiclass],
-        jit_compile=jit if jit == "auto" else jit == "true",
+        jit_compile=compiled,
     )
-    return _step_of(model), model
-
-
-def _step_of(model: keras.Model) -> Step:
-    def step(images: np.ndarray, masks: np.ndarray) -> tuple[float, float]:
-        """One step; its seconds by the clock, and of processor time in all threads."""
-        start, busy = time.perf_counter(), time.process_time()
-        # The loss comes back as a number, so the step is over when this returns.
-        float(np.ravel(model.train_on_batch(images, masks))[0])
-        return time.perf_counter() - start, time.process_time() - busy
-
-    return step
+    return model, f"float32; jit_compile={compiled}"
 
 
 def batch(config: Config, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -109,46 +107,94 @@ def batch(config: Config, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]
     rows, columns = np.mgrid[:side, :side]
     centers = random.uniform(0.3 * side, 0.7 * side, (size, 2, 1, 1))
     inside = (rows - centers[:, 0]) ** 2 + (columns - centers[:, 1]) ** 2 < (side / 8) ** 2
-    images = (
-        random.uniform(0, 120, (size, side, side, config.model.image_channels)) + 100.0 * inside[..., None]
-    )
+    images = random.uniform(0, 120, (size, side, side, config.model.image_channels))
+    images += 100.0 * inside[..., None]
     return images.astype("float32"), np.eye(2, dtype="float32")[inside.astype(int)]
 
 
-def measure(options: argparse.Namespace) -> dict:
-    """Alternate the two arms and return every time, the ratio of each round and its median."""
+def serve(arm: str, options: argparse.Namespace, parent: Connection) -> None:
+    """One arm in its process: train a step whenever the parent asks, and answer with its times."""
     config = Config(model={**PUBLISHED, "image_width": options.size, "image_height": options.size})
+    if arm == "plain":
+        model, choice = plain_model(config, options.plain_jit)
+    else:
+        model, choice = our_model(config, options.precision, options.jit)
     images, masks = batch(config, options.batch, 0)
-    plain, model = plain_arm(config, options.plain_jit)
-    ours, our_model, choice = our_arm(config, options.precision, options.jit)
-    print(f"{our_model.count_params():,} parameters, {options.size} x {options.size}, batch {options.batch}")
-    print(f"ours: {choice}; plain: float32, jit_compile={options.plain_jit}")
-    assert model.count_params() == our_model.count_params()
-    first = {"plain": plain(images, masks)[0], "ours": ours(images, masks)[0]}
+    parent.send({"choice": choice, "parameters": model.count_params()})
+    while True:
+        task = parent.recv()
+        if task == "end":
+            return
+        trace = None
+        if task == "profile":
+            trace = Path(tempfile.mkdtemp(prefix="train-step-"))
+            _tensorflow_profiler().start(str(trace))
+        start, busy = time.perf_counter(), time.process_time()
+        # The loss comes back as a number, so the step is over when this returns.
+        loss = float(np.ravel(model.train_on_batch(images, masks))[0])
+        seconds, processor = time.perf_counter() - start, time.process_time() - busy
+        if trace:
+            _tensorflow_profiler().stop()
+        parent.send({"seconds": seconds, "processor": processor, "loss": loss, "trace": trace})
+
+
+class Arm:
+    """An arm's process, seen from the parent."""
+
+    def __init__(self, name: str, options: argparse.Namespace) -> None:
+        self.name = name
+        self.connection, child = multiprocessing.Pipe()
+        context = multiprocessing.get_context("spawn")
+        self.process = context.Process(target=serve, args=(name, options, child), daemon=True)
+        self.process.start()
+        child.close()
+        self.said = self.connection.recv()
+
+    def ask(self, task: str) -> dict[str, Any]:
+        """Let it do a task and wait for the answer."""
+        self.connection.send(task)
+        return self.connection.recv()
+
+    def end(self) -> None:
+        """Let its process end."""
+        self.connection.send("end")
+        self.process.join()
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Alternate the two arms and return every time, the ratio of each round and its median."""
+    plain, ours = Arm("plain", options), Arm("ours", options)
+    assert plain.said["parameters"] == ours.said["parameters"]
+    print(f"{ours.said['parameters']:,} parameters, {options.size} x {options.size}, batch {options.batch}")
+    print(f"ours: {ours.said['choice']}\nplain: {plain.said['choice']}")
+    first = {arm.name: arm.ask("step")["seconds"] for arm in (plain, ours)}
     print(f"first step, tracing included: plain {first['plain']:.1f} s, ours {first['ours']:.1f} s")
+    for arm in (plain, ours):
+        arm.ask("step")  # memory and caches settle
     columns = ("plain", "ours", "ratio", "plain_processor", "ours_processor", "ratio_processor")
     print("round " + " ".join(f"{column:>16}" for column in columns))
     rounds = []
     for number in range(1, options.rounds + 1):
         # Every other round begins with the other arm, so that neither always runs in the other's wake.
-        order = [("plain", plain), ("ours", ours)]
-        taken = {name: step(images, masks) for name, step in (order if number % 2 else order[::-1])}
-        row = {name: seconds for name, (seconds, _) in taken.items()}
-        row |= {f"{name}_processor": busy for name, (_, busy) in taken.items()}
+        taken = {arm.name: arm.ask("step") for arm in ((plain, ours) if number % 2 else (ours, plain))}
+        row = {name: answer["seconds"] for name, answer in taken.items()}
+        row |= {f"{name}_processor": answer["processor"] for name, answer in taken.items()}
         row["ratio"] = row["plain"] / row["ours"]
         row["ratio_processor"] = row["plain_processor"] / row["ours_processor"]
         rounds.append(row)
         print(f"{number:5d} " + " ".join(f"{row[column]:16.3f}" for column in columns), flush=True)
     medians = {column: statistics.median(row[column] for row in rounds) for column in columns}
     print("median" + " ".join(f"{medians[column]:16.3f}" for column in columns))
+    plain.end()
+    ours.end()
     return {
         "benchmark": "train_step",
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
-        "engine": keras.config.backend(),
-        "keras": keras.version(),
+        "engine": os.environ["KERAS_BACKEND"],
         "size": options.size,
         "batch": options.batch,
-        "ours": choice,
+        "ours": ours.said["choice"],
+        "plain": plain.said["choice"],
         "first_step_s": first,
         "rounds": rounds,
         "median": medians,
@@ -158,31 +204,28 @@ def measure(options: argparse.Namespace) -> dict:
 
 def profile(options: argparse.Namespace) -> None:
     """Print where the time of a step goes, by operation, for either arm (TensorFlow)."""
-    import tempfile
+    for name in ("plain", "ours"):
+        arm = Arm(name, options)
+        for _ in range(2):
+            arm.ask("step")
+        answer = arm.ask("profile")
+        arm.end()
+        by_operation = seconds_by_operation(answer["trace"])
+        total = sum(by_operation.values())
+        print(f"{name}: {answer['seconds']:.2f} s, {answer['processor']:.2f} s of processor time")
+        print(f"  {total:.2f} s in operations, waiting for the processor included")
+        for operation, seconds in sorted(by_operation.items(), key=lambda item: -item[1])[:16]:
+            print(f"  {seconds:7.3f} s {100 * seconds / total:5.1f} %  {operation}")
 
+
+def _tensorflow_profiler() -> Any:
     import tensorflow as tf
 
-    config = Config(model={**PUBLISHED, "image_width": options.size, "image_height": options.size})
-    images, masks = batch(config, options.batch, 0)
-    for name in ("plain", "ours"):
-        step = (
-            plain_arm(config, options.plain_jit)[0]
-            if name == "plain"
-            else our_arm(config, options.precision, options.jit)[0]
-        )
-        step(images, masks)
-        with tempfile.TemporaryDirectory() as folder:
-            with tf.profiler.experimental.Profile(folder):
-                wall, _ = step(images, masks)
-            by_operation = _seconds_by_operation(Path(folder))
-        total = sum(by_operation.values())
-        print(f"{name}: {wall:.2f} s wall, {total:.2f} s in operations, summed over threads")
-        for operation, seconds in sorted(by_operation.items(), key=lambda item: -item[1])[:14]:
-            print(f"  {seconds:7.3f} s {100 * seconds / total:5.1f} %  {operation}")
-        keras.utils.clear_session()
+    return tf.profiler.experimental
 
 
-def _seconds_by_operation(folder: Path) -> dict[str, float]:
+def seconds_by_operation(folder: Path) -> dict[str, float]:
+    """Sum the durations in a trace by kind of operation."""
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
     seconds: dict[str, float] = {}

@@ -27,6 +27,8 @@ _SIDE = 220  # pixels of a thumbnail
 _SHOWN = 12  # findings of one kind with pictures
 _PICTURES = 6  # pictures of one finding
 _QUALITY = 80
+_TINY = 14  # pixels of a thumbnail
+_RINGS = 8
 _UNPICTURED = ("other-files", "missing-file", "mask-without-image")
 
 
@@ -79,6 +81,15 @@ def _kind(group: Sequence[Finding], gallery: _Gallery) -> dict[str, Any]:
     first = group[0]
     heading, why = KINDS[first.code]
     shown = [] if first.code in _UNPICTURED else list(group[:_SHOWN])
+    examples: list[dict[str, Any]] = [
+        {
+            "text": finding.explanation,
+            "pictures": gallery.pictures(finding),
+            "more": max(0, len(finding.files) - _PICTURES),
+            "files": finding.files,
+        }
+        for finding in shown
+    ]
     return {
         "code": first.code,
         "severity": first.severity,
@@ -87,15 +98,8 @@ def _kind(group: Sequence[Finding], gallery: _Gallery) -> dict[str, Any]:
         "remedy": first.remedy,
         "count": len(group),
         "files": len({file for finding in group for file in finding.files}),
-        "examples": [
-            {
-                "text": finding.explanation,
-                "pictures": gallery.pictures(finding),
-                "more": max(0, len(finding.files) - _PICTURES),
-                "files": finding.files,
-            }
-            for finding in shown
-        ],
+        "examples": examples,
+        "single": len(examples) > 1 and all(len(example["pictures"]) == 1 for example in examples),
         "rest": [finding.explanation for finding in group[len(shown) :]],
     }
 
@@ -123,9 +127,7 @@ class _Gallery:
         if entry.mask is not None:
             try:
                 mask = read_mask(entry.mask, self.color_map, tolerance=1)
-                height, width = small.shape
-                mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
-                small = draw_overlay(small, mask)
+                small = _outlined(small, mask)
             except (FlexUNetError, OSError):
                 pass
         done, encoded = cv2.imencode(
@@ -136,6 +138,18 @@ class _Gallery:
         score = finding.figures.get("robust_z", {}).get(name)
         text = f"z = {score}" if score is not None else ""
         return _Picture(name, "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode(), text)
+
+
+def _outlined(small: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """A thumbnail with the outlines of the mask; a ring around what is too small to be seen."""
+    height, width = small.shape
+    drawn = draw_overlay(small, cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT))
+    _, _, boxes, centres = cv2.connectedComponentsWithStats((mask > 0).astype(np.uint8))
+    scale = width / mask.shape[1]
+    for box, (x, y) in list(zip(boxes, centres, strict=True))[1:][:_RINGS]:
+        if max(box[cv2.CC_STAT_WIDTH], box[cv2.CC_STAT_HEIGHT]) * scale < _TINY:
+            cv2.circle(drawn, (round(x * scale), round(y * scale)), _TINY, (255, 255, 255), 1, cv2.LINE_AA)
+    return drawn
 
 
 def _spread_over_splits(files: Sequence[str]) -> list[str]:

@@ -14,6 +14,9 @@ import platform
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 _LARGEST_INT = 2**31 - 1
 
+# Parameters from which a model's arrays are large enough to be handed back to the system.
+WORTH_KEEPING = 5_000_000
+
 
 def keep_freed_memory() -> bool:
     """Tell the C library to keep what is freed; for the rest of the process.

@@ -26,6 +26,7 @@ from flexunet.errors import PathError, RunStoppedError
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
 from flexunet.models.trained import best_model_path
+from flexunet.training.allocation import WORTH_KEEPING, keep_freed_memory
 from flexunet.training.callbacks import (
     BestCheckpoint,
     EarlyStopping,
@@ -135,6 +136,8 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None) -> T
     draw_initial_weights(model, config.train.seed)
     compile_model(config, model)
     check_memory(model, config)
+    if model.count_params() >= WORTH_KEEPING:
+        keep_freed_memory()
     prepare(model)
 
     training = _open(config, "train", progress)

@@ -85,6 +85,7 @@ def efficient():
     return Config(model={"model": "efficient-unet", "image_width": 32, "image_height": 32, "num_classes": 1})
 
 
+@pytest.mark.slow
 def test_one_sigmoid_channel_becomes_two_of_softmax(efficient, tmp_path):
     """The published class answers two classes by one channel; the run answers both, and the same."""
     published = build_model(efficient)

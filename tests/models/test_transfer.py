@@ -171,6 +171,7 @@ def test_levels_of_the_encoders(options, names):
     assert [levels[level][0].name for level in range(len(names))] == names
 
 
+@pytest.mark.slow
 def test_a_backbone_starts_from_a_local_file(tmp_path):
     """The file is what keras.applications would fetch, drawn at random here."""
     backbone = keras.applications.EfficientNetB0(include_top=False, weights=None, input_shape=(None, None, 3))

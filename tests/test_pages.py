@@ -1,4 +1,4 @@
-"""The pages keep their word: links lead somewhere, commands exist, and take the options they are shown with."""
+"""The pages keep their word: links lead somewhere, shown commands exist and have the options they show."""
 
 import re
 import shlex

@@ -18,13 +18,13 @@ from flexunet.data.audit.candidates import find_candidates
 from flexunet.data.audit.fingerprints import Fingerprint, Match, grey_of, match_fingerprints, take_fingerprint
 from flexunet.data.images import read_image
 
-FEWEST_INLIERS = 12
+FEWEST_INLIERS = 14
 MIN_SPREAD = 0.02
 # Among 24,090 pairs of different films of mini-MIAS, 10 had 8 inliers or more, and each further inlier was
-# about five times rarer. So that one false match is expected in ten audits, larger sets need more inliers.
+# about five times rarer. So that one false match is expected in fifty audits, larger sets need more.
 _CHANCE_OF_EIGHT = 10 / 24090
 _RARER = 5.0
-_FALSE_MATCHES = 0.1
+_FALSE_MATCHES = 0.02
 _BATCH = 128
 
 Progress = Callable[[str, int, int], None]

@@ -103,8 +103,8 @@ def gpu_capability() -> tuple[int, int] | None:
 def choose_jit(setting: bool | str) -> bool | str:
     """What `model.compile(jit_compile=...)` is given.
 
-    On TensorFlow without a GPU, "auto" means no XLA: its convolutions are several times slower there than
-    TensorFlow's own (benchmarks/train_step.py). Elsewhere Keras decides.
+    On TensorFlow without a GPU, "auto" means no XLA: a step with it takes a third longer in float32, and four
+    times as long in bfloat16, which XLA only emulates there (benchmarks/RESULTS.md). Elsewhere Keras decides.
 
     Args:
         setting: `[train] jit_compile`: "auto", True or False.

@@ -14,7 +14,8 @@ SMALL = {"image_width": 16, "image_height": 16, "num_layers": 2, "base_filters":
 
 
 @pytest.mark.parametrize(
-    "name", ["TensorFlowFlexUNet", "TensorflowUNet", "TensorflowSlightlyFlexibleUNet", "flexunet", "FLEXUNET"]
+    "name",
+    ["TensorFlowFlexUNet", "TensorflowUNet", "TensorflowSlightlyFlexibleUNet", "flexunet", "Flex-UNet"],
 )
 def test_flexunet_by_every_name(name):
     model = build_model(Config(model={"model": name, **SMALL}))
@@ -50,6 +51,12 @@ def test_every_published_model_name_is_known(reference):
     named = {cell.lower() for cell in cells if re.fullmatch(r"Tensor[Ff]low\w*Net\w*", cell)}
     assert {"tensorflowflexunet", "tensorflowunet", "tensorflowu2net"} <= named
     assert named <= known
+
+
+def test_a_size_that_does_not_fit_is_refused_by_every_name():
+    for name in ("flexunet", "flex-unet", "TensorFlowFlexUNet"):
+        with pytest.raises(ConfigError, match="image_width"):
+            build_model(Config(model={**SMALL, "model": name, "image_width": 17}))
 
 
 def test_a_missing_sibling_says_what_there_is(monkeypatch):

@@ -63,7 +63,7 @@ def check_image_size(config: Config) -> None:
         ConfigError: naming the key, its value and the nearest values that fit.
     """
     model = config.model
-    if model.model.lower() not in _FLEXUNET:
+    if model.model.lower().translate({ord("-"): None, ord("_"): None}) not in _FLEXUNET:
         return
     step = 2 ** (model.num_layers - 1)
     for key in ("image_width", "image_height"):

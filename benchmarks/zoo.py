@@ -65,11 +65,13 @@ class StopAfter(keras.callbacks.Callback):
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
-        self.end, self.steps = time.process_time() + seconds, 0
+        self.seconds, self.end, self.steps = seconds, float("inf"), 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Count the step, and look at the clock."""
+        """Count the step, and look at the clock; it starts once the first step is compiled and done."""
         self.steps += 1
+        if self.steps == 1:
+            self.end = time.process_time() + self.seconds
         if time.process_time() > self.end:
             raise TimeOverError
 

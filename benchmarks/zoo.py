@@ -51,7 +51,8 @@ KEYS: dict[str, dict[str, Any]] = {
         "num_transformer": 4,
         "batch_norm": True,
     },
-    "u2net": {"final_activation": "softmax"},
+    # As published it collapses: no normalisation, and its features saturate every sigmoid.
+    "u2net": {"final_activation": "softmax", "variant": "paper"},
 }
 COMMON = {"base_filters": 16, "num_layers": 4, "dropout_rate": 0.05, "input_normalize": True}
 

@@ -15,6 +15,7 @@ from flexunet.models.blocks import (
     conv,
     head,
     input_image,
+    norm,
     relu,
     require_levels,
     require_multiple,
@@ -33,7 +34,9 @@ def build(config: Config) -> keras.Model:
     """Build the model that `[model] base_filters` and `num_layers` describe.
 
     The answers of all scales and their fusion are sigmoids, as in the paper and the published class: one
-    probability a class, each by itself. `[model] final_activation = "softmax"` makes them sum to one.
+    probability a class, each by itself. `[model] final_activation = "softmax"` makes them sum to one. The
+    paper normalises after each convolution, the published class does not (`[model] variant = "paper"`):
+    without, its features grow until every sigmoid is saturated, and small lesions are never learned.
 
     Args:
         config: Configuration; sizes must be multiples of 2 to the power of `num_layers` + 1.
@@ -45,7 +48,7 @@ def build(config: Config) -> keras.Model:
         ShapeError: if the image cannot be halved often enough.
     """
     options = config.model
-    levels = options.num_layers
+    levels, paper = options.num_layers, options.variant == "paper"
     require_levels(levels, 2, "num_layers", "U2-Net")
     require_multiple(config, 2 ** (levels + 1), f"U2-Net with {levels} levels")
     widths = [options.base_filters * 2**level for level in range(levels)]
@@ -57,22 +60,22 @@ def build(config: Config) -> keras.Model:
         name = f"u2net_down_{level - 1}" if level else "u2net_in"
         if level:
             features = _pool(features, f"u2net_encode_{level - 1}")
-        features = _residual_u(features, width, levels + 2 - level, name)
+        features = _residual_u(features, width, levels + 2 - level, name, paper)
         skips.append(features)
     for step in (0, 1):
         features = _pool(features, f"u2net_encode_4f_{step}")
-        features = _dilated_u(features, widths[-1], f"u2net_down_4f_{step}")
+        features = _dilated_u(features, widths[-1], f"u2net_down_4f_{step}", paper)
         skips.append(features)
 
     answers = [skips.pop()]
     features = upsample(answers[0], 2, "u2net_decode_4f_0_unpool")
     features = layers.Concatenate(name="u2net_concat_4f_0")([features, skips.pop()])
-    features = _dilated_u(features, widths[-1], "u2net_up_4f_0")
+    features = _dilated_u(features, widths[-1], "u2net_up_4f_0", paper)
     answers.append(features)
     for step, width in enumerate(reversed(widths)):
         features = upsample(features, 2, f"u2net_decode_{step}_unpool")
         features = layers.Concatenate(name=f"u2net_concat_{step}")([features, skips.pop()])
-        features = _residual_u(features, width, 3 + step, f"u2net_up_{step}")
+        features = _residual_u(features, width, 3 + step, f"u2net_up_{step}", paper)
         answers.append(features)
     return keras.Model(image, _fuse(answers[::-1], config), name="u2net")
 
@@ -81,44 +84,50 @@ def _pool(features: Any, name: str) -> Any:
     return layers.MaxPooling2D(name=f"{name}_maxpool")(features)
 
 
-def _conv(features: Any, filters: int, name: str, dilation: int = 1) -> Any:
-    return relu(conv(features, filters, f"{name}_0", dilation_rate=dilation), f"{name}_0_activation")
+def _conv(features: Any, filters: int, name: str, paper: bool, dilation: int = 1) -> Any:
+    """Convolution and ReLU; normalisation between them in the paper. Initial weights as published."""
+    features = conv(
+        features, filters, f"{name}_0", dilation_rate=dilation, kernel_initializer="glorot_uniform"
+    )
+    if paper:
+        features = norm(features, f"{name}_0_bn")
+    return relu(features, f"{name}_0_activation")
 
 
-def _residual_u(features: Any, filters: int, depth: int, name: str) -> Any:
+def _residual_u(features: Any, filters: int, depth: int, name: str, paper: bool) -> Any:
     """A small U-Net of `depth` levels with a quarter of the filters inside (RSU)."""
     inner = max(filters // 4, 1)
-    entry = features = _conv(features, filters, f"{name}_in")
+    entry = features = _conv(features, filters, f"{name}_in", paper)
     maps = []
     for level in range(depth):
         if level:
             features = _pool(features, f"{name}_encode_{level - 1}")
-        features = _conv(features, inner, f"{name}_down_{level}")
+        features = _conv(features, inner, f"{name}_down_{level}", paper)
         maps.append(features)
-    features = _conv(features, inner, f"{name}_up_0", dilation=2)
+    features = _conv(features, inner, f"{name}_up_0", paper, dilation=2)
     features = layers.Concatenate(name=f"{name}_concat_0")([features, maps.pop()])
     for step in range(1, depth):
-        features = _conv(features, inner, f"{name}_up_{step}")
+        features = _conv(features, inner, f"{name}_up_{step}", paper)
         features = upsample(features, 2, f"{name}_decode_{step - 1}_unpool")
         concat = f"{name}_concat_{step}" if step < depth - 1 else f"{name}_concat_out"
         features = layers.Concatenate(name=concat)([features, maps.pop()])
-    return layers.Add(name=f"{name}_out_add")([_conv(features, filters, f"{name}_out"), entry])
+    return layers.Add(name=f"{name}_out_add")([_conv(features, filters, f"{name}_out", paper), entry])
 
 
-def _dilated_u(features: Any, filters: int, name: str) -> Any:
+def _dilated_u(features: Any, filters: int, name: str, paper: bool) -> Any:
     """The same without halving: dilated convolutions see farther instead (RSU-4F)."""
     inner = max(filters // 2, 1)
-    entry = features = _conv(features, filters, f"{name}_in")
+    entry = features = _conv(features, filters, f"{name}_in", paper)
     maps = []
     for level, dilation in enumerate(DILATIONS):
-        features = _conv(features, inner, f"{name}_down_{level}", dilation)
+        features = _conv(features, inner, f"{name}_down_{level}", paper, dilation)
         maps.append(features)
     maps.pop()
     for step, dilation in enumerate(reversed(DILATIONS[1:-1])):
         features = layers.Concatenate(name=f"{name}_concat_{step}")([features, maps.pop()])
-        features = _conv(features, inner, f"{name}_up_{step}", dilation)
+        features = _conv(features, inner, f"{name}_up_{step}", paper, dilation)
     features = layers.Concatenate(name=f"{name}_concat_out")([features, maps.pop()])
-    return layers.Add(name=f"{name}_out_add")([_conv(features, filters, f"{name}_out"), entry])
+    return layers.Add(name=f"{name}_out_add")([_conv(features, filters, f"{name}_out", paper), entry])
 
 
 def _fuse(answers: list[Any], config: Config) -> Any:

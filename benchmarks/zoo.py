@@ -105,6 +105,11 @@ def run(name: str, size: int, seconds: float, rate: float) -> dict[str, Any]:
     keras.utils.set_random_seed(1)
     model = build_model(config)
     draw_initial_weights(model, 1)
+    # In some hundred steps the moving statistics of momentum 0.99 do not reach those of the batches: UNet 3+
+    # then scores 0.58 with the statistics of the batch and 0.03 with the moving ones.
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.9
     images, masks = films(0, TRAINING, size)
     test_images, test_masks = films(100_000, TEST, size)
     model.compile(keras.optimizers.Adam(rate, clipnorm=1.0), loss)

@@ -178,6 +178,15 @@ def test_mixed_precision_learns_and_is_recorded(configured, precision):
     assert environment["precision"] == precision
 
 
+def test_a_run_starts_from_the_weights_of_another(configured, tmp_path):
+    first = train(configured())
+    start = (tmp_path / "run").rename(tmp_path / "first")
+    settings = [f"model.initial_weights={start.as_posix()}", "model.learning_rate=1e-30", "train.epochs=1"]
+    second = train(configured(*settings))
+    assert second.notes
+    assert second.history["val_loss"][0] == pytest.approx(first.best_value, rel=1e-5)
+
+
 def test_an_unpaired_image_ends_the_run_before_anything_is_written(configured, dataset, tmp_path):
     config = configured(f"train.masks_dir={(dataset / 'dataset/valid/masks').as_posix()}")
     with pytest.raises(PairingError):

@@ -26,6 +26,7 @@ from flexunet.errors import PathError, RunStoppedError
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
 from flexunet.models.trained import best_model_path
+from flexunet.models.transfer import apply_initial_weights
 from flexunet.training.allocation import WORTH_KEEPING, keep_freed_memory
 from flexunet.training.callbacks import (
     BestCheckpoint,
@@ -134,6 +135,7 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None) -> T
     policy, reason = choose_precision(config.train.precision)
     model = build_model(config, policy=policy)
     draw_initial_weights(model, config.train.seed)
+    notes += apply_initial_weights(model, config)
     compile_model(config, model)
     check_memory(model, config)
     if model.count_params() >= WORTH_KEEPING:

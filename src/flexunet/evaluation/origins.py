@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from flexunet.data.manifest import Manifest, find_root
 from flexunet.data.names import operation_of, patient_of, source_of
+from flexunet.data.spacing import parse_spacing
 from flexunet.errors import DatasetError
 from flexunet.evaluation.tables import ImageOrigin
 
@@ -73,25 +73,3 @@ class Origins:
                 row for row in rows if any(row[c] and full.endswith("/" + row[c]) for c in ("file", "mask"))
             ]
         return rows[0] if rows else {}
-
-
-def parse_spacing(text: str, where: str) -> tuple[float, float]:
-    """Pixel spacing in mm from text: one number, or height and width (`0.07`, `0.07,0.08`).
-
-    Args:
-        text: The text; comma, space, semicolon, `x` or DICOM's backslash separate.
-        where: What to name in the error.
-
-    Raises:
-        DatasetError: if it is not one or two positive numbers.
-    """
-    parts = [part for part in re.split(r"[\s,;x\\\[\]()]+", text.strip()) if part]
-    try:
-        values = [float(part) for part in parts]
-    except ValueError:
-        values = []
-    if len(values) not in (1, 2) or not all(0 < value < 1000 for value in values):
-        raise DatasetError(
-            f"{where}: pixel spacing must be one or two positive numbers in mm, e.g. 0.07; found {text!r}."
-        )
-    return values[0], values[-1]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flexunet.cli.console import console, error_console, print_json, print_notes, progress
+from flexunet.cli.console import progress
 from flexunet.cli.options import AsJson, Overrides, Strict
+from flexunet.cli.scores import print_evaluation
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -76,15 +77,7 @@ def evaluate(
                 jobs=jobs,
                 watch=watch,
             )
-    print_notes(found.notes)
-    if as_json:
-        print_json(found.scores.model_dump(mode="json", by_alias=True))
-    else:
-        from flexunet.evaluation.console_tables import scores_tables
-
-        console.print(scores_tables(found.scores, subgroups=bool(by)))
-    if found.folder is not None:
-        error_console.print(f"report: {found.folder / 'report.html'}", markup=False, soft_wrap=True)
+    print_evaluation(found, subgroups=bool(by), as_json=as_json)
 
 
 def _watch(bars: Progress) -> Callable[[str, int], Callable[[], None]]:

@@ -12,7 +12,8 @@ from flexunet.data.crop import CropBox
 from flexunet.data.images import read_image, write_image
 from flexunet.data.manifest import Manifest
 from flexunet.inference.contours import fill_outline
-from flexunet.inference.folder import infer_folder, mask_names
+from flexunet.inference.folder import infer_folder
+from flexunet.inference.inputs import mask_names
 from flexunet.inference.predictor import Predictor
 from flexunet.models.registry import build_model
 

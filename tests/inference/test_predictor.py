@@ -7,7 +7,8 @@ from PIL import Image
 from flexunet.config.files import load_config
 from flexunet.data.images import list_images, read_image
 from flexunet.errors import PathError, ShapeError
-from flexunet.inference.folder import infer_folder, mask_names
+from flexunet.inference.folder import infer_folder
+from flexunet.inference.inputs import mask_names
 from flexunet.inference.predictor import Predictor, mask_of
 from flexunet.training.run import evaluate_published
 

@@ -1,4 +1,4 @@
-"""`flexunet infer` and `flexunet tiledinfer`: masks, overlays and lesions of a folder of images."""
+"""`flexunet infer` and `flexunet tiledinfer`: masks, overlays and lesions of images."""
 
 from __future__ import annotations
 
@@ -9,26 +9,33 @@ import typer
 from flexunet.cli.console import console, error_console, print_json, progress
 from flexunet.cli.options import AsJson, ConfigPath, Overrides, Strict
 
-Images = Annotated[
-    str | None, typer.Option("--images", help="Folder of images, instead of the configured one.")
+Inputs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[INPUT]...",
+        help="Images, folders, globs, CSV lists or DICOM directories, instead of the configured folder.",
+    ),
 ]
+Images = Annotated[list[str] | None, typer.Option("--images", help="The same as INPUT; repeatable.")]
 Output = Annotated[str | None, typer.Option("--out", help="Folder of masks, instead of the configured one.")]
 
 
 def infer(
     config_path: ConfigPath,
+    inputs: Inputs = None,
     overrides: Overrides = None,
     images: Images = None,
     output: Output = None,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """Predict a folder of images, DICOM among them: masks at each image's own size, overlays, lesions."""
-    _infer("infer", config_path, overrides, images, output, strict, as_json)
+    """Predict images, DICOM among them: masks at each image's own size, overlays, lesions."""
+    _infer("infer", config_path, [*(inputs or ()), *(images or ())], overrides, output, strict, as_json)
 
 
 def tiledinfer(
     config_path: ConfigPath,
+    inputs: Inputs = None,
     overrides: Overrides = None,
     images: Images = None,
     output: Output = None,
@@ -36,14 +43,14 @@ def tiledinfer(
     as_json: AsJson = False,
 ) -> None:
     """Predict images larger than the model in overlapping tiles, blended without seams."""
-    _infer("tiledinfer", config_path, overrides, images, output, strict, as_json)
+    _infer("tiledinfer", config_path, [*(inputs or ()), *(images or ())], overrides, output, strict, as_json)
 
 
 def _infer(
     section: str,
     config_path: ConfigPath,
+    inputs: list[str],
     overrides: Overrides,
-    images: str | None,
     output: str | None,
     strict: bool,
     as_json: bool,
@@ -53,9 +60,8 @@ def _infer(
     from flexunet.cli.configuration import open_config
 
     settings = list(overrides or [])
-    for key, folder in (("images_dir", images), ("output_dir", output)):
-        if folder:
-            settings.append(f"{section}.{key}={Path(folder).absolute().as_posix()!r}")
+    if output:
+        settings.append(f"{section}.output_dir={Path(output).absolute().as_posix()!r}")
     config = open_config(config_path, settings, strict)
 
     from flexunet.inference.folder import infer_folder
@@ -64,6 +70,7 @@ def _infer(
         bar = bars.add_task("images", total=None, note="")
         result = infer_folder(
             config,
+            inputs=inputs,
             tiled=section == "tiledinfer",
             progress=lambda done, total: bars.update(bar, completed=done, total=total),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ class Case:
 
     Attributes:
         path: Its file.
+        label: What tables call it.
         image: uint8 or uint16 `(H, W, 1 or 3)`.
         spacing: Height and width of a pixel in mm; None where nothing tells.
         crop: Where on which film it lies; None where it is no crop.
@@ -34,6 +36,7 @@ class Case:
     """
 
     path: Path
+    label: str
     image: np.ndarray
     spacing: tuple[float, float] | None
     crop: CropBox | None
@@ -41,28 +44,29 @@ class Case:
 
 
 class CaseReader:
-    """Reads the images of one folder; the manifest of its data set, if it has one, tells more of them.
+    """Reads images; the manifests of their data sets, where they have one, tell more of them.
 
     Args:
         config: The configuration; `[image] dicom_window` counts.
-        folder: The folder.
+        labels: The images, and what tables call each.
 
     Raises:
-        DatasetError: if the manifest cannot be read.
+        DatasetError: if a manifest cannot be read.
     """
 
-    def __init__(self, config: Config, folder: Path):
+    def __init__(self, config: Config, labels: Mapping[Path, str]):
         self.window = config.image.dicom_window
-        self.root = find_root(folder)
-        manifest = Manifest.read(self.root) if self.root else None
-        self.rows = manifest.by_file if manifest else {}
+        self.labels = labels
+        self.roots = {folder: find_root(folder) for folder in {path.parent for path in labels}}
+        manifests = {root: Manifest.read(root) for root in set(self.roots.values()) if root}
+        self.rows = {root: manifest.by_file for root, manifest in manifests.items() if manifest}
 
     def row_of(self, path: Path) -> dict[str, str]:
         """What the manifest says about an image."""
-        full = path.resolve()
-        if self.root is None or not full.is_relative_to(self.root):
+        full, root = path.resolve(), self.roots[path.parent]
+        if root is None or not full.is_relative_to(root):
             return {}
-        return self.rows.get(full.relative_to(self.root).as_posix(), {})
+        return self.rows[root].get(full.relative_to(root).as_posix(), {})
 
     def read(self, path: Path) -> Case:
         """Read an image.
@@ -85,4 +89,6 @@ class CaseReader:
             spacing = read_facts(path).spacing_mm or spacing
         # A copy that augmentation bent or turned lies nowhere on the film.
         is_crop = bool(row.get("crop_width")) and row.get("operation", "") in ("", "original")
-        return Case(path, image, spacing, CropBox.from_row(row) if is_crop else None, is_dicom)
+        return Case(
+            path, self.labels[path], image, spacing, CropBox.from_row(row) if is_crop else None, is_dicom
+        )

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flexunet.data.configured import color_map
-from flexunet.data.images import image_stem, list_images, read_image
+from flexunet.data.images import read_image
 from flexunet.data.masks import write_mask
 from flexunet.errors import FlexUNetError
 from flexunet.inference.cases import Case, CaseReader
+from flexunet.inference.inputs import find_images, image_labels, mask_names
 from flexunet.inference.journal import Journal, digest_of_weights, settings_digest
 from flexunet.inference.lesions import clean_mask
-from flexunet.inference.outputs import CONTOURS, LESION_TABLE, Outputs, Record
+from flexunet.inference.outputs import CONTOURS, LESION_TABLE, Outputs, Record, beside
 from flexunet.inference.predictor import Predictor, mask_of
 
 if TYPE_CHECKING:
@@ -68,24 +69,10 @@ class FolderResult:
         }
 
 
-def mask_names(images: Iterable[Path]) -> dict[Path, str]:
-    """The file name of each image's mask: the image's, as PNG.
-
-    Where two images share a stem (`a.jpg`, `a.bmp`) the published system wrote one mask over the other; here
-    all but the one that sorts first carry their ending too (`a.jpg.png`).
-    """
-    names: dict[Path, str] = {}
-    taken: set[str] = set()
-    for path in sorted(images):
-        stem = image_stem(path)
-        names[path] = f"{stem}.png" if stem not in taken else f"{path.name}.png"
-        taken.add(stem)
-    return names
-
-
 def infer_folder(
     config: Config,
     *,
+    inputs: Sequence[Path | str] = (),
     tiled: bool = False,
     predictor: Predictor | None = None,
     progress: Progress | None = None,
@@ -97,25 +84,29 @@ def infer_folder(
 
     Args:
         config: The configuration of a trained run.
+        inputs: Files, folders, globs, lists to predict instead of the configured folder; see `find_images`.
         tiled: Whether to predict in tiles at the image's own resolution.
         predictor: The model, where it is already at hand.
         progress: Called with (images done, images in all).
 
     Raises:
-        ConfigError: if no folder is configured.
-        PathError: if the folder is missing or empty, or the run has no model.
+        ConfigError: if nothing is given and no folder is configured.
+        PathError: if an input does not exist or means no image, or the run has no model.
     """
     section_name = "tiledinfer" if tiled else "infer"
     section = config.tiledinfer if tiled else config.infer
-    folder = config.input_folder(section_name, "images_dir")
-    images = list_images(folder)
     output_dir = config.output(section.output_dir)
     overlay_dir = output_dir.with_name(output_dir.name + "_overlay") if tiled else config.overlay_dir
+    images = find_images(
+        inputs or [config.input_folder(section_name, "images_dir")], skip=[beside(output_dir, "dicom")]
+    )
     predictor = predictor or Predictor.load(config)
     model = digest_of_weights(predictor.model)
     outputs = Outputs(config, output_dir, overlay_dir, model)
     journal = Journal(outputs.lesions_dir, output_dir, settings_digest(config, model, tiled))
-    work = _FolderWork(predictor, CaseReader(config, folder), outputs, journal, mask_names(images), tiled)
+    work = _FolderWork(
+        predictor, CaseReader(config, image_labels(images)), outputs, journal, mask_names(images), tiled
+    )
     records, failures = work.run(images, progress)
     failures |= {path: record["problem"] for path, record in records.items() if record["problem"]}
     outputs.write_tables(list(records.values()))
@@ -191,7 +182,7 @@ class _FolderWork:
     def _open(self, path: Path) -> tuple[str, Case | Record]:
         """An image's key, and the image, or its record where an earlier run finished it."""
         key = self.journal.key_of(path, self.reader.row_of(path))
-        return key, self.journal.find(path, key, self.names[path]) or self.reader.read(path)
+        return key, self.journal.find(key, self.names[path]) or self.reader.read(path)
 
 
 def _read_ahead(

@@ -55,10 +55,10 @@ class Journal:
             raise ImageError(f"cannot read {path}: {error.strerror or error}. Check its rights.") from error
         return digest_of_text(json.dumps([self.settings, path.name, content, row], sort_keys=True))
 
-    def find(self, path: Path, key: str, name: str) -> Record | None:
-        """The record of a finished image whose files are all there and whose mask is unchanged."""
-        record = self._known.get(path.name)
-        if record is None or record.get("key") != key or record.get("mask") != name:
+    def find(self, key: str, name: str) -> Record | None:
+        """The record of a finished image whose files are all there and whose mask `name` is unchanged."""
+        record = self._known.get(name)
+        if record is None or record.get("key") != key:
             return None
         mask = self.output_dir / name
         if not mask.is_file() or digest_of(mask) != record.get("mask_digest"):
@@ -101,14 +101,14 @@ def digest_of_weights(model: Any) -> str:
 
 
 def _read(path: Path) -> dict[str, Record]:
-    """Last record of each file; a line that a crash cut short is passed over."""
+    """Last record of each mask; a line that a crash cut short is passed over."""
     known: dict[str, Record] = {}
     if not path.is_file():
         return known
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             record = json.loads(line)
-            known[record["file"]] = record
+            known[record["mask"]] = record
         except (ValueError, KeyError, TypeError):
             continue
     return known

@@ -57,15 +57,14 @@ class Outputs:
         self.output_dir = output_dir
         self.overlay_dir = overlay_dir
         self.lesions_dir, self.probabilities_dir, self.dicom_dir, self.film_dir = (
-            output_dir.with_name(f"{output_dir.name}_{kind}")
-            for kind in ("lesions", "probabilities", "dicom", "film")
+            beside(output_dir, kind) for kind in ("lesions", "probabilities", "dicom", "film")
         )
 
     def write(self, case: Case, name: str, mask: np.ndarray, probabilities: np.ndarray) -> Record:
         """Write everything about one image.
 
         Args:
-            case: The image.
+            case: The image; tables call it by its label.
             name: File name of its mask, ending in .png.
             mask: Class indices, uint8 `(H, W)`.
             probabilities: Float32 `(H, W, classes)`.
@@ -93,7 +92,7 @@ class Outputs:
                 problem = str(error)
         write_mask(self.output_dir / name, mask, self.colors)
         return {
-            "file": case.path.name,
+            "file": case.label,
             "mask": name,
             "files": [str(path) for path in written],
             "width": mask.shape[1],
@@ -130,6 +129,11 @@ class Outputs:
             levels = np.rint(np.clip(probabilities[..., channel], 0, 1) * np.float32(65535))
             write_image(paths[-1], levels.astype(np.uint16))
         return paths
+
+
+def beside(output_dir: Path, kind: str) -> Path:
+    """The folder of another kind of output, beside that of the masks."""
+    return output_dir.with_name(f"{output_dir.name}_{kind}")
 
 
 def foreground_names(num_classes: int) -> list[str]:

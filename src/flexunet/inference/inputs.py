@@ -1,0 +1,167 @@
+"""What to predict: files, folders, globs, CSV lists and DICOM directories to image files, and their names.
+
+    find_images(["case.dcm", "films/", "export/**/*.png", "list.csv", "/media/cdrom/DICOMDIR"])
+
+A folder gives the images in it, and the DICOM files of all folders below it, whatever their names; where a
+DICOMDIR lies in it, that index says which they are (DICOM PS3.3 F, PS3.10 8).
+"""
+
+from __future__ import annotations
+
+import csv
+import glob
+import io
+import itertools
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from flexunet.data.dicom import is_dicom_file
+from flexunet.data.dicom_directory import DICOMDIR, images_of_dicomdir
+from flexunet.data.images import IMAGE_SUFFIXES, image_stem, is_image_file
+from flexunet.errors import PathError
+
+LIST_COLUMNS = ("path", "image", "file")
+
+
+def find_images(inputs: Iterable[Path | str], skip: Iterable[Path] = ()) -> list[Path]:
+    """The image files that inputs mean, in their order, each once.
+
+    Args:
+        inputs: Image files, folders, globs (`**` for folders at any depth), CSV lists, DICOMDIR files. A CSV
+            list has a column path, image or file; its paths are relative to the list. Files that it names and
+            that do not exist are among the result: reading them says so, and the others go on.
+        skip: Folders that are not searched, such as those that results are written to.
+
+    Raises:
+        PathError: if an input does not exist, or means no image.
+        ImageError: if a DICOMDIR cannot be read.
+    """
+    skipped = {folder.resolve() for folder in skip}
+    found: dict[Path, Path] = {}
+    for given in inputs:
+        paths = _expand(str(given), skipped)
+        if not paths:
+            raise PathError(
+                f"no images in {given}: expected DICOM files, or files ending in {', '.join(IMAGE_SUFFIXES)}."
+            )
+        for path in paths:
+            found.setdefault(_absolute(path), path)
+    return list(found.values())
+
+
+def mask_names(images: Iterable[Path]) -> dict[Path, str]:
+    """The file name of each image's mask: the image's, as PNG; no two masks share a name.
+
+    Where two images share a stem (`a.jpg`, `a.bmp`) the published system wrote one mask over the other; here
+    all but the one that sorts first carry their ending too (`a.jpg.png`). Images of one name from several
+    folders carry as many folders in their name as it takes to tell them apart (`P1/a.png` to `P1_a.png`).
+    """
+    paths = sorted(images)
+    folders = _telling_folders(paths)
+    names: dict[Path, str] = {}
+    taken: set[str] = set()
+    for path in paths:
+        names[path] = next(name for name in _candidates(path, folders[path]) if name.casefold() not in taken)
+        taken.add(names[path].casefold())
+    return names
+
+
+def image_labels(images: Sequence[Path]) -> dict[Path, str]:
+    """What tables call each image: its file name, with folders where another folder has that name too."""
+    folders = _telling_folders(images)
+    return {path: "/".join((*folders[path], path.name)) for path in images}
+
+
+def _telling_folders(paths: Sequence[Path]) -> dict[Path, tuple[str, ...]]:
+    """The parent folders by which images of one name from several folders differ; none for most images."""
+    by_name: dict[str, dict[Path, tuple[str, ...]]] = defaultdict(dict)
+    for path in paths:  # some file systems see no difference between small letters and capitals
+        by_name[path.name.casefold()][path] = _absolute(path).parts[1:-1]
+    telling: dict[Path, tuple[str, ...]] = {}
+    for alike in by_name.values():
+        depth = 0
+        while len({_tail(parts, depth) for parts in alike.values()}) < len(set(alike.values())):
+            depth += 1
+        telling |= {path: _tail(parts, depth) for path, parts in alike.items()}
+    return telling
+
+
+def _absolute(path: Path) -> Path:
+    """The same file without `..`; links stay, since they are names too."""
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _tail(parts: tuple[str, ...], depth: int) -> tuple[str, ...]:
+    return parts[max(0, len(parts) - depth) :]
+
+
+def _candidates(path: Path, folders: tuple[str, ...]) -> Iterator[str]:
+    """Names for a mask, the best one first."""
+    yield "_".join((*folders, f"{image_stem(path)}.png"))
+    yield "_".join((*folders, f"{path.name}.png"))
+    for number in itertools.count(2):
+        yield "_".join((*folders, f"{path.name}_{number}.png"))
+
+
+def _expand(given: str, skipped: set[Path]) -> list[Path]:
+    path = Path(given).expanduser()
+    if path.is_dir():
+        return _in_folder(path, skipped)
+    if path.is_file():
+        if path.name.upper() == DICOMDIR:
+            return images_of_dicomdir(path)
+        return _listed(path) if path.suffix.lower() == ".csv" else [path]
+    if not glob.has_magic(given):
+        raise PathError(
+            f"{given} does not exist: expected an image, a folder, a glob, a CSV list or a DICOMDIR."
+        )
+    found = []
+    for match in map(Path, sorted(glob.glob(str(path), recursive=True))):  # noqa: PTH207 - may be absolute
+        if match.is_dir():
+            found += _in_folder(match, skipped)
+        elif is_image_file(match):
+            found.append(match)
+    return found
+
+
+def _in_folder(folder: Path, skipped: set[Path]) -> list[Path]:
+    """Images in a folder, sorted by name, then DICOM files below it."""
+    direct = sorted((path for path in folder.iterdir() if is_image_file(path)), key=lambda path: path.name)
+    index = next((path for path in folder.iterdir() if path.name.upper() == DICOMDIR), None)
+    if index is not None and index.is_file():
+        return direct + images_of_dicomdir(index)
+    below = []
+    for parent, names, files in os.walk(folder):
+        names[:] = sorted(
+            name for name in names if not name.startswith(".") and Path(parent, name).resolve() not in skipped
+        )
+        if Path(parent) != folder:
+            candidates = (Path(parent, name) for name in sorted(files) if not name.startswith("."))
+            below += [
+                path
+                for path in candidates
+                if path.suffix.lower() not in IMAGE_SUFFIXES and is_dicom_file(path)
+            ]
+    return direct + below
+
+
+def _listed(path: Path) -> list[Path]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        delimiter = ";" if ";" in text.partition("\n")[0] else ","
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        columns = {(name or "").strip().casefold(): name for name in reader.fieldnames or ()}
+        column = next((columns[name] for name in LIST_COLUMNS if name in columns), None)
+        if column is None:
+            found = ", ".join(map(repr, reader.fieldnames or ())) or "nothing"
+            raise PathError(
+                f"{path}: expected a column named {' or '.join(LIST_COLUMNS)}, found "
+                f"{found}. Add a first row that names it."
+            )
+        values = [(row[column] or "").strip() for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise PathError(f"{path} is not a readable CSV list: {error}. Save it as CSV in UTF-8.") from error
+    # Windows separators are understood everywhere, as in the configuration.
+    return [Path(path.parent, value.replace("\\", "/")) for value in values if value]

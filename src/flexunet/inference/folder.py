@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,22 +10,18 @@ from typing import TYPE_CHECKING, Any
 from flexunet.data.configured import color_map
 from flexunet.data.images import read_image
 from flexunet.data.masks import write_mask
-from flexunet.errors import FlexUNetError
-from flexunet.inference.cases import Case, CaseReader
+from flexunet.inference.cases import CaseReader
+from flexunet.inference.image_work import ImageWork
 from flexunet.inference.inputs import find_images, image_labels, mask_names
 from flexunet.inference.journal import Journal, digest_of_weights, settings_digest
-from flexunet.inference.lesions import clean_mask
 from flexunet.inference.outputs import CONTOURS, LESION_TABLE, Outputs, Record, beside
+from flexunet.inference.pipeline import Outcome, Pipeline
 from flexunet.inference.predictor import Predictor, mask_of
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
 Progress = Callable[[int, int], None]
-
-# Images read before the model asks for them, and predictions not yet written: each may be a hundred MB.
-_READ_AHEAD = 2
-_WRITE_BEHIND = 1
 
 
 @dataclass
@@ -43,6 +37,8 @@ class FolderResult:
         foreground_pixels: Pixels above background, by image.
         lesions: Lesions found, by image.
         reused: Images that an earlier run had finished.
+        wall_s: Seconds from the first image read to the last one written.
+        busy_s: Seconds of these in which the model was at work.
     """
 
     output_dir: Path
@@ -53,6 +49,8 @@ class FolderResult:
     foreground_pixels: dict[Path, int] = field(default_factory=dict)
     lesions: dict[Path, int] = field(default_factory=dict)
     reused: int = 0
+    wall_s: float = 0.0
+    busy_s: float = 0.0
 
     def summary(self) -> dict[str, Any]:
         """The result, ready for JSON."""
@@ -65,6 +63,8 @@ class FolderResult:
             "foreground_pixels": {str(path): count for path, count in self.foreground_pixels.items()},
             "lesions": {str(path): count for path, count in self.lesions.items()},
             "reused": self.reused,
+            "seconds": round(self.wall_s, 3),
+            "model_seconds": round(self.busy_s, 3),
             "failures": {str(path): message for path, message in self.failures.items()},
         }
 
@@ -104,10 +104,31 @@ def infer_folder(
     model = digest_of_weights(predictor.model)
     outputs = Outputs(config, output_dir, overlay_dir, model)
     journal = Journal(outputs.lesions_dir, output_dir, settings_digest(config, model, tiled))
-    work = _FolderWork(
-        predictor, CaseReader(config, image_labels(images)), outputs, journal, mask_names(images), tiled
+    work = ImageWork(CaseReader(config, image_labels(images)), outputs, tiled=tiled)
+    names = mask_names(images)
+    keys: dict[Path, str] = {}
+    outcomes: dict[Path, Outcome] = {}
+
+    def finished(path: Path) -> Record | None:
+        keys[path] = journal.key_of(path, work.reader.row_of(path))
+        return journal.find(keys[path], names[path])
+
+    def settle(outcome: Outcome) -> None:
+        if outcome.record is not None and not outcome.reused:
+            journal.append(outcome.record)
+        outcomes[outcome.path] = outcome
+        if progress:
+            progress(len(outcomes), len(images))
+
+    pipeline = Pipeline(work, predictor)
+    pipeline.run(
+        names,
+        settle,
+        finished=finished,
+        complete=lambda path, record: journal.complete(record, keys[path]),
     )
-    records, failures = work.run(images, progress)
+    records = {path: record for path in images if (record := outcomes[path].record) is not None}
+    failures = {path: outcomes[path].failure for path in images if outcomes[path].failure}
     failures |= {path: record["problem"] for path, record in records.items() if record["problem"]}
     outputs.write_tables(list(records.values()))
     journal.close(records.values())
@@ -119,82 +140,10 @@ def infer_folder(
         failures,
         {path: record["foreground_pixels"] for path, record in records.items()},
         {path: len(record["lesions"]) for path, record in records.items()},
-        work.reused,
+        sum(outcome.reused for outcome in outcomes.values()),
+        pipeline.wall_s,
+        pipeline.busy_s,
     )
-
-
-class _FolderWork:
-    """The images of a folder on their way from file to files."""
-
-    def __init__(
-        self,
-        predictor: Predictor,
-        reader: CaseReader,
-        outputs: Outputs,
-        journal: Journal,
-        names: dict[Path, str],
-        tiled: bool,
-    ):
-        self.predict = predictor.predict_tiled if tiled else predictor.__call__
-        self.reader = reader
-        self.outputs = outputs
-        self.journal = journal
-        self.names = names
-        self.reused = 0
-
-    def run(
-        self, images: list[Path], progress: Progress | None
-    ) -> tuple[dict[Path, Record], dict[Path, str]]:
-        """Records and failures of all images, in their order."""
-        records: dict[Path, Record] = {}
-        failures: dict[Path, str] = {}
-        writing: deque[tuple[Path, str, Future[Record]]] = deque()
-
-        def settle(limit: int) -> None:
-            while len(writing) > limit:
-                path, key, future = writing.popleft()
-                try:
-                    records[path] = self.journal.append(future.result(), key)
-                except FlexUNetError as error:
-                    failures[path] = str(error)
-
-        with ThreadPoolExecutor(1) as readers, ThreadPoolExecutor(1) as writers:
-            for done, (path, reading) in enumerate(_read_ahead(readers, self._open, images), start=1):
-                try:
-                    key, found = reading.result()
-                    if isinstance(found, Case):
-                        probabilities = self.predict(found.image)
-                        mask = clean_mask(mask_of(probabilities), self.outputs.rules, found.spacing)
-                        settle(_WRITE_BEHIND - 1)
-                        name = self.names[path]
-                        future = writers.submit(self.outputs.write, found, name, mask, probabilities)
-                        writing.append((path, key, future))
-                    else:
-                        records[path] = found
-                        self.reused += 1
-                except FlexUNetError as error:
-                    failures[path] = str(error)
-                if progress:
-                    progress(done, len(images))
-            settle(0)
-        return {path: records[path] for path in images if path in records}, failures
-
-    def _open(self, path: Path) -> tuple[str, Case | Record]:
-        """An image's key, and the image, or its record where an earlier run finished it."""
-        key = self.journal.key_of(path, self.reader.row_of(path))
-        return key, self.journal.find(key, self.names[path]) or self.reader.read(path)
-
-
-def _read_ahead(
-    pool: ThreadPoolExecutor, read: Callable[[Path], Any], paths: list[Path]
-) -> Iterator[tuple[Path, Future[Any]]]:
-    """Images on their way in, a few ahead of the model, so that memory does not grow with the folder."""
-    waiting: deque[tuple[Path, Future[Any]]] = deque()
-    for path in paths:
-        waiting.append((path, pool.submit(read, path)))
-        if len(waiting) > _READ_AHEAD:
-            yield waiting.popleft()
-    yield from waiting
 
 
 def write_epoch_predictions(

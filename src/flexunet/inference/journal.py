@@ -65,14 +65,16 @@ class Journal:
             return None
         return record if all(Path(file).is_file() for file in record["files"]) else None
 
-    def append(self, record: Record, key: str) -> Record:
-        """Note a finished image."""
-        record = record | {"key": key, "mask_digest": digest_of(self.output_dir / record["mask"])}
+    def complete(self, record: Record, key: str) -> Record:
+        """The record with what tells later whether it still counts."""
+        return record | {"key": key, "mask_digest": digest_of(self.output_dir / record["mask"])}
+
+    def append(self, record: Record) -> None:
+        """Note a finished image; its record is complete."""
         with explaining(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(record, ensure_ascii=False) + "\n")
-        return record
 
     def close(self, records: Iterable[Record]) -> None:
         """Leave the lines of these images alone."""

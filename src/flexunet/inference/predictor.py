@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
     import keras
 
     from flexunet.config.schema import Config
+
+
+class Prediction(NamedTuple):
+    """What a model says of one image.
+
+    Attributes:
+        probabilities: Float32 `(H, W, classes)`; of a model of one class the foreground alone.
+    """
+
+    probabilities: np.ndarray
 
 
 class Predictor:
@@ -36,6 +47,8 @@ class Predictor:
         self.width = config.model.image_width
         self.height = config.model.image_height
         self.channels = config.model.image_channels
+        self.classes = config.model.num_classes
+        self.batch_size = config.train.batch_size
 
     @classmethod
     def load(cls, run: Config | str | Path) -> Predictor:
@@ -57,13 +70,34 @@ class Predictor:
             image: `(H, W)` or `(H, W, C)`, any size, uint8, uint16 or float32 in 0..255.
 
         Returns:
-            Float32 array `(H, W, classes)`; one channel, that of the foreground, for a model of one class.
+            Float32 array `(H, W, classes)`; one channel, the foreground, for a model of one class.
 
         Raises:
             ShapeError: if the image is not an image.
         """
-        pixels = self.prepare(image)
-        return self._back_to(image.shape, self.predict_batch(pixels[np.newaxis])[0])
+        return self.predict(image).probabilities
+
+    def predict(self, image: np.ndarray, *, tiled: bool = False) -> Prediction:
+        """All that the model says of one image, at its own size.
+
+        Args:
+            image: As for a call.
+            tiled: Whether to predict it tile by tile, at its own resolution.
+
+        Raises:
+            ShapeError: if the image is not an image.
+        """
+        if tiled:
+            return Prediction(self.predict_tiled(image))
+        return self.finish(self.forward([self.prepare(image)])[0], *image.shape[:2])
+
+    def forward(self, prepared: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Predict images that `prepare` made ready, in one model call; `finish` takes what comes of each."""
+        return list(self.predict_batch(np.stack(prepared)))
+
+    def finish(self, raw: np.ndarray, height: int, width: int) -> Prediction:
+        """What `forward` gave for an image, at the image's own size."""
+        return Prediction(_resize(raw, width, height))
 
     def predict_tiled(self, image: np.ndarray) -> np.ndarray:
         """Probabilities of one image of any size, from overlapping tiles of `[tiledinfer] split_size`.
@@ -107,9 +141,6 @@ class Predictor:
         if self.config.image.color_order.upper() == "BGR":
             return np.ascontiguousarray(pixels[..., ::-1])
         return pixels
-
-    def _back_to(self, shape: tuple[int, ...], probabilities: np.ndarray) -> np.ndarray:
-        return _resize(probabilities, shape[1], shape[0])
 
 
 def _resize(probabilities: np.ndarray, width: int, height: int) -> np.ndarray:

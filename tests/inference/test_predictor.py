@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from flexunet.config.files import load_config
+from flexunet.config.schema import Config
 from flexunet.data.images import list_images, read_image
 from flexunet.errors import PathError, ShapeError
 from flexunet.inference.folder import infer_folder
@@ -117,3 +118,37 @@ def test_a_run_without_model_says_where_it_looked(tmp_path):
 def test_mask_worked_by_hand():
     assert mask_of(np.array([[[0.6, 0.3, 0.1], [0.2, 0.3, 0.5]]])).tolist() == [[0, 2]]
     assert mask_of(np.array([[[0.5], [0.51]]])).tolist() == [[0, 1]]
+
+
+def pointwise_predictor(size, channels=3, **sections):
+    """A predictor whose model sees one pixel at a time, at any model size the same."""
+    import keras
+
+    image = keras.Input((size, size, channels))
+    scaled = keras.layers.Rescaling(1 / 255)(image)
+    head = keras.layers.Conv2D(2, 1, activation="softmax")
+    model = keras.Model(image, head(scaled))
+    kernel = np.linspace(-6, 6, channels * 2, dtype=np.float32).reshape(1, 1, channels, 2)
+    head.set_weights([kernel, np.array([0.2, -0.2], np.float32)])
+    sizes = {"image_width": size, "image_height": size, "image_channels": channels}
+    return Predictor(model, Config(model=sizes, **sections))
+
+
+@pytest.mark.parametrize(("dtype", "channels"), [(np.uint8, 3), (np.uint16, 1)])
+def test_tiled_equals_whole_on_a_model_without_border_effects(dtype, channels):
+    image = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (96, 96, channels), dtype=dtype)
+    tiles = {"split_size": 32, "overlapping": 8}
+    whole = pointwise_predictor(96)(image)
+    tiled = pointwise_predictor(32, tiledinfer=tiles).predict(image, tiled=True).probabilities
+    np.testing.assert_allclose(tiled, whole, atol=1e-5)
+
+
+def test_a_dark_image_in_breast_tiles_is_the_same():
+    # Nothing on it looks like a breast, so no tile is left out.
+    tiles = {"split_size": 32, "overlapping": 8, "breast_only": True}
+    image = np.full((64, 64), 40, np.uint8)
+    np.testing.assert_allclose(
+        pointwise_predictor(32, tiledinfer=tiles).predict_tiled(image),
+        pointwise_predictor(64)(image),
+        atol=1e-5,
+    )

@@ -125,6 +125,10 @@ class TiledInferSection(Section):
     """Pixels that a tile shares with each neighbour."""
     bitwise_blending: bool = True
     """Whether overlapping tiles are joined bitwise, as in the older published system."""
+    breast_only: bool = False
+    """Whether tiles of nothing but air are left out; they become background."""
+    batch_size: Positive | None = None
+    """Tiles in one model call; none: as many as memory allows."""
 
 
 class Infer3dSection(Section):

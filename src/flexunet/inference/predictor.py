@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,6 +12,8 @@ import numpy as np
 
 from flexunet.data.images import resize_image, to_model_range
 from flexunet.errors import ShapeError
+from flexunet.inference.batch_size import batch_size_for
+from flexunet.inference.breast_tiles import tiles_of_breast
 from flexunet.inference.tiling import predict_tiled
 
 if TYPE_CHECKING:
@@ -48,7 +51,7 @@ class Predictor:
         self.height = config.model.image_height
         self.channels = config.model.image_channels
         self.classes = config.model.num_classes
-        self.batch_size = config.train.batch_size
+        self.batch_size = batch_size_for(model, config.train.batch_size)
 
     @classmethod
     def load(cls, run: Config | str | Path) -> Predictor:
@@ -104,17 +107,23 @@ class Predictor:
 
         Each tile is resized to the model, as published.
         """
-        size, overlap = self.config.tiledinfer.split_size, self.config.tiledinfer.overlapping
-
-        def predict(tiles: np.ndarray) -> np.ndarray:
-            resized = np.stack([resize_image(tile, self.width, self.height) for tile in tiles])
-            resized = resized.reshape(len(tiles), self.height, self.width, self.channels)
-            return np.stack([_resize(each, size, size) for each in self.predict_batch(resized)])
-
-        batch_size = self.config.train.batch_size
+        section = self.config.tiledinfer
+        image = _with_channels(image)
         return predict_tiled(
-            self._channels(image), predict, size=size, overlap=overlap, batch_size=batch_size
+            image,
+            self.predict_tiles,
+            size=section.split_size,
+            overlap=section.overlapping,
+            batch_size=section.batch_size or self.batch_size,
+            choose=partial(tiles_of_breast, image) if section.breast_only else None,
+            background=np.eye(1, self.classes)[0] * (self.classes > 1),
         )
+
+    def predict_tiles(self, tiles: np.ndarray) -> np.ndarray:
+        """Probabilities of tiles of any one size, `(n, H, W, C)` to float32 `(n, H, W, classes)`."""
+        height, width = tiles.shape[1:3]
+        raws = self.forward([self.prepare(tile) for tile in tiles])
+        return np.stack([_resize(raw, width, height) for raw in raws])
 
     def predict_batch(self, pixels: np.ndarray) -> np.ndarray:
         """Probabilities at the model's size: float32 `(n, H, W, C)` in 0..255 to `(n, H, W, classes)`."""
@@ -126,14 +135,7 @@ class Predictor:
         return resized.reshape(self.height, self.width, self.channels)
 
     def _channels(self, image: np.ndarray) -> np.ndarray:
-        if image.ndim == 2:
-            image = image[..., np.newaxis]
-        if image.ndim != 3 or image.shape[2] not in (1, 3) or 0 in image.shape:
-            raise ShapeError(
-                f"expected an image of shape (height, width), (height, width, 1) or (height, width, 3), "
-                f"found {image.shape}"
-            )
-        pixels = to_model_range(image)
+        pixels = to_model_range(_with_channels(image))
         if self.channels == 3 and pixels.shape[2] == 1:
             return np.repeat(pixels, 3, axis=2)
         if self.channels == 1 and pixels.shape[2] == 3:
@@ -141,6 +143,17 @@ class Predictor:
         if self.config.image.color_order.upper() == "BGR":
             return np.ascontiguousarray(pixels[..., ::-1])
         return pixels
+
+
+def _with_channels(image: np.ndarray) -> np.ndarray:
+    if image.ndim == 2:
+        image = image[..., np.newaxis]
+    if image.ndim != 3 or image.shape[2] not in (1, 3) or 0 in image.shape:
+        raise ShapeError(
+            f"expected an image of shape (height, width), (height, width, 1) or (height, width, 3), "
+            f"found {image.shape}"
+        )
+    return image
 
 
 def _resize(probabilities: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -1,9 +1,12 @@
-"""Images larger than the model, tile by tile: overlapping boxes, blended by a Gaussian window.
+"""Images larger than the model, tile by tile: overlapping boxes, blended by a window.
 
-Knows no model: whatever turns tiles into probabilities is handed in. The published system pastes tiles
-side by side and shows their seams; here every pixel is the weighted mean of the tiles that see it, and a
-tile counts most at its centre, where it saw the most surroundings (the scheme of nnU-Net, Isensee et al.
-2021, Nat Methods 18, 203-211).
+Knows no model: whatever turns tiles into probabilities is handed in. Every pixel is the weighted mean of the
+tiles that see it, and a tile counts most at its centre, where it saw the most surroundings (the scheme of
+nnU-Net, Isensee et al. 2021, Nat Methods 18, 203-211).
+
+The window is a product of a profile down and one across, and so is the sum of all windows over the image. The
+weights are therefore divided by their sum before they are used, tile by tile, and of all that has the size of
+the image only the result is held.
 """
 
 from __future__ import annotations
@@ -15,14 +18,51 @@ import numpy as np
 
 from flexunet.errors import ShapeError
 
+_FLOOR = 1e-2  # of a profile: far corners would underflow and divide zero by zero where one tile covers them
+
 
 @dataclass(frozen=True)
-class Tile:
-    """A box of an image, in pixels."""
+class Grid:
+    """Where the tiles of an image lie.
 
-    top: int
-    left: int
+    Attributes:
+        height: Pixels of the image, at least one tile.
+        width: Pixels of the image, at least one tile.
+        size: Side of a tile.
+        tops: First row of each row of tiles.
+        lefts: First column of each column of tiles.
+    """
+
+    height: int
+    width: int
     size: int
+    tops: tuple[int, ...]
+    lefts: tuple[int, ...]
+
+    @classmethod
+    def over(cls, height: int, width: int, size: int, overlap: int) -> Grid:
+        """The grid that covers an image; one smaller than a tile counts as a tile.
+
+        Raises:
+            ShapeError: if the overlap is not smaller than the tile.
+        """
+        return cls(
+            max(height, size),
+            max(width, size),
+            size,
+            tuple(tile_starts(height, size, overlap)),
+            tuple(tile_starts(width, size, overlap)),
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of tiles."""
+        return len(self.tops), len(self.lefts)
+
+    def box(self, row: int, column: int) -> tuple[slice, slice]:
+        """Rows and columns of the image that a tile covers."""
+        top, left = self.tops[row], self.lefts[column]
+        return slice(top, top + self.size), slice(left, left + self.size)
 
 
 def tile_starts(length: int, size: int, overlap: int) -> list[int]:
@@ -50,21 +90,22 @@ def tile_starts(length: int, size: int, overlap: int) -> list[int]:
     return [int(start) for start in np.linspace(0, length - size, steps + 1).round()]
 
 
-def tiles_of(height: int, width: int, size: int, overlap: int) -> list[Tile]:
-    """The tiles that cover an image, row by row."""
-    return [
-        Tile(top, left, size)
-        for top in tile_starts(height, size, overlap)
-        for left in tile_starts(width, size, overlap)
-    ]
-
-
-def gaussian_window(size: int) -> np.ndarray:
-    """Weights of a tile's pixels, float32 `(size, size)`: 1 at the centre, sigma an eighth of the size."""
+def gaussian_profile(size: int) -> np.ndarray:
+    """Weights of a tile's pixels along one axis, float64 `(size,)`: sigma an eighth of the size."""
     offsets = np.arange(size) - (size - 1) / 2
-    profile = np.exp(-0.5 * (offsets / (size / 8)) ** 2)
-    # Far corners would underflow and divide zero by zero where a single tile covers them.
-    return np.maximum(np.outer(profile, profile), 1e-4).astype(np.float32)
+    return np.maximum(np.exp(-0.5 * (offsets / (size / 8)) ** 2), _FLOOR)
+
+
+def blending_weights(starts: tuple[int, ...], length: int, size: int) -> np.ndarray:
+    """Share that each tile has in each of its pixels along one axis, float32 `(tiles, size)`.
+
+    The shares of all tiles add up to 1 at every pixel.
+    """
+    profile = gaussian_profile(size)
+    total = np.zeros(length)
+    for start in starts:
+        total[start : start + size] += profile
+    return np.stack([profile / total[start : start + size] for start in starts]).astype(np.float32)
 
 
 def predict_tiled(
@@ -74,40 +115,51 @@ def predict_tiled(
     size: int,
     overlap: int,
     batch_size: int = 4,
+    choose: Callable[[Grid], np.ndarray] | None = None,
+    background: np.ndarray | None = None,
 ) -> np.ndarray:
     """Predict an image in overlapping tiles and blend them.
 
     Args:
         image: `(H, W, C)`, any size; an image smaller than a tile is padded by its edge pixels.
-        predict: From tiles `(n, size, size, C)` to probabilities `(n, size, size, classes)`.
+        predict: From tiles `(n, size, size, C)` to probabilities `(n, size, size, channels)`.
         size: Side of a tile.
         overlap: Pixels that neighbours share at least.
         batch_size: Tiles predicted at a time.
+        choose: Which tiles are predicted at all, bool `(rows, columns)`; none: every tile.
+        background: What the others hold at every pixel, `(channels,)`.
 
     Returns:
-        Float32 probabilities `(H, W, classes)`.
+        Float32 probabilities `(H, W, channels)`.
 
     Raises:
         ShapeError: if the overlap is not smaller than the tile.
     """
     height, width = image.shape[:2]
-    padding = ((0, max(0, size - height)), (0, max(0, size - width)), (0, 0))
+    grid = Grid.over(height, width, size, overlap)
+    padding = ((0, grid.height - height), (0, grid.width - width), (0, 0))
     padded = np.pad(image, padding, mode="edge") if any(map(sum, padding)) else image
-    window = gaussian_window(size)[..., np.newaxis]
-    weights = np.zeros((*padded.shape[:2], 1), np.float32)
+    down = blending_weights(grid.tops, grid.height, size)
+    across = blending_weights(grid.lefts, grid.width, size)
+    chosen = np.ones(grid.shape, bool) if choose is None else choose(grid)
     blended: np.ndarray | None = None
-    for batch in _batches(tiles_of(padded.shape[0], padded.shape[1], size, overlap), batch_size):
-        views = [padded[t.top : t.top + size, t.left : t.left + size] for t in batch]
-        for tile, probabilities in zip(batch, predict(np.stack(views)), strict=True):
+    if background is not None:
+        blended = np.zeros((grid.height, grid.width, len(background)), np.float32)
+        for row, column in np.argwhere(~chosen).tolist():
+            share = np.outer(down[row], across[column])[..., np.newaxis]
+            blended[grid.box(row, column)] += share * background.astype(np.float32)
+    for batch in _batches(np.argwhere(chosen).tolist(), batch_size):
+        tiles = np.stack([padded[grid.box(row, column)] for row, column in batch])
+        for (row, column), probabilities in zip(batch, predict(tiles), strict=True):
             if blended is None:
-                blended = np.zeros((*padded.shape[:2], probabilities.shape[-1]), np.float32)
-            rows, columns = slice(tile.top, tile.top + size), slice(tile.left, tile.left + size)
-            blended[rows, columns] += probabilities * window
-            weights[rows, columns] += window
-    assert blended is not None  # noqa: S101 - every image has at least one tile
-    return (blended / weights)[:height, :width]
+                blended = np.zeros((grid.height, grid.width, probabilities.shape[-1]), np.float32)
+            share = np.outer(down[row], across[column])[..., np.newaxis]
+            blended[grid.box(row, column)] += probabilities * share
+    if blended is None:
+        raise ShapeError("no tile was chosen, and nothing says what the others hold")
+    return blended[:height, :width]
 
 
-def _batches(tiles: list[Tile], batch_size: int) -> Iterator[list[Tile]]:
-    for start in range(0, len(tiles), batch_size):
-        yield tiles[start : start + batch_size]
+def _batches(places: list[list[int]], batch_size: int) -> Iterator[list[list[int]]]:
+    for start in range(0, len(places), batch_size):
+        yield places[start : start + batch_size]

@@ -39,6 +39,7 @@ from flexunet.training.callbacks import (
     epoch_predictions,
 )
 from flexunet.training.checkpoint import Checkpoint, CheckpointStore
+from flexunet.training.deep_supervision import supervise_deeply
 from flexunet.training.environment import describe_environment, write_environment
 from flexunet.training.feeding import images_of_step, plain_batches, training_batches
 from flexunet.training.history import History, metric_curves
@@ -136,10 +137,13 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None) -> T
     model = build_model(config, policy=policy)
     draw_initial_weights(model, config.train.seed)
     notes += apply_initial_weights(model, config)
-    compile_model(config, model)
     check_memory(model, config)
-    if model.count_params() >= WORTH_KEEPING:
+    parameters = model.count_params()
+    if parameters >= WORTH_KEEPING:
         keep_freed_memory()
+    if config.model.deep_supervision:
+        model = supervise_deeply(model, config)
+    compile_model(config, model)
     prepare(model)
 
     training = _open(config, "train", progress)
@@ -170,7 +174,7 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None) -> T
         return TrainingResult(
             run_dir=config.run_dir,
             model_path=best.path,
-            parameters=model.count_params(),
+            parameters=parameters,
             epochs=len(history.epochs["loss"]),
             best_epoch=best.best_epoch,
             best_value=best.best,
@@ -207,7 +211,7 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None) -> T
         config,
         precision=policy,
         precision_reason=reason,
-        parameters=model.count_params(),
+        parameters=parameters,
         images={"train": len(training.pairs), "valid": len(validation.pairs) if validation else 0},
         data=data,
         resumed=resumed,

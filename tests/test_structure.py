@@ -10,7 +10,7 @@ import pytest
 import flexunet
 
 SOURCE = Path(flexunet.__file__).parent
-ROOMS = ["config", "data", "models", "inference", "training", "evaluation", "review"]
+ROOMS = ["config", "data", "models", "inference", "training", "evaluation", "serve", "review"]
 OUTSIDE = {"errors", "version"}
 
 

@@ -304,8 +304,10 @@ def test_a_run_that_was_cut_off_goes_on(images, tmp_path):
                 raise KeyboardInterrupt
             return super().forward(prepared)
 
+    stops = Stops(config)
+    stops.batch_size = 2
     with pytest.raises(KeyboardInterrupt):
-        infer_folder(config, predictor=Stops(config))
+        infer_folder(config, predictor=stops)
     with (tmp_path / "masks_lesions" / "journal.jsonl").open("a") as journal:
         journal.write('{"file": "none.pn')  # as a crash leaves it
     predictor = Brightness(config)

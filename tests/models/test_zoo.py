@@ -161,8 +161,9 @@ def test_one_step_reaches_every_weight(name):
     assert np.mean(moved) > 0.97
 
 
-def test_the_same_seed_gives_the_same_swin_weights():
-    models = [build_model(config_of("swin-unet")) for _ in range(2)]
+@pytest.mark.parametrize("name", LIGHT)
+def test_the_same_seed_gives_the_same_weights(name):
+    models = [build_model(config_of(name)) for _ in range(2)]
     for model in models:
         draw_initial_weights(model, 5)
     for one, other in zip(*(model.get_weights() for model in models), strict=True):

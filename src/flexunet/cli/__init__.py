@@ -26,6 +26,7 @@ from flexunet.cli.inspect import inspect
 from flexunet.cli.models import models
 from flexunet.cli.phantom import phantom
 from flexunet.cli.score import score
+from flexunet.cli.serve import serve
 from flexunet.cli.split import split
 from flexunet.cli.stats import stats
 from flexunet.cli.train import train
@@ -50,6 +51,7 @@ COMMANDS: dict[str, Any] = {
     "models": models,
     "import-weights": import_weights,
     "export": export,
+    "serve": serve,
     "score": score,
     "compare": compare,
 }

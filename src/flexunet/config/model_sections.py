@@ -71,6 +71,8 @@ class ModelSection(Section):
     """Weight decay of AdamW."""
     loss: str = "categorical_crossentropy"
     """Loss function, by name."""
+    deep_supervision: bool = False
+    """Whether coarser decoder levels answer too and learn from the mask, while training."""
     metrics: Texts = Field(default=["dice_coef_multiclass"])
     """Metrics, by name."""
     hybrid_alpha: float = Field(default=1.0, ge=0)

@@ -4,6 +4,7 @@ In memory a mask is a uint8 array `H x W` of class indices. Colours exist only a
 a `ColorMap` turns them into indices on reading and back on writing. Masks are never interpolated.
 """
 
+import io
 import zipfile
 import zlib
 from pathlib import Path
@@ -13,11 +14,11 @@ import numpy as np
 from PIL import Image
 
 from flexunet.data.color_map import ColorMap, as_grey_if_grey
-from flexunet.data.files import replacing
+from flexunet.data.files import write_bytes
 from flexunet.data.images import read_image, read_palette_indices
 from flexunet.errors import ImageError, MaskError
 
-__all__ = ["ColorMap", "foreground_classes", "read_mask", "resize_mask", "write_mask"]
+__all__ = ["ColorMap", "encode_mask", "foreground_classes", "read_mask", "resize_mask", "write_mask"]
 
 FAR = 48  # Euclidean distance in RGB beyond which a colour counts as off the map
 TOLERANCE = 0.05  # share of pixels that may be off the map: antialiased edges, JPEG blocks
@@ -86,11 +87,21 @@ def write_mask(path: Path | str, mask: np.ndarray, color_map: ColorMap) -> None:
         raise MaskError(f"cannot write mask {path}: the name must end in .png.")
     if mask.ndim != 2:
         raise MaskError(f"cannot write mask {path}: expected H x W class indices, found shape {mask.shape}.")
+    write_bytes(path, encode_mask(mask, color_map))
+
+
+def encode_mask(mask: np.ndarray, color_map: ColorMap) -> bytes:
+    """The palette PNG of a mask, as `write_mask` writes it; `mask` is uint8 `(H, W)`.
+
+    Raises:
+        MaskError: if an index has no colour.
+    """
     color_map.check_indices(mask)
     picture = Image.fromarray(np.ascontiguousarray(mask, np.uint8))
     picture.putpalette(color_map.palette.ravel().tolist())
-    with replacing(path) as temporary:
-        picture.save(temporary, format="PNG", compress_level=4)
+    stream = io.BytesIO()
+    picture.save(stream, format="PNG", compress_level=4)
+    return stream.getvalue()
 
 
 def resize_mask(mask: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -53,10 +53,30 @@ def write_segmentation(
     *,
     model: str = "",
 ) -> None:
-    """Write the mask of a DICOM image as a DICOM Segmentation object.
+    """Write the mask of a DICOM image as a DICOM Segmentation object; see `make_segmentation`.
 
     Args:
         path: Where to write.
+        source: The DICOM image that was predicted.
+        mask: Class indices, uint8 `(H, W)`, of the image's size.
+        class_names: Names of classes 1 and up.
+        model: What tells this model from others.
+
+    Raises:
+        ShapeError, ImageError: as `make_segmentation`.
+        PathError: if the file cannot be written.
+    """
+    segmentation = make_segmentation(source, mask, class_names, model=model)
+    with replacing(path) as temporary:
+        segmentation.save_as(temporary, enforce_file_format=True)
+
+
+def make_segmentation(
+    source: Path | str, mask: np.ndarray, class_names: Sequence[str], *, model: str = ""
+) -> Dataset:
+    """The mask of a DICOM image as a DICOM Segmentation object.
+
+    Args:
         source: The DICOM image that was predicted.
         mask: Class indices, uint8 `(H, W)`, of the image's size.
         class_names: Names of classes 1 and up; each becomes a segment, also where the mask has none of it.
@@ -65,7 +85,6 @@ def write_segmentation(
     Raises:
         ShapeError: if mask and image differ in size, or the mask has a class without a name.
         ImageError: if the image lacks what the standard wants a reference to have.
-        PathError: if the file cannot be written.
     """
     source = Path(source)
     header = _referable(source, read_header(source))
@@ -77,7 +96,7 @@ def write_segmentation(
     if int(mask.max(initial=0)) > len(class_names):
         raise ShapeError(f"the mask has class {mask.max()}, but there are names for {len(class_names)} alone")
     try:
-        segmentation = _segmentation(header, mask, class_names, model)
+        return _segmentation(header, mask, class_names, model)
     except ImportError as error:
         raise ImageError(
             f"{source}: no DICOM Segmentation object without highdicom. Install it with: pip install "
@@ -88,8 +107,6 @@ def write_segmentation(
             f"{source}: no DICOM Segmentation object can be made from its header ({error}). Correct it, "
             "or set [infer] dicom_seg = false."
         ) from error
-    with replacing(path) as temporary:
-        segmentation.save_as(temporary, enforce_file_format=True)
 
 
 def read_segmentation(path: Path | str) -> np.ndarray:

@@ -66,6 +66,11 @@ def build(config: Config) -> keras.Model:
     return keras.Model(image, head(features, config), name="attention_unet")
 
 
+def decoder_maps(config: Config) -> list[str]:
+    """The last layer of each decoder level but the first, finest first."""
+    return [f"decoder{level}_relu2" for level in range(1, config.model.num_layers - 1)]
+
+
 def _double_conv(features: Any, filters: int, dropout_rate: float, name: str) -> Any:
     features = conv(features, filters, f"{name}_conv1")
     features = relu(norm(features, f"{name}_norm1"), f"{name}_relu1")

@@ -55,6 +55,11 @@ def build(config: Config) -> keras.Model:
     return keras.Model(image, head(features, config), name="efficient_unet")
 
 
+def decoder_maps(_config: Config) -> list[str]:
+    """The last layer of each decoder level but the first, finest first."""
+    return [f"decoder{level}_add" for level in range(1, len(SKIPS) + 1)]
+
+
 def _backbone(config: Config) -> str:
     size = config.model.efficientnet.upper()
     if size not in SIZES:

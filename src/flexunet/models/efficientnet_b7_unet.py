@@ -53,6 +53,11 @@ def build(config: Config) -> keras.Model:
     return keras.Model(image, head(features, config), name="efficientnet_b7_unet")
 
 
+def decoder_maps(_config: Config) -> list[str]:
+    """The last layer of each decoder level but the first, finest first."""
+    return [f"decoder{level}_relu2" for level in range(1, len(SKIPS) + 1)]
+
+
 def _double_conv(features: Any, filters: int, name: str) -> Any:
     for number in (1, 2):
         features = conv(features, filters, f"{name}_conv{number}")

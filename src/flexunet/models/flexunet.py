@@ -148,6 +148,14 @@ def build(config: Config) -> keras.Model:
     return keras.Model(image, probabilities, name="flexunet")
 
 
+def decoder_maps(config: Config) -> list[str]:
+    """The last layer of each decoder level but the first, finest first."""
+    kind = "batch_normalization" if config.model.normalization else "conv2d"
+    # Two convolutions a level, counted down the encoder and up the decoder.
+    last = 4 * config.model.num_layers - 3
+    return [f"{kind}_{last - 2 * level}" for level in range(1, config.model.num_layers - 1)]
+
+
 def output_activation(config: Config) -> str:
     """Softmax for two classes or more, whatever the configuration says; else `[model] final_activation`.
 

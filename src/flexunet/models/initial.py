@@ -48,6 +48,9 @@ def _drawn_variables(model: keras.Model) -> Iterator[tuple[Any, Any]]:
     for layer, variables in layers_with_variables(model):
         for variable in variables:
             initializer = getattr(layer, f"{variable.name}_initializer", None)
+            if variable.name == "kernel":
+                # Keras names the one of a depthwise kernel after the layer.
+                initializer = getattr(layer, "depthwise_initializer", initializer)
             if initializer is not None and _is_drawn(initializer):
                 yield variable, initializer
 

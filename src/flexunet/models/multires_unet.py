@@ -69,6 +69,11 @@ def build(config: Config) -> keras.Model:
     return keras.Model(image, head(features, config), name="multires_unet")
 
 
+def decoder_maps(config: Config) -> list[str]:
+    """The last layer of each decoder level but the first, finest first."""
+    return [f"decoder{level}_norm" for level in range(1, config.model.num_layers - 1)]
+
+
 def _conv_norm(features: Any, filters: int, kernel_size: int, name: str) -> Any:
     return norm(conv(features, filters, f"{name}_conv", kernel_size, use_bias=False), f"{name}_norm")
 

@@ -13,6 +13,7 @@ import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import keras
@@ -47,8 +48,19 @@ class Architecture:
 
     def build(self, config: Config) -> keras.Model:
         """Build it from a configuration, in the precision that is in force."""
-        module = importlib.import_module(f"flexunet.models.{self.module}")
-        return module.build(config)
+        return self._module().build(config)
+
+    @property
+    def has_decoder_maps(self) -> bool:
+        """Whether its decoder has levels that can learn from the mask at their own size."""
+        return hasattr(self._module(), "decoder_maps")
+
+    def decoder_maps(self, config: Config) -> list[str]:
+        """The last layers of these levels as configured, finest first; the level of the answer is none."""
+        return self._module().decoder_maps(config) if self.has_decoder_maps else []
+
+    def _module(self) -> ModuleType:
+        return importlib.import_module(f"flexunet.models.{self.module}")
 
 
 def _published(stem: str) -> tuple[str, ...]:
@@ -136,6 +148,12 @@ def build_model(config: Config, *, policy: str | None = None) -> keras.Model:
 
             return build_own(config, own)
         return find_architecture(name).build(config)
+
+
+def decoder_maps(config: Config) -> list[str]:
+    """Layers of the configured model that can carry heads in training; none for a class of one's own."""
+    name = config.model.model.strip()
+    return [] if own_class_of(name) else find_architecture(name).decoder_maps(config)
 
 
 def own_class_of(name: str) -> str | None:

@@ -27,7 +27,7 @@ def build(config: Config) -> keras.Model:
     """Build the model that `[model] base_filters` and `num_layers` describe.
 
     Strided convolutions halve the map, every instance is normalised by itself, and each decoder level has one
-    convolution. Deep supervision is left out. nnU-Net starts from 32 filters.
+    convolution. nnU-Net starts from 32 filters.
 
     Args:
         config: Configuration; sizes must be multiples of 2 to the power of `num_layers` - 1.
@@ -58,6 +58,11 @@ def build(config: Config) -> keras.Model:
         features = layers.Concatenate(name=f"{name}_concat")([features, skips[level]])
         features = _conv_norm_act(features, width, name)
     return keras.Model(image, head(features, config), name="resenc_unet")
+
+
+def decoder_maps(config: Config) -> list[str]:
+    """The last layer of each decoder level but the first, finest first."""
+    return [f"decoder{level}_act" for level in range(1, config.model.num_layers - 1)]
 
 
 def _instance_norm(features: Any, name: str) -> Any:

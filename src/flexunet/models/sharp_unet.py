@@ -59,6 +59,13 @@ def build(config: Config) -> keras.Model:
     return keras.Model(image, head(features, config), name="sharp_unet")
 
 
+def decoder_maps(config: Config) -> list[str]:
+    """The last layer of each decoder level but the first, finest first; as published these have none."""
+    if config.model.variant != "paper":
+        return []
+    return [f"decoder{level}_conv2" for level in range(1, len(config.model.filters))]
+
+
 def _double_conv(features: Any, filters: int, config: Config, name: str) -> Any:
     for number in (1, 2):
         features = conv(

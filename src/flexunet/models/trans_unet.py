@@ -89,6 +89,12 @@ def build(config: Config) -> keras.Model:
     return keras.Model(image, head(features, config, name="transunet_output"), name="trans_unet")
 
 
+def decoder_maps(config: Config) -> list[str]:
+    """The last layer of each decoder level but the first, finest first."""
+    last = f"conv_after_concat_{config.model.stack_num_up - 1}_activation"
+    return [f"transunet_up{step}_{last}" for step in reversed(range(len(config.model.filter_num) - 2))]
+
+
 def _stack(features: Any, filters: int, count: int, config: Config, name: str) -> Any:
     for number in range(count):
         features = conv(features, filters, f"{name}_{number}", use_bias=not config.model.batch_norm)

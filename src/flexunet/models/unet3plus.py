@@ -66,6 +66,11 @@ def build(config: Config) -> keras.Model:
     return keras.Model(image, head(maps[0], config, kernel_size=3), name="unet3plus")
 
 
+def decoder_maps(_config: Config) -> list[str]:
+    """The last layer of each decoder level but the first, finest first."""
+    return [f"decoder{level}_relu" for level in range(1, LEVELS - 1)]
+
+
 def _conv_block(features: Any, filters: int, dropout_rate: float, name: str) -> Any:
     features = conv(features, filters, f"{name}_conv")
     features = layers.Dropout(min(dropout_rate, 0.9), name=f"{name}_dropout")(features)

@@ -30,8 +30,7 @@ def build(config: Config) -> keras.Model:
     """Build the model that `[model] base_filters`, `num_layers` and `dropout_rate` describe.
 
     Node (i, j) stands at level i and sees the j nodes before it on its level, and node (i + 1, j - 1)
-    enlarged.
-    The answer is that of node (0, num_layers - 1); deep supervision is left out, as one loss suffices there.
+    enlarged. The answer is that of node (0, num_layers - 1).
 
     Args:
         config: Configuration; sizes must be multiples of 2 to the power of `num_layers` - 1.
@@ -63,6 +62,11 @@ def build(config: Config) -> keras.Model:
             features = layers.Concatenate(name=f"{name}_concat")([*rows[level], deeper])
             rows[level].append(_double_conv(features, filters, rate, name))
     return keras.Model(image, head(rows[0][-1], config), name="unetplusplus")
+
+
+def decoder_maps(config: Config) -> list[str]:
+    """The last layers of the shorter decoders, at the image's own size as in the paper, deepest first."""
+    return [f"node0_{column}_dropout" for column in reversed(range(1, config.model.num_layers - 1))]
 
 
 def _double_conv(features: Any, filters: int, dropout_rate: float, name: str) -> Any:

@@ -15,6 +15,7 @@ from flexunet.errors import DivergedError, PathError
 from flexunet.inference.folder import write_epoch_predictions
 from flexunet.inference.predictor import Predictor
 from flexunet.models.weights import save_weights
+from flexunet.training.deep_supervision import without_heads
 from flexunet.training.history import History
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class BestCheckpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         value = float((logs or {})[self.monitor])
         if value < self.best:
-            save_weights(self.model, self.path)
+            save_weights(without_heads(self.model), self.path)
             self.best, self.best_epoch = value, epoch + 1
 
 

@@ -39,8 +39,9 @@ from flexunet.training.callbacks import (
     epoch_predictions,
 )
 from flexunet.training.checkpoint import Checkpoint, CheckpointStore
+from flexunet.training.deep_supervision import supervise_deeply
 from flexunet.training.environment import describe_environment, write_environment
-from flexunet.training.feeding import evaluation_batches, images_of_step, training_batches, validation_batches
+from flexunet.training.feeding import images_of_step, plain_batches, training_batches
 from flexunet.training.history import History, metric_curves
 from flexunet.training.interrupt import StopSignal
 from flexunet.training.lock import locked
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from flexunet.config.schema import Config
-    from flexunet.data.loading import Cache, OwnSizeCache
+    from flexunet.data.loading import Cache
 
 # A file of this name in the run folder ends the run after the current epoch.
 STOP_FILE = "break_training"
@@ -136,10 +137,13 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None) -> T
     model = build_model(config, policy=policy)
     draw_initial_weights(model, config.train.seed)
     notes += apply_initial_weights(model, config)
-    compile_model(config, model)
     check_memory(model, config)
-    if model.count_params() >= WORTH_KEEPING:
+    parameters = model.count_params()
+    if parameters >= WORTH_KEEPING:
         keep_freed_memory()
+    if config.model.deep_supervision:
+        model = supervise_deeply(model, config)
+    compile_model(config, model)
     prepare(model)
 
     training = _open(config, "train", progress)
@@ -170,7 +174,7 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None) -> T
         return TrainingResult(
             run_dir=config.run_dir,
             model_path=best.path,
-            parameters=model.count_params(),
+            parameters=parameters,
             epochs=len(history.epochs["loss"]),
             best_epoch=best.best_epoch,
             best_value=best.best,
@@ -207,7 +211,7 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None) -> T
         config,
         precision=policy,
         precision_reason=reason,
-        parameters=model.count_params(),
+        parameters=parameters,
         images={"train": len(training.pairs), "valid": len(validation.pairs) if validation else 0},
         data=data,
         resumed=resumed,
@@ -228,7 +232,7 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None) -> T
         stopped = Loop(
             model,
             batches,
-            validation_batches(config, validation) if validation else None,
+            plain_batches(config, validation) if validation else None,
             epochs=config.train.epochs,
             seed=config.train.seed,
             callbacks=callbacks,
@@ -297,7 +301,7 @@ def evaluate_published(config: Config, model: keras.Model, split: str = "test") 
     """
     compile_model(config, model)
     build_figures(model)
-    batches = evaluation_batches(config, open_split(config, split), config.evaluate.batch_size)
+    batches = plain_batches(config, open_split(config, split), config.evaluate.batch_size)
     with explained_memory_errors(config):
         figures = model.evaluate(batches, return_dict=True, verbose=0)
     metric = config.model.metrics[0] if config.model.metrics else None
@@ -307,7 +311,7 @@ def evaluate_published(config: Config, model: keras.Model, split: str = "test") 
     return published
 
 
-def _open(config: Config, split: str, progress: Progress | None) -> Cache | OwnSizeCache:
+def _open(config: Config, split: str, progress: Progress | None) -> Cache:
     """Open a split's decoded images, showing a bar while they are decoded for the first time."""
     if progress is None:
         return open_split(config, split)

@@ -1,0 +1,52 @@
+"""`flexunet serve`: a trained run behind HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flexunet.cli.console import console
+from flexunet.cli.options import ConfigPath, Overrides, Strict
+
+
+def serve(
+    config_path: ConfigPath,
+    overrides: Overrides = None,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; any but this machine's own wants a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
+    token_file: Annotated[
+        Path | None,
+        typer.Option("--token-file", help="File with the bearer token, instead of $FLEXUNET_TOKEN."),
+    ] = None,
+    tiled: Annotated[
+        bool, typer.Option("--tiled", help="Predict in tiles at the image's own resolution.")
+    ] = False,
+    batch: Annotated[int, typer.Option("--batch", min=1, max=64, help="Most images predicted together.")] = 4,
+    waiting: Annotated[
+        int, typer.Option("--waiting", min=1, help="Images that may wait; more are answered 503.")
+    ] = 32,
+    megabytes: Annotated[int, typer.Option("--max-megabytes", min=1, help="Largest file.")] = 64,
+    megapixels: Annotated[int, typer.Option("--max-megapixels", min=1, help="Largest image.")] = 50,
+    strict: Strict = False,
+) -> None:
+    """Serve a trained run over HTTP: images in, masks, lesions, overlays or DICOM SEG out."""
+    from flexunet.cli.configuration import open_config
+    from flexunet.serve.server import Service
+    from flexunet.serve.server import serve as run
+
+    service = Service(
+        host=host,
+        port=port,
+        token_file=token_file,
+        tiled=tiled,
+        most_bytes=megabytes << 20,
+        most_pixels=megapixels * 1_000_000,
+        batch=batch,
+        waiting=waiting,
+    )
+    config = open_config(config_path, overrides, strict)
+    run(config, service, lambda address: console.print(f"serving {config_path} at {address}", soft_wrap=True))

@@ -1,0 +1,72 @@
+"""What a service tells about its model."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from flexunet.data.configured import color_map
+from flexunet.errors import InputError
+from flexunet.evaluation.outputs import read_scores
+from flexunet.inference.outputs import foreground_names
+from flexunet.version import __version__
+
+if TYPE_CHECKING:
+    from flexunet.config.schema import Config
+    from flexunet.evaluation.document import Figure
+
+NOTICE = "For research. No medical device; nothing here replaces a reader."
+
+
+def model_facts(config: Config, digest: str, *, tiled: bool) -> dict[str, Any]:
+    """The run, its model, its classes and how good its evaluation found it; ready for JSON.
+
+    Args:
+        config: The configuration of the run.
+        digest: Digest of the model's weights.
+        tiled: Whether images are predicted tile by tile.
+    """
+    colors = color_map(config)
+    names = ["background", *foreground_names(colors.num_classes)]
+    return {
+        "run": config.run_dir.resolve().name,
+        "flexunet": __version__,
+        "architecture": config.model.model,
+        "digest": digest,
+        "engine": os.environ.get("KERAS_BACKEND"),
+        "input": {
+            "width": config.model.image_width,
+            "height": config.model.image_height,
+            "channels": config.model.image_channels,
+            "tiled": tiled,
+            "dicom_window": config.image.dicom_window,
+        },
+        "classes": [
+            {"index": index, "name": name, "color": colors.palette[index].tolist()}
+            for index, name in enumerate(names)
+        ],
+        "evaluation": evaluation_of(config),
+        "notice": NOTICE,
+    }
+
+
+def evaluation_of(config: Config) -> dict[str, Any] | None:
+    """The main figures of the run's evaluation with their intervals; None where it has none to read."""
+    try:
+        scores = read_scores(config.output(config.evaluate.output_dir))
+    except InputError:
+        return None
+    return {
+        "split": scores.split,
+        "created": scores.created,
+        "images": scores.images,
+        "patients": scores.patients if scores.patients_known else None,
+        "dice_per_image_mean": _figure(scores.foreground.dice_per_image_mean),
+        "dice_pooled": _figure(scores.foreground.dice_pooled),
+        "lesion_sensitivity": _figure(scores.lesions.sensitivity),
+        "false_positives_per_image": _figure(scores.lesions.false_positives_per_image),
+    }
+
+
+def _figure(figure: Figure) -> dict[str, Any]:
+    return figure.model_dump(mode="json")

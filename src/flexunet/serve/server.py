@@ -1,0 +1,187 @@
+"""Starting and ending the service: who may reach it, the model, the socket."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flexunet.errors import ConfigError, EngineError, PathError
+
+if TYPE_CHECKING:
+    from flexunet.config.schema import Config
+
+TOKEN_VARIABLE = "FLEXUNET_TOKEN"  # noqa: S105 - the name of the variable
+_LEAST_TOKEN = 16
+_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True)
+class Service:
+    """How a service is to run.
+
+    Attributes:
+        host: Address to listen on.
+        port: Port; 0 takes a free one.
+        token_file: File with the bearer token; none: the environment variable, or no token.
+        tiled: Whether images are predicted tile by tile.
+        most_bytes: Size of an image's file.
+        most_pixels: Pixels of an image.
+        batch: Most images predicted together.
+        waiting: Images that may be waiting or under way.
+        engine: What runs the model; none leaves the choice to the predictor.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    token_file: Path | None = None
+    tiled: bool = False
+    most_bytes: int = 64 << 20
+    most_pixels: int = 50_000_000
+    batch: int = 4
+    waiting: int = 32
+    token: str | None = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "token", read_token(self.token_file))
+        if not is_loopback(self.host) and self.token is None:
+            raise ConfigError(
+                f"--host {self.host} lets other machines reach the service, so it wants a token: put one of "
+                f"at least {_LEAST_TOKEN} characters into the environment variable {TOKEN_VARIABLE}, or into "
+                "a file named by --token-file. python -c 'import secrets; print(secrets.token_urlsafe())' "
+                "makes one."
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def read_token(path: Path | None) -> str | None:
+    """The bearer token: of a file, else of the environment, else none.
+
+    Raises:
+        PathError: if the file cannot be read.
+        ConfigError: if the token is short, or not of visible ASCII characters.
+    """
+    if path is not None:
+        try:
+            token, source = path.read_text(encoding="utf-8").strip(), str(path)
+        except (OSError, UnicodeDecodeError) as error:
+            raise PathError(f"cannot read the token file {path} ({error}). Check --token-file.") from error
+    elif TOKEN_VARIABLE in os.environ:
+        token, source = os.environ[TOKEN_VARIABLE].strip(), f"the environment variable {TOKEN_VARIABLE}"
+    else:
+        return None
+    if len(token) < _LEAST_TOKEN or not (token.isascii() and token.isprintable()) or " " in token:
+        raise ConfigError(
+            f"{source}: expected a token of at least {_LEAST_TOKEN} letters, digits and signs without "
+            f"spaces, found {len(token)} characters."
+        )
+    return token
+
+
+def serve(config: Config, service: Service, announce: Callable[[str], None]) -> None:
+    """Serve a trained run until the process is told to stop (SIGINT, SIGTERM); answers what it has taken.
+
+    Args:
+        config: The configuration of a trained run.
+        service: How.
+        announce: Called with the address when requests are taken.
+
+    Raises:
+        PathError: if the run has no model, or the address cannot be had.
+        EngineError: if the service's libraries are not installed.
+    """
+    try:
+        import fastapi  # noqa: F401
+        import prometheus_client  # noqa: F401
+        import python_multipart  # noqa: F401
+        import uvicorn
+    except ImportError as error:
+        raise EngineError(
+            f"the service needs {error.name}, which is missing: pip install 'flexunet[serve]'"
+        ) from error
+    listener = _listen(service)
+    try:
+        app = _make(config, service)
+        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+        logging.getLogger("flexunet.serve").setLevel(logging.INFO)
+        host = f"[{service.host}]" if ":" in service.host else service.host
+        address = f"http://{host}:{listener.getsockname()[1]}"
+
+        class Server(uvicorn.Server):
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)
+                announce(address)
+
+        server = Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,  # it would log file names in queries, and addresses
+                server_header=False,
+                ws="none",
+                lifespan="on",
+                timeout_graceful_shutdown=60,
+            )
+        )
+        # uvicorn ends in order on these, then hands them on to whoever had them before: to nobody.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
+        server.run(sockets=[listener])
+    finally:
+        listener.close()
+
+
+def _make(config: Config, service: Service) -> Any:
+    from flexunet.inference.journal import digest_of_weights
+    from flexunet.inference.predictor import Predictor
+    from flexunet.serve.answers import Answerer
+    from flexunet.serve.app import Limits, make_app
+    from flexunet.serve.batching import BatchingModel
+    from flexunet.serve.facts import model_facts
+    from flexunet.serve.figures import Figures
+
+    figures = Figures()
+    predictor = Predictor.load(config)
+    digest = digest_of_weights(predictor.model)
+    model = BatchingModel(predictor.model, most=service.batch, observe=figures.observe_batch)
+    model.warm_up((predictor.height, predictor.width, predictor.channels))
+    predictor.model = model
+    return make_app(
+        Answerer(predictor, digest, tiled=service.tiled, most_pixels=service.most_pixels),
+        model_facts(config, digest, tiled=service.tiled),
+        figures,
+        # Two more than a batch holds: they read and encode while the others wait for the model.
+        limits=Limits(service.most_bytes, service.waiting, service.batch + 2),
+        token=service.token,
+        hosts=None if service.token else _LOOPBACK_NAMES,
+        at_end=model.close,
+    )
+
+
+def _listen(service: Service) -> socket.socket:
+    family = socket.AF_INET6 if ":" in service.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    if os.name != "nt":  # there it would let another process take the same port
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((service.host, service.port))
+    except OSError as error:
+        listener.close()
+        raise PathError(
+            f"cannot listen on {service.host}, port {service.port}: {error.strerror or error}. Choose "
+            "another --host or --port."
+        ) from error
+    return listener

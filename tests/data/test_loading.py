@@ -257,9 +257,9 @@ def test_too_little_disk_space_is_told_before_writing(dataset, tmp_path):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, the full disk of Linux")
 def test_a_disk_that_fills_up_meanwhile(dataset, tmp_path, monkeypatch):
-    from flexunet.data import cache_entry
+    from flexunet.data import cache_stack
 
-    monkeypatch.setattr(cache_entry, "MASKS", "/dev/full")
+    monkeypatch.setattr(cache_stack, "MASKS", "/dev/full")
     with pytest.raises(PathError, match="disk is full"):
         opened(dataset, tmp_path / "cache")
     assert not entries(tmp_path / "cache")

@@ -18,6 +18,13 @@ def check_config(config: Config) -> None:
         ConfigError: naming both keys, their values and a remedy.
     """
     _check_classes(config)
+    if config.train.crop != "none" and config.model.image_width != config.model.image_height:
+        raise _error(
+            config,
+            f'[train] crop = "{config.train.crop}" takes square crops, but [model] image_width = '
+            f"{config.model.image_width} and image_height = {config.model.image_height} differ; make "
+            "them equal",
+        )
     tiles = config.tiledinfer
     if tiles.overlapping >= tiles.split_size:
         raise _error(
@@ -43,6 +50,8 @@ def advice(config: Config) -> list[str]:
             f"[train] metrics: {', '.join(uncomputed)} will have no curve, because [model] metrics computes "
             f"{', '.join(config.model.metrics)} only"
         )
+    if config.train.crop_size and config.train.crop == "none":
+        notes.append('[train] crop_size has no effect: crop = "none"; set crop = "random" to train on crops')
     for section, content in config.sections():
         for key in content.path_keys("input"):
             text = getattr(content, key)

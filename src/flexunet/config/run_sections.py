@@ -23,7 +23,13 @@ class TrainSection(Section):
     batch_size: Positive = 4
     """Images per step."""
     steps_per_epoch: Positive | None = None
-    """Batches per epoch when [model] generator is on; none: as many as show every image once."""
+    """Batches per epoch with [model] generator, crop or lesion_share; none: enough to show all images."""
+    lesion_share: float | None = Field(default=None, gt=0, le=1)
+    """Share of every batch that holds a lesion: of its images, or crops; none: as they come."""
+    crop: Literal["none", "random"] = "none"
+    """Whether the model sees whole images, resized to it, or random crops of larger ones."""
+    crop_size: Positive | None = None
+    """Width and height of a crop in pixels of the image; none: those of the model."""
     patience: Positive = 10
     """Epochs without a better validation loss before training stops."""
     metrics: Texts = Field(default=[])

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from flexunet.data.images import to_model_range
+from flexunet.data.sampling import Draw, Sampling
 from flexunet.errors import ConfigError, ShapeError
 
 if TYPE_CHECKING:
     import keras
 
+_CROPS = 1
 Augment = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 
 
@@ -24,6 +26,15 @@ class Source(Protocol):
 
     def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Images `(n, H, W, C)` and masks `(n, H, W)`."""
+
+
+class CropSource(Protocol):
+    """What random crops are read from: `crops.RandomCrops`."""
+
+    def __len__(self) -> int: ...
+
+    def read_drawn(self, draw: Draw, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """A crop of each image drawn, as the generator says: `(n, H, W, C)` and `(n, H, W)`."""
 
 
 def encode_targets(masks: np.ndarray, num_classes: int) -> np.ndarray:
@@ -51,12 +62,14 @@ def encode_targets(masks: np.ndarray, num_classes: int) -> np.ndarray:
 
 
 def Batches(  # noqa: N802 - reads as the class that it makes
-    cache: Source,
+    cache: Source | CropSource,
     batch_size: int,
     num_classes: int,
     *,
     shuffle: bool,
     seed: int,
+    sampling: Sampling | None = None,
+    crops: bool = False,
     augment: Augment | None = None,
     workers: int = 2,
 ) -> keras.utils.PyDataset:
@@ -70,6 +83,8 @@ def Batches(  # noqa: N802 - reads as the class that it makes
         batch_size: Images a batch; the last one may have fewer.
         num_classes: Channels of the model's output.
         shuffle: A new order each epoch.
+        sampling: Which images come when, in place of every image once; `shuffle` then counts for nothing.
+        crops: Whether `cache` is a source of random crops; they need a `sampling`.
         seed: Order and augmentation follow from (seed, epoch, index of the batch) alone.
         augment: Called with images `(n, H, W, C)` as stored (uint8, uint16), masks `(n, H, W)` and a random
             generator; returns both. Images may come back as float32 from 0 to 255.
@@ -84,7 +99,7 @@ def Batches(  # noqa: N802 - reads as the class that it makes
     """
     if batch_size < 1:
         raise ConfigError(f"[train] batch_size must be at least 1, not {batch_size}.")
-    return _dataset_class()(cache, batch_size, num_classes, shuffle, seed, augment, workers)
+    return _dataset_class()(cache, batch_size, num_classes, shuffle, seed, sampling, crops, augment, workers)
 
 
 @cache
@@ -96,11 +111,13 @@ def _dataset_class() -> Any:
 
         def __init__(
             self,
-            cache: Source,
+            cache: Any,
             batch_size: int,
             num_classes: int,
             shuffle: bool,
             seed: int,
+            sampling: Sampling | None,
+            crops: bool,
             augment: Augment | None,
             workers: int,
         ):
@@ -111,26 +128,38 @@ def _dataset_class() -> Any:
             self.num_classes = num_classes
             self.shuffle = shuffle
             self.seed = seed
+            self.sampling = sampling
+            self.crops = crops
             self.augment = augment
             self.epoch = 0
             self._begun = False
 
         def __len__(self) -> int:
-            return -(-len(self.cache) // self.batch_size)
+            images = len(self.cache) if self.sampling is None else len(self.sampling)
+            return -(-images // self.batch_size)
 
         def indices(self, index: int) -> np.ndarray:
             """Which images are in a batch of the present epoch, in the order in which they lie on disk."""
+            if self.sampling is not None:
+                return self.sampling.draw(self.epoch, index).indices
             order: Sequence[int] | np.ndarray = np.arange(len(self.cache))
             if self.shuffle:
                 order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.cache))
             return np.sort(order[index * self.batch_size : (index + 1) * self.batch_size])
 
         def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-            images, masks = self.cache.read(self.indices(index))
+            images, masks = self._read(index)
             if self.augment is not None:
                 generator = np.random.default_rng([self.seed, self.epoch, index])
                 images, masks = self.augment(images, masks, generator)
             return to_model_range(images), encode_targets(masks, self.num_classes)
+
+        def _read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+            if self.sampling is None or not self.crops:
+                return self.cache.read(self.indices(index))
+            # Another generator than that of the augmentation, whose draws do not depend on crops.
+            generator = np.random.default_rng([self.seed, self.epoch, index, _CROPS])
+            return self.cache.read_drawn(self.sampling.draw(self.epoch, index), generator)
 
         def on_epoch_begin(self) -> None:
             self._begun = True

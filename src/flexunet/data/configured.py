@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from platformdirs import user_cache_path
@@ -15,7 +15,7 @@ from flexunet.errors import ConfigError, DatasetError, PairingError
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
-    from flexunet.data.loading import Cache
+    from flexunet.data.loading import Cache, OwnSizeCache
 
 SPLITS = ("train", "valid", "test")
 # The published splitter holds back a fifth of the training folder.
@@ -93,18 +93,30 @@ def cache_dir(config: Config) -> Path:
     return user_cache_path("flexunet") / "images"
 
 
-def open_split(config: Config, split: str, *, progress: Callable[[int, int], None] | None = None) -> Cache:
-    """The decoded images and masks of a split at the model's size, memory-mapped."""
-    from flexunet.data.loading import open_cache
+def crop_size(config: Config) -> int | None:
+    """Side of a crop in pixels of the image; none where the model sees whole images."""
+    if config.train.crop == "none":
+        return None
+    return config.train.crop_size or config.model.image_width
 
-    return open_cache(
-        split_pairs(config, split),
-        width=config.model.image_width,
-        height=config.model.image_height,
-        channels=config.model.image_channels,
-        color_map=color_map(config),
-        cache_dir=cache_dir(config),
-        threshold=mask_threshold(config),
-        dicom_window=config.image.dicom_window,
-        progress=progress,
-    )
+
+def open_split(
+    config: Config, split: str, *, progress: Callable[[int, int], None] | None = None
+) -> Cache | OwnSizeCache:
+    """The decoded images and masks of a split, memory-mapped: at the model's size, for crops at their own."""
+    from flexunet.data.loading import open_cache, open_own_size_cache
+
+    settings: dict[str, Any] = {
+        "width": config.model.image_width,
+        "height": config.model.image_height,
+        "channels": config.model.image_channels,
+        "color_map": color_map(config),
+        "cache_dir": cache_dir(config),
+        "threshold": mask_threshold(config),
+        "dicom_window": config.image.dicom_window,
+        "progress": progress,
+    }
+    size = crop_size(config)
+    if size is None:
+        return open_cache(split_pairs(config, split), **settings)
+    return open_own_size_cache(split_pairs(config, split), crop_size=size, **settings)

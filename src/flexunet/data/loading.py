@@ -14,30 +14,33 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from flexunet.data.batches import Batches
 from flexunet.data.cache_entry import (
-    IMAGES,
-    MASKS,
+    Layout,
     Progress,
     is_whole,
     remove_abandoned,
     remove_stale,
     write_entry,
 )
+from flexunet.data.cache_own_size import OwnSizeCache, OwnSizeLayout
+from flexunet.data.cache_stack import IMAGES, MASKS, StackLayout
 from flexunet.data.digests import Digests, digest_of_text
 from flexunet.data.files import explaining
 from flexunet.data.masks import TOLERANCE, ColorMap
-from flexunet.data.pair_reader import PairReader
+from flexunet.data.pair_reader import CropReader, PairReader
 from flexunet.data.pairs import Pair
 from flexunet.errors import PathError
 
-__all__ = ["Batches", "Cache", "open_cache"]
+__all__ = ["Batches", "Cache", "OwnSizeCache", "open_cache", "open_own_size_cache"]
 
+Opened = TypeVar("Opened")
 _VERSION = 1  # raise it when the same files and settings come to give other arrays
 
 
@@ -70,6 +73,13 @@ class Cache:
         """
         images = _read_rows(self.folder / IMAGES, self.images, indices)
         return images, _read_rows(self.folder / MASKS, self.masks, indices)
+
+    @property
+    def holds_lesion(self) -> np.ndarray:
+        """Of each image, whether its mask has a class above 0; bool `(N,)`. Reads all masks."""
+        parts = np.array_split(np.arange(len(self)), -(-len(self) // 64))
+        masks = (_read_rows(self.folder / MASKS, self.masks, part) for part in parts)
+        return np.concatenate([part.any(axis=(1, 2)) for part in masks])
 
 
 def open_cache(
@@ -105,14 +115,78 @@ def open_cache(
         ImageError, MaskError: if a file cannot be used; up to ten such files are named at once.
         PathError: if there are no pairs, a file is missing, or the cache cannot be written (disk full).
     """
+    reader = PairReader(width, height, channels, color_map, threshold, tolerance, dicom_window)
+    return open_entry(pairs, reader, StackLayout(), Cache, cache_dir, workers, progress)
+
+
+def open_own_size_cache(
+    pairs: Sequence[Pair],
+    *,
+    width: int,
+    height: int,
+    crop_size: int,
+    channels: int,
+    color_map: ColorMap,
+    cache_dir: Path | str | None,
+    threshold: float | None = None,
+    tolerance: float = TOLERANCE,
+    dicom_window: str = "auto",
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> OwnSizeCache:
+    """Open the decoded images and masks of some pairs at their own sizes, to take crops of them.
+
+    Args:
+        pairs: What to load, in this order.
+        width: Width of a crop as the model takes it; smaller images are padded to it.
+        height: Height of a crop.
+        crop_size: Width of a crop in pixels of the file: all images are scaled by `width / crop_size`.
+        channels: As in `open_cache`, like the rest.
+        color_map: Colours of the classes.
+        cache_dir: Folder for caches.
+        threshold: As in `read_mask`.
+        tolerance: As in `read_mask`.
+        dicom_window: As in `read_image`.
+        workers: Threads that decode.
+        progress: Called with (done, total) while decoding.
+
+    Raises:
+        ImageError, MaskError, PathError: as in `open_cache`.
+    """
+    reader = CropReader(width, height, channels, color_map, threshold, tolerance, dicom_window, crop_size)
+    return open_entry(pairs, reader, OwnSizeLayout(), OwnSizeCache, cache_dir, workers, progress)
+
+
+def open_entry(
+    pairs: Sequence[Pair],
+    reader: PairReader,
+    layout: Layout,
+    opened: Callable[[Path, Sequence[Pair]], Opened],
+    cache_dir: Path | str | None,
+    workers: int | None,
+    progress: Progress | None,
+) -> Opened:
+    """Open an entry of the cache, whatever its layout; write it first if it is not there.
+
+    Args:
+        pairs: What to load, in this order.
+        reader: Reads a pair.
+        layout: How the arrays lie on the disk.
+        opened: Makes what is returned, of the folder of the entry and the pairs.
+        cache_dir: As in `open_cache`, like the rest.
+        workers: Threads that decode.
+        progress: Called with (done, total) while decoding.
+
+    Raises:
+        ImageError, MaskError, PathError: as in `open_cache`.
+    """
     if not pairs:
         raise PathError("no images to load: the list of image and mask pairs is empty.")
-    reader = PairReader(width, height, channels, color_map, threshold, tolerance, dicom_window)
     workers = workers or min(8, _processors())
     root = Path(cache_dir if cache_dir is not None else tempfile.mkdtemp(prefix="flexunet-cache-"))
     try:
-        folder = _entry(root, pairs, reader, workers, progress)
-        cache = Cache(folder, pairs)
+        folder = _entry(root, pairs, reader, layout, workers, progress)
+        cache = opened(folder, pairs)
     except BaseException:
         if cache_dir is None:
             shutil.rmtree(root, ignore_errors=True)
@@ -123,7 +197,12 @@ def open_cache(
 
 
 def _entry(
-    root: Path, pairs: Sequence[Pair], reader: PairReader, workers: int, progress: Progress | None
+    root: Path,
+    pairs: Sequence[Pair],
+    reader: PairReader,
+    layout: Layout,
+    workers: int,
+    progress: Progress | None,
 ) -> Path:
     """Folder of the cache entry for these files and settings, written now if it is not there or damaged."""
     files = [path for pair in pairs for path in (pair.image_path, pair.mask_path)]
@@ -131,9 +210,9 @@ def _entry(
         root.mkdir(parents=True, exist_ok=True)
         digests = Digests(root / "digests.json").of(files, workers)
         folder = root / digest_of_text(json.dumps([_VERSION, reader.settings(), digests]))
-        if not is_whole(folder, len(pairs)):
+        if not is_whole(folder, layout, len(pairs)):
             remove_abandoned(root)
-            write_entry(folder, pairs, reader, workers, progress)
+            write_entry(folder, pairs, reader, layout, workers, progress)
             remove_stale(root, folder)
         os.utime(folder)  # used last: this keeps it from being removed as stale
     return folder

@@ -1,4 +1,4 @@
-"""One image and its mask, as the model wants them."""
+"""One image and its mask, as the model wants them: resized to it, or large enough to take crops of."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -48,8 +48,34 @@ class PairReader:
                 f"but its image {pair.image_path} is {image.shape[1]} x {image.shape[0]}. "
                 "They must have the same size."
             )
+        return self._fit(image, mask)
+
+    def _fit(self, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return resize_image(image, self.width, self.height), resize_mask(mask, self.width, self.height)
 
     def settings(self) -> dict[str, Any]:
         """What the arrays depend on besides the files, for JSON."""
         return {**vars(self), "color_map": self.color_map.entries}
+
+
+@dataclass(frozen=True)
+class CropReader(PairReader):
+    """Reads images that crops of `width` x `height` are taken of: at their own size, or all scaled alike.
+
+    What is smaller than a crop is padded on the right and below by its edge pixels, like tiles in prediction.
+
+    Attributes:
+        crop_size: Width of a crop in pixels of the file.
+    """
+
+    crop_size: int = 0
+
+    def _fit(self, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if self.crop_size != self.width:
+            height, width = (max(1, round(side * self.width / self.crop_size)) for side in mask.shape)
+            image, mask = resize_image(image, width, height), resize_mask(mask, width, height)
+        missing = [max(0, self.height - mask.shape[0]), max(0, self.width - mask.shape[1])]
+        if any(missing):
+            padding = [(0, missing[0]), (0, missing[1])]
+            image, mask = np.pad(image, [*padding, (0, 0)], mode="edge"), np.pad(mask, padding, mode="edge")
+        return image, mask

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     import keras
 
     from flexunet.config.schema import Config
+    from flexunet.data.batches import Source
 
 
 def evaluate(
@@ -136,13 +137,14 @@ def evaluate(
 
 def published_figures(config: Config, model: keras.Model, split: str) -> PublishedFigures:
     """The loss and the first metric as published, and those of an empty prediction."""
+    from flexunet.training.feeding import all_pixels
     from flexunet.training.run import evaluate_published
 
     batch_size = config.evaluate.batch_size or config.train.batch_size
     found = evaluate_published(config, model, split)
-    masks = open_split(config, split).masks
+    source = all_pixels(config, open_split(config, split))
     classes = max(2, config.model.num_classes)
-    truth = np.array([np.bincount(np.asarray(mask).ravel(), minlength=classes) for mask in masks], np.float64)
+    truth = np.array([_class_counts(source, place, classes) for place in range(len(source))], np.float64)
     sums = ClassSums(truth, truth, truth) if config.model.num_classes > 1 else ClassSums(*[truth[:, 1:]] * 3)
     empty: dict[str, float] = {
         name: mean_over_batches(published_metric(name, sums.empty_prediction()), batch_size)
@@ -151,13 +153,20 @@ def published_figures(config: Config, model: keras.Model, split: str) -> Publish
     if config.model.num_classes > 1:
         empty["categorical_crossentropy"] = empty_crossentropy(float(truth[:, 1:].sum() / truth.sum()))
     width, height = config.model.image_width, config.model.image_height
+    what = "probabilities" if config.train.crop == "none" else "probabilities of tiles"
     return PublishedFigures(
-        computed_on=f"probabilities at {width} x {height} in batches of {batch_size}, as published",
+        computed_on=f"{what} at {width} x {height} in batches of {batch_size}, as published",
         figures=[
             PublishedFigure(name=name, value=value, empty_prediction=empty.get(name))
             for name, value in found.items()
         ],
     )
+
+
+def _class_counts(source: Source, place: int, classes: int) -> np.ndarray:
+    """Pixels of each class in one image of a source."""
+    _, masks = source.read(np.array([place]))
+    return np.bincount(masks.ravel(), minlength=classes)
 
 
 def _audit(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flexunet.data.configured import color_map
+from flexunet.data.configured import color_map, crop_size
 from flexunet.data.images import read_image
 from flexunet.data.masks import write_mask
 from flexunet.inference.cases import CaseReader
@@ -85,7 +85,7 @@ def infer_folder(
     Args:
         config: The configuration of a trained run.
         inputs: Files, folders, globs, lists to predict instead of the configured folder; see `find_images`.
-        tiled: Whether to predict in tiles at the image's own resolution.
+        tiled: Whether to predict in tiles at the image's own resolution; always so after training on crops.
         predictor: The model, where it is already at hand.
         progress: Called with (images done, images in all).
 
@@ -104,7 +104,9 @@ def infer_folder(
     model = digest_of_weights(predictor.model)
     outputs = Outputs(config, output_dir, overlay_dir, model)
     journal = Journal(outputs.lesions_dir, output_dir, settings_digest(config, model, tiled))
-    work = ImageWork(CaseReader(config, image_labels(images)), outputs, tiled=tiled)
+    work = ImageWork(
+        CaseReader(config, image_labels(images)), outputs, tiled=tiled or crop_size(config) is not None
+    )
     names = mask_names(images)
     keys: dict[Path, str] = {}
     outcomes: dict[Path, Outcome] = {}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flexunet.data.configured import crop_size
 from flexunet.data.digests import digest_of, digest_of_text
 from flexunet.data.files import explaining, write_text
 from flexunet.errors import ImageError
@@ -88,7 +89,7 @@ def settings_digest(config: Config, model: str, tiled: bool) -> str:
         section = getattr(config, name)
         values = section.model_dump(mode="json") if name != "mask" else {"map": repr(section.rgb_map)}
         sections[name] = {key: value for key, value in values.items() if not section.is_path(key)}
-    told = [_VERSION, __version__, model, tiled, config.train.precision, sections]
+    told = [_VERSION, __version__, model, tiled, crop_size(config), config.train.precision, sections]
     return digest_of_text(json.dumps(told, sort_keys=True, default=repr))
 
 

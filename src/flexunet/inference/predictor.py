@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
+from flexunet.data.configured import crop_size
 from flexunet.data.images import resize_image, to_model_range
 from flexunet.errors import ShapeError
 from flexunet.inference.batch_size import batch_size_for
@@ -85,12 +86,13 @@ class Predictor:
 
         Args:
             image: As for a call.
-            tiled: Whether to predict it tile by tile, at its own resolution.
+            tiled: Whether to predict it tile by tile, at its own resolution; a model that was trained on crops
+                knows no other way.
 
         Raises:
             ShapeError: if the image is not an image.
         """
-        if tiled:
+        if tiled or crop_size(self.config) is not None:
             return Prediction(self.predict_tiled(image))
         return self.finish(self.forward([self.prepare(image)])[0], *image.shape[:2])
 
@@ -105,15 +107,19 @@ class Predictor:
     def predict_tiled(self, image: np.ndarray) -> np.ndarray:
         """Probabilities of one image of any size, from overlapping tiles of `[tiledinfer] split_size`.
 
-        Each tile is resized to the model, as published.
+        Each tile is resized to the model, as published. For a model that was trained on crops, tiles are as
+        large as those, and overlap by half at most.
         """
         section = self.config.tiledinfer
+        size, overlap = section.split_size, section.overlapping
+        if (crop := crop_size(self.config)) is not None:
+            size, overlap = crop, min(overlap, crop // 2)
         image = _with_channels(image)
         return predict_tiled(
             image,
             self.predict_tiles,
-            size=section.split_size,
-            overlap=section.overlapping,
+            size=size,
+            overlap=overlap,
             batch_size=section.batch_size or self.batch_size,
             choose=partial(tiles_of_breast, image) if section.breast_only else None,
             background=np.eye(1, self.classes)[0] * (self.classes > 1),

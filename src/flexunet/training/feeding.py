@@ -2,54 +2,98 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from flexunet.data.batches import Batches, Source
+from flexunet.data.crops import FixedCrops, RandomCrops, Tiles
+from flexunet.data.sampling import Draw, LesionSampling, PlainSampling, Sampling
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
-    from flexunet.data.loading import Cache
+    from flexunet.data.loading import Cache, OwnSizeCache
 
 
-def training_batches(config: Config, cache: Source) -> Any:
-    """Shuffled batches, augmented where `[model] generator` is on.
+def training_batches(config: Config, cache: Cache | OwnSizeCache) -> Any:
+    """Shuffled batches: crops where `[train] crop` is on, augmented where `[model] generator` is.
 
-    With the generator on, an epoch is `[train] steps_per_epoch` batches where the configuration sets it;
-    otherwise every image is seen once.
+    With either of them, or a `lesion_share`, an epoch is `[train] steps_per_epoch` batches where the
+    configuration sets it; otherwise as many images are seen as there are.
+
+    Raises:
+        DatasetError: if the images cannot give the share of lesions that is asked for.
     """
-    source = in_color_order(config, cache)
     augment = None
     if config.model.generator:
         from flexunet.data.augment_online import online_augment
 
         augment = online_augment(config)
-        if config.train.steps_per_epoch:
-            source = Cycled(source, config.train.steps_per_epoch * config.train.batch_size)
     return Batches(
-        source,
+        in_color_order(config, _crops(config, RandomCrops, cache)),
         config.train.batch_size,
         config.model.num_classes,
         shuffle=True,
         seed=config.train.seed,
+        sampling=training_sampling(config, cache),
+        crops=config.train.crop != "none",
         augment=augment,
         workers=config.train.workers,
     )
 
 
-def plain_batches(config: Config, cache: Source, batch_size: int | None = None) -> Any:
-    """Batches in the order of the names, each image as it is; never augmented, unlike the published ones."""
+def training_sampling(config: Config, cache: Cache | OwnSizeCache) -> Sampling | None:
+    """Which images come in which batch; none where each comes once an epoch.
+
+    Raises:
+        DatasetError: as `training_batches`.
+    """
+    train, cropped = config.train, config.train.crop != "none"
+    if not (config.model.generator or cropped or train.lesion_share):
+        return None
+    length = train.steps_per_epoch * train.batch_size if train.steps_per_epoch else len(cache)
+    if not train.lesion_share:
+        return PlainSampling(len(cache), train.batch_size, length, train.seed)
+    # Most crops from anywhere hold no lesion, whatever image they are of.
+    rest = np.ones(len(cache), bool) if cropped else None
+    return LesionSampling(cache.holds_lesion, train.lesion_share, train.batch_size, length, train.seed, rest)
+
+
+def validation_batches(config: Config, cache: Cache | OwnSizeCache) -> Any:
+    """The same batches after every epoch: all images, or where crops are trained two crops of each."""
+    seed = config.train.seed
+    return _plain(config, _crops(config, partial(FixedCrops, seed=seed), cache), config.train.batch_size)
+
+
+def evaluation_batches(config: Config, cache: Cache | OwnSizeCache, batch_size: int | None = None) -> Any:
+    """All images in the order of their names, or where crops were trained all their tiles; as they are."""
+    return _plain(config, all_pixels(config, cache), batch_size or config.train.batch_size)
+
+
+def all_pixels(config: Config, cache: Cache | OwnSizeCache) -> Source:
+    """Whole images, or where crops were trained the tiles that cover them."""
+    return _crops(config, Tiles, cache)
+
+
+def _plain(config: Config, source: Source, batch_size: int) -> Any:
     return Batches(
-        in_color_order(config, cache),
-        batch_size or config.train.batch_size,
+        in_color_order(config, source),
+        batch_size,
         config.model.num_classes,
         shuffle=False,
         seed=config.train.seed,
         workers=config.train.workers,
     )
+
+
+def _crops(config: Config, kind: Callable[..., Any], cache: Any) -> Any:
+    """A cache as a source: windows of the model's size in it, or the images themselves."""
+    if config.train.crop == "none":
+        return cache
+    return kind(cache, config.model.image_height, config.model.image_width)
 
 
 def epoch_part(batches: Any, epoch: int, first: int) -> Any:
@@ -89,36 +133,21 @@ def _part_class() -> Any:
     return EpochPart
 
 
-def images_of_step(batches: Any, cache: Cache, step: int) -> list[Path]:
+def images_of_step(batches: Any, cache: Cache | OwnSizeCache, step: int) -> list[Path]:
     """The image files of a step of the present epoch of `training_batches`."""
-    # Whatever stands between the batches and the cache goes round it and reorders nothing.
-    return [cache.pairs[place % len(cache.pairs)].image_path for place in batches.indices(step)]
+    # Whatever stands between the batches and the cache reorders nothing.
+    return [cache.pairs[place].image_path for place in batches.indices(step)]
 
 
-def in_color_order(config: Config, source: Source) -> Source:
+def in_color_order(config: Config, source: Any) -> Any:
     """The images as RGB, or as BGR where `[image] color_order` says that the model takes them so."""
     return BlueFirst(source) if config.image.color_order.upper() == "BGR" else source
-
-
-class Cycled:
-    """A source that goes round and round another one, up to a given length."""
-
-    def __init__(self, source: Source, length: int):
-        self.source = source
-        self.length = length
-
-    def __len__(self) -> int:
-        return self.length
-
-    def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Images and masks; position n is image n modulo the number of images."""
-        return self.source.read(np.asarray(indices) % len(self.source))
 
 
 class BlueFirst:
     """A source whose images have their channels in the order blue, green, red."""
 
-    def __init__(self, source: Source):
+    def __init__(self, source: Any):
         self.source = source
 
     def __len__(self) -> int:
@@ -127,4 +156,9 @@ class BlueFirst:
     def read(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Images with the channels turned round, and masks as they are."""
         images, masks = self.source.read(indices)
+        return images[..., ::-1], masks
+
+    def read_drawn(self, draw: Draw, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """The same of crops."""
+        images, masks = self.source.read_drawn(draw, generator)
         return images[..., ::-1], masks

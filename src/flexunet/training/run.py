@@ -41,7 +41,7 @@ from flexunet.training.callbacks import (
 from flexunet.training.checkpoint import Checkpoint, CheckpointStore
 from flexunet.training.deep_supervision import supervise_deeply
 from flexunet.training.environment import describe_environment, write_environment
-from flexunet.training.feeding import images_of_step, plain_batches, training_batches
+from flexunet.training.feeding import evaluation_batches, images_of_step, training_batches, validation_batches
 from flexunet.training.history import History, metric_curves
 from flexunet.training.interrupt import StopSignal
 from flexunet.training.lock import locked
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from flexunet.config.schema import Config
-    from flexunet.data.loading import Cache
+    from flexunet.data.loading import Cache, OwnSizeCache
 
 # A file of this name in the run folder ends the run after the current epoch.
 STOP_FILE = "break_training"
@@ -232,7 +232,7 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None) -> T
         stopped = Loop(
             model,
             batches,
-            plain_batches(config, validation) if validation else None,
+            validation_batches(config, validation) if validation else None,
             epochs=config.train.epochs,
             seed=config.train.seed,
             callbacks=callbacks,
@@ -301,7 +301,7 @@ def evaluate_published(config: Config, model: keras.Model, split: str = "test") 
     """
     compile_model(config, model)
     build_figures(model)
-    batches = plain_batches(config, open_split(config, split), config.evaluate.batch_size)
+    batches = evaluation_batches(config, open_split(config, split), config.evaluate.batch_size)
     with explained_memory_errors(config):
         figures = model.evaluate(batches, return_dict=True, verbose=0)
     metric = config.model.metrics[0] if config.model.metrics else None
@@ -311,7 +311,7 @@ def evaluate_published(config: Config, model: keras.Model, split: str = "test") 
     return published
 
 
-def _open(config: Config, split: str, progress: Progress | None) -> Cache:
+def _open(config: Config, split: str, progress: Progress | None) -> Cache | OwnSizeCache:
     """Open a split's decoded images, showing a bar while they are decoded for the first time."""
     if progress is None:
         return open_split(config, split)

@@ -8,6 +8,7 @@
 Only the pages that a crop lies on are read, and none stays mapped: memory does not grow with the data set.
 """
 
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,8 @@ class OwnSizeCache:
         # Kept open: another run may remove the entry.
         self._images = (folder / IMAGES).open("rb")
         self._masks = (folder / MASKS).open("rb")
+        for stream in (self._images, self._masks):
+            weakref.finalize(self, stream.close)
 
     def __len__(self) -> int:
         return len(self.pairs)

@@ -86,8 +86,8 @@ class Predictor:
 
         Args:
             image: As for a call.
-            tiled: Whether to predict it tile by tile, at its own resolution; a model that was trained on crops
-                knows no other way.
+            tiled: Whether to predict it tile by tile, at its own resolution; a model that was trained on
+                crops knows no other way.
 
         Raises:
             ShapeError: if the image is not an image.

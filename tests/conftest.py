@@ -97,3 +97,20 @@ def write_dicom():
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def write_volume():
+    """Write a volume: `write_volume(path, voxels, spacing, direction)`; voxels `(X, Y, Z)`."""
+    sitk = pytest.importorskip("SimpleITK")
+
+    def write(path, voxels, spacing=(0.7, 0.8, 2.5), direction=(0, -1, 0, 1, 0, 0, 0, 0, 1), **options):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = sitk.GetImageFromArray(voxels.T.copy())
+        image.SetSpacing(spacing)
+        image.SetOrigin((-10.5, 20.25, 33.0))
+        image.SetDirection(direction)
+        sitk.WriteImage(image, str(path), **options)
+        return path
+
+    return write

@@ -286,6 +286,12 @@ def test_writing_refuses_what_the_format_cannot_hold(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_volume_is_told_from_an_image(tmp_path):
+    (tmp_path / "a.nii.gz").write_bytes(b"\x1f\x8b and so on")
+    with pytest.raises(ImageError, match="is a volume"):
+        read_image(tmp_path / "a.nii.gz")
+
+
 def test_listing(tmp_path):
     for name in ["b.png", "a.JPG", "c.txt", ".hidden.png", "d.tiff"]:
         (tmp_path / name).touch()

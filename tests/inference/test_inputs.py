@@ -66,7 +66,7 @@ def test_a_list_as_spreadsheets_save_it(tree):
         (b"", "found nothing"),
         (b"path\n\xff\xfe\n", "not a readable CSV list"),
         (b'path\n"a.png\n', "not a readable CSV list"),
-        (b"path\n", "no images in"),
+        (b"path\n", "nothing to predict in"),
     ],
 )
 def test_lists_that_cannot_be_used(tree, content, message):
@@ -77,12 +77,12 @@ def test_lists_that_cannot_be_used(tree, content, message):
 
 
 def test_what_is_not_there(tree):
-    with pytest.raises(PathError, match="nowhere does not exist: expected an image, a folder"):
+    with pytest.raises(PathError, match="nowhere does not exist: expected a file, a folder"):
         find_images([tree, tree / "nowhere"])
-    with pytest.raises(PathError, match="no images in"):
+    with pytest.raises(PathError, match="nothing to predict in"):
         find_images([f"{tree}/*.bmp"])
     (tree / "empty").mkdir()
-    with pytest.raises(PathError, match="no images in"):
+    with pytest.raises(PathError, match="nothing to predict in"):
         find_images([tree / "empty"])
 
 

@@ -22,6 +22,7 @@ from flexunet.cli.evaluate import evaluate
 from flexunet.cli.export import export
 from flexunet.cli.import_weights import import_weights
 from flexunet.cli.infer import infer, tiledinfer
+from flexunet.cli.infer3d import infer3d
 from flexunet.cli.inspect import inspect
 from flexunet.cli.models import models
 from flexunet.cli.phantom import phantom
@@ -46,6 +47,7 @@ COMMANDS: dict[str, Any] = {
     "evaluate": evaluate,
     "infer": infer,
     "tiledinfer": tiledinfer,
+    "infer3d": infer3d,
     "inspect": inspect,
     "demo": demo,
     "models": models,

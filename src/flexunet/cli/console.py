@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
@@ -41,6 +43,19 @@ def progress() -> Progress:
         TextColumn("{task.fields[note]}"),
         console=error_console,
     )
+
+
+def print_failures(failures: Mapping[Path, str]) -> None:
+    """Print what was wrong with which input on standard error, and end with exit code 2 if anything was.
+
+    Raises:
+        typer.Exit: if there are failures.
+    """
+    for path, message in failures.items():
+        named = message if str(path) in message else f"{path}: {message}"
+        error_console.print(f"problem: {named}", markup=False, soft_wrap=True)
+    if failures:
+        raise typer.Exit(2)
 
 
 def print_notes(notes: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flexunet.cli.console import console, error_console, print_json, progress
+from flexunet.cli.console import console, print_failures, print_json, progress
 from flexunet.cli.options import AsJson, ConfigPath, Overrides, Strict
 
 Inputs = Annotated[
@@ -85,8 +85,4 @@ def _infer(
         console.print(f"{lesions} lesions in {result.lesions_dir}", highlight=False, soft_wrap=True)
         if result.reused:
             console.print(f"{result.reused} of them were there already, made by the same model and settings")
-    for path, message in result.failures.items():
-        named = message if str(path) in message else f"{path}: {message}"
-        error_console.print(f"problem: {named}", markup=False, soft_wrap=True)
-    if result.failures:
-        raise typer.Exit(2)
+    print_failures(result.failures)

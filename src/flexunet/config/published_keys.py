@@ -73,7 +73,6 @@ NO_EFFECT: dict[Key, str] = {
     ("mask", "mask_datatype"): "a mask is read by its own form: colours, class indices or .npz",
     ("tiledinfer", "debug"): "intermediate tiles are not written",
     ("tiledinfer", "bitwise_blending"): "overlapping tiles are blended smoothly",
-    ("infer3d", "*"): "volumes are not read; give their slices as images in [infer]",
     ("segmentation", "*"): "masks are written in the colours of [mask] rgb_map",
     ("debug", "*"): "what happens is always shown",
     ("generator", "debug"): "augmented images are not written while training",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -137,37 +137,47 @@ class TiledInferSection(Section):
     """Tiles in one model call; none: as many as memory allows."""
 
 
+def _opencv_name(value: Any) -> Any:
+    """The name with `cv2.` before it, which may be left out."""
+    return f"cv2.{value}" if isinstance(value, str) and value.startswith("ROTATE_") else value
+
+
+SliceRotation = Literal["cv2.ROTATE_90_CLOCKWISE", "cv2.ROTATE_180", "cv2.ROTATE_90_COUNTERCLOCKWISE"]
+
+
 class Infer3dSection(Section):
-    """Prediction of volumes, slice by slice, to a video."""
+    """Prediction of volumes, slice by slice: label volumes, videos and a table of lesions."""
 
     images_dir: str | None = input_path()
     """Folder of volumes to predict."""
     output_dir: str = output_path("./mini_test_3d_output")
-    """Folder of predicted volumes."""
+    """Folder of label volumes."""
     mask_overlay: bool = True
-    """Whether the mask is laid over the slice."""
-    overlay_alpha: float = 0.5
-    """Weight of the slice in the overlay."""
-    overlay_beta: float = 0.5
-    """Weight of the mask in the overlay."""
+    """Whether the mask is laid over the slices of the video; otherwise the video shows masks alone."""
+    overlay_alpha: float = Field(default=0.5, ge=0)
+    """Weight of the slice where the mask lies over it."""
+    overlay_beta: float = Field(default=0.5, ge=0)
+    """Weight of the mask's colour there."""
     overlay_gamma: float = 0.0
-    """Brightness added to the overlay."""
+    """Brightness added there."""
     slice_normalize: bool = True
-    """Whether each slice is stretched to 0..255."""
+    """Whether each slice is stretched to 0..255; otherwise its values are taken for grey levels."""
     slice_resize: Pair | None = (512, 512)
     """Size that slices are resized to, width and height; none: as they are."""
-    slice_rotation: str | None = "cv2.ROTATE_90_CLOCKWISE"
+    slice_rotation: Annotated[SliceRotation | None, BeforeValidator(_opencv_name)] = "cv2.ROTATE_90_CLOCKWISE"
     """Rotation of each slice, by its OpenCV name; none: as it is."""
-    slice_shape_order: str = "hwd"
-    """Order of the axes of a volume: height, width, depth."""
+    slice_shape_order: Literal["hwd", "whd", "hdw", "wdh", "dhw", "dwh"] = "hwd"
+    """What the axes of a volume are, in the order of the file: height, width and depth of its slices."""
     video_dir: str = output_path("./video_3d")
     """Folder of videos."""
-    video_fileformat: str = ".mp4"
-    """Form of the video: .mp4 or .gif."""
+    video_fileformat: Literal[".mp4", ".gif"] = ".mp4"
+    """Form of the video."""
     video_fps: Positive = 10
     """Slices per second of video."""
-    video_type: str = "overlays"
-    """What the video shows."""
+    video_type: Literal["overlays", "masks", "none"] = "overlays"
+    """What the video shows: slices with their masks, masks alone, or none: no video."""
+    min_lesion_mm3: float = Field(default=0.0, ge=0)
+    """Predicted lesions of less volume are dropped."""
 
 
 class EvaluateSection(Section):

@@ -18,6 +18,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from flexunet.data.dicom import DICOM_SUFFIXES, is_dicom_file, read_dicom, read_size
 from flexunet.data.files import write_bytes
+from flexunet.data.volumes import is_volume_file
 from flexunet.errors import ImageError, PathError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".pnm")
@@ -210,6 +211,8 @@ def _open(path: Path, stream: IO[bytes]) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(f"{path} is too large: more than {MAX_PIXELS:,} pixels. Scale it down.") from error
     except Image.UnidentifiedImageError as error:
+        if is_volume_file(path):
+            raise ImageError(f"{path} is a volume. Predict it with: flexunet infer3d.") from error
         raise ImageError(
             f"{path} is not a readable image: expected PNG, JPEG, TIFF, BMP or PNM. Export it again."
         ) from error

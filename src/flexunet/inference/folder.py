@@ -12,7 +12,7 @@ from flexunet.data.images import read_image
 from flexunet.data.masks import write_mask
 from flexunet.inference.cases import CaseReader
 from flexunet.inference.image_work import ImageWork
-from flexunet.inference.inputs import find_images, image_labels, mask_names
+from flexunet.inference.inputs import find_images, image_labels, mask_names, refuse_overwriting
 from flexunet.inference.journal import Journal, digest_of_weights, settings_digest
 from flexunet.inference.outputs import CONTOURS, LESION_TABLE, Outputs, Record, beside
 from flexunet.inference.pipeline import Outcome, Pipeline
@@ -100,6 +100,8 @@ def infer_folder(
     images = find_images(
         inputs or [config.input_folder(section_name, "images_dir")], skip=[beside(output_dir, "dicom")]
     )
+    names = mask_names(images)
+    refuse_overwriting(images, (output_dir / name for name in names.values()))
     predictor = predictor or Predictor.load(config)
     model = digest_of_weights(predictor.model)
     outputs = Outputs(config, output_dir, overlay_dir, model)
@@ -107,7 +109,6 @@ def infer_folder(
     work = ImageWork(
         CaseReader(config, image_labels(images)), outputs, tiled=tiled or crop_size(config) is not None
     )
-    names = mask_names(images)
     keys: dict[Path, str] = {}
     outcomes: dict[Path, Outcome] = {}
 

@@ -14,15 +14,19 @@ import io
 import itertools
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from flexunet.data.dicom import is_dicom_file
 from flexunet.data.dicom_directory import DICOMDIR, images_of_dicomdir
 from flexunet.data.images import IMAGE_SUFFIXES, image_stem, is_image_file
+from flexunet.data.volumes import VOLUME_SUFFIXES, is_volume_file, label_suffix, volume_stem
 from flexunet.errors import PathError
 
 LIST_COLUMNS = ("path", "image", "file")
+
+Search = Callable[[Path], list[Path]]
+Wanted = Callable[[Path], bool]
 
 
 def find_images(inputs: Iterable[Path | str], skip: Iterable[Path] = ()) -> list[Path]:
@@ -39,16 +43,34 @@ def find_images(inputs: Iterable[Path | str], skip: Iterable[Path] = ()) -> list
         ImageError: if a DICOMDIR cannot be read.
     """
     skipped = {folder.resolve() for folder in skip}
-    found: dict[Path, Path] = {}
-    for given in inputs:
-        paths = _expand(str(given), skipped)
-        if not paths:
+    kinds = f"DICOM files, or files ending in {', '.join(IMAGE_SUFFIXES)}"
+    return _find(inputs, kinds, is_image_file, lambda folder: _images_in(folder, skipped))
+
+
+def find_volumes(inputs: Iterable[Path | str]) -> list[Path]:
+    """The volume files that inputs mean, in their order, each once; as `find_images`.
+
+    A folder gives the volumes in it, not those below it.
+
+    Raises:
+        PathError: if an input does not exist, or means no volume.
+    """
+    kinds = f"files ending in {', '.join(VOLUME_SUFFIXES)}"
+    return _find(inputs, kinds, is_volume_file, lambda folder: _directly_in(folder, is_volume_file))
+
+
+def refuse_overwriting(inputs: Iterable[Path], written: Iterable[Path]) -> None:
+    """Refuse to write results over what they are made of.
+
+    Raises:
+        PathError: if a file is read and written.
+    """
+    read = {_absolute(path) for path in inputs}
+    for path in written:
+        if _absolute(path) in read:
             raise PathError(
-                f"no images in {given}: expected DICOM files, or files ending in {', '.join(IMAGE_SUFFIXES)}."
+                f"{path} is to be read, and to be written over. Choose another output folder (--out)."
             )
-        for path in paths:
-            found.setdefault(_absolute(path), path)
-    return list(found.values())
 
 
 def mask_names(images: Iterable[Path]) -> dict[Path, str]:
@@ -58,13 +80,25 @@ def mask_names(images: Iterable[Path]) -> dict[Path, str]:
     all but the one that sorts first carry their ending too (`a.jpg.png`). Images of one name from several
     folders carry as many folders in their name as it takes to tell them apart (`P1/a.png` to `P1_a.png`).
     """
-    paths = sorted(images)
-    folders = _telling_folders(paths)
+    return _distinct_names((path, image_stem(path), ".png") for path in sorted(images))
+
+
+def label_names(volumes: Iterable[Path]) -> dict[Path, str]:
+    """The file name of each volume's labels: the volume's own, kept apart as `mask_names` does."""
+    return _distinct_names((path, volume_stem(path), label_suffix(path)) for path in sorted(volumes))
+
+
+def _distinct_names(wanted: Iterable[tuple[Path, str, str]]) -> dict[Path, str]:
+    """A name for each file, from its stem and a suffix."""
+    listed = list(wanted)
+    folders = _telling_folders([path for path, _, _ in listed])
     names: dict[Path, str] = {}
     taken: set[str] = set()
-    for path in paths:
-        names[path] = next(name for name in _candidates(path, folders[path]) if name.casefold() not in taken)
-        taken.add(names[path].casefold())
+    for path, stem, suffix in listed:
+        candidates = _candidates("_".join((*folders[path], "")), stem, path.name)
+        chosen = next(name for name in candidates if name.casefold() not in taken)
+        taken.add(chosen.casefold())
+        names[path] = f"{chosen}{suffix}"
     return names
 
 
@@ -97,38 +131,53 @@ def _tail(parts: tuple[str, ...], depth: int) -> tuple[str, ...]:
     return parts[max(0, len(parts) - depth) :]
 
 
-def _candidates(path: Path, folders: tuple[str, ...]) -> Iterator[str]:
-    """Names for a mask, the best one first."""
-    yield "_".join((*folders, f"{image_stem(path)}.png"))
-    yield "_".join((*folders, f"{path.name}.png"))
+def _candidates(folders: str, stem: str, name: str) -> Iterator[str]:
+    """Names without suffix, the best one first."""
+    yield f"{folders}{stem}"
+    yield f"{folders}{name}"
     for number in itertools.count(2):
-        yield "_".join((*folders, f"{path.name}_{number}.png"))
+        yield f"{folders}{name}_{number}"
 
 
-def _expand(given: str, skipped: set[Path]) -> list[Path]:
+def _find(inputs: Iterable[Path | str], kinds: str, wanted: Wanted, search: Search) -> list[Path]:
+    found: dict[Path, Path] = {}
+    for given in inputs:
+        paths = _expand(str(given), wanted, search)
+        if not paths:
+            raise PathError(f"nothing to predict in {given}: expected {kinds}.")
+        for path in paths:
+            found.setdefault(_absolute(path), path)
+    return list(found.values())
+
+
+def _expand(given: str, wanted: Wanted, search: Search) -> list[Path]:
     path = Path(given).expanduser()
     if path.is_dir():
-        return _in_folder(path, skipped)
+        return search(path)
     if path.is_file():
         if path.name.upper() == DICOMDIR:
             return images_of_dicomdir(path)
         return _listed(path) if path.suffix.lower() == ".csv" else [path]
     if not glob.has_magic(given):
         raise PathError(
-            f"{given} does not exist: expected an image, a folder, a glob, a CSV list or a DICOMDIR."
+            f"{given} does not exist: expected a file, a folder, a glob, a CSV list or a DICOMDIR."
         )
     found = []
     for match in map(Path, sorted(glob.glob(str(path), recursive=True))):  # noqa: PTH207 - may be absolute
         if match.is_dir():
-            found += _in_folder(match, skipped)
-        elif is_image_file(match):
+            found += search(match)
+        elif wanted(match):
             found.append(match)
     return found
 
 
-def _in_folder(folder: Path, skipped: set[Path]) -> list[Path]:
-    """Images in a folder, sorted by name, then DICOM files below it."""
-    direct = sorted((path for path in folder.iterdir() if is_image_file(path)), key=lambda path: path.name)
+def _directly_in(folder: Path, wanted: Wanted) -> list[Path]:
+    return sorted((path for path in folder.iterdir() if wanted(path)), key=lambda path: path.name)
+
+
+def _images_in(folder: Path, skipped: set[Path]) -> list[Path]:
+    """Images in a folder, sorted by name, then those that its index lists, or DICOM files below it."""
+    direct = _directly_in(folder, is_image_file)
     index = next((path for path in folder.iterdir() if path.name.upper() == DICOMDIR), None)
     if index is not None and index.is_file():
         return direct + images_of_dicomdir(index)

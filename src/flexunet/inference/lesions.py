@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -200,10 +200,20 @@ def _longest(points: np.ndarray) -> float:
 _COLUMNS = tuple(field.name for field in fields(Lesion))
 
 
-def write_lesion_table(path: Path, lesions_by_file: Iterable[tuple[str, list[dict[str, Any]]]]) -> None:
-    """Write one row a lesion: the file, then the attributes of `Lesion`; empty where nothing is known."""
+def write_lesion_table(
+    path: Path,
+    lesions_by_file: Iterable[tuple[str, list[dict[str, Any]]]],
+    columns: Sequence[str] = _COLUMNS,
+) -> None:
+    """Write one row a lesion: the file, then the attributes of `Lesion`; empty where nothing is known.
+
+    Args:
+        path: The CSV file.
+        lesions_by_file: Name of each file, and its lesions as `lesion_rows` gives them.
+        columns: The attributes, where lesions are of another kind.
+    """
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, ("file", *_COLUMNS), lineterminator="\n")
+    writer = csv.DictWriter(stream, ("file", *columns), lineterminator="\n")
     writer.writeheader()
     writer.writerows({"file": name, **lesion} for name, lesions in lesions_by_file for lesion in lesions)
     write_text(path, stream.getvalue())

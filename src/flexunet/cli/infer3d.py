@@ -1,0 +1,61 @@
+"""`flexunet infer3d`: label volumes, videos and lesions of NIfTI and MetaImage volumes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flexunet.cli.console import console, print_failures, print_json, progress
+from flexunet.cli.options import AsJson, ConfigPath, Overrides, Strict
+
+
+def infer3d(
+    config_path: ConfigPath,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[INPUT]...",
+            help="Volumes, folders, globs or CSV lists, instead of the configured folder.",
+        ),
+    ] = None,
+    overrides: Overrides = None,
+    output: Annotated[
+        Path | None, typer.Option("--out", help="Folder of label volumes, instead of the configured one.")
+    ] = None,
+    video: Annotated[
+        Path | None, typer.Option("--video", help="Folder of videos, instead of the configured one.")
+    ] = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """Predict volumes (NIfTI, MetaImage) slice by slice: labels in their own space, videos, lesions."""
+    from flexunet.cli.configuration import open_config
+
+    settings = list(overrides or [])
+    for key, folder in (("output_dir", output), ("video_dir", video)):
+        if folder:
+            settings.append(f"infer3d.{key}={folder.absolute().as_posix()!r}")
+    config = open_config(config_path, settings, strict)
+
+    from flexunet.inference.volumes import infer_volumes
+
+    with progress() as bars:
+        bar = bars.add_task("slices", total=None, note="")
+        result = infer_volumes(
+            config,
+            inputs=inputs or (),
+            progress=lambda done, total: bars.update(bar, completed=done, total=total),
+        )
+    if as_json:
+        print_json(result.summary())
+    else:
+        lesions, volume = sum(result.lesions.values()), sum(result.volumes_mm3.values())
+        told = [f"{len(result.label_paths)} label volumes in {result.output_dir}"]
+        told += [f"videos in {result.video_dir}"] if result.video_dir else []
+        told += [f"{lesions} lesions, {volume:.1f} mm3, in {result.lesions_dir}"]
+        console.print("\n".join(told), highlight=False, soft_wrap=True)
+        if result.reused:
+            console.print(f"{result.reused} of them were there already, made by the same model and settings")
+    print_failures(result.failures)

@@ -1,0 +1,145 @@
+"""Lesions of a label volume: connected components of one class in three dimensions, and their measures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import ConvexHull
+from scipy.spatial.distance import pdist
+
+from flexunet.data.masks import foreground_classes
+from flexunet.inference.lesions import outline_corners
+
+Box = tuple[slice, slice, slice]
+
+
+@dataclass(frozen=True)
+class VolumeLesion:
+    """One lesion; positions are voxels of the volume, whose first voxel has its centre at (0, 0, 0).
+
+    Attributes:
+        lesion: Its number in the volume, from 1, in the order of classes.
+        label: Class index.
+        voxels: Voxels.
+        volume_mm3: Cubic millimetres.
+        slices: Slices that it is seen on.
+        first_slice: The first of them, from 0.
+        last_slice: The last.
+        long_axis_mm: Greatest distance between two of its points, voxel edges included.
+        slice_axis_mm: Greatest distance between two of its points on one slice (as RECIST 1.1 measures).
+        mean_probability: Mean probability of its class over its voxels.
+        max_probability: Greatest.
+        x: Its centre of mass along the first axis of the file.
+        y: Along the second.
+        z: Along the third.
+    """
+
+    lesion: int
+    label: int
+    voxels: int
+    volume_mm3: float
+    slices: int
+    first_slice: int
+    last_slice: int
+    long_axis_mm: float
+    slice_axis_mm: float
+    mean_probability: float
+    max_probability: float
+    x: float
+    y: float
+    z: float
+
+
+VOLUME_LESION_COLUMNS = tuple(field.name for field in fields(VolumeLesion))
+
+
+def find_bodies(labels: np.ndarray) -> Iterator[tuple[int, Box, np.ndarray]]:
+    """Connected components (26 neighbours) of a label volume: class, box in the volume, voxels in the box.
+
+    Args:
+        labels: Class indices, uint8 `(X, Y, Z)`.
+    """
+    for label in foreground_classes(labels.ravel(order="K")[:, np.newaxis]):
+        around = ndimage.find_objects((labels == label).view(np.uint8))[0]
+        numbers, _ = ndimage.label(labels[around] == label, np.ones((3, 3, 3), bool))
+        for number, box in enumerate(ndimage.find_objects(numbers), start=1):
+            whole = tuple(
+                slice(outer.start + inner.start, outer.start + inner.stop)
+                for outer, inner in zip(around, box, strict=True)
+            )
+            yield label, (whole[0], whole[1], whole[2]), numbers[box] == number
+
+
+def drop_small_bodies(labels: np.ndarray, least_mm3: float, spacing: tuple[float, float, float]) -> None:
+    """Make background of lesions of less volume, in place."""
+    voxel = float(np.prod(spacing))
+    if least_mm3 <= voxel:
+        return
+    for _, box, inside in list(find_bodies(labels)):
+        if np.count_nonzero(inside) * voxel < least_mm3 * (1 - 1e-9):
+            labels[box][inside] = 0
+
+
+def measure_bodies(
+    labels: np.ndarray, certainty: np.ndarray, spacing: tuple[float, float, float], depth: int
+) -> list[dict[str, Any]]:
+    """Measure the lesions of a label volume.
+
+    Args:
+        labels: Class indices, uint8 `(X, Y, Z)`.
+        certainty: Probability of the class that each voxel has, float, same shape.
+        spacing: Size of a voxel in mm, x, y, z.
+        depth: The axis that slices follow.
+
+    Returns:
+        `VolumeLesion` rows, ready for JSON.
+    """
+    return [
+        asdict(_measured(number, label, box, inside, certainty[box], np.array(spacing), depth))
+        for number, (label, box, inside) in enumerate(find_bodies(labels), start=1)
+    ]
+
+
+def _measured(
+    number: int,
+    label: int,
+    box: Box,
+    inside: np.ndarray,
+    certainty: np.ndarray,
+    spacing: np.ndarray,
+    depth: int,
+) -> VolumeLesion:
+    values = certainty[inside].astype(np.float64)
+    slices = np.moveaxis(inside, depth, 0)
+    seen = np.flatnonzero(slices.any(axis=(1, 2)))
+    # Corners on a slice are columns and rows, which are the later and the earlier of the other two axes.
+    row_mm, column_mm = np.delete(spacing, depth)
+    outlines = [outline_corners(slices[index]) * (column_mm, row_mm) for index in seen]
+    points = np.concatenate(
+        [
+            np.column_stack([outline, np.full(len(outline), edge * spacing[depth])])
+            for index, outline in zip(seen, outlines, strict=True)
+            for edge in (index, index + 1)
+        ]
+    )
+    centre = [axis.start + places.mean() for axis, places in zip(box, np.nonzero(inside), strict=True)]
+    return VolumeLesion(
+        lesion=number,
+        label=label,
+        voxels=len(values),
+        volume_mm3=round(len(values) * float(spacing.prod()), 4),
+        slices=len(seen),
+        first_slice=box[depth].start + int(seen[0]),
+        last_slice=box[depth].start + int(seen[-1]),
+        long_axis_mm=round(float(pdist(points[ConvexHull(points).vertices]).max()), 3),
+        slice_axis_mm=round(max(float(pdist(outline).max()) for outline in outlines), 3),
+        mean_probability=round(float(values.mean()), 6),
+        max_probability=round(float(values.max()), 6),
+        x=round(float(centre[0]), 3),
+        y=round(float(centre[1]), 3),
+        z=round(float(centre[2]), 3),
+    )

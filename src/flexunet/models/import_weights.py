@@ -20,6 +20,7 @@ from keras import layers
 from flexunet.config.files import RUN_CONFIG, save_config
 from flexunet.errors import PathError, WeightsError
 from flexunet.models.backbone_weights import IMAGENET_DEVIATION
+from flexunet.models.fitting_keys import with_fitting_keys
 from flexunet.models.registry import build_model, find_architecture, own_class_of
 from flexunet.models.trained import MODEL_FILE
 from flexunet.models.transfer import classes_in
@@ -159,9 +160,9 @@ def _filled_model(
         )
     try:
         load_weights(model, weights)
-    except WeightsError:
+    except WeightsError as error:
         if not (short in ONE_CHANNEL and classes == 2 and classes_in(weights) == 1):
-            raise
+            raise with_fitting_keys(error, config, weights) from error
         _load_one_channel(model, config, weights)
         notes.append(
             "The file answers two classes by one sigmoid channel p; the model answers 1 - p and p by "

@@ -15,6 +15,8 @@ from flexunet.models.layer_variables import layers_with_variables, whole_layers_
 from flexunet.models.weights_file import StoredArray, StoredLayer, StoredWeights
 
 Shapes = list[tuple[int, ...]]
+# Ends a message where the shapes alone do not say which keys would fit (fitting_keys.py tries some).
+UNKNOWN_ORIGIN = " It comes from another architecture, or from this one with other keys."
 
 
 def pair_weights(model: keras.Model, stored: StoredWeights) -> list[tuple[Any, StoredArray]]:
@@ -122,6 +124,8 @@ def _explain(
     )
     wanted = unet_settings((_kind(layer), _shapes(variables)) for layer, variables in layers)
     found = unet_settings((layer.kind, layer.shapes) for layer in stored.layers)
+    if found is None and wanted is None:
+        return f"{message}{UNKNOWN_ORIGIN}"
     if found is None:
         return f"{message} The file holds another architecture: set [model] model to the one it came from."
     if wanted is None:

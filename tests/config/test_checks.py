@@ -88,3 +88,26 @@ def test_class_indices_count_from_zero_without_gaps(rgb_map):
 def test_tiles_overlap_less_than_their_size():
     with pytest.raises(ConfigError, match=r"overlapping = 64 must be less than split_size = 64"):
         check_config(config(tiledinfer={"split_size": 64, "overlapping": 64}))
+
+
+@pytest.mark.parametrize(
+    ("train", "named"),
+    [
+        ({"warmup_steps": 3, "warmup_epochs": 0.5}, r"warmup_steps = 3 and warmup_epochs = 0\.5 both"),
+        (
+            {"learning_rate_reducer": True, "learning_rate_schedule": "cosine"},
+            r"learning_rate_reducer = true cannot go with .*schedule = 'cosine'.*reducer = false, or",
+        ),
+        (
+            {"learning_rate_reducer": True, "warmup_steps": 3},
+            r"cannot go with .*warmup_steps = 3 and",
+        ),
+        (
+            {"learning_rate_schedule": "polynomial", "learning_rate_end": 0.5},
+            r"learning_rate_end = 0\.5, which is more; take an end from 0 to 0\.0001",
+        ),
+    ],
+)
+def test_what_sets_the_learning_rate_is_one_thing(train, named):
+    with pytest.raises(ConfigError, match=named):
+        check_config(config(train=train))

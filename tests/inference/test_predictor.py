@@ -11,7 +11,7 @@ from flexunet.errors import PathError, ShapeError
 from flexunet.inference.folder import infer_folder
 from flexunet.inference.inputs import mask_names
 from flexunet.inference.predictor import Predictor, mask_of
-from flexunet.training.run import evaluate_published
+from flexunet.training.compiling import evaluate_published
 
 
 @pytest.fixture(scope="module")

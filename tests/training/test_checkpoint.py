@@ -119,6 +119,18 @@ def test_what_the_steps_do_not_depend_on_may_change(store, tmp_path):
     assert find_start("auto", store, identity(*free, folder=tmp_path), {}) is not None
 
 
+def test_the_number_of_epochs_counts_where_a_schedule_falls_over_them(store, tmp_path):
+    cosine = "train.learning_rate_schedule=cosine"
+    defaults = identity(folder=tmp_path)
+    write(store, 1, identity=identity(cosine, "train.epochs=4", folder=tmp_path))
+    find_start("auto", store, identity(cosine, "train.epochs=4", folder=tmp_path), defaults)
+    with pytest.raises(ConfigError, match=r"another run: \[train\] epochs was 4, is 8\. Restore"):
+        find_start("auto", store, identity(cosine, "train.epochs=8", folder=tmp_path), defaults)
+    write(store, 1, identity=identity("train.epochs=4", folder=tmp_path))
+    with pytest.raises(ConfigError, match=r"another run: \S+ learning_rate_schedule was [^;]*\. Restore"):
+        find_start("auto", store, identity(cosine, "train.epochs=8", folder=tmp_path), defaults)
+
+
 def test_another_engine_is_named(store, tmp_path):
     write(store, 1, identity=identity(folder=tmp_path))
     with pytest.raises(ConfigError, match="engine was 'tensorflow', is 'jax'"):

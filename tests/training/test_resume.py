@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 
 from flexunet.config.files import load_config
+from flexunet.data.configured import open_split
 from flexunet.data.phantom_dataset import write_phantom_dataset
 from flexunet.errors import RunStoppedError
 from flexunet.training import callbacks as training_callbacks
 from flexunet.training.checkpoint import CheckpointStore
+from flexunet.training.compiling import compile_model
+from flexunet.training.feeding import evaluation_batches
 from flexunet.training.run import train
 
 # Everything that has a state: dropout, normalisation, augmentation, reducer, patience, two metrics. The third
@@ -51,6 +54,23 @@ images_dir = "dataset/valid/images"
 rotation = true
 hflip = true
 """
+
+
+# What else a step can depend on: schedule, average, groups of 3 and 1 steps, each number format. A reducer
+# and a schedule exclude each other.
+BEYOND = (
+    "train.learning_rate_reducer=false",
+    "train.learning_rate_schedule=cosine",
+    "train.warmup_steps=2",
+    "train.ema_momentum=0.5",
+    "train.accumulate_steps=3",
+)
+KINDS = {
+    "published": (),
+    "beyond": BEYOND,
+    "bfloat16": (*BEYOND, "train.precision=mixed_bfloat16"),
+    "float16": (*BEYOND, "train.precision=mixed_float16"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -93,12 +113,22 @@ def assert_same(first, second):
 
 @pytest.fixture(scope="module")
 def unstopped(project, tmp_path_factory):
-    """A run that nobody stops, and the run folder as it was on the disk at every moment that differs.
+    """A function from a kind to a run that nobody stops, and the run folder at every moment that differs.
 
     What SIGKILL leaves behind is the folder as it stands: a copy of it is a run killed at that moment.
     """
-    run = tmp_path_factory.mktemp("unstopped") / "run"
-    moments = tmp_path_factory.mktemp("moments")
+    runs = {}
+
+    def of(kind):
+        if kind not in runs:
+            runs[kind] = photographed(project, tmp_path_factory.mktemp(kind), KINDS[kind])
+        return runs[kind]
+
+    return of
+
+
+def photographed(project, folder, settings):
+    run, moments = folder / "run", folder / "moments"
 
     class Photograph(keras.callbacks.Callback):
         def photograph(self, name):
@@ -120,7 +150,7 @@ def unstopped(project, tmp_path_factory):
     # Between the history, which is written by then, and the checkpoint of the epoch, which is not.
     training_run.epoch_predictions = lambda *arguments: [*original(*arguments), Photograph()]
     try:
-        train(configured(project, run))
+        train(configured(project, run, *settings))
     finally:
         training_run.epoch_predictions = original
     return run, moments
@@ -129,15 +159,49 @@ def unstopped(project, tmp_path_factory):
 @pytest.mark.engines
 @pytest.mark.parametrize(
     # No checkpoint yet; within an epoch; between history and checkpoint; after the last step but one.
-    "moment",
-    ["0-begins", "0-2-step", "1-ends", "2-2-step"],
+    ("kind", "moment"),
+    [
+        ("published", "0-begins"),
+        ("published", "0-2-step"),
+        ("published", "1-ends"),
+        ("published", "2-2-step"),
+        # Within a group of steps.
+        ("beyond", "0-2-step"),
+        ("bfloat16", "1-2-step"),
+        ("float16", "1-2-step"),
+    ],
 )
-def test_from_any_moment_on(project, unstopped, tmp_path, moment):
+def test_from_any_moment_on(project, unstopped, tmp_path, kind, moment):
     run = tmp_path / "run"
-    shutil.copytree(unstopped[1] / moment, run)
-    result = train(configured(project, run), resume="auto")
+    unstopped_run, moments = unstopped(kind)
+    shutil.copytree(moments / moment, run)
+    result = train(configured(project, run, *KINDS[kind]), resume="auto")
     assert result.epochs == 3
-    assert_same(outcome(unstopped[0]), outcome(run))
+    assert_same(outcome(unstopped_run), outcome(run))
+
+
+def test_the_average_is_what_is_validated_and_kept(project, unstopped):
+    """Raw weights in the checkpoint, averages in the best model; rates of each epoch's first update."""
+    run, _ = unstopped("beyond")
+    config = configured(project, run, *BEYOND)
+    checkpoint = CheckpointStore(run).read()
+    history = json.loads((run / "history.json").read_text())
+    # Two updates an epoch: 4 steps in groups of 3 and 1. Two of warm-up, then four down from 0.01.
+    assert history["lr"] == pytest.approx([0.005, 0.01, 0.01 * (1 + np.cos(np.pi / 2)) / 2])
+    best = keras.saving.load_model(run / "models" / "best_model.keras", compile=False)
+    assert checkpoint.state["callbacks"]["BestCheckpoint"]["best_epoch"] == 3
+    compile_model(config, best)
+    figures = best.evaluate(
+        evaluation_batches(config, open_split(config, "valid")), return_dict=True, verbose=0
+    )
+    assert figures["loss"] == pytest.approx(history["val_loss"][2], rel=1e-5)
+    count = len(best.trainable_variables)
+    raw = list(checkpoint.arrays("model"))[:count]
+    kept = [keras.ops.convert_to_numpy(variable) for variable in best.trainable_variables]
+    assert not any(np.array_equal(one, other) for one, other in zip(raw, kept, strict=True))
+    averages = [array for array in checkpoint.arrays("optimizer") if array.ndim]
+    for wanted in kept:
+        assert any(np.array_equal(wanted, array) for array in averages)
 
 
 @pytest.mark.engines
@@ -164,4 +228,4 @@ def test_a_signal_saves_and_stops(project, unstopped, tmp_path, number, code):
     assert json.loads((run / "history.json").read_text())["loss"][1:] == []
     result = train(configured(project, run, *settings), resume="must")
     assert "epoch 2, after step 2" in result.resumed
-    assert_same(outcome(unstopped[0]), outcome(run))
+    assert_same(outcome(unstopped("published")[0]), outcome(run))

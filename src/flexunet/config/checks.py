@@ -18,6 +18,7 @@ def check_config(config: Config) -> None:
         ConfigError: naming both keys, their values and a remedy.
     """
     _check_classes(config)
+    _check_learning_rate(config)
     if config.train.crop != "none" and config.model.image_width != config.model.image_height:
         raise _error(
             config,
@@ -118,6 +119,30 @@ def _check_classes(config: Config) -> None:
             f"[mask] rgb_map has {len(found)} class indices, 0 to {found[-1]}, but [model] num_classes = "
             f"{num_classes} asks for {wanted}; set num_classes = {max(len(found), 2)}, or give each class "
             f"from 0 to {wanted - 1} a colour",
+        )
+
+
+def _check_learning_rate(config: Config) -> None:
+    train, start = config.train, config.model.learning_rate
+    schedule = f"[train] learning_rate_schedule = {train.learning_rate_schedule!r}"
+    if train.warmup_steps and train.warmup_epochs:
+        raise _error(
+            config,
+            f"[train] warmup_steps = {train.warmup_steps} and warmup_epochs = {train.warmup_epochs:g} both "
+            "set the length of the warm-up; keep one of them",
+        )
+    if train.learning_rate_reducer and train.moves_learning_rate():
+        raise _error(
+            config,
+            f"[train] learning_rate_reducer = true cannot go with {schedule}, warmup_steps = "
+            f"{train.warmup_steps} and warmup_epochs = {train.warmup_epochs:g}: two would set one learning "
+            "rate. Set learning_rate_reducer = false, or the constant schedule without warm-up",
+        )
+    if train.learning_rate_schedule != "constant" and train.learning_rate_end > start:
+        raise _error(
+            config,
+            f"{schedule} falls from [model] learning_rate = {start:g} to learning_rate_end = "
+            f"{train.learning_rate_end:g}, which is more; take an end from 0 to {start:g}",
         )
 
 

@@ -40,6 +40,20 @@ class TrainSection(Section):
     """Factor that a reduction multiplies the learning rate by."""
     reducer_patience: Positive = 4
     """Epochs without a better validation loss before the learning rate falls."""
+    learning_rate_schedule: Literal["constant", "cosine", "polynomial"] = "constant"
+    """How the learning rate falls over the run, update by update, after the warm-up."""
+    learning_rate_end: float = Field(default=0.0, ge=0)
+    """Learning rate that a cosine or polynomial schedule falls to."""
+    schedule_power: float = Field(default=0.9, gt=0)
+    """Power of the polynomial schedule; 1 is a straight line."""
+    warmup_steps: int = Field(default=0, ge=0)
+    """Updates over which the learning rate rises to [model] learning_rate first; 0: no warm-up."""
+    warmup_epochs: float = Field(default=0.0, ge=0)
+    """The same in epochs."""
+    ema_momentum: float | None = Field(default=None, ge=0, lt=1)
+    """Momentum of a moving average of the weights, which is validated and kept; none: no average."""
+    accumulate_steps: Positive = 1
+    """Steps whose gradients make one update of the weights."""
     model_dir: str = output_path("./models")
     """Folder of checkpoints."""
     eval_dir: str = output_path("./eval")
@@ -73,6 +87,10 @@ class TrainSection(Section):
     """Minutes between two checkpoints within an epoch; one is written at the end of every epoch too."""
     cache_dir: str | None = output_path()
     """Folder of the decoded-image cache; none: the user's cache folder."""
+
+    def moves_learning_rate(self) -> bool:
+        """Whether a schedule moves the learning rate from update to update."""
+        return self.learning_rate_schedule != "constant" or self.warmup_steps > 0 or self.warmup_epochs > 0
 
 
 class ValidSection(Section):

@@ -137,8 +137,8 @@ def evaluate(
 
 def published_figures(config: Config, model: keras.Model, split: str) -> PublishedFigures:
     """The loss and the first metric as published, and those of an empty prediction."""
+    from flexunet.training.compiling import evaluate_published
     from flexunet.training.feeding import all_pixels
-    from flexunet.training.run import evaluate_published
 
     batch_size = config.evaluate.batch_size or config.train.batch_size
     found = evaluate_published(config, model, split)

@@ -1,9 +1,10 @@
-"""Adam and AdamW whose update is compiled into one pass over the weights on TensorFlow.
+"""Adam and AdamW whose update, average included, is compiled into one pass over the weights on TensorFlow.
 
 Keras writes the update as a dozen operations, each of which reads and writes arrays as large as the weights.
 For the 125 million of the published model that is a good part of a training step on a processor, where the
 rest of the step is better left uncompiled (benchmarks/train_step.py). XLA makes one pass of it. JAX compiles
-the whole step anyway, and on PyTorch Keras joins the updates of all weights itself.
+the whole step anyway. On PyTorch Keras joins the updates of all weights itself, in a class of its own that it
+makes in place of the one asked for.
 """
 
 from __future__ import annotations
@@ -11,6 +12,17 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+
+from flexunet.training.weight_average import WeightAverage
+
+
+def _engine_class(optimizer: Any) -> Any:
+    """The class that Keras makes for this engine; asked of `__new__`, which touches no device."""
+    return type(optimizer.__new__(optimizer))
+
+
+_KerasAdam: Any = _engine_class(keras.optimizers.Adam)
+_KerasAdamW: Any = _engine_class(keras.optimizers.AdamW)
 
 
 class _CompiledUpdate:
@@ -40,16 +52,16 @@ def _can_compile(grads: list[Any]) -> bool:
 
 
 @keras.saving.register_keras_serializable(package="flexunet")
-class Adam(_CompiledUpdate, keras.optimizers.Adam):
-    """Adam.
+class Adam(_CompiledUpdate, WeightAverage, _KerasAdam):
+    """Adam, with a moving average of the weights if asked for.
 
     Source: Kingma, D. P. and Ba, J. (2015), Adam: A Method for Stochastic Optimization, ICLR.
     """
 
 
 @keras.saving.register_keras_serializable(package="flexunet")
-class AdamW(_CompiledUpdate, keras.optimizers.AdamW):
-    """Adam with decoupled weight decay.
+class AdamW(_CompiledUpdate, WeightAverage, _KerasAdamW):
+    """Adam with decoupled weight decay, and the same.
 
     Source: Loshchilov, I. and Hutter, F. (2019), Decoupled Weight Decay Regularization, ICLR.
     """

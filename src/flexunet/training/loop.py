@@ -1,7 +1,9 @@
 """The epochs of a run: train, validate, tell the callbacks, save; from any step on that was saved.
 
 An epoch is one call of Keras's `fit`, or the rest of an epoch where a run goes on in the middle of one. So
-the steps are as fast as Keras's own, and all that a next epoch depends on is in our hands between them.
+the steps are as fast as Keras's own, and all that a next epoch depends on is in our hands between them. Where
+the optimizer keeps an average of the weights, that is what is validated, and what callbacks see at an epoch's
+end.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from flexunet.training import state
 from flexunet.training.checkpoint import Checkpoint, CheckpointStore
 from flexunet.training.feeding import epoch_part
 from flexunet.training.interrupt import StopSignal
+from flexunet.training.weight_average import averaged_weights
 
 
 @dataclass(frozen=True)
@@ -141,12 +144,14 @@ class Loop:
                 if isinstance(done, Position):
                     return done
                 figures = done
-            validated = self._validate()
+            with averaged_weights(self.model):
+                validated = self._validate()
+                if validated is not None:
+                    self.told.on_epoch_end(epoch, {**figures, **validated})
             if validated is None:
                 position = Position(epoch, len(self.batches), figures)
                 self.saver.save(position)
                 return position
-            self.told.on_epoch_end(epoch, {**figures, **validated})
             ended = self.ended() if self.model.stop_training or epoch + 1 == self.epochs else None
             self.saver.save(Position(epoch + 1), ended)
             if self.model.stop_training:

@@ -39,12 +39,16 @@ def run_identity(config: Config, **more: Any) -> dict[str, str]:
         config: The configuration.
         more: What else counts: data, engine, precision.
     """
+    beside = _KEYS_BESIDE
+    if config.train.learning_rate_schedule != "constant":
+        # The rate falls over the epochs, so each step depends on their number.
+        beside = beside - {("train", "epochs")}
     identity = {
         f"[{section}] {key}": repr(value)
         for section in type(config).model_fields
         if section not in _SECTIONS_BESIDE
         for key, value in getattr(config, section)
-        if (section, key) not in _KEYS_BESIDE and not getattr(config, section).is_path(key)
+        if (section, key) not in beside and not getattr(config, section).is_path(key)
     }
     return identity | {name: repr(value) for name, value in more.items()}
 
@@ -86,11 +90,12 @@ def find_start(
                 f"no checkpoint in {store.folder}: nothing to go on with. --resume auto starts anew there."
             )
         return None
-    before = checkpoint.state["identity"]
+    before = defaults | checkpoint.state["identity"]
     changes = [
-        f"{name} was {before.get(name, defaults.get(name))}, is {value}"
+        f"{name} was {before[name]}, is {value}"
         for name, value in identity.items()
-        if before.get(name, defaults.get(name)) != value
+        # What has only now come to count follows from another change that is named.
+        if name in before and before[name] != value
     ]
     if changes:
         raise ConfigError(

@@ -39,20 +39,19 @@ from flexunet.training.callbacks import (
     epoch_predictions,
 )
 from flexunet.training.checkpoint import Checkpoint, CheckpointStore
+from flexunet.training.compiling import compile_model
 from flexunet.training.deep_supervision import supervise_deeply
 from flexunet.training.environment import describe_environment, write_environment
-from flexunet.training.feeding import evaluation_batches, images_of_step, training_batches, validation_batches
+from flexunet.training.feeding import images_of_step, training_batches, validation_batches
 from flexunet.training.history import History, metric_curves
 from flexunet.training.interrupt import StopSignal
 from flexunet.training.lock import locked
 from flexunet.training.loop import Loop, Position, Saver, position_of
-from flexunet.training.losses import get_loss
 from flexunet.training.memory import check_memory, explained_memory_errors
-from flexunet.training.metrics import get_metric
-from flexunet.training.optimizers import build_optimizer
-from flexunet.training.precision import choose_jit, choose_precision
+from flexunet.training.pace import pace_of
+from flexunet.training.precision import choose_precision
 from flexunet.training.resume import Resume, find_start, is_over, run_identity
-from flexunet.training.state import build_figures, prepare, restore_callbacks
+from flexunet.training.state import prepare, restore_callbacks
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -84,20 +83,6 @@ class TrainingResult:
     def summary(self) -> dict[str, Any]:
         """The result, ready for JSON."""
         return {key: str(value) if isinstance(value, Path) else value for key, value in vars(self).items()}
-
-
-def compile_model(config: Config, model: keras.Model) -> None:
-    """Give a model its configured loss, metrics and optimizer."""
-    metrics = [
-        get_metric(name, hybrid_alpha=config.model.hybrid_alpha, hybrid_beta=config.model.hybrid_beta)
-        for name in config.model.metrics
-    ]
-    model.compile(
-        optimizer=build_optimizer(config),
-        loss=get_loss(config.model.loss, config.model.num_classes),
-        metrics=metrics,
-        jit_compile=choose_jit(config.train.jit_compile),
-    )
 
 
 def train(config: Config, *, resume: Resume = "never", progress: Progress | None = None) -> TrainingResult:
@@ -143,12 +128,12 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None) -> T
         keep_freed_memory()
     if config.model.deep_supervision:
         model = supervise_deeply(model, config)
-    compile_model(config, model)
-    prepare(model)
 
     training = _open(config, "train", progress)
     validation = _open(config, "valid", progress) if validated else None
     batches = training_batches(config, training)
+    compile_model(config, model, pace_of(batches, config.train.accumulate_steps))
+    prepare(model)
     data = {"train": training.folder.name, "valid": validation.folder.name if validation else None}
     basis = {"data": data, "engine": keras.config.backend(), "precision": policy}
     identity = run_identity(config, **basis)
@@ -292,23 +277,6 @@ def _stopped(config: Config, stop: StopSignal, position: Position, store: Checkp
     )
     error.exit_code = 128 + received
     return error
-
-
-def evaluate_published(config: Config, model: keras.Model, split: str = "test") -> dict[str, float]:
-    """The two published figures of a split: the loss, and the first metric, by their names.
-
-    The loss is the mean over images; the metric the unweighted mean over batches, as published.
-    """
-    compile_model(config, model)
-    build_figures(model)
-    batches = evaluation_batches(config, open_split(config, split), config.evaluate.batch_size)
-    with explained_memory_errors(config):
-        figures = model.evaluate(batches, return_dict=True, verbose=0)
-    metric = config.model.metrics[0] if config.model.metrics else None
-    published = {config.model.loss: float(figures["loss"])}
-    if metric:
-        published[metric] = float(figures[metric])
-    return published
 
 
 def _open(config: Config, split: str, progress: Progress | None) -> Cache | OwnSizeCache:

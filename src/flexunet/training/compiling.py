@@ -1,0 +1,60 @@
+"""A model with its configured loss, metrics and optimizer, and the published figures it then has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import keras
+
+from flexunet.data.configured import open_split
+from flexunet.training.deep_supervision import without_heads
+from flexunet.training.feeding import evaluation_batches
+from flexunet.training.losses import get_loss
+from flexunet.training.memory import explained_memory_errors
+from flexunet.training.metrics import get_metric
+from flexunet.training.optimizers import build_optimizer
+from flexunet.training.precision import choose_jit
+from flexunet.training.state import build_figures
+
+if TYPE_CHECKING:
+    from flexunet.config.schema import Config
+    from flexunet.training.pace import Pace
+
+
+def compile_model(config: Config, model: keras.Model, pace: Pace | None = None) -> None:
+    """Give a model its configured loss, metrics and optimizer.
+
+    Args:
+        config: The configuration.
+        model: The model; changed in place.
+        pace: How the steps of the run make updates; none for a model that is not trained.
+    """
+    metrics = [
+        get_metric(name, hybrid_alpha=config.model.hybrid_alpha, hybrid_beta=config.model.hybrid_beta)
+        for name in config.model.metrics
+    ]
+    model.compile(
+        # With heads beside it a model does not tell its precision.
+        optimizer=build_optimizer(config, pace, without_heads(model).dtype_policy.name),
+        loss=get_loss(config.model.loss, config.model.num_classes),
+        metrics=metrics,
+        jit_compile=choose_jit(config.train.jit_compile),
+        auto_scale_loss=False,  # build_optimizer did it
+    )
+
+
+def evaluate_published(config: Config, model: keras.Model, split: str = "test") -> dict[str, float]:
+    """The two published figures of a split: the loss, and the first metric, by their names.
+
+    The loss is the mean over images; the metric the unweighted mean over batches, as published.
+    """
+    compile_model(config, model)
+    build_figures(model)
+    batches = evaluation_batches(config, open_split(config, split), config.evaluate.batch_size)
+    with explained_memory_errors(config):
+        figures = model.evaluate(batches, return_dict=True, verbose=0)
+    metric = config.model.metrics[0] if config.model.metrics else None
+    published = {config.model.loss: float(figures["loss"])}
+    if metric:
+        published[metric] = float(figures[metric])
+    return published

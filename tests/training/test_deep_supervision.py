@@ -17,8 +17,9 @@ from flexunet.models.registry import build_model
 from flexunet.models.trained import load_trained_model
 from flexunet.training import run as training_run
 from flexunet.training.checkpoint import CheckpointStore
+from flexunet.training.compiling import compile_model
 from flexunet.training.deep_supervision import supervise_deeply, weights_of_levels, without_heads
-from flexunet.training.run import compile_model, train
+from flexunet.training.run import train
 
 KEYS = {"base_filters": 4, "num_layers": 4, "dropout_rate": 0.0, "image_width": 32, "image_height": 64}
 # Each architecture's keys for four levels, and the size of the answers below the main one, as 1/f.

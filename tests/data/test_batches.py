@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from flexunet.data.batches import Batches, encode_targets
+from flexunet.data.batches import Batches, Part, encode_targets
 from flexunet.errors import ConfigError, ShapeError
 
 
@@ -69,6 +69,27 @@ def test_augmentation_follows_from_seed_epoch_and_batch():
     assert np.array_equal(batches[1][0], expected)
     assert np.array_equal(batches[1][0], batches[1][0])
     assert (source.images[2] == 2).all()
+
+
+@pytest.mark.parametrize("augment", [None, turn])
+def test_the_parts_of_two_processes_come_to_the_batch_of_one(augment):
+    whole, *parts = (
+        Batches(Numbers(7), 4, 3, shuffle=True, seed=5, augment=augment, part=part)
+        for part in (Part(), Part(0, 2, 2), Part(1, 2, 2))
+    )
+    for array, first, second in zip(whole[0], parts[0][0], parts[1][0], strict=True):
+        assert len(first) == len(second) == 2
+        assert np.array_equal(np.concatenate([first, second]), array)
+    # Three images are no two equal parts: both take them whole, marked by an axis.
+    for array, first, second in zip(whole[1], parts[0][1], parts[1][1], strict=True):
+        assert np.array_equal(first, array[np.newaxis])
+        assert np.array_equal(second, array[np.newaxis])
+
+
+def test_a_batch_is_shared_by_devices_not_by_processes():
+    # Two processes of two devices each: six rows are three for each process, but no share for each device.
+    assert Part(1, 2, 4).rows(8) == slice(4, 8)
+    assert Part(1, 2, 4).rows(6) is None
 
 
 def test_sixteen_bits_are_scaled_to_255():

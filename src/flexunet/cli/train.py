@@ -22,6 +22,21 @@ def train(
             help="Go on from the checkpoint of a stopped run: never, auto (if there is one) or must."
         ),
     ] = "never",
+    processes: Annotated[
+        int | None, typer.Option("--processes", help="Processes on this machine that train together (JAX).")
+    ] = None,
+    coordinator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT", help="Machine of process 0, where several machines train together."
+        ),
+    ] = None,
+    num_processes: Annotated[
+        int | None, typer.Option("--num-processes", help="With --coordinator: processes in all.")
+    ] = None,
+    process_id: Annotated[
+        int | None, typer.Option("--process-id", help="With --coordinator: which one this is, from 0.")
+    ] = None,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
@@ -34,6 +49,15 @@ def train(
     if run_dir:
         overrides.append(f"train.run_dir={Path(run_dir).absolute().as_posix()!r}")
     config = open_config(config_path, overrides, strict)
+
+    from flexunet.config.processes import choose_memberships
+
+    if memberships := choose_memberships(processes, coordinator, num_processes, process_id):
+        from flexunet.launch import launch_training
+
+        arguments = ["train", str(config_path), "--resume", resume, *(f"--set={text}" for text in overrides)]
+        arguments += ["--strict"] * strict + ["--json"] * as_json
+        raise typer.Exit(launch_training(config, arguments, memberships, progress))
 
     from flexunet.training.resume import choose_resume
     from flexunet.training.run import train as train_model

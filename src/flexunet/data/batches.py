@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -35,6 +36,28 @@ class CropSource(Protocol):
 
     def read_drawn(self, draw: Draw, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """A crop of each image drawn, as the generator says: `(n, H, W, C)` and `(n, H, W)`."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which rows of each batch are prepared here, where several processes train one model.
+
+    Attributes:
+        place: This process, counted from 0.
+        processes: How many there are.
+        devices: How many devices they have between them.
+    """
+
+    place: int = 0
+    processes: int = 1
+    devices: int = 1
+
+    def rows(self, count: int) -> slice | None:
+        """The rows of a batch of `count` images; none if it does not divide: then every process takes all."""
+        if count % self.devices:
+            return None
+        share = count // self.processes
+        return slice(self.place * share, (self.place + 1) * share)
 
 
 def encode_targets(masks: np.ndarray, num_classes: int) -> np.ndarray:
@@ -72,6 +95,7 @@ def Batches(  # noqa: N802 - reads as the class that it makes
     crops: bool = False,
     augment: Augment | None = None,
     workers: int = 2,
+    part: Part | None = None,
 ) -> keras.utils.PyDataset:
     """Batches of a cache as `keras.utils.PyDataset`. Keras is imported here and not before.
 
@@ -89,6 +113,8 @@ def Batches(  # noqa: N802 - reads as the class that it makes
         augment: Called with images `(n, H, W, C)` as stored (uint8, uint16), masks `(n, H, W)` and a random
             generator; returns both. Images may come back as float32 from 0 to 255.
         workers: Threads that prepare batches while the model trains.
+        part: The rows of each batch that this process prepares; all of them, if not given. A batch that does
+            not divide comes with one more axis in front, of length 1, to be told from a part of one.
 
     Returns:
         Data set of pairs: float32 images `(n, H, W, C)` from 0 to 255 and float32 targets
@@ -99,7 +125,10 @@ def Batches(  # noqa: N802 - reads as the class that it makes
     """
     if batch_size < 1:
         raise ConfigError(f"[train] batch_size must be at least 1, not {batch_size}.")
-    return _dataset_class()(cache, batch_size, num_classes, shuffle, seed, sampling, crops, augment, workers)
+    part = part or Part()
+    return _dataset_class()(
+        cache, batch_size, num_classes, shuffle, seed, sampling, crops, augment, workers, part
+    )
 
 
 @cache
@@ -120,6 +149,7 @@ def _dataset_class() -> Any:
             crops: bool,
             augment: Augment | None,
             workers: int,
+            part: Part,
         ):
             # Few batches wait in the queue: a batch of full-size images takes tens of megabytes.
             super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=max(2, workers))
@@ -131,6 +161,7 @@ def _dataset_class() -> Any:
             self.sampling = sampling
             self.crops = crops
             self.augment = augment
+            self.part = part
             self.epoch = 0
             self._begun = False
 
@@ -148,18 +179,27 @@ def _dataset_class() -> Any:
             return np.sort(order[index * self.batch_size : (index + 1) * self.batch_size])
 
         def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-            images, masks = self._read(index)
-            if self.augment is not None:
+            count = len(self.indices(index))
+            rows = self.part.rows(count)
+            taken = rows or slice(None)
+            if self.augment is None:
+                images, masks = self._read(index, taken)
+            else:
+                # What an image gets depends on the draws for those before it, here as in a single process.
+                images, masks = self._read(index, slice(None))
                 generator = np.random.default_rng([self.seed, self.epoch, index])
                 images, masks = self.augment(images, masks, generator)
-            return to_model_range(images), encode_targets(masks, self.num_classes)
+                images, masks = images[taken], masks[taken]
+            batch = to_model_range(images), encode_targets(masks, self.num_classes)
+            return batch if rows else (batch[0][np.newaxis], batch[1][np.newaxis])
 
-        def _read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        def _read(self, index: int, rows: slice) -> tuple[np.ndarray, np.ndarray]:
             if self.sampling is None or not self.crops:
-                return self.cache.read(self.indices(index))
+                return self.cache.read(self.indices(index)[rows])
             # Another generator than that of the augmentation, whose draws do not depend on crops.
             generator = np.random.default_rng([self.seed, self.epoch, index, _CROPS])
-            return self.cache.read_drawn(self.sampling.draw(self.epoch, index), generator)
+            images, masks = self.cache.read_drawn(self.sampling.draw(self.epoch, index), generator)
+            return images[rows], masks[rows]
 
         def on_epoch_begin(self) -> None:
             self._begun = True

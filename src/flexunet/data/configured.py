@@ -14,6 +14,8 @@ from flexunet.data.pairs import Pair, find_pairs
 from flexunet.errors import ConfigError, DatasetError, PairingError
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from flexunet.config.schema import Config
     from flexunet.data.loading import Cache, OwnSizeCache
 
@@ -54,6 +56,11 @@ def split_pairs(config: Config, split: str) -> list[Pair]:
         training, validation = _hold_back(_folder_pairs(config, "train"), config.train.seed)
         return training if split == "train" else validation
     return _folder_pairs(config, split)
+
+
+def is_validated(config: Config) -> bool:
+    """Whether there are validation images: a folder of their own, or a part of the training folder."""
+    return bool(config.valid.images_dir) or config.train.dataset_splitter
 
 
 def _folder_pairs(config: Config, split: str) -> list[Pair]:
@@ -120,3 +127,16 @@ def open_split(
     if size is None:
         return open_cache(split_pairs(config, split), **settings)
     return open_own_size_cache(split_pairs(config, split), crop_size=size, **settings)
+
+
+def open_split_shown(config: Config, split: str, bars: Progress | None) -> Cache | OwnSizeCache:
+    """The same, with a progress bar while images are decoded for the first time; none for silence."""
+    if bars is None:
+        return open_split(config, split)
+    bar = bars.add_task(f"{split} images", total=None, note="")
+    try:
+        return open_split(
+            config, split, progress=lambda done, total: bars.update(bar, completed=done, total=total)
+        )
+    finally:
+        bars.remove_task(bar)

@@ -16,12 +16,11 @@ from flexunet.inference.folder import write_epoch_predictions
 from flexunet.inference.predictor import Predictor
 from flexunet.models.weights import save_weights
 from flexunet.training.deep_supervision import without_heads
+from flexunet.training.distribution import undistributed
 from flexunet.training.history import History
 
 if TYPE_CHECKING:
     from rich.progress import Progress
-
-    from flexunet.config.schema import Config
 
 
 class BestCheckpoint(keras.callbacks.Callback):
@@ -30,17 +29,20 @@ class BestCheckpoint(keras.callbacks.Callback):
     # Attributes under this name, here and below, are kept in the checkpoint of a run.
     resumable = ("best", "best_epoch")
 
-    def __init__(self, path: Path, monitor: str):
+    def __init__(self, path: Path, monitor: str, *, writes: bool = True):
         super().__init__()
         self.path = path
         self.monitor = monitor
+        self.writes = writes
         self.best = math.inf
         self.best_epoch: int | None = None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         value = float((logs or {})[self.monitor])
         if value < self.best:
-            save_weights(without_heads(self.model), self.path)
+            if self.writes:
+                with undistributed():
+                    save_weights(without_heads(self.model), self.path)
             self.best, self.best_epoch = value, epoch + 1
 
 
@@ -141,11 +143,17 @@ class PredictEpoch(keras.callbacks.Callback):
 
 
 class StopFile(keras.callbacks.Callback):
-    """End the run after the current epoch when a file of this name appears, and take the file away."""
+    """End the run after the current epoch when a file of this name appears, and take the file away.
 
-    def __init__(self, path: Path):
+    Args:
+        path: The file.
+        agreed: Whether something holds in any of the processes that train together.
+    """
+
+    def __init__(self, path: Path, agreed: Callable[[bool], bool] = bool):
         super().__init__()
         self.path = path
+        self.agreed = agreed
         self.stopped = False
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -153,8 +161,8 @@ class StopFile(keras.callbacks.Callback):
         self.path.unlink(missing_ok=True)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if self.path.exists():
-            self.path.unlink()
+        if self.agreed(self.path.exists()):
+            self.path.unlink(missing_ok=True)
             self.stopped = True
             self.model.stop_training = True
 
@@ -200,9 +208,9 @@ class ShowProgress(keras.callbacks.Callback):
             self.progress.console.print(f"epoch {epoch + 1}/{self.epochs}: {note}")
 
 
-def epoch_predictions(config: Config, model: keras.Model, notes: list[str]) -> list[PredictEpoch]:
+def epoch_predictions(predictor: Predictor, notes: list[str]) -> list[PredictEpoch]:
     """The callbacks that predict chosen images, as configured; what stands in the way is noted."""
-    predictor = Predictor(model, config)
+    config = predictor.config
     train = config.train
     wanted = [
         (train.epoch_change_infer, config.infer.images_dir, train.epoch_change_infer_dir, False),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flexunet.data.batches import Batches, Source
+from flexunet.data.batches import Batches, Part, Source
 from flexunet.data.crops import FixedCrops, RandomCrops, Tiles
 from flexunet.data.sampling import Draw, LesionSampling, PlainSampling, Sampling
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from flexunet.data.loading import Cache, OwnSizeCache
 
 
-def training_batches(config: Config, cache: Cache | OwnSizeCache) -> Any:
+def training_batches(config: Config, cache: Cache | OwnSizeCache, part: Part | None = None) -> Any:
     """Shuffled batches: crops where `[train] crop` is on, augmented where `[model] generator` is.
 
     With either of them, or a `lesion_share`, an epoch is `[train] steps_per_epoch` batches where the
@@ -42,6 +42,7 @@ def training_batches(config: Config, cache: Cache | OwnSizeCache) -> Any:
         crops=config.train.crop != "none",
         augment=augment,
         workers=config.train.workers,
+        part=part,
     )
 
 
@@ -62,10 +63,11 @@ def training_sampling(config: Config, cache: Cache | OwnSizeCache) -> Sampling |
     return LesionSampling(cache.holds_lesion, train.lesion_share, train.batch_size, length, train.seed, rest)
 
 
-def validation_batches(config: Config, cache: Cache | OwnSizeCache) -> Any:
+def validation_batches(config: Config, cache: Cache | OwnSizeCache, part: Part | None = None) -> Any:
     """The same batches after every epoch: all images, or where crops are trained two crops of each."""
     seed = config.train.seed
-    return _plain(config, _crops(config, partial(FixedCrops, seed=seed), cache), config.train.batch_size)
+    crops = _crops(config, partial(FixedCrops, seed=seed), cache)
+    return _plain(config, crops, config.train.batch_size, part)
 
 
 def evaluation_batches(config: Config, cache: Cache | OwnSizeCache, batch_size: int | None = None) -> Any:
@@ -78,7 +80,7 @@ def all_pixels(config: Config, cache: Cache | OwnSizeCache) -> Source:
     return _crops(config, Tiles, cache)
 
 
-def _plain(config: Config, source: Source, batch_size: int) -> Any:
+def _plain(config: Config, source: Source, batch_size: int, part: Part | None = None) -> Any:
     return Batches(
         in_color_order(config, source),
         batch_size,
@@ -86,6 +88,7 @@ def _plain(config: Config, source: Source, batch_size: int) -> Any:
         shuffle=False,
         seed=config.train.seed,
         workers=config.train.workers,
+        part=part,
     )
 
 

@@ -24,11 +24,13 @@ class History:
         eval_dir: Folder of the curves.
         metrics: Names of the metric curves, each as Keras logs it (`dice_coef_multiclass`,
             `val_dice_coef_multiclass`).
+        writes: Whether there are files, or only the figures.
     """
 
-    def __init__(self, eval_dir: Path, metrics: Sequence[str]):
+    def __init__(self, eval_dir: Path, metrics: Sequence[str], writes: bool = True):
         self.eval_dir = eval_dir
         self.metrics = list(metrics)
+        self.writes = writes
         self.epochs: dict[str, list[float]] = {}
 
     def append(self, figures: dict[str, float]) -> None:
@@ -45,6 +47,8 @@ class History:
 
     def write(self) -> None:
         """Write the loss and metric curves, CSV and PNG, and `history.json` beside their folder."""
+        if not self.writes:
+            return
         write_text(self.eval_dir / "train_losses.csv", self._csv("epoch, loss, val_loss", LOSSES))
         header = "epoch," + "".join(f"{name}," for name in self.metrics)
         write_text(self.eval_dir / "train_metrics.csv", self._csv(header, self.metrics))

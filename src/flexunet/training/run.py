@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from flexunet.config.files import save_config
-from flexunet.data.configured import open_split, split_pairs
+from flexunet.data.configured import is_validated, open_split_shown, split_pairs
 from flexunet.data.files import PARTIAL, replacing
 from flexunet.errors import PathError, RunStoppedError
+from flexunet.inference.predictor import Predictor
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
 from flexunet.models.trained import best_model_path
@@ -41,10 +43,12 @@ from flexunet.training.callbacks import (
 from flexunet.training.checkpoint import Checkpoint, CheckpointStore
 from flexunet.training.compiling import compile_model
 from flexunet.training.deep_supervision import supervise_deeply
+from flexunet.training.distribution import Team, check_batch, explained_losses, join
 from flexunet.training.environment import describe_environment, write_environment
 from flexunet.training.feeding import images_of_step, training_batches, validation_batches
 from flexunet.training.history import History, metric_curves
 from flexunet.training.interrupt import StopSignal
+from flexunet.training.leading import AgreedStop, LeaderPredictor, SameFigures, SilentStore
 from flexunet.training.lock import locked
 from flexunet.training.loop import Loop, Position, Saver, position_of
 from flexunet.training.memory import check_memory, explained_memory_errors
@@ -57,7 +61,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from flexunet.config.schema import Config
-    from flexunet.data.loading import Cache, OwnSizeCache
 
 # A file of this name in the run folder ends the run after the current epoch.
 STOP_FILE = "break_training"
@@ -103,17 +106,20 @@ def train(config: Config, *, resume: Resume = "never", progress: Progress | None
         RunStoppedError: if a signal asked the run to stop; it can go on from there.
     """
     split_pairs(config, "train")
-    if _is_validated(config):
+    if is_validated(config):
         split_pairs(config, "valid")
-    with locked(config.run_dir):
-        _sweep(config)
-        return _train_alone(config, resume, progress)
+    team = join()
+    with explained_losses(team), locked(config.run_dir) if team.leads else nullcontext():
+        check_batch(config, team)
+        if team.leads:
+            _sweep(config)
+        return _train_alone(config, resume, progress, team)
 
 
-def _train_alone(config: Config, resume: Resume, progress: Progress | None) -> TrainingResult:
+def _train_alone(config: Config, resume: Resume, progress: Progress | None, team: Team) -> TrainingResult:
     """What `train` does once the run folder is its own."""
     notes: list[str] = []
-    validated = _is_validated(config)
+    validated = is_validated(config)
     if not validated:
         notes.append("[valid] names no folder: the best epoch is chosen by the training loss.")
 
@@ -129,22 +135,22 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None) -> T
     if config.model.deep_supervision:
         model = supervise_deeply(model, config)
 
-    training = _open(config, "train", progress)
-    validation = _open(config, "valid", progress) if validated else None
-    batches = training_batches(config, training)
+    training = open_split_shown(config, "train", progress)
+    validation = open_split_shown(config, "valid", progress) if validated else None
+    batches = training_batches(config, training, team.part)
     compile_model(config, model, pace_of(batches, config.train.accumulate_steps))
     prepare(model)
     data = {"train": training.folder.name, "valid": validation.folder.name if validation else None}
     basis = {"data": data, "engine": keras.config.backend(), "precision": policy}
     identity = run_identity(config, **basis)
-    store = CheckpointStore(config.run_dir)
+    store = CheckpointStore(config.run_dir) if team.leads else SilentStore(config.run_dir)
     start = find_start(resume, store, identity, run_identity(type(config)()))
 
     monitor = "val_loss" if validated else "loss"
-    best = BestCheckpoint(best_model_path(config), monitor)
-    stop_file = StopFile(config.run_dir / STOP_FILE)
+    best = BestCheckpoint(best_model_path(config), monitor, writes=team.leads)
+    stop_file = StopFile(config.run_dir / STOP_FILE, team.agree)
     early_stopping = EarlyStopping(monitor=monitor, patience=config.train.patience)
-    history = History(config.output(config.train.eval_dir), metric_curves(config, validated))
+    history = History(config.output(config.train.eval_dir), metric_curves(config, validated), team.leads)
 
     def ended() -> str:
         """Why the epoch that has just ended was the last one."""
@@ -172,6 +178,7 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None) -> T
         )
 
     callbacks: list[keras.callbacks.Callback] = [
+        SameFigures(team),
         StopOnNaN(best.path, lambda step: images_of_step(batches, training, step)),
         best,
     ]
@@ -182,11 +189,16 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None) -> T
             )
         )
     # The history reads the learning rate when an epoch begins, so it may stand behind the reducer.
-    callbacks += [WriteHistory(history), *epoch_predictions(config, model, notes), early_stopping, stop_file]
+    callbacks.append(WriteHistory(history))
+    if team.leads:
+        predictor = Predictor(model, config) if team.processes == 1 else LeaderPredictor(model, config)
+        callbacks += epoch_predictions(predictor, notes)
+    callbacks += [early_stopping, stop_file]
     if start and is_over(start, config.train.epochs):
         restore_callbacks(callbacks, start.state["callbacks"])
         return result(start.state["ended"], "the run had come to its end already: nothing was trained")
     resumed = _say_where(start, resume, store, best, progress)
+    team.check_same(identity | {"the checkpoint": resumed or "none"})
     if progress:
         callbacks.append(
             ShowProgress(progress, config.train.epochs, len(batches), config.train.batch_size, best)
@@ -199,10 +211,13 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None) -> T
         parameters=parameters,
         images={"train": len(training.pairs), "valid": len(validation.pairs) if validation else 0},
         data=data,
+        processes=team.processes,
+        devices=team.devices,
         resumed=resumed,
     )
-    _write_configuration(config)
-    write_environment(config.run_dir / "environment.json", environment)
+    if team.leads:
+        _write_configuration(config)
+        write_environment(config.run_dir / "environment.json", environment)
 
     saver = Saver(
         store,
@@ -213,11 +228,11 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None) -> T
         steps=config.train.checkpoint_steps,
         minutes=config.train.checkpoint_minutes,
     )
-    with explained_memory_errors(config), StopSignal() as stop:
+    with explained_memory_errors(config), AgreedStop(team) as stop:
         stopped = Loop(
             model,
             batches,
-            validation_batches(config, validation) if validation else None,
+            validation_batches(config, validation, team.part) if validation else None,
             epochs=config.train.epochs,
             seed=config.train.seed,
             callbacks=callbacks,
@@ -229,10 +244,6 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None) -> T
         raise _stopped(config, stop, stopped, store)
     store.keep_newest()
     return result(ended(), resumed)
-
-
-def _is_validated(config: Config) -> bool:
-    return bool(config.valid.images_dir) or config.train.dataset_splitter
 
 
 def _sweep(config: Config) -> None:
@@ -277,19 +288,6 @@ def _stopped(config: Config, stop: StopSignal, position: Position, store: Checkp
     )
     error.exit_code = 128 + received
     return error
-
-
-def _open(config: Config, split: str, progress: Progress | None) -> Cache | OwnSizeCache:
-    """Open a split's decoded images, showing a bar while they are decoded for the first time."""
-    if progress is None:
-        return open_split(config, split)
-    bar = progress.add_task(f"{split} images", total=None, note="")
-    try:
-        return open_split(
-            config, split, progress=lambda done, total: progress.update(bar, completed=done, total=total)
-        )
-    finally:
-        progress.remove_task(bar)
 
 
 def _write_configuration(config: Config) -> None:

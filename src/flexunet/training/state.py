@@ -31,6 +31,10 @@ def build_figures(model: keras.Model) -> None:
     prepare batches of the first start: their order is then off (keras 3.15).
     """
     blank = keras.ops.zeros((1, *model.output_shape[1:]))
+    if distribution := keras.distribution.distribution():
+        # On every device, where the variables are.
+        everywhere = keras.distribution.TensorLayout([None] * len(blank.shape), distribution.device_mesh)
+        blank = keras.distribution.distribute_tensor(blank, everywhere)
     model.compute_loss(y=blank, y_pred=blank)
     model.compute_metrics(blank, blank, blank)
     model.reset_metrics()

@@ -17,6 +17,10 @@ Inputs = Annotated[
     ),
 ]
 Images = Annotated[list[str] | None, typer.Option("--images", help="The same as INPUT; repeatable.")]
+Runs = Annotated[
+    list[str] | None,
+    typer.Option("--runs", help="Run folder that predicts, in place of CONFIG's model; several: their mean."),
+]
 Output = Annotated[str | None, typer.Option("--out", help="Folder of masks, instead of the configured one.")]
 
 
@@ -25,12 +29,14 @@ def infer(
     inputs: Inputs = None,
     overrides: Overrides = None,
     images: Images = None,
+    runs: Runs = None,
     output: Output = None,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
     """Predict images, DICOM among them: masks at each image's own size, overlays, lesions."""
-    _infer("infer", config_path, [*(inputs or ()), *(images or ())], overrides, output, strict, as_json)
+    given = [*(inputs or ()), *(images or ())]
+    _infer("infer", config_path, given, overrides, runs, output, strict, as_json)
 
 
 def tiledinfer(
@@ -38,12 +44,22 @@ def tiledinfer(
     inputs: Inputs = None,
     overrides: Overrides = None,
     images: Images = None,
+    runs: Runs = None,
     output: Output = None,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
     """Predict images larger than the model in overlapping tiles, blended without seams."""
-    _infer("tiledinfer", config_path, [*(inputs or ()), *(images or ())], overrides, output, strict, as_json)
+    _infer(
+        "tiledinfer",
+        config_path,
+        [*(inputs or ()), *(images or ())],
+        overrides,
+        runs,
+        output,
+        strict,
+        as_json,
+    )
 
 
 def _infer(
@@ -51,6 +67,7 @@ def _infer(
     config_path: ConfigPath,
     inputs: list[str],
     overrides: Overrides,
+    runs: list[str] | None,
     output: str | None,
     strict: bool,
     as_json: bool,
@@ -62,6 +79,8 @@ def _infer(
     settings = list(overrides or [])
     if output:
         settings.append(f"{section}.output_dir={Path(output).absolute().as_posix()!r}")
+    if runs:
+        settings.append(f"infer.ensemble={[Path(run).absolute().as_posix() for run in runs]!r}")
     config = open_config(config_path, settings, strict)
 
     from flexunet.inference.folder import infer_folder

@@ -134,6 +134,14 @@ class InferSection(Section):
     """Whether a DICOM image gets a DICOM Segmentation object as well."""
     film_masks: bool = True
     """Whether images that derive cut out of films get a mask of the whole film as well."""
+    test_time_augmentation: bool = False
+    """Whether flips and quarter turns of an image are predicted too, and the mean is taken."""
+    ensemble: Texts = Field(default=[], json_schema_extra={"path": "input"})
+    """Run folders that predict together, in place of this run's model; the mean is taken."""
+    monte_carlo: int = Field(default=0, ge=0)
+    """Predictions of an image with dropout at work, and the mean is taken; 0: one without dropout."""
+    uncertainty: Literal["auto", "none", "entropy", "mutual_information"] = "auto"
+    """Map of doubt that is written; auto: mutual_information with monte_carlo, else none."""
 
 
 class TiledInferSection(Section):

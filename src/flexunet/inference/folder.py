@@ -103,7 +103,7 @@ def infer_folder(
     names = mask_names(images)
     refuse_overwriting(images, (output_dir / name for name in names.values()))
     predictor = predictor or Predictor.load(config)
-    model = digest_of_weights(predictor.model)
+    model = digest_of_weights(*predictor.models)
     outputs = Outputs(config, output_dir, overlay_dir, model)
     journal = Journal(outputs.lesions_dir, output_dir, settings_digest(config, model, tiled))
     work = ImageWork(

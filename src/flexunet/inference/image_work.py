@@ -65,4 +65,4 @@ class ImageWork:
         Raises:
             PathError: if a file cannot be written.
         """
-        return self.outputs.write(case, name, self.mask(case, prediction), prediction.probabilities)
+        return self.outputs.write(case, name, self.mask(case, prediction), *prediction)

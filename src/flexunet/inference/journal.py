@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flexunet.inference.outputs import Record
 
 JOURNAL = "journal.jsonl"
-_VERSION = 1  # raise it when the same image and model come to give other files
+_VERSION = 2  # raise it when the same image and model come to give other files
 _SECTIONS = ("model", "image", "mask", "infer", "tiledinfer")
 
 
@@ -89,17 +89,19 @@ def settings_digest(config: Config, model: str, tiled: bool) -> str:
         section = getattr(config, name)
         values = section.model_dump(mode="json") if name != "mask" else {"map": repr(section.rgb_map)}
         sections[name] = {key: value for key, value in values.items() if not section.is_path(key)}
-    told = [_VERSION, __version__, model, tiled, crop_size(config), config.train.precision, sections]
+    train = config.train.precision, config.train.seed, config.train.batch_size
+    told = [_VERSION, __version__, model, tiled, crop_size(config), train, sections]
     return digest_of_text(json.dumps(told, sort_keys=True, default=repr))
 
 
-def digest_of_weights(model: Any) -> str:
-    """Digest of a Keras model's weights, one after the other so that no second copy of all is made."""
+def digest_of_weights(*models: Any) -> str:
+    """Digest of Keras models' weights, one after the other so that no second copy of all is made."""
     import hashlib
 
     digest = hashlib.blake2b(digest_size=16)
-    for weight in model.weights:
-        digest.update(np.ascontiguousarray(weight.numpy()).tobytes())
+    for model in models:
+        for weight in model.weights:
+            digest.update(np.ascontiguousarray(weight.numpy()).tobytes())
     return digest.hexdigest()
 
 

@@ -44,6 +44,7 @@ class Lesion:
         box_y: First row.
         box_width: Columns.
         box_height: Rows.
+        mean_uncertainty: Mean uncertainty over its pixels; None where none was asked for.
     """
 
     lesion: int
@@ -60,6 +61,7 @@ class Lesion:
     box_y: int
     box_width: int
     box_height: int
+    mean_uncertainty: float | None = None
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,10 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
 
 
 def measure_lesions(
-    mask: np.ndarray, probabilities: np.ndarray | None = None, spacing: Spacing | None = None
+    mask: np.ndarray,
+    probabilities: np.ndarray | None = None,
+    spacing: Spacing | None = None,
+    uncertainty: np.ndarray | None = None,
 ) -> list[Lesion]:
     """Measure the lesions of a mask.
 
@@ -144,18 +149,23 @@ def measure_lesions(
         mask: Class indices, uint8 `(H, W)`.
         probabilities: Float32 `(H, W, classes)`, one channel that of class 1; None counts as certain.
         spacing: Height and width of a pixel in mm, where it is known.
+        uncertainty: Float32 `(H, W)`, where it is known.
 
     Returns:
         Lesions by class, from the top.
     """
     return [
-        _measured(number, region, probabilities, spacing)
+        _measured(number, region, probabilities, spacing, uncertainty)
         for number, region in enumerate(find_regions(mask), start=1)
     ]
 
 
 def _measured(
-    number: int, region: Region, probabilities: np.ndarray | None, spacing: Spacing | None
+    number: int,
+    region: Region,
+    probabilities: np.ndarray | None,
+    spacing: Spacing | None,
+    uncertainty: np.ndarray | None,
 ) -> Lesion:
     rows, columns = np.nonzero(region.inside)
     if probabilities is None:
@@ -180,6 +190,9 @@ def _measured(
         box_y=region.top,
         box_width=width,
         box_height=height,
+        mean_uncertainty=None
+        if uncertainty is None
+        else round(float(region.of(uncertainty)[region.inside].mean(dtype=np.float64)), 6),
     )
 
 

@@ -5,6 +5,7 @@
     <output_dir>_lesions/lesions.csv        one row a lesion
     <output_dir>_lesions/contours.json      outlines, COCO
     <output_dir>_probabilities/NAME.png     only with [infer] probabilities
+    <output_dir>_uncertainty/NAME.png       only with [infer] uncertainty
     <output_dir>_dicom/NAME.dcm             DICOM Segmentation objects of DICOM images
     <output_dir>_film/NAME.png              masks of the films that images were cut from
 
@@ -56,11 +57,18 @@ class Outputs:
         self.model = model
         self.output_dir = output_dir
         self.overlay_dir = overlay_dir
-        self.lesions_dir, self.probabilities_dir, self.dicom_dir, self.film_dir = (
-            beside(output_dir, kind) for kind in ("lesions", "probabilities", "dicom", "film")
+        self.lesions_dir, self.probabilities_dir, self.uncertainty_dir, self.dicom_dir, self.film_dir = (
+            beside(output_dir, kind) for kind in ("lesions", "probabilities", "uncertainty", "dicom", "film")
         )
 
-    def write(self, case: Case, name: str, mask: np.ndarray, probabilities: np.ndarray) -> Record:
+    def write(
+        self,
+        case: Case,
+        name: str,
+        mask: np.ndarray,
+        probabilities: np.ndarray,
+        uncertainty: np.ndarray | None = None,
+    ) -> Record:
         """Write everything about one image.
 
         Args:
@@ -68,15 +76,19 @@ class Outputs:
             name: File name of its mask, ending in .png.
             mask: Class indices, uint8 `(H, W)`.
             probabilities: Float32 `(H, W, classes)`.
+            uncertainty: Float32 `(H, W)`, 0 to 1, where it is known.
 
         Returns:
             The record of the image; its `problem` says what could not be written, "" if all is.
         """
-        lesions = measure_lesions(mask, probabilities, case.spacing)
+        lesions = measure_lesions(mask, probabilities, case.spacing, uncertainty)
         contours = coco_annotations(mask, lesions)
         stem = name.removesuffix(".png")
         written = [self.overlay_dir / name, *self._write_probabilities(stem, probabilities)]
         write_image(self.overlay_dir / name, draw_overlay(case.image, mask))
+        if uncertainty is not None:
+            written.append(self.uncertainty_dir / name)
+            write_image(self.uncertainty_dir / name, _levels(uncertainty))
         if case.crop is not None and self.rules.film_masks:
             written.append(self.film_dir / name)
             write_mask(self.film_dir / name, case.crop.restore(mask), self.colors)
@@ -126,8 +138,7 @@ class Outputs:
             if len(self.class_names) > 1:
                 folder = folder / f"class_{label}"
             paths.append(folder / f"{stem}.png")
-            levels = np.rint(np.clip(probabilities[..., channel], 0, 1) * np.float32(65535))
-            write_image(paths[-1], levels.astype(np.uint16))
+            write_image(paths[-1], _levels(probabilities[..., channel]))
         return paths
 
 
@@ -141,6 +152,11 @@ def foreground_names(num_classes: int) -> list[str]:
     if num_classes <= 2:
         return ["lesion"]
     return [f"class {label}" for label in range(1, num_classes)]
+
+
+def _levels(shares: np.ndarray) -> np.ndarray:
+    """Shares of one as 16-bit grey levels."""
+    return np.rint(np.clip(shares, 0, 1) * np.float32(65535)).astype(np.uint16)
 
 
 def _coco_image(record: Record) -> tuple[str, int, int, list[dict[str, Any]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -15,7 +15,9 @@ from flexunet.data.images import resize_image, to_model_range
 from flexunet.errors import ShapeError
 from flexunet.inference.batch_size import batch_size_for
 from flexunet.inference.breast_tiles import tiles_of_breast
+from flexunet.inference.passes import Passes
 from flexunet.inference.tiling import predict_tiled
+from flexunet.inference.uncertainty import Measure, choose_measure, entropy, mutual_information
 
 if TYPE_CHECKING:
     import keras
@@ -28,9 +30,11 @@ class Prediction(NamedTuple):
 
     Attributes:
         probabilities: Float32 `(H, W, classes)`; of a model of one class the foreground alone.
+        uncertainty: Float32 `(H, W)`, 0 to 1, where `[infer] uncertainty` asks for it.
     """
 
     probabilities: np.ndarray
+    uncertainty: np.ndarray | None = None
 
 
 class Predictor:
@@ -38,14 +42,18 @@ class Predictor:
 
     Args:
         model: A Keras model of the configured size, `(n, H, W, C)` in 0..255 to `(n, H, W, classes)`.
-        config: Its configuration.
+        config: Its configuration; `[infer]` says whether an image is predicted more than once.
+        plain: Once, whatever it says.
+
+    Raises:
+        ConfigError: if the model cannot predict as `[infer]` asks.
 
     Example:
         predictor = Predictor.load("runs/mammogram")
         mask = mask_of(predictor(read_image("case.png")))
     """
 
-    def __init__(self, model: keras.Model, config: Config):
+    def __init__(self, model: keras.Model, config: Config, *, plain: bool = False):
         self.model = model
         self.config = config
         self.width = config.model.image_width
@@ -53,10 +61,19 @@ class Predictor:
         self.channels = config.model.image_channels
         self.classes = config.model.num_classes
         self.batch_size = batch_size_for(model, config.train.batch_size)
+        self.measure: Measure = "none" if plain else choose_measure(config)
+        self.passes = Passes() if plain else self._configured_passes()
+
+    @property
+    def models(self) -> list[Any]:
+        """The models that predict."""
+        return [self.model]
 
     @classmethod
     def load(cls, run: Config | str | Path) -> Predictor:
         """The predictor of a run: a configuration, its file, or a run folder.
+
+        With `[infer] ensemble` it is that of the runs named there.
 
         Raises:
             ConfigError, PathError, WeightsError: if configuration or weights cannot be used.
@@ -65,7 +82,16 @@ class Predictor:
         from flexunet.models.trained import load_trained_model
 
         config = load_config(run) if isinstance(run, (str, Path)) else run
-        return cls(load_trained_model(config), config)
+        if not config.infer.ensemble:
+            return cls(load_trained_model(config), config)
+        from flexunet.inference.ensemble import Ensemble
+
+        members = []
+        for folder in config.infer.ensemble:
+            own = load_config(config.resolve(folder))
+            own.infer = config.infer  # how an image is predicted is said once, for all of them
+            members.append(cls(load_trained_model(own), own))
+        return Ensemble(members, config)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Probabilities of one image, at its own size.
@@ -93,16 +119,20 @@ class Predictor:
             ShapeError: if the image is not an image.
         """
         if tiled or crop_size(self.config) is not None:
-            return Prediction(self.predict_tiled(image))
+            return self._conclude(self._tiled(image))
         return self.finish(self.forward([self.prepare(image)])[0], *image.shape[:2])
 
-    def forward(self, prepared: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Predict images that `prepare` made ready, in one model call; `finish` takes what comes of each."""
-        return list(self.predict_batch(np.stack(prepared)))
+    def forward(self, prepared: Sequence[Any]) -> list[Any]:
+        """Predict images that `prepare` made ready, together; `finish` takes what comes of each."""
+        return list(self.passes.mean(self.predict_batch, np.stack(prepared)))
 
-    def finish(self, raw: np.ndarray, height: int, width: int) -> Prediction:
+    def enlarge(self, raw: Any, height: int, width: int) -> np.ndarray:
         """What `forward` gave for an image, at the image's own size."""
-        return Prediction(_resize(raw, width, height))
+        return _resize(raw, width, height)
+
+    def finish(self, raw: Any, height: int, width: int) -> Prediction:
+        """The prediction of an image of this size, from what `forward` gave for it."""
+        return self._conclude(self.enlarge(raw, height, width))
 
     def predict_tiled(self, image: np.ndarray) -> np.ndarray:
         """Probabilities of one image of any size, from overlapping tiles of `[tiledinfer] split_size`.
@@ -110,11 +140,22 @@ class Predictor:
         Each tile is resized to the model, as published. For a model that was trained on crops, tiles are as
         large as those, and overlap by half at most.
         """
+        return self._conclude(self._tiled(image)).probabilities
+
+    def predict_tiles(self, tiles: np.ndarray) -> np.ndarray:
+        """What the model says of tiles of any one size, `(n, H, W, C)` to float32 `(n, H, W, channels)`."""
+        height, width = tiles.shape[1:3]
+        raws = self.forward([self.prepare(tile) for tile in tiles])
+        return np.stack([self.enlarge(raw, height, width) for raw in raws])
+
+    def _tiled(self, image: np.ndarray) -> np.ndarray:
         section = self.config.tiledinfer
         size, overlap = section.split_size, section.overlapping
         if (crop := crop_size(self.config)) is not None:
             size, overlap = crop, min(overlap, crop // 2)
         image = _with_channels(image)
+        background = np.zeros(self.classes + (self.measure == "mutual_information"))
+        background[0] = self.classes > 1
         return predict_tiled(
             image,
             self.predict_tiles,
@@ -122,14 +163,29 @@ class Predictor:
             overlap=overlap,
             batch_size=section.batch_size or self.batch_size,
             choose=partial(tiles_of_breast, image) if section.breast_only else None,
-            background=np.eye(1, self.classes)[0] * (self.classes > 1),
+            background=background,
         )
 
-    def predict_tiles(self, tiles: np.ndarray) -> np.ndarray:
-        """Probabilities of tiles of any one size, `(n, H, W, C)` to float32 `(n, H, W, classes)`."""
-        height, width = tiles.shape[1:3]
-        raws = self.forward([self.prepare(tile) for tile in tiles])
-        return np.stack([_resize(raw, width, height) for raw in raws])
+    def _conclude(self, found: np.ndarray) -> Prediction:
+        """Probabilities and uncertainty from the channels that the passes give."""
+        if self.measure == "mutual_information":
+            probabilities, mean_entropy = found[..., :-1], found[..., -1]
+            return Prediction(probabilities, mutual_information(probabilities, mean_entropy))
+        return Prediction(found, entropy(found) if self.measure == "entropy" else None)
+
+    def _configured_passes(self) -> Passes:
+        infer, sampler = self.config.infer, None
+        if infer.monte_carlo:
+            from flexunet.inference.dropout import DropoutSampler
+
+            sampler = DropoutSampler(self.model, self.config.train.seed)
+        return Passes(
+            turned=infer.test_time_augmentation,
+            samples=infer.monte_carlo,
+            sampler=sampler,
+            sample_batch=self.config.train.batch_size,
+            with_entropy=self.measure == "mutual_information",
+        )
 
     def predict_batch(self, pixels: np.ndarray) -> np.ndarray:
         """Probabilities at the model's size: float32 `(n, H, W, C)` in 0..255 to `(n, H, W, classes)`."""

@@ -200,7 +200,7 @@ class _VolumeWork:
         self.result = result
         self.palette = color_map(config).palette
         values = self.section.model_dump(mode="json", exclude=set(self.section.path_keys("input")))
-        settings = [settings_digest(config, digest_of_weights(predictor.model), False), values]
+        settings = [settings_digest(config, digest_of_weights(*predictor.models), False), values]
         digest = digest_of_text(json.dumps(settings, sort_keys=True))
         self.journal = Journal(result.lesions_dir, result.output_dir, digest)
 

@@ -71,7 +71,7 @@ class LeaderPredictor(Predictor):
 
     def __init__(self, model: keras.Model, config: Config) -> None:
         with undistributed():
-            super().__init__(build_model(config, policy=model.dtype_policy.name), config)
+            super().__init__(build_model(config, policy=model.dtype_policy.name), config, plain=True)
         self.trained = without_heads(model)
 
     def predict_batch(self, pixels: np.ndarray) -> np.ndarray:

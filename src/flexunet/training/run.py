@@ -191,7 +191,8 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None, team
     # The history reads the learning rate when an epoch begins, so it may stand behind the reducer.
     callbacks.append(WriteHistory(history))
     if team.leads:
-        predictor = Predictor(model, config) if team.processes == 1 else LeaderPredictor(model, config)
+        alone = team.processes == 1
+        predictor = Predictor(model, config, plain=True) if alone else LeaderPredictor(model, config)
         callbacks += epoch_predictions(predictor, notes)
     callbacks += [early_stopping, stop_file]
     if start and is_over(start, config.train.epochs):

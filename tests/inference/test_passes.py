@@ -1,0 +1,65 @@
+"""Turned copies, dropout samples and ensembles: the mean, and how far its parts are apart."""
+
+import numpy as np
+import pytest
+
+from flexunet.inference.passes import Passes, turns_for
+from flexunet.inference.uncertainty import entropy, mutual_information
+
+
+def corner_model(pixels):
+    """Answers by where a pixel lies: a model that is anything but symmetric."""
+    rows, columns = np.mgrid[: pixels.shape[1], : pixels.shape[2]]
+    lesion = (pixels[..., 0] / 255 * (rows + 2 * columns) / (3 * max(pixels.shape[1:3]))).astype(np.float32)
+    return np.stack([1 - lesion, lesion], axis=-1)
+
+
+@pytest.mark.parametrize(("height", "width", "count"), [(8, 8, 8), (8, 12, 4)])
+def test_turns_differ_and_each_is_undone(height, width, count):
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, height, width, 3)).astype(np.float32)
+    turns = turns_for(height, width)
+    turned = [turn.apply(pixels) for turn in turns]
+    assert len(turns) == count
+    assert all(each.shape == pixels.shape for each in turned)
+    assert len({each.tobytes() for each in turned}) == count
+    for turn, each in zip(turns, turned, strict=True):
+        assert np.array_equal(turn.undo(each), pixels)
+
+
+def test_the_mean_of_turned_copies_turns_with_the_image():
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 1)).astype(np.float32)
+    passes = Passes(turned=True)
+    straight = passes.mean(corner_model, pixels)
+    assert np.abs(straight - corner_model(pixels)).max() > 0.1
+    for turn in turns_for(8, 8):
+        turned = passes.mean(corner_model, turn.apply(pixels))
+        np.testing.assert_allclose(turned, turn.apply(straight), atol=1e-6)
+    # By hand: pixel (0, 0) of an all-white image is answered for as each of the four corners, twice.
+    white = passes.mean(corner_model, np.full((1, 8, 8, 1), 255, np.float32))
+    assert white[0, 0, 0, 1] == pytest.approx(np.mean([0, 7, 14, 21]) / 24, abs=1e-6)
+
+
+def test_mean_entropy_comes_as_a_last_channel():
+    pixels = np.random.default_rng(0).uniform(0, 255, (1, 8, 8, 1)).astype(np.float32)
+    found = Passes(turned=True, with_entropy=True).mean(corner_model, pixels)
+    assert found.shape == (1, 8, 8, 3)
+    answers = [turn.undo(corner_model(turn.apply(pixels))) for turn in turns_for(8, 8)]
+    np.testing.assert_allclose(found[..., 2], np.mean([entropy(each) for each in answers], 0), atol=1e-6)
+    doubt = mutual_information(found[..., :2], found[..., 2])
+    assert doubt.min() >= 0
+    assert doubt.max() > 0.01
+
+
+def test_entropy_worked_by_hand():
+    assert entropy(np.array([[0.5, 0.5], [1, 0], [0.25, 0.75]], np.float32)).tolist() == pytest.approx(
+        [1, 0, 0.811278], abs=1e-5
+    )
+    assert entropy(np.array([[1 / 3] * 3], np.float32))[0] == pytest.approx(1, abs=1e-6)
+    assert entropy(np.array([[0.25]], np.float32))[0] == pytest.approx(0.811278, abs=1e-5)
+
+
+def test_mutual_information_worked_by_hand():
+    # Two predictions that are certain of opposite things: all doubt is between them.
+    assert mutual_information(np.array([0.5, 0.5], np.float32), np.float32(0)) == pytest.approx(1)
+    # Two that agree to know nothing: none is.
+    assert mutual_information(np.array([0.5, 0.5], np.float32), np.float32(1)) == pytest.approx(0)

@@ -31,6 +31,7 @@ from flexunet.evaluation.pixel_scores import confusion_matrix, foreground_counts
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.operations_count import multiply_adds
 from flexunet.models.registry import ARCHITECTURES, build_model
+from flexunet.training.deep_supervision import supervise_deeply
 from flexunet.training.losses import categorical_focal_dice_loss, dice_loss_foreground
 from flexunet.training.precision import choose_jit
 
@@ -58,10 +59,12 @@ KEYS: dict[str, dict[str, Any]] = {
     },
     "u2net": {"final_activation": "softmax", "variant": "paper"},
 }
-# Beside the rows named after the architectures: what as published does not learn here.
+# Beside the rows named after the architectures: what as published does not learn here, and heads.
 MORE_ROWS: dict[str, tuple[str, dict[str, Any]]] = {
     "u2net as published": ("u2net", {}),
     "u2net published, softmax": ("u2net", {"final_activation": "softmax"}),
+    "flexunet, deep supervision": ("flexunet", {"deep_supervision": True}),
+    "resenc-unet, deep supervision": ("resenc-unet", {"deep_supervision": True}),
 }
 
 
@@ -113,16 +116,18 @@ def fit(
 def measure(row: str, size: int, steps: int, seconds: float, momentum: float) -> dict[str, Any]:
     """Train one architecture and score it."""
     keras.utils.set_random_seed(1)
-    model = build_model(Config(model={"image_width": size, "image_height": size, **row_keys(row)}))
+    config = Config(model={"image_width": size, "image_height": size, **row_keys(row)})
+    model = build_model(config)
     draw_initial_weights(model, 1)
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = momentum
-    model.compile(keras.optimizers.Adam(RATE, clipnorm=1.0), loss, jit_compile=choose_jit("auto"))
+    trained = supervise_deeply(model, config) if config.model.deep_supervision else model
+    trained.compile(keras.optimizers.Adam(RATE, clipnorm=1.0), loss, jit_compile=choose_jit("auto"))
     images, masks = films(0, TRAINING, size)
     test_images, test_masks = films(100_000, TEST, size)
-    untrained = dice_per_image_mean(model, test_images, test_masks)
-    done, taken = fit(model, images, masks, steps, seconds)
+    untrained = dice_per_image_mean(trained, test_images, test_masks)
+    done, taken = fit(trained, images, masks, steps, seconds)
     return {
         "model": row,
         "parameters": model.count_params(),
@@ -130,8 +135,8 @@ def measure(row: str, size: int, steps: int, seconds: float, momentum: float) ->
         "steps_done": done,
         "seconds_taken": round(taken, 1),
         "untrained": untrained,
-        "training_films": dice_per_image_mean(model, images[:TEST], masks[:TEST]),
-        "test_films": dice_per_image_mean(model, test_images, test_masks),
+        "training_films": dice_per_image_mean(trained, images[:TEST], masks[:TEST]),
+        "test_films": dice_per_image_mean(trained, test_images, test_masks),
     }
 
 
@@ -141,8 +146,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="file of the rows, a JSON document a line")
     parser.add_argument("--only", nargs="+", metavar="ROW", help="these rows; all if left out")
     parser.add_argument("--size", type=int, default=64, help="width and height of the films")
-    parser.add_argument("--steps", type=int, default=800, help="most steps of a training")
-    parser.add_argument("--seconds", type=float, default=240.0, help="most processor seconds of a training")
+    parser.add_argument("--steps", type=int, default=600, help="most steps of a training")
+    parser.add_argument("--seconds", type=float, default=180.0, help="most processor seconds of a training")
     parser.add_argument("--momentum", type=float, default=MOMENTUM, help="of all batch normalisation")
     options = parser.parse_args()
     wanted = options.only or [*(entry.name for entry in ARCHITECTURES), *MORE_ROWS]

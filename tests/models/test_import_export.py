@@ -38,6 +38,25 @@ def test_a_published_file_becomes_a_run(reference, tmp_path):
     np.testing.assert_allclose(predictor(arrays["x"][1]), arrays["y"][1], atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [
+        ("best_model_keras2.h5", "full model, HDF5, Keras 2"),
+        ("weights_keras2.h5", "weights only, HDF5, Keras 2"),
+        ("best_model_keras3.h5", "full model, HDF5, Keras 3"),
+        ("keras3.weights.h5", "weights only, Keras 3"),
+    ],
+)
+def test_every_kind_of_file_becomes_the_same_run(reference, tmp_path, kind, form):
+    case = reference / "model/a_k5_L3_c2"
+    config = load_config(case.with_suffix(".config"))
+    run = import_weights(f"{case}.{kind}", config, tmp_path / "run")
+    assert run.form.startswith(form)
+    with np.load(f"{case}.io.npz") as arrays:
+        probabilities = Predictor.load(tmp_path / "run")(arrays["x"][1])
+        np.testing.assert_allclose(probabilities, arrays["y"][1], atol=1e-4)
+
+
 def test_a_run_is_never_overwritten(reference, tmp_path):
     weights = reference / "zoo/SharpUNet.weights_keras2.h5"
     config = load_config(reference / "zoo/SharpUNet.config")

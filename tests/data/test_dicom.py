@@ -1,3 +1,5 @@
+import base64
+import io
 import shutil
 import subprocess
 import sys
@@ -325,6 +327,95 @@ def test_missing_codec_is_named_with_the_remedy(write_dicom, tmp_path):
         ImageError, match=r"compressed as HEVC.*cannot be decoded.*pip install.*gdcmconv --raw"
     ):
         read_image(path)
+
+
+# SMALL * 57 as 16-bit lossless JPEG (process 14, first-order prediction), made by GDCM 3.2.6.
+LOSSLESS_JPEG = (
+    "/9j/wwALEAAIAAkBAREA/8QAFgABAQEAAAAAAAAAAAAAAAAABgoQ/9oACAEBAAEAAM5cuXLly5c0AuXLly5cuXNALly5cuXLlzQC5cuXLly5"
+    "c0AuXLly5cuXNALly5cuXLlzQC5cuXLly5c0AuXLly5cuXP/2Q=="
+)
+
+
+# Python as it is where pylibjpeg-libjpeg is not installed.
+WITHOUT_LIBJPEG = """
+import sys
+from importlib import metadata
+
+sys.modules["libjpeg"] = None
+every = metadata.entry_points
+metadata.entry_points = lambda **asked: [each for each in every(**asked) if "libjpeg" not in each.value]
+import numpy as np
+from flexunet.data.dicom import read_dicom
+
+np.save(sys.argv[2], read_dicom(sys.argv[1], "stored").pixels)
+"""
+
+
+def read_without_libjpeg(path):
+    """Exit code, pixels where there are any, and what was said."""
+    target = path.with_suffix(".npy")
+    answer = subprocess.run(
+        [sys.executable, "-c", WITHOUT_LIBJPEG, path, target], capture_output=True, text=True, check=False
+    )
+    return np.load(target)[..., 0] if answer.returncode == 0 else None, answer.stderr
+
+
+@pytest.mark.parametrize("syntax", ["JPEGLossless", "JPEGLosslessSV1"])
+def test_lossless_jpeg_needs_the_extra_that_is_under_the_gpl(write_dicom, tmp_path, syntax):
+    import pydicom
+    from pydicom.encaps import encapsulate
+
+    stored = SMALL.astype(np.uint16) * 57
+    path = write_dicom(
+        tmp_path / "a.dcm",
+        stored,
+        syntax=getattr(pydicom.uid, syntax),
+        BitsStored=12,
+        PixelData=encapsulate([base64.b64decode(LOSSLESS_JPEG)]),
+    )
+    pixels, said = read_without_libjpeg(path)
+    assert pixels is None
+    assert "compressed as JPEG Lossless" in said
+    assert "under the GPL" in said
+    assert "pip install 'flexunet[dicom-gpl]'" in said
+    pytest.importorskip("libjpeg")
+    damaged = bytearray(path.read_bytes())
+    at = damaged.index(b"\xff\xc3") + 4
+    damaged[at] = 99  # bits a sample
+    path.with_name("damaged.dcm").write_bytes(damaged)
+    with pytest.raises(ImageError, match="truncated or damaged"):
+        read_dicom(path.with_name("damaged.dcm"))
+    assert np.array_equal(grey(path, "stored"), stored)
+
+
+@pytest.mark.parametrize("syntax", ["RLELossless", "JPEG2000Lossless", "JPEGLSLossless"])
+def test_what_is_free_is_decoded_without_that_extra(write_dicom, tmp_path, syntax):
+    import pydicom
+
+    dataset = pydicom.dcmread(write_dicom(tmp_path / "a.dcm", RAMP, BitsStored=12))
+    dataset.compress(getattr(pydicom.uid, syntax), generate_instance_uid=False)
+    dataset.save_as(tmp_path / "b.dcm")
+    found, said = read_without_libjpeg(tmp_path / "b.dcm")
+    assert found is not None, said
+    assert np.array_equal(found, RAMP)
+
+
+def test_eight_bit_jpeg_is_decoded_without_that_extra(write_dicom, tmp_path):
+    import pydicom
+    from pydicom.encaps import encapsulate
+
+    stored = np.add.outer(np.arange(40) * 3, np.arange(50) * 2).astype(np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(stored).save(stream, "JPEG", quality=95)
+    path = write_dicom(
+        tmp_path / "a.dcm",
+        stored,
+        syntax=pydicom.uid.JPEGBaseline8Bit,
+        PixelData=encapsulate([stream.getvalue()]),
+    )
+    found, said = read_without_libjpeg(path)
+    assert found is not None, said
+    assert np.abs(found.astype(int) - stored).max() <= 4
 
 
 def test_deflated_files_are_refused_before_they_unpack(write_dicom, tmp_path):

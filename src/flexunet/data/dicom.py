@@ -4,8 +4,8 @@
     picture.pixels                              # uint16, H x W x 1, 0 is black and 65535 is white
     picture.spacing_mm, picture.laterality, picture.view
 
-pydicom reads, pylibjpeg decodes compressed pixels; both come with the extra `dicom` and are imported when the
-first DICOM file is met. Attributes keep the names of the standard.
+pydicom reads, pylibjpeg and pyjpegls decode compressed pixels (see `dicom_frames`). They come with the extra
+`dicom` and are imported when the first DICOM file is met. Attributes keep the names of the standard.
 
 Source: DICOM PS3.3 2024, C.7.6.3 (Image Pixel), C.11.1 and C.11.2 (Modality LUT, VOI LUT).
 """
@@ -13,13 +13,13 @@ Source: DICOM PS3.3 2024, C.7.6.3 (Image Pixel), C.11.1 and C.11.2 (Modality LUT
 from __future__ import annotations
 
 import importlib
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flexunet.data.dicom_frames import missing_codec, refuse_hidden_size
 from flexunet.data.dicom_header import check_header, laterality_of, spacing_of, view_of
 from flexunet.data.dicom_tones import stored_range, tone_table
 from flexunet.data.dicom_window import check_window
@@ -235,7 +235,7 @@ def _stored_values(path: Path) -> np.ndarray:
             f"{path} has no pixel data: it is truncated, or no image (a report, a plan). Export it again, or "
             "take it out of the folder."
         )
-    _refuse_hidden_size(path, dataset)
+    refuse_hidden_size(path, dataset)
     if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         # pydicom keeps the lowest bits, wherever HighBit is: let it keep all, `_stored_bits` chooses.
         dataset.BitsStored = dataset.BitsAllocated
@@ -243,52 +243,17 @@ def _stored_values(path: Path) -> np.ndarray:
     try:
         return dataset.pixel_array
     except NotImplementedError as error:
-        raise _no_codec(path, dataset, error) from error
+        raise missing_codec(path, dataset, error) from error
     except RuntimeError as error:
-        if "missing dependencies" in str(error) or "plugins" in str(error):
-            raise _no_codec(path, dataset, error) from error
+        # Decoders that failed met a damaged file, unless all they say is that it is not for them.
+        text = str(error)
+        if "missing dependencies" in text or ("does not support" in text and "pylibjpeg:" not in text):
+            raise missing_codec(path, dataset, error) from error
         raise _damaged(path, error) from error
     except MemoryError as error:
         raise ImageError(f"{path} does not fit into memory. Use a machine with more.") from error
     except Exception as error:  # decoders raise whatever they meet on damaged files
         raise _damaged(path, error) from error
-
-
-def _no_codec(path: Path, dataset: Dataset, error: Exception) -> ImageError:
-    syntax = dataset.file_meta.TransferSyntaxUID
-    reason = str(error).splitlines()[0]
-    return ImageError(
-        f"{path} is compressed as {syntax.name} ({syntax}), which cannot be decoded here ({reason}). "
-        f"{_INSTALL}, or uncompress the file: gdcmconv --raw IN OUT."
-    )
-
-
-def _refuse_hidden_size(path: Path, dataset: Dataset) -> None:
-    """Refuse a compressed frame that is larger than the header says: it would be unpacked before noticed."""
-    if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
-        return
-    size = _frame_size(bytes(dataset.PixelData[:4096]))
-    if size and (size[0] > dataset.Columns or size[1] > dataset.Rows):
-        raise ImageError(
-            f"{path} is damaged: the header says {dataset.Columns} x {dataset.Rows} pixels, the compressed "
-            f"frame {size[0]} x {size[1]}. Export the file again."
-        )
-
-
-def _frame_size(start: bytes) -> tuple[int, int] | None:
-    """Width and height that a JPEG 2000, JPEG or JPEG-LS frame gives for itself, if it is one of these."""
-    at = start.find(b"\xff\x4f\xff\x51")  # SOC and SIZ, ISO 15444-1 A.5.1
-    if at >= 0 and len(start) >= at + 24:
-        right, bottom, left, top = struct.unpack(">IIII", start[at + 8 : at + 24])
-        return right - left, bottom - top
-    at = start.find(b"\xff\xd8\xff")
-    while at >= 0 and at + 11 <= len(start):  # segments up to the frame header, ISO 10918-1 B.2.2
-        marker = start[at + 1]
-        if marker in (0xC0, 0xC1, 0xC2, 0xC3, 0xF7):
-            height, width = struct.unpack(">HH", start[at + 5 : at + 9])
-            return width, height
-        at += 2 if marker == 0xD8 else 2 + int.from_bytes(start[at + 2 : at + 4], "big")
-    return None
 
 
 def _stored_bits(stored: np.ndarray, dataset: Dataset) -> np.ndarray:

@@ -158,4 +158,9 @@ def write_epoch_predictions(
     predict = predictor.predict_tiled if tiled else predictor.__call__
     for path, name in mask_names(images).items():
         mask = mask_of(predict(read_image(path, 3, dicom_window=window)))
-        write_mask(output_dir / f"Epoch_{epoch}_{name}", mask, colors)
+        write_mask(epoch_mask_path(output_dir, epoch, name), mask, colors)
+
+
+def epoch_mask_path(output_dir: Path, epoch: int, name: str) -> Path:
+    """Where the mask of an image lies after an epoch (counted from 1), by its name in `mask_names`."""
+    return output_dir / f"Epoch_{epoch}_{name}"

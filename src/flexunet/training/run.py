@@ -46,6 +46,7 @@ from flexunet.training.deep_supervision import supervise_deeply
 from flexunet.training.distribution import Team, check_batch, explained_losses, join
 from flexunet.training.environment import describe_environment, write_environment
 from flexunet.training.feeding import images_of_step, training_batches, validation_batches
+from flexunet.training.following import following
 from flexunet.training.history import History, metric_curves
 from flexunet.training.interrupt import StopSignal
 from flexunet.training.leading import AgreedStop, LeaderPredictor, SameFigures, SilentStore
@@ -193,7 +194,8 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None, team
     if team.leads:
         alone = team.processes == 1
         predictor = Predictor(model, config, plain=True) if alone else LeaderPredictor(model, config)
-        callbacks += epoch_predictions(predictor, notes)
+        predicted = epoch_predictions(predictor, notes)
+        callbacks += [*predicted, *following(config, predicted, history, best)]
     callbacks += [early_stopping, stop_file]
     if start and is_over(start, config.train.epochs):
         restore_callbacks(callbacks, start.state["callbacks"])

@@ -1,0 +1,49 @@
+"""What lets a person follow a run besides curves and bars: the page of its epochs, TensorBoard, MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from flexunet.training.callbacks import BestCheckpoint, PredictEpoch
+from flexunet.training.gallery import Gallery
+from flexunet.training.history import History
+
+if TYPE_CHECKING:
+    from flexunet.config.schema import Config
+
+
+def following(
+    config: Config, predicted: Sequence[keras.callbacks.Callback], history: History, best: BestCheckpoint
+) -> list[keras.callbacks.Callback]:
+    """The callbacks that follow a run, as configured; they stand behind those whose results they show.
+
+    Args:
+        config: The configuration.
+        predicted: The callbacks that predict chosen images.
+        history: Figures of the run's epochs.
+        best: Knows the best epoch.
+    """
+    return [WriteGallery(config, each, history, best) for each in predicted if isinstance(each, PredictEpoch)]
+
+
+class WriteGallery(keras.callbacks.Callback):
+    """Write the page of the chosen images anew after every epoch."""
+
+    def __init__(self, config: Config, predicted: PredictEpoch, history: History, best: BestCheckpoint):
+        super().__init__()
+        self.config = config
+        self.predicted = predicted
+        self.history = history
+        self.best = best
+        self.gallery: Gallery | None = None
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write it."""
+        if self.gallery is None:
+            title = self.config.run_dir.resolve().name
+            window = self.config.image.dicom_window
+            self.gallery = Gallery(self.predicted.output_dir, self.predicted.images, title, window)
+        self.gallery.write(self.history.epochs, self.best.best_epoch, self.config.train.epochs)

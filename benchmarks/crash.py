@@ -1,28 +1,37 @@
-"""Kill a training run with SIGKILL at random moments, go on, and compare with a run that nobody killed.
+"""Kill training runs with SIGKILL at random moments, go on, and compare with a run that nobody killed.
 
-    python benchmarks/crash.py --kills 20 --seed 5
+    python benchmarks/crash.py --kills 20                       of each configuration; prints a table
+    python benchmarks/crash.py --kills 20 --folder /tmp/crash   the same; started again, it goes on
 
-Each run goes through the real command line. The moments: any time after the run folder is taken, while a
-checkpoint is being written, just after one, and at the change of an epoch. A run that comes to its end is
-compared, and another one begins, until enough were killed. Weights, optimizer, best model, CSV, history
-and epoch pictures must be the same to the bit. `tests/end_to_end/test_killed.py` does so with a few kills.
+The code is that of HEAD, copied into the folder first: edits in the meantime change nothing. Each run goes
+through the real command line. The moments: any time after the run folder is taken, while a checkpoint is
+being written, within a step just after one, and at the change of an epoch. A run that comes to its end is
+compared, and another one begins, until enough were killed. Weights, optimizer, best model, CSV, history and
+epoch pictures must be the same to the bit. `tests/end_to_end/test_killed.py` does so with a few kills.
+
+The configurations: `published`, with dropout, augmentation, reducer and patience; `everything`, with a cosine
+after a warm-up, an average of the weights, groups of steps, heads at coarser levels, batch normalisation and
+mixed bfloat16 in place of the reducer.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
+import io
 import json
 import os
 import random
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
+import zipfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 CONFIG = """
@@ -35,17 +44,17 @@ num_layers = 3
 dropout_rate = 0.1
 learning_rate = 0.01
 generator = true
+{model}
 [train]
 images_dir = "dataset/train/images"
 masks_dir = "dataset/train/masks"
 batch_size = 2
 epochs = 4
 steps_per_epoch = 12
-precision = "float32"
-learning_rate_reducer = true
-reducer_patience = 1
+patience = 3
 num_infer_images = 1
 checkpoint_steps = 2
+{train}
 [valid]
 images_dir = "dataset/valid/images"
 masks_dir = "dataset/valid/masks"
@@ -55,46 +64,60 @@ images_dir = "dataset/valid/images"
 rotation = true
 hflip = true
 """
+SETTINGS = {
+    "published": {
+        "model": "",
+        "train": 'precision = "float32"\nlearning_rate_reducer = true\nreducer_patience = 1',
+    },
+    "everything": {
+        "model": "normalization = true\ndeep_supervision = true",
+        "train": """precision = "mixed_bfloat16"
+learning_rate_schedule = "cosine"
+warmup_steps = 3
+ema_momentum = 0.9
+accumulate_steps = 5""",
+    },
+}
 MOMENTS = ("any time", "writing a checkpoint", "after a checkpoint", "change of epoch")
 TEXTS = ("eval/train_losses.csv", "eval/train_metrics.csv", "history.json")
 
 
-def code_digest() -> str:
-    """Digest of FlexUNet's own code: a comparison holds only while it stays the same."""
-    import flexunet
+def freeze(folder: Path) -> str:
+    """Copy the code of HEAD into a folder, and tell its commit; what lies there already stays."""
+    said = folder / "commit.txt"
+    if not said.is_file():
+        top = Path(__file__).resolve().parents[1]
+        archive = subprocess.run(["git", "archive", "HEAD", "src"], cwd=top, check=True, capture_output=True)
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+            files.extractall(folder, filter="data")
+        head = ["git", "rev-parse", "--short", "HEAD"]
+        said.write_text(subprocess.run(head, cwd=top, check=True, capture_output=True, text=True).stdout)
+    return said.read_text().strip()
 
-    files = sorted(Path(flexunet.__file__).parent.rglob("*.py"))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
-
-def make_project(folder: Path) -> None:
+def make_project(folder: Path, name: str) -> None:
     """A tiny data set and its configuration."""
     from flexunet.data.phantom_dataset import write_phantom_dataset
 
-    write_phantom_dataset(
-        folder / "dataset", patients=3, splits={"train": 0.67, "valid": 0.33}, width=32, height=32
-    )
-    (folder / "config.toml").write_text(CONFIG)
+    if not (folder / "config.toml").is_file():
+        write_phantom_dataset(
+            folder / "dataset", patients=3, splits={"train": 0.67, "valid": 0.33}, width=32, height=32
+        )
+        (folder / "config.toml").write_text(CONFIG.format(**SETTINGS[name]))
 
 
-def start(project: Path, run: Path, resume: str) -> subprocess.Popen[str]:
-    """A training process."""
+def start(project: Path, run: Path, resume: str, code: Path | None) -> subprocess.Popen[str]:
+    """A training process, with the code in a folder or with this process's own."""
+    command = ["train", project / "config.toml", "--run", run, "--resume", resume]
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "MPLBACKEND": "agg"}
+    if code:
+        environment["PYTHONPATH"] = str(code / "src")
     return subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "flexunet",
-            "train",
-            project / "config.toml",
-            "--run",
-            run,
-            "--resume",
-            resume,
-        ],
+        [sys.executable, "-m", "flexunet", *command],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "MPLBACKEND": "agg"},
+        env=environment,
     )
 
 
@@ -160,15 +183,19 @@ def wait_for_moment(
 
 def outcome(run: Path) -> dict[str, object]:
     """All that a finished run leaves, by name."""
-    import keras
-
     found: dict[str, object] = {name: (run / name).read_text() for name in TEXTS}
     found |= {path.name: path.read_bytes() for path in (run / "epoch_change_infer").iterdir()}
     with np.load(run / "checkpoints" / "checkpoint.npz", allow_pickle=False) as arrays:
         found |= {name: arrays[name] for name in arrays.files if "/" in name}
         found["callbacks"] = json.loads(arrays["state.json"])["callbacks"]
-    model = keras.saving.load_model(run / "models" / "best_model.keras", compile=False)
-    found |= {f"best/{v.path}": np.array(keras.ops.convert_to_numpy(v)) for v in model.weights}
+    with zipfile.ZipFile(run / "models" / "best_model.keras") as file:
+        weights = h5py.File(io.BytesIO(file.read("model.weights.h5")))
+
+    def keep(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            found[f"best/{name}"] = item[()]
+
+    weights.visititems(keep)
     return found
 
 
@@ -188,49 +215,62 @@ def differences(one: dict[str, object], other: dict[str, object]) -> list[str]:
 
 
 def kill_runs(
-    folder: Path, kills: int, seed: int, say: Callable[[str], object] = print
+    folder: Path,
+    kills: int,
+    seed: int,
+    say: Callable[[str], object] = print,
+    name: str = "published",
+    code: Path | None = None,
 ) -> tuple[Counter[str], list[str]]:
     """Kill runs until enough were killed and the last one came to its end.
+
+    What was compared is noted in the folder; started again there, only the rest is done.
 
     Returns:
         Kills by kind of moment, and what differed from the run that nobody killed.
     """
-    draw = random.Random(seed)
-    code = code_digest()
-    make_project(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    make_project(folder, name)
+    ledger = folder / "ledger.json"
+    notes = json.loads(ledger.read_text()) if ledger.is_file() else {"attempts": 0, "runs": []}
     whole = folder / "unstopped"
-    process = start(folder, whole, "never")
-    wait_for(process, (whole / "checkpoints" / "running.json").is_file)
-    began = time.monotonic()
-    finish(process)
-    length = time.monotonic() - began
+    if "length" not in notes:
+        process = start(folder, whole, "never", code)
+        wait_for(process, (whole / "checkpoints" / "running.json").is_file)
+        began = time.monotonic()
+        finish(process)
+        notes["length"] = time.monotonic() - began
     expected = outcome(whole)
-    say(f"{len(expected)} things to compare; a run takes {length:.1f} s from the lock on")
-    killed: Counter[str] = Counter()
-    differing: list[str] = []
-    attempt = 0
-    while not attempt or killed.total() < kills:
-        run = folder / f"killed{attempt}"
-        attempt += 1
+    say(f"{name}: {len(expected)} things to compare; a run takes {notes['length']:.1f} s from the lock on")
+
+    def killed() -> Counter[str]:
+        return Counter(kind for run in notes["runs"] for kind in run["kills"])
+
+    while not notes["runs"] or killed().total() < kills:
+        # A number of its own even where an earlier attempt was cut off: its process may live still.
+        notes["attempts"] += 1
+        ledger.write_text(json.dumps(notes))
+        run = folder / f"killed{notes['attempts']}"
+        draw = random.Random(f"{seed} {name} {notes['attempts']}")
+        moments: list[str] = []
         while True:
-            process = start(folder, run, "auto")
-            came = False
-            if killed.total() < kills:
-                kind, came = wait_for_moment(process, run, draw, length)
-            if came:
-                process.kill()
-                process.communicate()
-                killed[kind] += 1
-                say(f"kill {killed.total()}: {kind}")
-                continue
-            finish(process)
-            break
+            process = start(folder, run, "auto", code)
+            kind, came = "", False
+            if killed().total() + len(moments) < kills:
+                kind, came = wait_for_moment(process, run, draw, notes["length"])
+            if not came:
+                finish(process)
+                break
+            process.kill()
+            process.communicate()
+            moments.append(kind)
+            say(f"kill {killed().total() + len(moments)}: {kind}")
         found = differences(expected, outcome(run))
-        differing += found
-        say(f"run {attempt} ended: {'the same to the bit' if not found else f'DIFFERENT: {found}'}")
-    if code_digest() != code:
-        raise SystemExit("the code changed in the meantime: this comparison is void, run it again")
-    return killed, differing
+        notes["runs"].append({"kills": moments, "differing": found})
+        ledger.write_text(json.dumps(notes))
+        verdict = f"DIFFERENT: {found}" if found else "the same to the bit"
+        say(f"run {len(notes['runs'])} ended: {verdict}")
+    return killed(), [name for run in notes["runs"] for name in run["differing"]]
 
 
 def main() -> None:
@@ -238,16 +278,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--kills", type=int, default=20, help="of each configuration")
     parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--folder", type=Path, help="kept, and gone on with; none: a temporary one")
+    parser.add_argument("--only", choices=SETTINGS, help="one configuration alone")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        killed, differing = kill_runs(
-            Path(folder), options.kills, options.seed, lambda text: print(text, flush=True)
-        )
-    verdict = differing or "all the same to the bit"
-    print(f"{killed.total()} kills ({dict(killed)}): {verdict}")
-    sys.exit(1 if differing else 0)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        commit = freeze(folder)
+        rows = []
+        for name in [options.only] if options.only else SETTINGS:
+            killed, differing = kill_runs(
+                folder / name,
+                options.kills,
+                options.seed,
+                lambda text: print(text, flush=True),
+                name,
+                folder,
+            )
+            rows.append((name, killed, differing))
+    print(f"\ncommit {commit}, engine {os.environ.get('KERAS_BACKEND', 'tensorflow')}")
+    print(f"{'configuration':<14}" + "".join(f"{kind:>22}" for kind in MOMENTS) + f"{'kills':>7}  verdict")
+    for name, killed, differing in rows:
+        counts = "".join(f"{killed[kind]:>22}" for kind in MOMENTS)
+        print(f"{name:<14}{counts}{killed.total():>7}  {differing or 'all the same to the bit'}")
+    sys.exit(1 if any(differing for _, _, differing in rows) else 0)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from flexunet.data.phantom_dataset import write_phantom_dataset
 from flexunet.errors import ConfigError, DatasetError, DivergedError, OutOfMemoryError, PairingError
 from flexunet.models.registry import build_model
 from flexunet.training import run as training_run
+from flexunet.training.checkpoint import CheckpointStore
 from flexunet.training.memory import check_memory, explained_memory_errors, step_bytes
 from flexunet.training.run import train
 
@@ -119,6 +120,28 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_best_model(configur
     assert len((config.run_dir / "models" / "best_model.keras").read_bytes()) == pytest.approx(
         len(kept), rel=0.1
     )
+
+
+def test_weights_that_are_no_numbers_are_not_saved(configured):
+    """A step's loss may be finite still when its update is not: what is on the disk stays good."""
+    config = configured("train.epochs=1")
+    train(config)
+    store = CheckpointStore(config.run_dir)
+    kept = store.newest.read_bytes()
+    original = training_run.StopOnNaN.on_train_batch_end
+
+    def spoil(self, batch, logs=None):
+        original(self, batch, logs)
+        self.model.trainable_variables[0].assign(np.full(self.model.trainable_variables[0].shape, np.nan))
+
+    training_run.StopOnNaN.on_train_batch_end = spoil
+    try:
+        with pytest.raises(DivergedError, match=r"conv2d/kernel holds .* finite, at epoch 2, after step 1"):
+            train(configured("train.epochs=2", "train.checkpoint_steps=1"), resume="must")
+    finally:
+        training_run.StopOnNaN.on_train_batch_end = original
+    assert store.newest.read_bytes() == kept
+    assert list(store.folder.glob(".*")) == []
 
 
 def test_without_validation_images_the_training_loss_chooses(configured, dataset):

@@ -14,6 +14,7 @@ PARTIAL = ".partial"
 _REFUSALS = {
     errno.ENOSPC: "the disk is full: free some space",
     errno.EDQUOT: "the disk quota is used up: free some space",
+    errno.EFBIG: "the file is larger than the system allows here: raise the limit, or choose another folder",
     errno.EROFS: "the file system is read-only: choose another folder",
     errno.EACCES: "access is denied: choose another folder or change its rights",
     errno.EPERM: "the system does not permit it: choose another folder or change its rights",

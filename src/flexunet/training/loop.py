@@ -15,6 +15,7 @@ from typing import Any
 
 import keras
 
+from flexunet.errors import DivergedError
 from flexunet.training import state
 from flexunet.training.checkpoint import Checkpoint, CheckpointStore
 from flexunet.training.feeding import epoch_part
@@ -75,7 +76,14 @@ class Saver:
             "ended": ended,
             "callbacks": state.callback_states(self.callbacks),
         }
-        self.store.write(document, state.capture_arrays(self.model))
+        try:
+            self.store.write(document, state.capture_arrays(self.model))
+        except DivergedError as error:
+            raise DivergedError(
+                f"{error}, at {position}: no checkpoint of it was written, the one before stays "
+                f"({self.store.newest}). Lower [model] learning_rate or clipvalue and start anew; [model] "
+                "initial_weights takes the best model."
+            ) from error
         self.saved = time.monotonic()
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from flexunet.errors import WeightsError
+from flexunet.errors import DivergedError, WeightsError
 from flexunet.training.checkpoint import Checkpoint
 
 
@@ -50,13 +50,18 @@ def variable_groups(model: keras.Model) -> dict[str, list[Any]]:
 
 
 def capture_arrays(model: keras.Model) -> dict[str, Iterable[np.ndarray]]:
-    """The values of all variables, and of the engine's generator; each copied when it is asked for."""
+    """The values of all variables, and of the engine's generator; each copied when it is asked for.
+
+    Raises:
+        DivergedError: while they are taken, if the model is no longer made of finite numbers.
+    """
     if hasattr(model, "jax_state_sync"):
         # Between two steps JAX holds the values beside the variables.
         model.jax_state_sync()
     groups: dict[str, Iterable[np.ndarray]] = {
         name: map(_values, variables) for name, variables in variable_groups(model).items()
     }
+    groups["model"] = map(_finite_values, variable_groups(model)["model"])
     groups["random"] = engine_random_state()
     return groups
 
@@ -131,6 +136,13 @@ def _values(variable: Any) -> np.ndarray:
     values = np.asarray(keras.ops.convert_to_numpy(variable.value))
     # NumPy files know no bfloat16: its two bytes are kept as a whole number.
     return values.view(np.uint16) if values.dtype.name == "bfloat16" else values
+
+
+def _finite_values(variable: Any) -> np.ndarray:
+    values = _values(variable)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise DivergedError(f"{variable.path} holds numbers that are not finite")
+    return values
 
 
 def _fill(variables: list[Any], checkpoint: Checkpoint, group: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from flexunet.data.dicom import is_dicom_file, read_dicom
+from flexunet.data.dicom_header import view_of
 from flexunet.data.images import image_size, image_stem, list_images, read_image, to_model_range
 from flexunet.data.pair_reader import PairReader
 from flexunet.errors import ConfigError, ImageError
@@ -193,6 +194,28 @@ def test_laterality_and_view(write_dicom, tmp_path):
     assert (image.laterality, image.view) == ("L", "MLO")
     image = read_dicom(write_dicom(tmp_path / "a.dcm", SMALL, ImageLaterality="B"))
     assert (image.laterality, image.view) == ("", "")
+
+
+def test_views_have_one_name_in_either_edition_of_snomed():
+    import pydicom
+    from pydicom.sr._snomed_dict import mapping
+
+    def view(code):
+        dataset, item = pydicom.Dataset(), pydicom.Dataset()
+        item.CodeValue = code
+        dataset.ViewCodeSequence = [item]
+        return view_of(dataset)
+
+    older = {new: old for old, new in mapping["SRT"].items()}
+    # Context group 4014, View for Mammography.
+    named = {
+        "399162004": "CC", "399368009": "MLO", "399260004": "ML", "399352003": "LM", "399099002": "LMO",
+        "399192008": "XCCL", "399101009": "XCCM", "399196006": "FB", "399188001": "SIO", "441555000": "ISO",
+    }  # fmt: skip
+    assert {code: (view(code), view(older[code])) for code in named} == {
+        code: (name, name) for code, name in named.items()
+    }
+    assert view("0") == ""
 
 
 def test_folders_take_dicom_by_suffix_and_by_content(write_dicom, tmp_path):

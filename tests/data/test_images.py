@@ -99,6 +99,91 @@ def test_sixteen_bit_colour_is_kept(tmp_path, suffix):
     assert np.array_equal(read_image(tmp_path / f"a{suffix}"), DEEP)
 
 
+def big_endian(*values):
+    return np.array(values, ">u2").tobytes()
+
+
+# Netpbm's pgm(5): the header's last number is white; above 255 a value has two bytes, the larger one first.
+PNM = {
+    "P5 3 1 255 ": (bytes([0, 100, 255]), np.uint8, [0, 100, 255]),
+    "P5 3 1 15 ": (bytes([0, 3, 15]), np.uint8, [0, 51, 255]),
+    "P5 # film 12\n3 1 4095\n": (big_endian(0, 1000, 4095), np.uint16, [0, 16004, 65535]),
+    "P5 3 1 65535 ": (big_endian(0, 258, 65535), np.uint16, [0, 258, 65535]),
+    "P2 3 1 255 ": (b"0 100 255\n", np.uint8, [0, 100, 255]),
+    "P2 3 1 4095 ": (b"0 1000 4095\n", np.uint16, [0, 16004, 65535]),
+    "P6 1 1 65535 ": (big_endian(7, 258, 65535), np.uint16, [7, 258, 65535]),
+}
+
+
+@pytest.mark.parametrize("header", PNM)
+@pytest.mark.parametrize("suffix", [".pgm", ".pnm"])
+def test_pnm_by_hand(tmp_path, header, suffix):
+    content, dtype, expected = PNM[header]
+    (tmp_path / f"a{suffix}").write_bytes(header.encode() + content)
+    image = read_image(tmp_path / f"a{suffix}", None)
+    assert image.dtype == dtype
+    assert image.ravel().tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"P5 3 3 65535 " + big_endian(1, 2, 3), "truncated"),
+        (b"P5 30000 30000 255 " + bytes(100), "too large"),
+        (b"P5 1 1 0 " + bytes(1), "maxval"),
+        (b"P5 1 1 70000 " + bytes(4), "maxval"),
+        (b"P5 0 0 255 ", "not a readable image"),
+        (b"P5", "truncated or damaged|not a readable image"),
+    ],
+)
+def test_bad_pnm(tmp_path, content, message):
+    (tmp_path / "a.pgm").write_bytes(content)
+    with pytest.raises(ImageError, match=message):
+        read_image(tmp_path / "a.pgm")
+
+
+def test_films_of_mini_mias_as_they_were_published(mammograms):
+    folder = mammograms / "mini_mias_512" / "pgm_originals"
+    paths = list_images(folder)
+    assert [path.name for path in paths] == [
+        f"mdb{number}.pgm" for number in ("001", "002", "003", "005", "028", "134")
+    ]
+    for path in paths:
+        film = read_image(path, 1)[..., 0]
+        assert (film.shape, film.dtype) == ((1024, 1024), np.uint8)
+        assert image_size(path) == (1024, 1024)
+        # The PNG beside it was made as the mean of 2 x 2 pixels.
+        mean = film.reshape(512, 2, 512, 2).mean(axis=(1, 3))
+        halved = read_image(mammograms / "mini_mias_512" / "images" / f"{path.stem}.png", 1)[..., 0]
+        assert np.abs(mean - halved).max() <= 0.75
+
+
+def tiff(values, order):
+    """A TIFF of one strip by hand: TIFF 6.0, 16 bits, BlackIsZero."""
+    end = "<" if order == "II" else ">"
+    data = values.astype(f"{end}u2").tobytes()
+    height, width = values.shape
+    tags = {256: width, 257: height, 258: 16, 259: 1, 262: 1, 273: 8, 277: 1, 278: height, 279: len(data)}
+    fields = b"".join(struct.pack(f"{end}HHII", tag, 4, 1, value) for tag, value in tags.items())
+    head = order.encode() + struct.pack(f"{end}HI", 42, 8 + len(data))
+    return head + data + struct.pack(f"{end}H", len(tags)) + fields + bytes(4)
+
+
+EVERY_LEVEL = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+
+
+@pytest.mark.parametrize("order", ["II", "MM"])
+def test_tiff_of_either_byte_order_by_hand(tmp_path, order):
+    (tmp_path / "a.tif").write_bytes(tiff(EVERY_LEVEL, order))
+    assert np.array_equal(read_image(tmp_path / "a.tif", None)[..., 0], EVERY_LEVEL)
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits"])
+def test_compressed_tiff_of_sixteen_bits(tmp_path, compression):
+    path = saved(tmp_path / "a.tif", Image.fromarray(EVERY_LEVEL), compression=compression)
+    assert np.array_equal(read_image(path, None)[..., 0], EVERY_LEVEL)
+
+
 def test_sixteen_bit_png_with_alpha(tmp_path):
     def chunk(kind, content):
         return (

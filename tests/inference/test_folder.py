@@ -154,7 +154,8 @@ def test_each_class_has_its_own_probability_map_and_lesions(images, tmp_path):
     assert [category["name"] for category in document["categories"]] == ["class 1", "class 2"]
 
 
-def test_dicom_folder_with_every_kind_of_bad_file(write_dicom, images, tmp_path):
+@pytest.mark.parametrize("given", ["configured folder", "glob", "list", "files", "folder above"])
+def test_every_kind_of_bad_file_however_it_is_given(write_dicom, images, tmp_path, given):
     pydicom = pytest.importorskip("pydicom")
     from flexunet.inference.segmentation_object import read_segmentation
 
@@ -178,15 +179,30 @@ def test_dicom_folder_with_every_kind_of_bad_file(write_dicom, images, tmp_path)
         PixelData=pydicom.encaps.encapsulate([b"01"]),
     )
     write_image(images / "pixel.png", np.zeros((1, 1), np.uint8))
+    (images / "cut.pgm").write_bytes(b"P5 20 20 65535 " + bytes(20))
+    (tmp_path / "list.csv").write_text(
+        "\n".join(["image", *(f"images/{path.name}" for path in images.iterdir())])
+    )
+    inputs = {
+        "configured folder": [],
+        "glob": [f"{tmp_path}/im*/*"],
+        "list": [tmp_path / "list.csv"],
+        "files": sorted(images.iterdir()),
+        "folder above": [tmp_path, images / "pixel.png", images / "cut.pgm", *images.glob("*ne.png")],
+    }[given]
     config = configured(images)
-    result = infer_folder(config, predictor=Brightness(config))
+    result = infer_folder(config, inputs=inputs, predictor=Brightness(config))
     bad = {"truncated", "text", "no_pixels", "colour", "photometric", "bomb", "pixel", "spacing", "codec"}
-    assert {path.name for path in result.failures} == {f"{name}.dcm" for name in bad} | {"pixel.png"}
+    assert {path.name for path in result.failures} == {f"{name}.dcm" for name in bad} | {
+        "pixel.png",
+        "cut.pgm",
+    }
     for path, message in result.failures.items():
         assert str(path) in message
     expected = (stored > 1000).astype(np.uint8)
     masks = read_masks(tmp_path / "masks")
     assert sorted(masks) == ["1.2.840.9.png", "good.png", "none.png", "one.png"]
+    assert infer_folder(config, inputs=inputs, predictor=Brightness(config)).reused == 4
     for name in ("good", "1.2.840.9"):
         assert np.array_equal(masks[f"{name}.png"], expected)
         assert np.array_equal(read_segmentation(tmp_path / "masks_dicom" / f"{name}.dcm"), expected)

@@ -6,7 +6,7 @@ from PIL import Image
 
 from flexunet.config.files import load_config
 from flexunet.config.schema import Config
-from flexunet.data.images import list_images, read_image
+from flexunet.data.images import list_images, read_image, write_image
 from flexunet.errors import PathError, ShapeError
 from flexunet.inference.folder import infer_folder
 from flexunet.inference.inputs import mask_names
@@ -92,6 +92,20 @@ def test_no_image_of_two_with_one_stem_is_lost(tmp_path):
     assert names[tmp_path / "a.jpg"] == "a.jpg.png"
     assert names[tmp_path / "a.png"] == "a.png.png"
     assert names[tmp_path / "b.tif"] == "b.png"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
+def test_every_level_of_sixteen_bits_reaches_the_model(predictor, tmp_path, suffix):
+    levels = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    write_image(tmp_path / f"a{suffix}", levels)
+    image = read_image(tmp_path / f"a{suffix}", None)
+    for top in range(0, 256, 64):  # the model takes 64 x 64
+        tile = image[top : top + 64, :64]
+        prepared = predictor.prepare(tile)
+        assert prepared.dtype == np.float32
+        for channel in range(3):
+            np.testing.assert_array_equal(prepared[..., channel], tile[..., 0] / np.float32(257))
+        assert len(np.unique(prepared)) == 64 * 64
 
 
 @pytest.mark.parametrize("shape", [(0, 5, 3), (5, 5, 2), (5,), (2, 5, 5, 3)])

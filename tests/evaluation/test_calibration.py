@@ -10,12 +10,8 @@ from flexunet.evaluation.calibration import (
     empty_brier_score,
     expected_calibration_error,
 )
-from flexunet.evaluation.calibration_fit import (
-    Calibration,
-    CalibrationFit,
-    apply_temperature,
-    dice_by_threshold,
-)
+from flexunet.evaluation.calibration_fit import CalibrationFit, dice_by_threshold
+from flexunet.inference.calibration import Calibration, apply_temperature
 
 
 def channels(foreground):

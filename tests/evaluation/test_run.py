@@ -11,7 +11,6 @@ from flexunet.data.images import read_image
 from flexunet.data.masks import ColorMap, read_mask
 from flexunet.data.phantom_dataset import write_phantom_dataset
 from flexunet.errors import DatasetError, PathError
-from flexunet.evaluation.calibration_fit import Calibration
 from flexunet.evaluation.folds import find_folds, pool_tables
 from flexunet.evaluation.pixel_scores import confusion_matrix, foreground_counts, pixel_scores
 from flexunet.evaluation.published_metrics import (
@@ -22,7 +21,9 @@ from flexunet.evaluation.published_metrics import (
 )
 from flexunet.evaluation.run import evaluate, evaluate_fold_runs
 from flexunet.evaluation.run_calibration import fit_calibration
-from flexunet.inference.predictor import Predictor, mask_of
+from flexunet.inference.calibration import Calibration
+from flexunet.inference.predictor import Predictor
+from flexunet.inference.probabilities import mask_of
 from flexunet.models.registry import build_model
 from flexunet.models.trained import best_model_path
 

@@ -10,7 +10,8 @@ from flexunet.data.images import list_images, read_image, write_image
 from flexunet.errors import PathError, ShapeError
 from flexunet.inference.folder import infer_folder
 from flexunet.inference.inputs import mask_names
-from flexunet.inference.predictor import Predictor, mask_of
+from flexunet.inference.predictor import Predictor
+from flexunet.inference.probabilities import mask_of
 from flexunet.training.compiling import evaluate_published
 
 

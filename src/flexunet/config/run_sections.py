@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from flexunet.config.section import Floats, Pair, Positive, Section, Texts, input_path, output_path
+from flexunet.config.section import Floats, Fraction, Pair, Positive, Section, Texts, input_path, output_path
 
 
 class TrainSection(Section):
@@ -124,6 +124,10 @@ class InferSection(Section):
     """Folder of images with the outline drawn on them; none: output_dir with _overlay added."""
     probabilities: Literal["none", "png", "npz"] = "none"
     """Whether probabilities are written: 16-bit PNG of each foreground class, or arrays of all classes."""
+    threshold: Literal["none", "run"] | Fraction = "none"
+    """Foreground probability from which a pixel is lesion; none: the likeliest class; run: as fitted."""
+    temperature: Literal["none", "run"] | Annotated[float, Field(gt=0)] = "none"
+    """Divisor of the logits of probabilities that are written; run: as evaluate fitted it."""
     fill_holes: bool = False
     """Whether background that a lesion encloses becomes lesion."""
     min_lesion_pixels: int = Field(default=0, ge=0)

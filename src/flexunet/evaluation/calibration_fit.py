@@ -8,122 +8,18 @@ Both come from one pass over the images; memory is a sample of pixels and one hi
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from flexunet.data.files import write_text
 from flexunet.errors import DatasetError
 from flexunet.evaluation.calibration import IN_PLAY
 from flexunet.evaluation.pixel_scores import Values, ratio
-from flexunet.evaluation.probabilities import foreground_probability, two_channels
+from flexunet.inference.calibration import SMALLEST, Calibration, refuse_test
+from flexunet.inference.probabilities import foreground_probability, two_channels
 
-FILE_NAME = "calibration.json"
-SCHEMA = "flexunet.calibration/1"
-_SMALLEST = 1e-7
 _STEPS = 200
 _SLOPES = (0.02, 20.0)
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What was fitted, and on what.
-
-    Attributes:
-        split: Split it was fitted on.
-        images: Number of its images.
-        temperature: Divisor of the logits; above 1 the model was too sure of itself.
-        threshold: Foreground probability (as the model gives it) with the best Dice.
-        log_loss_before: Mean negative log-likelihood of the sampled pixels as the model gives them.
-        log_loss_after: The same after scaling.
-        dice_at_half: `dice_pooled` of foreground against background at threshold 0.5.
-        dice_at_threshold: The same at the threshold.
-        weights: SHA-256 of the weights file it belongs to.
-    """
-
-    split: str
-    images: int
-    temperature: float
-    threshold: float
-    log_loss_before: float
-    log_loss_after: float
-    dice_at_half: float
-    dice_at_threshold: float
-    weights: str = ""
-
-    def scale(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probabilities after temperature scaling, with a channel for background."""
-        return apply_temperature(two_channels(probabilities), self.temperature)
-
-    def write(self, folder: Path) -> Path:
-        """Store it in a run folder."""
-        path = folder / FILE_NAME
-        write_text(path, json.dumps({"schema": SCHEMA, **asdict(self)}, indent=2) + "\n")
-        return path
-
-    @classmethod
-    def read(cls, folder: Path) -> Calibration | None:
-        """Read it from a run folder; None where there is none.
-
-        Raises:
-            DatasetError: if the file is not a calibration, or was fitted on the test split.
-        """
-        path = folder / FILE_NAME
-        if not path.is_file():
-            return None
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            if values.pop("schema") != SCHEMA:
-                raise ValueError(f"expected schema {SCHEMA}")
-            found = cls(**values)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DatasetError(
-                f"{path} is not a calibration ({error}). Remove it; evaluate fits it anew."
-            ) from error
-        refuse_test(found.split, str(path))
-        return found
-
-
-def refuse_test(split: str, where: str) -> None:
-    """Raise if something would be fitted on the test split.
-
-    Raises:
-        DatasetError: always, for `test`.
-    """
-    if split == "test":
-        raise DatasetError(
-            f"{where}: temperature and threshold must not be fitted on the test split, which would make its "
-            "scores untrue. Fit them on the validation split ([valid] images_dir)."
-        )
-
-
-def sha256_of_weights(path: Path) -> str:
-    """SHA-256 of a weights file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def apply_temperature(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
-    """Softmax of the logits divided by the temperature, `(..., C)`.
-
-    Source: Guo et al. (2017), On Calibration of Modern Neural Networks, ICML.
-    """
-    if temperature == 1:
-        return probabilities
-    if probabilities.shape[-1] == 2:
-        # Two classes need the odds alone, which saves the sums over a short last axis.
-        inside = np.clip(probabilities[..., 1], _SMALLEST, 1 - _SMALLEST)
-        odds = np.exp(np.log((1 - inside) / inside) / temperature)
-        scaled = (1 / (1 + odds)).astype(np.float32)
-        return np.stack([1 - scaled, scaled], axis=-1)
-    logits = np.log(np.clip(probabilities, _SMALLEST, 1)) / temperature
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
 class CalibrationFit:
@@ -169,7 +65,7 @@ class CalibrationFit:
                 self._rng.integers(0, len(stratum), self._half) if len(stratum) > self._half else slice(None)
             )
             pixels = stratum[chosen]
-            self._logs.append(np.log(np.clip(probabilities[pixels], _SMALLEST, 1)))
+            self._logs.append(np.log(np.clip(probabilities[pixels], SMALLEST, 1)))
             self._labels.append(labels[pixels])
             self._weights.append(np.full(len(pixels), len(stratum) / len(pixels)))
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from flexunet.errors import ShapeError
 from flexunet.evaluation.calibration import ProbabilityCounts, count_probabilities
-from flexunet.evaluation.calibration_fit import Calibration
 from flexunet.evaluation.lesion_scores import Candidates, Lesions, lesion_scores
 from flexunet.evaluation.pixel_scores import (
     Counts,
@@ -19,9 +18,10 @@ from flexunet.evaluation.pixel_scores import (
     mean_over_classes,
     pixel_scores,
 )
-from flexunet.evaluation.probabilities import decide, foreground_probability, two_channels
 from flexunet.evaluation.rules import ScoringRules
 from flexunet.evaluation.surface_scores import NOTHING, surface_scores
+from flexunet.inference.calibration import Calibration
+from flexunet.inference.probabilities import foreground_probability, mask_of, two_channels
 
 
 class ImageScores(NamedTuple):
@@ -86,7 +86,7 @@ def score_image(
                 f"probabilities must have shape {(*truth.shape, num_classes)}, as the truth and the classes "
                 f"demand; found {probabilities.shape}."
             )
-        prediction = decide(probabilities) if prediction is None else prediction
+        prediction = mask_of(probabilities) if prediction is None else prediction
         probabilities = two_channels(probabilities)
     if prediction is None:
         raise ShapeError("expected a predicted mask or probabilities; found neither.")
@@ -108,7 +108,7 @@ def score_image(
     scores = scores._replace(probability=count_probabilities(truth, inside, bins))
     if calibration is None:
         return scores
-    mask = decide(probabilities, calibration.threshold)
+    mask = mask_of(probabilities, calibration.threshold)
     counts = foreground_counts(confusion_matrix(truth, mask, num_classes))
     return scores._replace(
         scaled=count_probabilities(

@@ -12,7 +12,6 @@ from flexunet.evaluation.calibration import (
     empty_brier_score,
     expected_calibration_error,
 )
-from flexunet.evaluation.calibration_fit import Calibration
 from flexunet.evaluation.document import (
     CalibrationBin,
     Figure,
@@ -24,6 +23,7 @@ from flexunet.evaluation.intervals import Resampling
 from flexunet.evaluation.pixel_scores import Values, apply_empty_rule, ratio
 from flexunet.evaluation.rules import ScoringRules
 from flexunet.evaluation.tables import Tables
+from flexunet.inference.calibration import Calibration
 
 ALL_PIXELS, PIXELS_IN_PLAY = 0, 1
 

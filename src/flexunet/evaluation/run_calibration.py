@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from flexunet.data.configured import split_pairs
 from flexunet.errors import DatasetError, InputError
-from flexunet.evaluation.calibration_fit import Calibration, CalibrationFit, refuse_test, sha256_of_weights
+from flexunet.evaluation.calibration_fit import CalibrationFit
 from flexunet.evaluation.origins import Origins
 from flexunet.evaluation.run_predictions import Watch, pairs_or_none, predictions, unwatched
+from flexunet.inference.calibration import Calibration, identity_of, refuse_test
 from flexunet.inference.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def calibration_of(
     if split == "valid":
         notes.append("temperature and threshold are fitted on this split, so they are not applied to it")
         return None
-    weights = _weights(config)
+    weights = _identity(config)
     stored = Calibration.read(config.run_dir)
     if stored is not None and stored.weights == weights:
         return stored
@@ -56,7 +57,7 @@ def fit_calibration(
         config: The configuration of the run.
         predictor: Its model.
         split: Split to fit on; `test` is refused.
-        weights: SHA-256 of the weights file.
+        weights: What the fit belongs to, as `identity_of` gives it.
         jobs: Threads for reading.
         watch: Shows progress.
 
@@ -86,10 +87,8 @@ def fit_calibration(
     return calibration
 
 
-def _weights(config: Config) -> str:
-    from flexunet.models.trained import find_model_file
-
+def _identity(config: Config) -> str:
     try:
-        return sha256_of_weights(find_model_file(config))
+        return identity_of(config)
     except InputError:
         return ""  # a model given in memory

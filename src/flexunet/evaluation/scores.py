@@ -12,7 +12,6 @@ from importlib import metadata
 from typing import Any
 
 from flexunet.data.masks import ColorMap
-from flexunet.evaluation.calibration_fit import Calibration
 from flexunet.evaluation.comparison import compare_tables
 from flexunet.evaluation.document import Fold, PublishedFigures, Scores
 from flexunet.evaluation.lesion_summary import lesion_figures
@@ -22,6 +21,7 @@ from flexunet.evaluation.subgroups import subgroup_columns
 from flexunet.evaluation.summary import class_figures, foreground_figures, published_on_masks, resampling_of
 from flexunet.evaluation.tables import Tables
 from flexunet.evaluation.verdict import better_than_empty, better_than_last, leaking, sure_enough
+from flexunet.inference.calibration import Calibration
 from flexunet.version import __version__
 
 _PACKAGES = ("numpy", "scipy", "opencv-python-headless", "pillow")

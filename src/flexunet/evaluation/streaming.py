@@ -12,12 +12,12 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.evaluation.calibration_fit import Calibration
 from flexunet.evaluation.cases import CaseGallery
 from flexunet.evaluation.image_scores import ImageScores, score_image
-from flexunet.evaluation.probabilities import decide
 from flexunet.evaluation.rules import ScoringRules
 from flexunet.evaluation.tables import ImageOrigin, Tables, Tally
+from flexunet.inference.calibration import Calibration
+from flexunet.inference.probabilities import mask_of
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -111,7 +111,7 @@ def score_stream(
         found = read(item)
         mask = found.mask
         if mask is None and found.probabilities is not None:
-            mask = decide(found.probabilities)
+            mask = mask_of(found.probabilities)
         scores = score_image(
             found.truth,
             mask,

@@ -16,7 +16,8 @@ from flexunet.inference.inputs import find_images, image_labels, mask_names, ref
 from flexunet.inference.journal import Journal, digest_of_weights, settings_digest
 from flexunet.inference.outputs import CONTOURS, LESION_TABLE, Outputs, Record, beside
 from flexunet.inference.pipeline import Outcome, Pipeline
-from flexunet.inference.predictor import Predictor, mask_of
+from flexunet.inference.predictor import Predictor
+from flexunet.inference.probabilities import mask_of
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -134,6 +135,7 @@ def infer_folder(
     failures = {path: outcomes[path].failure for path in images if outcomes[path].failure}
     failures |= {path: record["problem"] for path, record in records.items() if record["problem"]}
     outputs.write_tables(list(records.values()))
+    outputs.write_settings(tiled=tiled)
     journal.close(records.values())
     return FolderResult(
         output_dir,

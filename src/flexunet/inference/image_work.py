@@ -16,7 +16,7 @@ import numpy as np
 from flexunet.inference.cases import Case, CaseReader
 from flexunet.inference.lesions import clean_mask
 from flexunet.inference.outputs import Outputs, Record
-from flexunet.inference.predictor import Prediction, Predictor, mask_of
+from flexunet.inference.predictor import Prediction, Predictor
 
 
 class ImageWork:
@@ -52,7 +52,8 @@ class ImageWork:
 
     def mask(self, case: Case, prediction: Prediction) -> np.ndarray:
         """The mask that is written: class indices, uint8 `(H, W)`, cleaned as `[infer]` says."""
-        return clean_mask(mask_of(prediction.probabilities), self.outputs.rules, case.spacing)
+        mask = self.outputs.decision.mask(prediction.probabilities)
+        return clean_mask(mask, self.outputs.rules, case.spacing)
 
     def write(self, case: Case, name: str, prediction: Prediction) -> Record:
         """Write everything about an image.
@@ -65,4 +66,6 @@ class ImageWork:
         Raises:
             PathError: if a file cannot be written.
         """
-        return self.outputs.write(case, name, self.mask(case, prediction), *prediction)
+        mask = self.mask(case, prediction)
+        probabilities = self.outputs.decision.calibrate(prediction.probabilities)
+        return self.outputs.write(case, name, mask, probabilities, prediction.uncertainty)

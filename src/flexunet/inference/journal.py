@@ -18,6 +18,7 @@ from flexunet.data.configured import crop_size
 from flexunet.data.digests import digest_of, digest_of_text
 from flexunet.data.files import explaining, write_text
 from flexunet.errors import ImageError
+from flexunet.inference.decision import Decision
 from flexunet.version import __version__
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ def settings_digest(config: Config, model: str, tiled: bool) -> str:
         values = section.model_dump(mode="json") if name != "mask" else {"map": repr(section.rgb_map)}
         sections[name] = {key: value for key, value in values.items() if not section.is_path(key)}
     train = config.train.precision, config.train.seed, config.train.batch_size
-    told = [_VERSION, __version__, model, tiled, crop_size(config), train, sections]
+    decision = Decision.configured(config)
+    told = [_VERSION, __version__, model, tiled, crop_size(config), train, decision, sections]
     return digest_of_text(json.dumps(told, sort_keys=True, default=repr))
 
 

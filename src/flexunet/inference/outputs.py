@@ -4,6 +4,7 @@
     <output_dir>_overlay/NAME.png           image with outlines
     <output_dir>_lesions/lesions.csv        one row a lesion
     <output_dir>_lesions/contours.json      outlines, COCO
+    <output_dir>_lesions/prediction.json    how it was predicted: model, window, threshold, ...
     <output_dir>_probabilities/NAME.png     only with [infer] probabilities
     <output_dir>_uncertainty/NAME.png       only with [infer] uncertainty
     <output_dir>_dicom/NAME.dcm             DICOM Segmentation objects of DICOM images
@@ -14,6 +15,7 @@ Only masks lie in `output_dir`, so that the folder can be scored as it is.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,20 +23,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flexunet.data.configured import color_map
-from flexunet.data.files import replacing
+from flexunet.data.files import replacing, write_text
 from flexunet.data.images import write_image
 from flexunet.data.masks import write_mask
 from flexunet.data.overlay import draw_overlay
 from flexunet.errors import ImageError
 from flexunet.inference.cases import Case
 from flexunet.inference.contours import coco_annotations, write_coco
+from flexunet.inference.decision import Decision
 from flexunet.inference.lesions import lesion_rows, measure_lesions, write_lesion_table
+from flexunet.version import __version__
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
 LESION_TABLE = "lesions.csv"
 CONTOURS = "contours.json"
+SETTINGS = "prediction.json"
 
 Record = dict[str, Any]
 """What came of an image, ready for JSON: its files, lesions, contours and numbers."""
@@ -48,10 +53,15 @@ class Outputs:
         output_dir: Folder of masks; the others stand beside it.
         overlay_dir: Folder of overlays.
         model: Digest of the model, for DICOM objects.
+
+    Raises:
+        InputError: if temperature or threshold are to be the run's, and it has none.
     """
 
     def __init__(self, config: Config, output_dir: Path, overlay_dir: Path, model: str = ""):
+        self.config = config
         self.rules = config.infer
+        self.decision = Decision.configured(config)
         self.colors = color_map(config)
         self.class_names = foreground_names(self.colors.num_classes)
         self.model = model
@@ -121,6 +131,27 @@ class Outputs:
             self.lesions_dir / LESION_TABLE, ((record["file"], record["lesions"]) for record in records)
         )
         write_coco(self.lesions_dir / CONTOURS, map(_coco_image, records), self.class_names)
+
+    def write_settings(self, *, tiled: bool) -> None:
+        """Write how the images were predicted: what a reader of the masks must know."""
+        infer, tiles = self.rules, self.config.tiledinfer
+        told = {
+            "flexunet": __version__,
+            "run": str(self.config.run_dir.resolve()),
+            "weights": self.model,
+            "ensemble": infer.ensemble,
+            "dicom_window": self.config.image.dicom_window,
+            "tiles": {"size": tiles.split_size, "overlap": tiles.overlapping} if tiled else None,
+            "breast_only": tiled and tiles.breast_only,
+            "test_time_augmentation": infer.test_time_augmentation,
+            "monte_carlo": infer.monte_carlo,
+            "temperature": self.decision.temperature,
+            "threshold": self.decision.threshold,
+            "fill_holes": infer.fill_holes,
+            "min_lesion_pixels": infer.min_lesion_pixels,
+            "min_lesion_mm2": infer.min_lesion_mm2,
+        }
+        write_text(self.lesions_dir / SETTINGS, json.dumps(told, indent=2, ensure_ascii=False) + "\n")
 
     def _write_probabilities(self, stem: str, probabilities: np.ndarray) -> Iterable[Path]:
         if self.rules.probabilities == "npz":

@@ -223,18 +223,3 @@ def _resize(probabilities: np.ndarray, width: int, height: int) -> np.ndarray:
         return probabilities
     resized = cv2.resize(probabilities, (width, height), interpolation=cv2.INTER_LINEAR)
     return resized.reshape(height, width, probabilities.shape[2])
-
-
-def mask_of(probabilities: np.ndarray, threshold: float = 0.5) -> np.ndarray:
-    """The mask that probabilities say: the likeliest class, or foreground above the threshold.
-
-    Args:
-        probabilities: `(..., classes)`; one channel is that of the foreground.
-        threshold: Used with one channel only.
-
-    Returns:
-        uint8 class indices `(...)`.
-    """
-    if probabilities.shape[-1] == 1:
-        return (probabilities[..., 0] > threshold).astype(np.uint8)
-    return probabilities.argmax(axis=-1).astype(np.uint8)

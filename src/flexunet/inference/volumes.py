@@ -27,11 +27,12 @@ from flexunet.data.volumes import (
     write_labels,
 )
 from flexunet.errors import FlexUNetError
+from flexunet.inference.decision import Decision
 from flexunet.inference.inputs import find_volumes, image_labels, label_names, refuse_overwriting
 from flexunet.inference.journal import Journal, digest_of_weights, settings_digest
 from flexunet.inference.lesions import write_lesion_table
 from flexunet.inference.outputs import LESION_TABLE, Record, beside
-from flexunet.inference.predictor import Predictor, mask_of
+from flexunet.inference.predictor import Predictor
 from flexunet.inference.slices import SliceAxes, grey_levels
 from flexunet.inference.video import slice_frames, write_video
 from flexunet.inference.volume_lesions import VOLUME_LESION_COLUMNS, drop_small_bodies, measure_bodies
@@ -160,6 +161,7 @@ def predict_volume(
         Class indices, uint8 `(X, Y, Z)`, and the probability of that class, float16, same shape.
     """
     axes = SliceAxes.configured(section)
+    decision = Decision.configured(predictor.config)
     slices = axes.slices_of(volume.voxels)
     labels = np.zeros(volume.voxels.shape, np.uint8, order="F")
     certainty = np.zeros(volume.voxels.shape, np.float16, order="F")
@@ -171,7 +173,7 @@ def predict_volume(
         images = [resize_image(each, width, height) for each in levels]
         predicted = _probabilities(predictor, images, *slices.shape[1:])
         for index, probabilities in zip(batch, predicted, strict=True):
-            mask = mask_of(probabilities)
+            mask, probabilities = decision.mask(probabilities), decision.calibrate(probabilities)
             channel = mask if probabilities.shape[-1] > 1 else np.zeros_like(mask)
             label_slices[index] = mask
             certainty_slices[index] = np.take_along_axis(probabilities, channel[..., np.newaxis], -1)[..., 0]

@@ -5,22 +5,22 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.inference.predictor import mask_of
 
-
-def decide(probabilities: NDArray[np.float32], threshold: float | None = None) -> NDArray[np.uint8]:
+def mask_of(probabilities: NDArray[np.float32], threshold: float | None = None) -> NDArray[np.uint8]:
     """Class of each pixel.
 
     Args:
-        probabilities: Float32 `(H, W, C)`; with one channel it is the probability of class 1.
+        probabilities: Float32 `(..., C)`; with one channel it is the probability of class 1.
         threshold: None for the most probable class (one channel: above 0.5). Otherwise a pixel is foreground
             where background leaves at least this probability, and takes its most probable foreground class.
 
     Returns:
-        Class indices, uint8 `(H, W)`.
+        Class indices, uint8 `(...)`.
     """
+    if threshold is None and probabilities.shape[-1] == 1:
+        return (probabilities[..., 0] > 0.5).astype(np.uint8)
     if threshold is None:
-        return mask_of(probabilities)
+        return probabilities.argmax(axis=-1).astype(np.uint8)
     inside = foreground_probability(probabilities) >= threshold
     if probabilities.shape[-1] <= 2:
         return inside.view(np.uint8)

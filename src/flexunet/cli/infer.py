@@ -22,6 +22,12 @@ Runs = Annotated[
     typer.Option("--runs", help="Run folder that predicts, in place of CONFIG's model; several: their mean."),
 ]
 Output = Annotated[str | None, typer.Option("--out", help="Folder of masks, instead of the configured one.")]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray", metavar="ADDRESS", help="Predict on a Ray cluster: auto, local, or host:port of its head."
+    ),
+]
 
 
 def infer(
@@ -31,12 +37,13 @@ def infer(
     images: Images = None,
     runs: Runs = None,
     output: Output = None,
+    ray: Ray = None,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
     """Predict images, DICOM among them: masks at each image's own size, overlays, lesions."""
     given = [*(inputs or ()), *(images or ())]
-    _infer("infer", config_path, given, overrides, runs, output, strict, as_json)
+    _infer("infer", config_path, given, overrides, runs, output, ray, strict, as_json)
 
 
 def tiledinfer(
@@ -46,6 +53,7 @@ def tiledinfer(
     images: Images = None,
     runs: Runs = None,
     output: Output = None,
+    ray: Ray = None,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
@@ -57,6 +65,7 @@ def tiledinfer(
         overrides,
         runs,
         output,
+        ray,
         strict,
         as_json,
     )
@@ -69,6 +78,7 @@ def _infer(
     overrides: Overrides,
     runs: list[str] | None,
     output: str | None,
+    ray: str | None,
     strict: bool,
     as_json: bool,
 ) -> None:
@@ -92,6 +102,7 @@ def _infer(
             inputs=inputs,
             tiled=section == "tiledinfer",
             progress=lambda done, total: bars.update(bar, completed=done, total=total),
+            ray=ray,
         )
     if as_json:
         print_json(result.summary())
@@ -104,4 +115,6 @@ def _infer(
         console.print(f"{lesions} lesions in {result.lesions_dir}", highlight=False, soft_wrap=True)
         if result.reused:
             console.print(f"{result.reused} of them were there already, made by the same model and settings")
+        for worker, count in result.workers.items():
+            console.print(f"{count} by the worker {worker}", highlight=False)
     print_failures(result.failures)

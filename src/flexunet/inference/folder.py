@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from flexunet.inference.probabilities import mask_of
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
+    from flexunet.inference.ray_pipeline import RayPipeline
 
 Progress = Callable[[int, int], None]
 
@@ -40,6 +42,7 @@ class FolderResult:
         reused: Images that an earlier run had finished.
         wall_s: Seconds from the first image read to the last one written.
         busy_s: Seconds of these in which the model was at work.
+        workers: Images predicted by each worker of a Ray cluster.
     """
 
     output_dir: Path
@@ -52,6 +55,7 @@ class FolderResult:
     reused: int = 0
     wall_s: float = 0.0
     busy_s: float = 0.0
+    workers: dict[str, int] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
         """The result, ready for JSON."""
@@ -66,6 +70,7 @@ class FolderResult:
             "reused": self.reused,
             "seconds": round(self.wall_s, 3),
             "model_seconds": round(self.busy_s, 3),
+            "workers": self.workers,
             "failures": {str(path): message for path, message in self.failures.items()},
         }
 
@@ -77,6 +82,7 @@ def infer_folder(
     tiled: bool = False,
     predictor: Predictor | None = None,
     progress: Progress | None = None,
+    ray: str | None = None,
 ) -> FolderResult:
     """Predict every image of `[infer] images_dir`, or of `[tiledinfer] images_dir` tile by tile.
 
@@ -89,6 +95,7 @@ def infer_folder(
         tiled: Whether to predict in tiles at the image's own resolution; always so after training on crops.
         predictor: The model, where it is already at hand.
         progress: Called with (images done, images in all).
+        ray: Address of a Ray cluster to predict on, see `RayPipeline`; none: in this process.
 
     Raises:
         ConfigError: if nothing is given and no folder is configured.
@@ -124,13 +131,22 @@ def infer_folder(
         if progress:
             progress(len(outcomes), len(images))
 
-    pipeline = Pipeline(work, predictor)
-    pipeline.run(
-        names,
-        settle,
-        finished=finished,
-        complete=lambda path, record: journal.complete(record, keys[path]),
-    )
+    pipeline: Pipeline | RayPipeline
+    workers: dict[str, int] = {}
+    if ray:
+        from flexunet.inference.ray_pipeline import RayPipeline
+
+        pipeline = RayPipeline(work, partial(Predictor.load, config), journal, ray)
+        pipeline.run(names, settle, finished=finished)
+        workers |= pipeline.images_by_worker
+    else:
+        pipeline = Pipeline(work, predictor)
+        pipeline.run(
+            names,
+            settle,
+            finished=finished,
+            complete=lambda path, record: journal.complete(record, keys[path]),
+        )
     records = {path: record for path in images if (record := outcomes[path].record) is not None}
     failures = {path: outcomes[path].failure for path in images if outcomes[path].failure}
     failures |= {path: record["problem"] for path, record in records.items() if record["problem"]}
@@ -148,6 +164,7 @@ def infer_folder(
         sum(outcome.reused for outcome in outcomes.values()),
         pipeline.wall_s,
         pipeline.busy_s,
+        workers,
     )
 
 

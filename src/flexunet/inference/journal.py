@@ -67,6 +67,16 @@ class Journal:
             return None
         return record if all(Path(file).is_file() for file in record["files"]) else None
 
+    def knows(self, name: str) -> bool:
+        """Whether an earlier run has finished a mask of that name, of whatever image."""
+        return name in self._known
+
+    def without_records(self) -> Journal:
+        """The same journal without what earlier runs finished: small enough to send to other machines."""
+        copy = Journal.__new__(Journal)
+        copy.__dict__.update(self.__dict__, _known={})
+        return copy
+
     def complete(self, record: Record, key: str) -> Record:
         """The record with what tells later whether it still counts."""
         return record | {"key": key, "mask_digest": digest_of(self.output_dir / record["mask"])}

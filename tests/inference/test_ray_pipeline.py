@@ -1,0 +1,163 @@
+"""A real Ray cluster of two machines (two raylets here), one of which is killed half way."""
+
+import json
+import os
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from flexunet.config.schema import Config
+from flexunet.data.images import write_image
+from flexunet.errors import EngineError, PathError
+from flexunet.inference.cases import CaseReader
+from flexunet.inference.folder import infer_folder
+from flexunet.inference.image_work import ImageWork
+from flexunet.inference.journal import Journal
+from flexunet.inference.outputs import Outputs
+from flexunet.inference.predictor import Predictor
+from flexunet.inference.ray_pipeline import RayPipeline, _Worker, share_out
+from flexunet.models.registry import build_model
+from flexunet.models.trained import best_model_path
+
+IMAGES = 32
+STORE = 100 << 20
+
+
+def node(alive=True, **resources):
+    return {"Alive": alive, "Resources": resources}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "workers", "cpus", "gpus"),
+    [
+        ([node(CPU=8.0), node(CPU=8.0)], 2, 8, 0),
+        ([node(CPU=4.0), node(CPU=10.0), node(memory=1.0)], 3, 4, 0),
+        ([node(CPU=0.0), node(CPU=1.0), node(False, CPU=1.0)], 1, 1, 0),
+        ([node(CPU=8.0, GPU=2.0), node(CPU=64.0)], 2, 1, 1),
+    ],
+)
+def test_a_worker_takes_a_machine_or_a_part_as_large_as_the_smallest(nodes, workers, cpus, gpus):
+    assert share_out(nodes) == (workers, cpus, gpus)
+
+
+def test_a_cluster_without_processors_is_told_so():
+    with pytest.raises(EngineError, match="ray start"):
+        share_out([node(CPU=0.0)])
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run whose masks are neither empty nor full, and images, one of which is broken."""
+    config = Config(
+        model={
+            "image_width": 32,
+            "image_height": 32,
+            "num_layers": 2,
+            "base_filters": 2,
+            "base_kernels": (3, 3),
+        },
+        train={"run_dir": str(tmp_path / "run")},
+        infer={"images_dir": str(tmp_path / "images"), "output_dir": str(tmp_path / "masks")},
+    )
+    keras.utils.set_random_seed(5)
+    best_model_path(config).parent.mkdir(parents=True)
+    build_model(config).save(best_model_path(config))
+    rng = np.random.default_rng(5)
+    for number in range(IMAGES - 1):
+        write_image(
+            tmp_path / "images" / f"{number:02d}.png", rng.integers(0, 256, (30, 40 + number), np.uint8)
+        )
+    (tmp_path / "images" / "broken.png").write_bytes(b"\x89PNG broken")
+    return config
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    ray = pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    source = str(Path(sys.modules["flexunet"].__file__).parents[1])
+    options = {"object_store_memory": STORE, "include_dashboard": False}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("PYTHONPATH", os.pathsep.join([source, os.environ.get("PYTHONPATH", "")]))
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **options})
+        cluster.workers = [cluster.add_node(num_cpus=1, object_store_memory=STORE) for _ in range(2)]
+        yield cluster
+        ray.shutdown()
+        cluster.shutdown()
+
+
+def files(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(("digest", "said"), [("0" * 32, "found another model"), (None, "no trained model")])
+def test_a_worker_that_cannot_have_the_model_says_so(run, digest, said):
+    pytest.importorskip("ray")
+    outputs = Outputs(run, Path("masks"), Path("overlays"), digest or "")
+    work = ImageWork(CaseReader(run, {}), outputs)
+    journal = Journal(Path("lesions"), Path("masks"), "")
+    if digest is None:
+        best_model_path(run).unlink()
+    load = partial(Predictor.load, run)
+    worker = _Worker(work, load, journal, None, 1)
+    columns = worker({"path": np.array(["a.png"]), "name": np.array(["a.png"])})
+    pipeline = RayPipeline(work, load, journal, "auto")
+    with pytest.raises(EngineError, match=said):
+        pipeline._settle({name: column[0] for name, column in columns.items()}, pytest.fail)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Ray is experimental on Windows")
+def test_a_worker_killed_half_way_costs_no_image(cluster, run, tmp_path):
+    expected = infer_folder(run)
+    alone = {folder: files(tmp_path / folder) for folder in ("masks", "masks_overlay")}
+    tables = [(tmp_path / "masks_lesions" / name).read_bytes() for name in ("lesions.csv", "contours.json")]
+    (tmp_path / "masks").rename(tmp_path / "alone")
+    journal = tmp_path / "masks_lesions" / "journal.jsonl"
+    journal.unlink()
+
+    import ray
+
+    seen = []
+
+    def kill_half_way(done, total):
+        seen.append((done, total))
+        if done == 4:
+            while ray.available_resources().get("CPU", 0):  # until both are at work
+                time.sleep(0.1)
+            cluster.remove_node(cluster.workers[1], allow_graceful=False)
+
+    result = infer_folder(run, ray=cluster.address, progress=kill_half_way)
+    assert seen == [(done, IMAGES) for done in range(1, IMAGES + 1)]  # each once
+    assert sum(result.workers.values()) == IMAGES
+    assert {folder: files(tmp_path / folder) for folder in alone} == alone
+    assert tables == [
+        (tmp_path / "masks_lesions" / name).read_bytes() for name in ("lesions.csv", "contours.json")
+    ]
+    assert result.mask_paths == expected.mask_paths
+    assert result.lesions == expected.lesions
+    assert result.failures == expected.failures
+    assert [path.name for path in result.failures] == ["broken.png"]
+
+    # Started again, nothing but what changed is predicted, with the cluster or without.
+    assert len(journal.read_text().splitlines()) == IMAGES - 1
+    (tmp_path / "masks" / "03.png").unlink()
+    again = infer_folder(run, ray=cluster.address)
+    assert again.reused == IMAGES - 2
+    assert sum(again.workers.values()) == 2  # the one that was gone, and the broken one
+    assert files(tmp_path / "masks") == alone["masks"]
+    assert infer_folder(run).reused == IMAGES - 1
+    assert all(json.loads(line)["key"] for line in journal.read_text().splitlines())
+
+
+def test_no_cluster_at_an_address_is_told_so(run):
+    pytest.importorskip("ray")
+    with pytest.raises(PathError, match="--ray local"):
+        infer_folder(run, ray="127.0.0.1:1")

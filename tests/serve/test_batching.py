@@ -6,8 +6,12 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import numpy as np
 import pytest
 
+from flexunet.config.files import load_config
 from flexunet.errors import EngineError
-from flexunet.serve.batching import BatchingModel
+from flexunet.inference.predictor import Predictor
+from flexunet.serve.batching import BatchingModel, share_models
+
+from .conftest import draw
 
 
 class Doubling:
@@ -103,3 +107,20 @@ def test_what_waits_is_answered_before_it_closes():
     with pytest.raises(EngineError, match="shutting down"):
         batching.predict_on_batch(image(1))
     pool.shutdown()
+
+
+def test_members_of_an_ensemble_are_shared_too(run):
+    config = load_config(run, [f"infer.ensemble={[str(run), str(run)]!r}"])
+    images = [draw(seed) for seed in range(6)]
+    expected = [Predictor.load(config)(image) for image in images]
+    predictor = Predictor.load(config)
+    noted = []
+    close = share_models(predictor, most=2, observe=lambda images, seconds: noted.append(images))
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(predictor, images))
+    close()
+    assert sum(noted) == 12  # six images through two models
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    with pytest.raises(EngineError, match="shutting down"):
+        predictor(images[0])

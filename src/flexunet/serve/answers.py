@@ -22,7 +22,7 @@ from flexunet.inference.contours import coco_annotations
 from flexunet.inference.image_work import ImageWork
 from flexunet.inference.lesions import lesion_rows, measure_lesions
 from flexunet.inference.outputs import Outputs
-from flexunet.inference.predictor import Predictor
+from flexunet.inference.predictor import Prediction, Predictor
 from flexunet.serve.problems import ProblemError, problem_of
 from flexunet.serve.upload import as_file
 
@@ -158,7 +158,7 @@ class Answerer:
             return _overlay(case, mask, wish.longest_side)
         if wish.form == "segmentation":
             return self._segmentation(path, mask)
-        return self._lesions(case, mask, prediction.probabilities, wish)
+        return self._lesions(case, mask, prediction, wish)
 
     def _segmentation(self, path: Path, mask: np.ndarray) -> bytes:
         from flexunet.inference.segmentation_object import make_segmentation
@@ -168,8 +168,8 @@ class Answerer:
         segmentation.save_as(stream, enforce_file_format=True)
         return stream.getvalue()
 
-    def _lesions(self, case: Case, mask: np.ndarray, probabilities: np.ndarray, wish: Wish) -> bytes:
-        lesions = measure_lesions(mask, probabilities, case.spacing)
+    def _lesions(self, case: Case, mask: np.ndarray, prediction: Prediction, wish: Wish) -> bytes:
+        lesions = measure_lesions(mask, prediction.probabilities, case.spacing, prediction.uncertainty)
         rows = lesion_rows(lesions)
         for row, outlined in zip(rows, coco_annotations(mask, lesions), strict=True):
             row["outline"] = outlined["segmentation"][0]

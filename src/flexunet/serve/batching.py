@@ -1,8 +1,6 @@
 """One model for many threads: what they ask for at the same time is predicted together.
 
-It stands where the model stood, so that everything around the model (tiles, resizing, rules) stays as it is:
-
-    predictor.model = BatchingModel(predictor.model, most=8)
+It stands where the model stood, so that everything around the model (tiles, resizing, rules) stays as it is.
 """
 
 from __future__ import annotations
@@ -12,11 +10,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from flexunet.errors import EngineError
+
+if TYPE_CHECKING:
+    from flexunet.inference.predictor import Predictor
 
 Waiting = tuple[np.ndarray, "Future[np.ndarray]"]
 
@@ -134,6 +135,32 @@ class BatchingModel:
             parts = [*parts, np.zeros((missing, *parts[0].shape[1:]), parts[0].dtype)]
         pixels = np.concatenate(parts) if len(parts) > 1 else parts[0]
         return np.asarray(self.model.predict_on_batch(pixels), np.float32)[:images]
+
+
+def share_models(
+    predictor: Predictor, *, most: int, observe: Callable[[int, float], None]
+) -> Callable[[], None]:
+    """Let many threads ask a predictor: its model, or those of its members, run in a thread each.
+
+    Args:
+        predictor: The predictor; its models are replaced, and each size of batch is run once.
+        most: Images of a batch.
+        observe: Called with (images, seconds) after each batch.
+
+    Returns:
+        What closes them.
+    """
+    models = []
+    for member in getattr(predictor, "members", [predictor]):
+        member.model = BatchingModel(member.model, most=most, observe=observe)
+        member.model.warm_up((member.height, member.width, member.channels))
+        models.append(member.model)
+
+    def close() -> None:
+        for model in models:
+            model.close()
+
+    return close
 
 
 def _filled(images: int) -> int:

@@ -149,16 +149,14 @@ def _make(config: Config, service: Service) -> Any:
     from flexunet.inference.predictor import Predictor
     from flexunet.serve.answers import Answerer
     from flexunet.serve.app import Limits, make_app
-    from flexunet.serve.batching import BatchingModel
+    from flexunet.serve.batching import share_models
     from flexunet.serve.facts import model_facts
     from flexunet.serve.figures import Figures
 
     figures = Figures()
     predictor = Predictor.load(config)
-    digest = digest_of_weights(predictor.model)
-    model = BatchingModel(predictor.model, most=service.batch, observe=figures.observe_batch)
-    model.warm_up((predictor.height, predictor.width, predictor.channels))
-    predictor.model = model
+    digest = digest_of_weights(*predictor.models)
+    close = share_models(predictor, most=service.batch, observe=figures.observe_batch)
     return make_app(
         Answerer(predictor, digest, tiled=service.tiled, most_pixels=service.most_pixels),
         model_facts(config, digest, tiled=service.tiled),
@@ -167,7 +165,7 @@ def _make(config: Config, service: Service) -> Any:
         limits=Limits(service.most_bytes, service.waiting, service.batch + 2),
         token=service.token,
         hosts=None if service.token else _LOOPBACK_NAMES,
-        at_end=model.close,
+        at_end=close,
     )
 
 

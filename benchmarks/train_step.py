@@ -53,12 +53,12 @@ PUBLISHED: dict[str, Any] = {
 def our_model(config: Config, precision: str, jit: str) -> tuple[Any, str]:
     """Our compiled model, and how it was chosen."""
     from flexunet.models.initial import draw_initial_weights
+    from flexunet.models.precision import choose_jit, choose_precision
     from flexunet.models.registry import build_model
     from flexunet.training.allocation import keep_freed_memory
     from flexunet.training.losses import get_loss
     from flexunet.training.metrics import get_metric
     from flexunet.training.optimizers import build_optimizer
-    from flexunet.training.precision import choose_jit, choose_precision
 
     kept = keep_freed_memory()
     policy, reason = choose_precision(precision)

@@ -10,7 +10,17 @@ import pytest
 import flexunet
 
 SOURCE = Path(flexunet.__file__).parent
-ROOMS = ["config", "data", "models", "inference", "training", "evaluation", "serve", "review"]
+ROOMS = [
+    "config",
+    "data",
+    "models",
+    "inference",
+    "training",
+    "evaluation",
+    "deployment",
+    "serve",
+    "review",
+]
 OUTSIDE = {"errors", "version"}
 
 

@@ -3,6 +3,7 @@
     FlexUNetError                 exit 1   something failed that was not the user's input
       EngineError                 exit 1   no engine installed, or the engine gave up
       DivergedError               exit 1   the loss of a training run is no longer a number
+      ParityError                 exit 1   an exported model does not predict as its run does
       OutOfMemoryError            exit 2   the batch or the image does not fit: a setting to change
       InputError                  exit 2   what was given cannot be used
         ConfigError                        a section, key or value of the configuration
@@ -31,6 +32,10 @@ class EngineError(FlexUNetError):
 
 class DivergedError(FlexUNetError):
     """The loss of a training run is no longer a number; the best model so far is kept."""
+
+
+class ParityError(FlexUNetError):
+    """An exported model does not predict as its run does, and was not written."""
 
 
 class RunStoppedError(FlexUNetError):

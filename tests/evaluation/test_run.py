@@ -9,6 +9,7 @@ from flexunet.config.files import load_config
 from flexunet.data.configured import open_split
 from flexunet.data.images import read_image
 from flexunet.data.masks import ColorMap, read_mask
+from flexunet.data.model_file import best_model_path
 from flexunet.data.phantom_dataset import write_phantom_dataset
 from flexunet.errors import DatasetError, PathError
 from flexunet.evaluation.folds import find_folds, pool_tables
@@ -25,7 +26,6 @@ from flexunet.inference.calibration import Calibration
 from flexunet.inference.predictor import Predictor
 from flexunet.inference.probabilities import mask_of
 from flexunet.models.registry import build_model
-from flexunet.models.trained import best_model_path
 
 SETTINGS = """
 [model]

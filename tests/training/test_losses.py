@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flexunet.errors import ConfigError, ShapeError
+from flexunet.models.precision import choose_jit
 from flexunet.training.losses import LOSSES, get_loss
-from flexunet.training.precision import choose_jit
 from flexunet.training.ssim import ssim
 
 _spec = spec_from_file_location("recorded_metrics", Path(__file__).with_name("test_metrics.py"))

@@ -182,8 +182,8 @@ def _open_model(run: Path, min_confidence: float) -> tuple[ModelMasks, MaskSourc
     from flexunet.config.files import load_config
     from flexunet.data.film_masks import ModelMasks, draft_mask
     from flexunet.data.manifest import sha256_of
+    from flexunet.data.model_file import find_model_file
     from flexunet.inference.predictor import Predictor
-    from flexunet.models.trained import find_model_file
 
     config = load_config(run)
     predictor = Predictor.load(config)

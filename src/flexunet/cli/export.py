@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from flexunet.cli.console import console, print_json
-from flexunet.cli.options import AsJson
+from flexunet.cli.options import AsJson, Overrides
 
 
 class Form(StrEnum):
@@ -17,27 +17,54 @@ class Form(StrEnum):
 
     H5 = "h5"
     KERAS = "keras"
+    OPENVINO = "openvino"
+    ONNX = "onnx"
+    LITERT = "litert"
+    SAVED_MODEL = "saved_model"
 
 
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or its configuration.")],
     to: Annotated[
-        Form, typer.Option("--to", help="h5: weights that plain TensorFlow loads; keras: the whole model.")
+        Form,
+        typer.Option(
+            "--to",
+            help="h5: weights that plain TensorFlow loads; keras: the whole model; the others: a folder for "
+            "another runtime, compared with the run first.",
+        ),
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", help="File to write; beside the best model if not given.")
+        Path | None,
+        typer.Option(
+            "--out", help="File or folder to write; beside the best model, or in RUN/exported, if not given."
+        ),
     ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Quantise to 8-bit integers, calibrated on the validation split.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write a model that changes the Dice of the foreground, too.")
+    ] = False,
+    overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Export a run's best model."""
+    """Export a run's best model, and prove that it predicts the same."""
     from flexunet.cli.configuration import open_config
 
-    config = open_config(run, None, False)
+    config = open_config(run, overrides, False)
+    if to in (Form.H5, Form.KERAS):
+        from flexunet.errors import ConfigError
+        from flexunet.models.export import export_model
 
-    from flexunet.models.export import export_model
+        if int8:
+            raise ConfigError(f"--int8: {to.value} is not quantised here; openvino and onnx are.")
+        path = export_model(config, to.value, out)
+        summary = {"form": to.value, "path": str(path)}
+    else:
+        from flexunet.cli.exporting import export_with_progress
 
-    path = export_model(config, to.value, out)
+        path, summary = export_with_progress(config, to.value, out=out, int8=int8, force=force)
     if as_json:
-        print_json({"form": to.value, "path": str(path)})
+        print_json(summary)
         return
     console.print(str(path), highlight=False, soft_wrap=True)

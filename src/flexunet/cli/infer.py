@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +22,14 @@ Runs = Annotated[
     list[str] | None,
     typer.Option("--runs", help="Run folder that predicts, in place of CONFIG's model; several: their mean."),
 ]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        help="keras, openvino, openvino-int8, onnx, onnx-int8 or litert; an export is written first where "
+        "openvino or onnx has none.",
+    ),
+]
 Output = Annotated[str | None, typer.Option("--out", help="Folder of masks, instead of the configured one.")]
 Ray = Annotated[
     str | None,
@@ -37,13 +46,15 @@ def infer(
     images: Images = None,
     runs: Runs = None,
     output: Output = None,
+    engine: Engine = None,
     ray: Ray = None,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
     """Predict images, DICOM among them: masks at each image's own size, overlays, lesions."""
     given = [*(inputs or ()), *(images or ())]
-    _infer("infer", config_path, given, overrides, runs, output, ray, strict, as_json)
+    settings = _settings("infer", overrides, runs, output, engine)
+    _infer("infer", config_path, given, settings, ray, strict, as_json)
 
 
 def tiledinfer(
@@ -53,45 +64,47 @@ def tiledinfer(
     images: Images = None,
     runs: Runs = None,
     output: Output = None,
+    engine: Engine = None,
     ray: Ray = None,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
     """Predict images larger than the model in overlapping tiles, blended without seams."""
-    _infer(
-        "tiledinfer",
-        config_path,
-        [*(inputs or ()), *(images or ())],
-        overrides,
-        runs,
-        output,
-        ray,
-        strict,
-        as_json,
-    )
+    given = [*(inputs or ()), *(images or ())]
+    settings = _settings("tiledinfer", overrides, runs, output, engine)
+    _infer("tiledinfer", config_path, given, settings, ray, strict, as_json)
 
 
-def _infer(
-    section: str,
-    config_path: ConfigPath,
-    inputs: list[str],
-    overrides: Overrides,
-    runs: list[str] | None,
-    output: str | None,
-    ray: str | None,
-    strict: bool,
-    as_json: bool,
-) -> None:
-    from pathlib import Path
-
-    from flexunet.cli.configuration import open_config
-
+def _settings(
+    section: str, overrides: Overrides, runs: list[str] | None, output: str | None, engine: str | None
+) -> list[str]:
+    """What `--set` says, and what the other options mean in its terms."""
     settings = list(overrides or [])
     if output:
         settings.append(f"{section}.output_dir={Path(output).absolute().as_posix()!r}")
     if runs:
         settings.append(f"infer.ensemble={[Path(run).absolute().as_posix() for run in runs]!r}")
+    if engine:
+        settings.append(f"infer.engine={engine!r}")
+    return settings
+
+
+def _infer(
+    section: str,
+    config_path: Path,
+    inputs: list[str],
+    settings: list[str],
+    ray: str | None,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    from flexunet.cli.configuration import open_config
+
     config = open_config(config_path, settings, strict)
+
+    from flexunet.cli.exporting import export_if_missing
+
+    export_if_missing(config)
 
     from flexunet.inference.folder import infer_folder
 

@@ -8,6 +8,8 @@ from pydantic import BeforeValidator, Field
 
 from flexunet.config.section import Floats, Fraction, Pair, Positive, Section, Texts, input_path, output_path
 
+Engine = Literal["keras", "openvino", "openvino-int8", "onnx", "onnx-int8", "litert"]
+
 
 class TrainSection(Section):
     """Training: data, length, and what is written."""
@@ -146,6 +148,10 @@ class InferSection(Section):
     """Predictions of an image with dropout at work, and the mean is taken; 0: one without dropout."""
     uncertainty: Literal["auto", "none", "entropy", "mutual_information"] = "auto"
     """Map of doubt that is written; auto: mutual_information with monte_carlo, else none."""
+    engine: Engine = "keras"
+    """What computes predictions: Keras, or an export of the run (docs/export.md)."""
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
+    """Number format of predictions; auto: float32 in Keras, in an export the one it was checked in."""
 
 
 class TiledInferSection(Section):

@@ -89,7 +89,7 @@ def evaluate(
     pairs = split_pairs(config, split)
     rules = ScoringRules.from_section(config.evaluate, seed=config.train.seed)
     colors = color_map(config)
-    predictor = Predictor(model, config) if model is not None else Predictor.load(config)
+    predictor = Predictor(model, config) if model is not None else Predictor.load(config, engine="keras")
     published = published_figures(config, predictor.model, split)
     calibration = calibration_of(config, predictor, split, calibrate, notes, jobs, watch)
     folder = evaluation_folder(config, split)

@@ -113,7 +113,7 @@ def identity_of(config: Config) -> str:
         ConfigError: if the configuration of one cannot be read.
     """
     from flexunet.config.files import load_config
-    from flexunet.models.trained import find_model_file
+    from flexunet.data.model_file import find_model_file
 
     infer = config.infer
     runs = [load_config(config.resolve(run)) for run in infer.ensemble] or [config]

@@ -107,11 +107,17 @@ def settings_digest(config: Config, model: str, tiled: bool) -> str:
 
 
 def digest_of_weights(*models: Any) -> str:
-    """Digest of Keras models' weights, one after the other so that no second copy of all is made."""
+    """Digest of models' weights, one after the other so that no second copy of all is made.
+
+    A runtime knows its own: that of the exported files and of the precision.
+    """
     import hashlib
 
     digest = hashlib.blake2b(digest_size=16)
     for model in models:
+        if known := getattr(model, "digest", None):
+            digest.update(known.encode())
+            continue
         for weight in model.weights:
             digest.update(np.ascontiguousarray(weight.numpy()).tobytes())
     return digest.hexdigest()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import keras
 
     from flexunet.config.schema import Config
+    from flexunet.inference.runtimes import Runtime
 
 
 class Prediction(NamedTuple):
@@ -41,7 +42,8 @@ class Predictor:
     """A model that takes images as they are.
 
     Args:
-        model: A Keras model of the configured size, `(n, H, W, C)` in 0..255 to `(n, H, W, classes)`.
+        model: A Keras model of the configured size, `(n, H, W, C)` in 0..255 to `(n, H, W, classes)`, or a
+            runtime of an exported one.
         config: Its configuration; `[infer]` says whether an image is predicted more than once.
         plain: Once, whatever it says.
 
@@ -53,8 +55,8 @@ class Predictor:
         mask = mask_of(predictor(read_image("case.png")))
     """
 
-    def __init__(self, model: keras.Model, config: Config, *, plain: bool = False):
-        self.model = model
+    def __init__(self, model: keras.Model | Runtime, config: Config, *, plain: bool = False):
+        self.model: Any = model
         self.config = config
         self.width = config.model.image_width
         self.height = config.model.image_height
@@ -70,27 +72,32 @@ class Predictor:
         return [self.model]
 
     @classmethod
-    def load(cls, run: Config | str | Path) -> Predictor:
+    def load(cls, run: Config | str | Path, *, engine: str | None = None) -> Predictor:
         """The predictor of a run: a configuration, its file, or a run folder.
 
         With `[infer] ensemble` it is that of the runs named there.
 
+        Args:
+            run: The run, or an exported model.
+            engine: "keras", or that of an export of the run; none: `[infer] engine`.
+
         Raises:
             ConfigError, PathError, WeightsError: if configuration or weights cannot be used.
+            EngineError: if the engine is not installed.
         """
         from flexunet.config.files import load_config
-        from flexunet.models.trained import load_trained_model
 
         config = load_config(run) if isinstance(run, (str, Path)) else run
+        engine = engine or config.infer.engine
         if not config.infer.ensemble:
-            return cls(load_trained_model(config), config)
+            return cls(_open_model(config, engine), config)
         from flexunet.inference.ensemble import Ensemble
 
         members = []
         for folder in config.infer.ensemble:
             own = load_config(config.resolve(folder))
             own.infer = config.infer  # how an image is predicted is said once, for all of them
-            members.append(cls(load_trained_model(own), own))
+            members.append(cls(_open_model(own, engine), own))
         return Ensemble(members, config)
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
@@ -216,6 +223,18 @@ def _with_channels(image: np.ndarray) -> np.ndarray:
             f"found {image.shape}"
         )
     return image
+
+
+def _open_model(config: Config, engine: str) -> Any:
+    """The run's model in Keras, or the runtime of its export."""
+    if engine != "keras":
+        from flexunet.inference.runtimes import open_engine
+
+        return open_engine(config, engine)
+    from flexunet.models.trained import load_trained_model
+
+    precision = config.infer.precision
+    return load_trained_model(config, precision=None if precision == "auto" else precision)
 
 
 def _resize(probabilities: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -18,11 +18,11 @@ import numpy as np
 from keras import layers
 
 from flexunet.config.files import RUN_CONFIG, save_config
+from flexunet.data.model_file import MODEL_FILE
 from flexunet.errors import PathError, WeightsError
 from flexunet.models.backbone_weights import IMAGENET_DEVIATION
 from flexunet.models.fitting_keys import with_fitting_keys
 from flexunet.models.registry import build_model, find_architecture, own_class_of
-from flexunet.models.trained import MODEL_FILE
 from flexunet.models.transfer import classes_in
 from flexunet.models.weights import load_weights, save_weights
 from flexunet.models.weights_file import open_weights, split_name

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import keras
 
 from flexunet.config.files import load_config
+from flexunet.data.model_file import find_model_file
 from flexunet.errors import ConfigError, PathError, WeightsError
 from flexunet.models.backbone_weights import load_backbone_weights
 from flexunet.models.encoder_levels import encoder_levels
 from flexunet.models.registry import build_model
-from flexunet.models.trained import find_model_file
 from flexunet.models.weights import load_weights
 from flexunet.models.weights_file import open_weights
 

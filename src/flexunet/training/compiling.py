@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import keras
 
 from flexunet.data.configured import open_split
+from flexunet.models.precision import choose_jit
 from flexunet.training.deep_supervision import without_heads
 from flexunet.training.feeding import evaluation_batches
 from flexunet.training.losses import get_loss
 from flexunet.training.memory import explained_memory_errors
 from flexunet.training.metrics import get_metric
 from flexunet.training.optimizers import build_optimizer
-from flexunet.training.precision import choose_jit
 from flexunet.training.state import build_figures
 
 if TYPE_CHECKING:

@@ -23,11 +23,12 @@ import keras
 from flexunet.config.files import save_config
 from flexunet.data.configured import is_validated, open_split_shown, split_pairs
 from flexunet.data.files import PARTIAL, replacing
+from flexunet.data.model_file import best_model_path
 from flexunet.errors import PathError, RunStoppedError
 from flexunet.inference.predictor import Predictor
 from flexunet.models.initial import draw_initial_weights
+from flexunet.models.precision import choose_precision
 from flexunet.models.registry import build_model
-from flexunet.models.trained import best_model_path
 from flexunet.models.transfer import apply_initial_weights
 from flexunet.training.allocation import WORTH_KEEPING, keep_freed_memory
 from flexunet.training.callbacks import (
@@ -54,7 +55,6 @@ from flexunet.training.lock import locked
 from flexunet.training.loop import Loop, Position, Saver, position_of
 from flexunet.training.memory import check_memory, explained_memory_errors
 from flexunet.training.pace import pace_of
-from flexunet.training.precision import choose_precision
 from flexunet.training.resume import Resume, find_start, is_over, run_identity
 from flexunet.training.state import prepare, restore_callbacks
 

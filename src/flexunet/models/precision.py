@@ -1,4 +1,4 @@
-"""Precision and compilation of the training step, chosen from the hardware.
+"""Precision and compilation of a step, of training or prediction, chosen from the hardware.
 
 Mixed precision multiplies in a 16-bit type and keeps weights, losses and metrics in float32. It is chosen
 only where the hardware has instructions for it; elsewhere it is emulated and slower than float32.
@@ -6,13 +6,13 @@ only where the hardware has instructions for it; elsewhere it is emulated and sl
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from flexunet.errors import ConfigError
-from flexunet.training.names import unknown_name
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -37,7 +37,12 @@ def choose_precision(setting: str) -> tuple[str, str]:
     if setting in PRECISIONS:
         return setting, f"{setting}: set by [train] precision"
     if setting != "auto":
-        raise ConfigError(unknown_name("[train] precision", setting, "a precision", ["auto", *PRECISIONS]))
+        near = difflib.get_close_matches(setting, PRECISIONS, n=1, cutoff=0.5)
+        guess = f" Did you mean '{near[0]}'?" if near else ""
+        raise ConfigError(
+            f"[train] precision: '{setting}' is not a precision.{guess} "
+            f"There are: auto, {', '.join(PRECISIONS)}."
+        )
     return precision_for(processor_flags(), gpu_capability())
 
 

@@ -1,0 +1,58 @@
+"""Export as the commands do it: with progress, and what came of it on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flexunet.cli.console import error_console, progress
+
+if TYPE_CHECKING:
+    from flexunet.config.schema import Config
+
+
+def export_with_progress(
+    config: Config, form: str, *, out: Path | None = None, int8: bool = False, force: bool = False
+) -> tuple[Path, dict[str, Any]]:
+    """Export a run, print the parity report; the folder and the summary."""
+    from flexunet.deployment.export import export_bundle
+    from flexunet.deployment.parity_table import parity_table
+
+    with _watching() as watch:
+        export = export_bundle(config, form, int8=int8, out=out, force=force, watch=watch)
+    if export.report is not None:
+        error_console.print(parity_table(export.report), markup=False, highlight=False, soft_wrap=True)
+    return export.bundle.folder, export.summary()
+
+
+def export_if_missing(config: Config) -> None:
+    """Write the export that `[infer] engine` predicts with, where it can be had at once and is not there.
+
+    INT8 takes minutes and LiteRT is for other machines: where these are missing, the error says the command.
+    """
+    engine = config.infer.engine
+    if engine not in ("openvino", "onnx"):
+        return
+    from flexunet.inference.bundle import bundle_folder, has_bundle
+
+    if has_bundle(config, engine):
+        return
+    error_console.print(
+        f"the run has no export for {engine} yet: writing {bundle_folder(config, engine)} (once)",
+        highlight=False,
+        soft_wrap=True,
+    )
+    export_with_progress(config, engine)
+
+
+@contextmanager
+def _watching() -> Iterator[Callable[[str, int], Callable[[], None]]]:
+    with progress() as bars:
+
+        def watch(what: str, count: int) -> Callable[[], None]:
+            bar = bars.add_task(what, total=count, note="")
+            return lambda: bars.advance(bar)
+
+        yield watch

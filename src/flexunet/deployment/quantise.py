@@ -1,0 +1,130 @@
+"""Post-training quantisation to 8-bit integers with NNCF: weights a channel, activations a layer.
+
+Source: Jacob, B. et al. (2018), Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference, CVPR, 2704-2713; Nagel, M. et al. (2019), Data-Free Quantization through
+Weight Equalization and Bias Correction, ICCV, 1325-1334.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flexunet.inference.runtimes import import_library, import_openvino
+
+# NNCF's own default. Ranges of activations settle well before.
+CALIBRATION_IMAGES = 300
+_TRANSFORMERS = ("swin", "trans")
+
+Prepare = Callable[[Any], np.ndarray]
+Score = Callable[["_Compiled", Iterable[Any]], float]
+
+
+def quantise(
+    form: str,
+    source: Path,
+    target: Path,
+    images: Sequence[Any],
+    prepare: Prepare,
+    *,
+    architecture: str,
+    score: Score | None = None,
+    tolerance: float = 0.0,
+) -> list[str]:
+    """Quantise an exported model.
+
+    Args:
+        form: openvino or onnx.
+        source: The model's file.
+        target: File to write.
+        images: What `prepare` makes float32 `(1, H, W, C)` of, as the model takes it.
+        prepare: Reads and prepares an image.
+        architecture: `[model] model`.
+        score: Scores a runtime on images. Where given (OpenVINO alone), layers that
+            cost the score most go back to floating point until it changes by no more than the tolerance.
+        tolerance: See score.
+
+    Returns:
+        Operations kept in floating point for the sake of the score.
+
+    Raises:
+        EngineError: if NNCF is not installed.
+    """
+    nncf = import_openvino("nncf")
+    nncf.set_log_level(logging.ERROR)
+    chosen = list(images)[:CALIBRATION_IMAGES]
+    options: dict[str, Any] = {
+        "preset": nncf.QuantizationPreset.MIXED,
+        "subset_size": len(chosen),
+        "fast_bias_correction": True,
+    }
+    if any(name in architecture.lower() for name in _TRANSFORMERS):
+        options["model_type"] = nncf.ModelType.TRANSFORMER
+    if form == "onnx":
+        onnx = import_library("onnx", "onnx")
+        model = onnx.load(source)
+        name = model.graph.input[0].name
+        with _quiet():
+            quantised = nncf.quantize(
+                model, nncf.Dataset(chosen, lambda item: {name: prepare(item)}), **options
+            )
+        onnx.save(quantised, target)
+        return []
+    openvino = import_openvino()
+    model = openvino.Core().read_model(source)
+    calibration = nncf.Dataset(chosen, prepare)
+    with _quiet():
+        if score is None:
+            quantised = nncf.quantize(model, calibration, **options)
+        else:
+            quantised = nncf.quantize_with_accuracy_control(
+                model,
+                calibration,
+                nncf.Dataset(list(images)),
+                lambda compiled, items: (score(_Compiled(compiled), items), None),
+                max_drop=tolerance,
+                **options,
+            )
+    kept = _floating(model, quantised) if score else []
+    openvino.save_model(quantised, target, compress_to_fp16=False)
+    return kept
+
+
+class _Compiled:
+    """A model that NNCF has compiled, as a runtime."""
+
+    digest = ""
+
+    def __init__(self, compiled: Any):
+        self._compiled = compiled
+
+    def predict_on_batch(self, pixels: np.ndarray) -> np.ndarray:
+        """See `Runtime`."""
+        return self._compiled(pixels)[0]
+
+
+def _floating(before: Any, after: Any) -> list[str]:
+    """Names of convolutions and matrix products that nothing quantises in the quantised model."""
+    kinds = {"Convolution", "ConvolutionBackpropData", "GroupConvolution", "MatMul"}
+    wanted = {node.get_friendly_name() for node in before.get_ops() if node.get_type_name() in kinds}
+    return sorted(
+        node.get_friendly_name()
+        for node in after.get_ops()
+        if node.get_friendly_name() in wanted
+        and node.input_value(0).get_node().get_type_name() != "FakeQuantize"
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep NNCF's progress bars out of standard output, which is ours, and its warnings to itself."""
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield

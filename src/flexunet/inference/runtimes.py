@@ -1,0 +1,208 @@
+"""Runtimes that predict from an exported model, without Keras.
+
+Each has what `Predictor` asks of a model: `predict_on_batch(pixels)`, float32 `(n, H, W, C)` in 0..255 to
+`(n, H, W, classes)`, and `digest`, which tells its predictions from another's. A runtime's library is
+imported when one is opened; TensorFlow, JAX and PyTorch never are.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from flexunet.errors import ConfigError, EngineError, WeightsError
+
+if TYPE_CHECKING:
+    from flexunet.config.schema import Config
+    from flexunet.inference.bundle import Bundle
+
+PRECISIONS = {"float32": "float32", "mixed_bfloat16": "bfloat16", "mixed_float16": "float16"}
+
+
+class Runtime(Protocol):
+    """A model that predicts."""
+
+    digest: str
+
+    def predict_on_batch(self, pixels: np.ndarray) -> np.ndarray:
+        """Probabilities, float32 `(n, H, W, classes)`, of images `(n, H, W, C)` in 0..255."""
+        ...
+
+
+def open_engine(config: Config, engine: str) -> Runtime:
+    """The run's export for an engine, ready to predict.
+
+    Args:
+        config: The configuration; `[infer] precision` is followed.
+        engine: "openvino", "openvino-int8", "onnx", "onnx-int8" or "litert".
+
+    Raises:
+        PathError: if the run has no such export.
+        ConfigError: if the engine cannot compute in the precision asked for.
+        EngineError: if its library is not installed.
+        WeightsError: if the export is damaged or of other weights.
+    """
+    from flexunet.inference.bundle import find_bundle
+
+    return open_bundle(find_bundle(config, engine), config.infer.precision)
+
+
+def open_bundle(bundle: Bundle, precision: str = "auto") -> Runtime:
+    """An exported model, ready to predict; see `open_engine`."""
+    if bundle.form == "openvino":
+        return OpenVinoRuntime(bundle, precision)
+    if precision not in ("auto", "float32"):
+        raise ConfigError(
+            f"[infer] precision = '{precision}': an export to {bundle.form} computes in float32; set 'auto', "
+            "or take [infer] engine = 'openvino' or 'keras'."
+        )
+    if bundle.form == "onnx":
+        return OnnxRuntime(bundle)
+    if bundle.form == "litert":
+        return LiteRtRuntime(bundle)
+    raise ConfigError(
+        f"{bundle.folder}: a TensorFlow SavedModel is for other programs. Its graph may write files, "
+        "so FlexUNet does not run one. Predict with [infer] engine = 'keras' or 'openvino'."
+    )
+
+
+class OpenVinoRuntime:
+    """OpenVINO on the processor.
+
+    Single images are spread over all cores (lowest latency); from the first batch of several on, images are
+    spread over the cores one each (highest throughput).
+
+    Args:
+        bundle: The exported model.
+        precision: `[infer] precision`.
+    """
+
+    def __init__(self, bundle: Bundle, precision: str = "auto"):
+        self._ov = import_openvino()
+        self._core = self._ov.Core()
+        wanted = bundle.precision if precision == "auto" else PRECISIONS[precision]
+        # Emulated, bfloat16 is slower than float32 and less exact.
+        self.precision = best_precision() if wanted == "bfloat16" else wanted
+        self.digest = f"{bundle.digest}:{self.precision}"
+        try:
+            self._model = self._core.read_model(bundle.model_path)
+            self._model.reshape([1, *bundle.input_shape])
+        except RuntimeError as error:
+            raise _unreadable(bundle, error) from error
+        self._output_shape = bundle.output_shape
+        self._request: Any = None
+        self._queue: Any = None
+
+    def predict_on_batch(self, pixels: np.ndarray) -> np.ndarray:
+        """See `Runtime`."""
+        if len(pixels) == 1 and self._queue is None:
+            if self._request is None:
+                self._request = self._compiled("LATENCY").create_infer_request()
+            return self._request.infer([pixels], share_inputs=True)[0]
+        if self._queue is None:
+            self._request = None
+            self._queue = self._ov.AsyncInferQueue(self._compiled("THROUGHPUT"))
+        probabilities = np.empty((len(pixels), *self._output_shape), np.float32)
+
+        def keep(request: Any, index: int) -> None:
+            probabilities[index] = request.get_output_tensor(0).data[0]
+
+        self._queue.set_callback(keep)
+        for index in range(len(pixels)):
+            self._queue.start_async([pixels[index : index + 1]], index, share_inputs=True)
+        self._queue.wait_all()
+        return probabilities
+
+    def _compiled(self, hint: str) -> Any:
+        types = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+        settings = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": types[self.precision]}
+        return self._core.compile_model(self._model, "CPU", settings)
+
+
+def best_precision() -> str:
+    """bfloat16 where OpenVINO finds that the processor multiplies it, else float32."""
+    capabilities = import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "bfloat16" if "BF16" in capabilities else "float32"
+
+
+class OnnxRuntime:
+    """ONNX Runtime on the processor."""
+
+    def __init__(self, bundle: Bundle):
+        onnxruntime = import_library("onnxruntime", "onnx")
+        onnxruntime.disable_telemetry_events()
+        self.digest = bundle.digest
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(
+                bundle.model_path, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's exceptions share no class of their own
+            raise _unreadable(bundle, error) from error
+        self._input = self._session.get_inputs()[0].name
+
+    def predict_on_batch(self, pixels: np.ndarray) -> np.ndarray:
+        """See `Runtime`."""
+        return self._session.run(None, {self._input: np.ascontiguousarray(pixels)})[0]
+
+
+class LiteRtRuntime:
+    """LiteRT (TensorFlow Lite) with XNNPACK on the processor."""
+
+    def __init__(self, bundle: Bundle):
+        interpreter = import_library("ai_edge_litert.interpreter", "litert")
+        self.digest = bundle.digest
+        try:
+            self._interpreter = interpreter.Interpreter(str(bundle.model_path), num_threads=os.cpu_count())
+        except ValueError as error:
+            raise _unreadable(bundle, error) from error
+        self._batch = 0
+
+    def predict_on_batch(self, pixels: np.ndarray) -> np.ndarray:
+        """See `Runtime`."""
+        source = self._interpreter.get_input_details()[0]["index"]
+        if len(pixels) != self._batch:
+            self._interpreter.resize_tensor_input(source, pixels.shape)
+            self._interpreter.allocate_tensors()
+            self._batch = len(pixels)
+        self._interpreter.set_tensor(source, np.ascontiguousarray(pixels))
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._interpreter.get_output_details()[0]["index"])
+
+
+def import_library(module: str, extra: str) -> Any:
+    """Import an optional library.
+
+    Raises:
+        EngineError: if it is not installed; the message names the extra.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise EngineError(
+            f"{module.partition('.')[0]} is not installed ({error}). Install it with: "
+            f'pip install "flexunet[{extra}]"'
+        ) from error
+
+
+def import_openvino(module: str = "openvino") -> Any:
+    """Import OpenVINO, or a library upon it, such that it reports to nobody.
+
+    OpenVINO and NNCF send usage data to Intel through `openvino_telemetry`, NNCF without asking. Without that
+    package they send nothing, so for this process it does not exist.
+    """
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    return import_library(module, "openvino")
+
+
+def _unreadable(bundle: Bundle, error: Exception) -> WeightsError:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return WeightsError(
+        f"{bundle.model_path} cannot be read by {bundle.form}: {lines[-1]}. Export the model again, with the "
+        "versions installed here."
+    )

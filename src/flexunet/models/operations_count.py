@@ -25,7 +25,12 @@ def multiply_adds(model: keras.Model) -> int:
     Returns:
         The sum over its layers; layers of unknown kinds count by the size of their largest weight.
     """
-    return sum(_of_layer(layer) for layer in model.layers if layer.weights)
+    return sum(multiply_adds_by_layer(model).values())
+
+
+def multiply_adds_by_layer(model: keras.Model) -> dict[str, int]:
+    """The same, layer by layer; those without weights are left out."""
+    return {layer.name: _of_layer(layer) for layer in model.layers if layer.weights}
 
 
 def _shape(tensor: Any) -> tuple[int, ...]:

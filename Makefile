@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test check engines bench clean
+.PHONY: demo test check engines engines-jax engines-torch clean
 
 demo: $(VENV)/.installed
 	$(BIN)/flexunet demo
@@ -18,9 +18,11 @@ check: $(VENV)/.installed-test
 	$(BIN)/mypy
 
 # The tests marked `engines`, on the two engines that `make test` does not use.
-engines: $(VENV)/.installed-engines
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -m engines
-	KERAS_BACKEND=torch $(BIN)/python -m pytest -m engines
+# `make -j2 engines` runs both at once: most of either is compiling, which takes one core.
+engines: engines-jax engines-torch
+
+engines-jax engines-torch: engines-%: $(VENV)/.installed-engines
+	KERAS_BACKEND=$* $(BIN)/python -m pytest -q -m engines
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

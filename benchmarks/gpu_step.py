@@ -225,7 +225,8 @@ def show(result: dict[str, Any]) -> None:
     print(f"  first step, compiled: {result['first_step_s']:.1f} s")
     print(
         f"  counted {result['operations'] / 1e12:.3f} T operations, {result['bytes'] / 1e9:.2f} GB; ceilings"
-        f" {result['operations_a_second'] / 1e12:.2f} T operations/s, {result['bytes_a_second'] / 1e9:.1f} GB/s"
+        f" {result['operations_a_second'] / 1e12:.2f} T operations/s,"
+        f" {result['bytes_a_second'] / 1e9:.1f} GB/s"
     )
     print(f"  roofline {result['roofline_s']:.4f} s: {100 * result['fraction']:.0f} % of it reached; of it")
     for kind, seconds in list(result["roofline_by_kind_s"].items())[:8]:

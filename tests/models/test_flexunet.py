@@ -154,8 +154,9 @@ def test_what_cannot_be_built_names_the_key_and_what_fits(settings, words):
         assert word in str(caught.value)
 
 
-@pytest.mark.engines
-@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "policy", ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.engines), "mixed_float16"]
+)
 @pytest.mark.parametrize(
     "settings",
     [
@@ -182,7 +183,6 @@ def test_probabilities_in_every_precision(settings, policy):
     assert all(variable.dtype == "float32" for variable in model.trainable_variables)
 
 
-@pytest.mark.engines
 def test_two_classes_always_use_softmax_and_one_uses_sigmoid():
     assert (
         build(config_of(num_classes=2, final_activation="relu")).layers[-1].activation.__name__ == "softmax"

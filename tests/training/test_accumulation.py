@@ -52,8 +52,7 @@ def trained(pace, batches, policy):
     return model, after, values(optimizer.averages)
 
 
-@pytest.mark.engines
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("policy", [pytest.param("float32", marks=pytest.mark.engines), "mixed_float16"])
 def test_as_the_large_batches_do(policy):
     model, after, averages = trained(IN_GROUPS, SMALL, policy)
     _, expected, expected_averages = trained(Pace(steps=3, last_share=0.25), LARGE, policy)

@@ -158,7 +158,6 @@ class Photograph(keras.callbacks.Callback):
             shutil.copytree(self.run, self.copy, ignore=shutil.ignore_patterns("lock"))
 
 
-@pytest.mark.engines
 def test_a_killed_run_goes_on_to_the_same_weights(tmp_path, monkeypatch):
     write_phantom_dataset(
         tmp_path / "dataset", patients=3, splits={"train": 0.67, "valid": 0.33}, width=32, height=32

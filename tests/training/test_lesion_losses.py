@@ -136,9 +136,8 @@ def test_a_term_that_one_channel_cannot_learn_is_refused():
         get_loss("dice + categorical_crossentropy", 1)
 
 
-@pytest.mark.engines
 @pytest.mark.parametrize("name", [*LESION_LOSSES, "0.5*dice + 0.5*categorical_crossentropy + 0.01*boundary"])
-@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("classes", [2, pytest.param(3, marks=pytest.mark.engines)])
 def test_it_learns_and_is_saved_with_its_model(tmp_path, name, classes):
     rng = np.random.default_rng(3)
     truth = np.zeros((4, 8, 8), int)

@@ -32,8 +32,7 @@ def weights_in_published_order(model) -> list:
     return [variable for layer in model.layers for variable in layer.weights if "seed" not in variable.path]
 
 
-@pytest.mark.engines
-@pytest.mark.parametrize("steps", ["steps_relu", "steps_bn_mish_c3"])
+@pytest.mark.parametrize("steps", ["steps_relu", pytest.param("steps_bn_mish_c3", marks=pytest.mark.engines)])
 def test_five_recorded_training_steps(reference, steps):
     """Losses 1e-4 relative; weights after five steps of Adam within 1e-4 for more than 99.9 per cent."""
     config = load_config(reference / f"model/{steps}.config")
@@ -137,8 +136,9 @@ def test_clipping_comes_after_the_loss_scale_is_taken_off():
     np.testing.assert_allclose(found[0], found[1], rtol=1e-6)
 
 
-@pytest.mark.engines
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "policy", [pytest.param("mixed_bfloat16", marks=pytest.mark.engines), "mixed_float16"]
+)
 def test_mixed_precision_learns_as_float32_does(policy):
     """Twenty steps on one batch: the loss falls, and ends near that of float32."""
     size = {"image_width": 16, "image_height": 16, "num_layers": 2, "base_filters": 4, "dropout_rate": 0.0}

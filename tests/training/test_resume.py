@@ -156,7 +156,6 @@ def photographed(project, folder, settings):
     return run, moments
 
 
-@pytest.mark.engines
 @pytest.mark.parametrize(
     # No checkpoint yet; within an epoch; between history and checkpoint; after the last step but one.
     ("kind", "moment"),
@@ -166,7 +165,7 @@ def photographed(project, folder, settings):
         ("published", "1-ends"),
         ("published", "2-2-step"),
         # Within a group of steps.
-        ("beyond", "0-2-step"),
+        pytest.param("beyond", "0-2-step", marks=pytest.mark.engines),
         ("bfloat16", "1-2-step"),
         ("float16", "1-2-step"),
     ],
@@ -204,7 +203,6 @@ def test_the_average_is_what_is_validated_and_kept(project, unstopped):
         assert any(np.array_equal(wanted, array) for array in averages)
 
 
-@pytest.mark.engines
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_saves_and_stops(project, unstopped, tmp_path, number, code):
     run = tmp_path / "run"

@@ -59,8 +59,7 @@ def trained():
     return train
 
 
-@pytest.mark.engines
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("policy", [pytest.param("float32", marks=pytest.mark.engines), "mixed_float16"])
 def test_the_compiled_step_keeps_the_average(trained, policy):
     model, after, _ = trained(policy)
     expected = after[0]

@@ -65,7 +65,7 @@ def compiled_model(config: Any) -> tuple[Any, str]:
     from flexunet.models.initial import draw_initial_weights
     from flexunet.models.registry import build_model
     from flexunet.training.compiling import compile_model
-    from flexunet.training.precision import choose_precision
+    from flexunet.models.precision import choose_precision
 
     policy, _ = choose_precision(config.train.precision)
     model = build_model(config, policy=policy)
@@ -161,7 +161,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """One engine: ceilings, counts, and the time of a step."""
     import keras
 
-    from flexunet.training.precision import gpu_capability
+    from flexunet.models.precision import gpu_capability
 
     config = configured(options)
     model, policy = compiled_model(config)

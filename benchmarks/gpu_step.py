@@ -63,9 +63,9 @@ def configured(options: argparse.Namespace) -> Any:
 def compiled_model(config: Any) -> tuple[Any, str]:
     """The model as a run compiles it, and its precision."""
     from flexunet.models.initial import draw_initial_weights
+    from flexunet.models.precision import choose_precision
     from flexunet.models.registry import build_model
     from flexunet.training.compiling import compile_model
-    from flexunet.models.precision import choose_precision
 
     policy, _ = choose_precision(config.train.precision)
     model = build_model(config, policy=policy)

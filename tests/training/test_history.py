@@ -66,3 +66,11 @@ def test_without_validation_only_the_training_curve_is_written(tmp_path):
     history = History(tmp_path / "eval", ["dice_coef_multiclass"])
     history.append({"loss": 1.0, "dice_coef_multiclass": 0.25})
     assert (tmp_path / "eval" / "train_losses.csv").read_text().splitlines()[1] == "0, 1.0000"
+
+
+def test_a_learning_rate_that_moves_has_a_picture(history):
+    picture = history.eval_dir / "learning_rate.png"
+    for rate, drawn in [(0.01, False), (0.01, False), (0.004, True)]:
+        history.append({"loss": 0.4, "val_loss": 0.5, "lr": rate})
+        assert picture.is_file() is drawn
+    assert cv2.imread(str(picture)).shape == (600, 800, 3)

@@ -54,6 +54,8 @@ class History:
         write_text(self.eval_dir / "train_metrics.csv", self._csv(header, self.metrics))
         self._draw("train_losses.png", "loss", LOSSES)
         self._draw("train_metrics.png", "metric", self.metrics)
+        if len(set(self.epochs.get("lr", []))) > 1:
+            self._draw("learning_rate.png", "learning rate at the first update of the epoch", ["lr"])
         write_text(self.eval_dir.parent / "history.json", json.dumps(self.epochs, indent=1) + "\n")
 
     def _csv(self, header: str, names: Sequence[str]) -> str:

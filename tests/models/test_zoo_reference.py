@@ -144,8 +144,11 @@ def run_table(table, weights, images):
     """Run the published graph from its table alone, up to the last activation."""
     rows = json.loads(table.read_text())
     with open_weights(weights) as stored:
-        arrays = {layer.name: [array.read(stored.path) for array in layer.arrays] for layer in stored.layers}
-    maps = {rows[0]["name"]: images}
+        arrays = {
+            layer.name: [ops.convert_to_tensor(array.read(stored.path)) for array in layer.arrays]
+            for layer in stored.layers
+        }
+    maps = {rows[0]["name"]: ops.convert_to_tensor(images)}
     for row in rows[1:-1]:
         inputs = [maps[name] for name in row["inbound"]]
         match row["type"]:
@@ -154,12 +157,13 @@ def run_table(table, weights, images):
                 result = ops.conv(inputs[0], kernel, padding="same") + bias
             case "BatchNormalization":
                 gamma, beta, mean, variance = arrays[row["name"]]
-                result = (inputs[0] - mean) / np.sqrt(variance + row["epsilon"]) * gamma + beta
+                result = (inputs[0] - mean) / ops.sqrt(variance + row["epsilon"]) * gamma + beta
             case "TensorFlowOpLayer":
                 assert "Relu" in row["name"]
                 result = ops.relu(inputs[0])
             case "MaxPooling2D":
-                result = ops.max_pool(inputs[0], row["pool_size"], padding="valid")
+                size = tuple(row["pool_size"])
+                result = ops.max_pool(inputs[0], size, strides=size, padding="valid")
             case "UpSampling2D":
                 result = layers.UpSampling2D(row["size"], interpolation=row["interpolation"])(inputs[0])
             case "Concatenate":

@@ -83,7 +83,7 @@ class Limits:
 
     most_bytes: int = 64 << 20
     waiting: int = 32
-    threads: int = 6
+    threads: int = 8
     seconds: float = 60.0
 
 

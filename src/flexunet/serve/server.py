@@ -161,8 +161,8 @@ def _make(config: Config, service: Service) -> Any:
         Answerer(predictor, digest, tiled=service.tiled, most_pixels=service.most_pixels),
         model_facts(config, digest, tiled=service.tiled),
         figures,
-        # Two more than a batch holds: they read and encode while the others wait for the model.
-        limits=Limits(service.most_bytes, service.waiting, service.batch + 2),
+        # Twice what a batch holds: while one is in the model, the next is read and the last is encoded.
+        limits=Limits(service.most_bytes, service.waiting, 2 * service.batch),
         token=service.token,
         hosts=None if service.token else _LOOPBACK_NAMES,
         at_end=close,

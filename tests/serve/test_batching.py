@@ -72,6 +72,9 @@ def test_batches_are_filled_up_to_powers_of_two_and_cut_back():
     assert (model.sizes, noted) == ([4], [3])
     batching.warm_up((2, 2, 1))
     assert model.sizes[1:] == [1, 2, 4]
+    batching.fill = False
+    assert batching.predict_on_batch(image(3, count=3)).shape == (3, 2, 2, 1)
+    assert model.sizes[4:] == [3]
     batching.close()
 
 

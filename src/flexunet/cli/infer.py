@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from flexunet.cli.console import console, print_failures, print_json, progress
-from flexunet.cli.options import AsJson, ConfigPath, Overrides, Strict
+from flexunet.cli.options import AsJson, ConfigPath, Engine, Overrides, Strict
 
 Inputs = Annotated[
     list[str] | None,
@@ -21,14 +21,6 @@ Images = Annotated[list[str] | None, typer.Option("--images", help="The same as 
 Runs = Annotated[
     list[str] | None,
     typer.Option("--runs", help="Run folder that predicts, in place of CONFIG's model; several: their mean."),
-]
-Engine = Annotated[
-    str | None,
-    typer.Option(
-        "--engine",
-        help="keras, openvino, openvino-int8, onnx, onnx-int8 or litert; an export is written first where "
-        "openvino or onnx has none.",
-    ),
 ]
 Output = Annotated[str | None, typer.Option("--out", help="Folder of masks, instead of the configured one.")]
 Ray = Annotated[

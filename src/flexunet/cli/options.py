@@ -16,3 +16,11 @@ Strict = Annotated[
     bool, typer.Option("--strict", help="Refuse a .config file with unknown keys or unreadable values.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        help="keras, openvino, openvino-int8, onnx, onnx-int8 or litert; an export is written first where "
+        "openvino or onnx has none.",
+    ),
+]

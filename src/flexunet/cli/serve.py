@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from flexunet.cli.console import console
-from flexunet.cli.options import ConfigPath, Overrides, Strict
+from flexunet.cli.options import ConfigPath, Engine, Overrides, Strict
 
 
 def serve(
@@ -22,6 +22,7 @@ def serve(
         Path | None,
         typer.Option("--token-file", help="File with the bearer token, instead of $FLEXUNET_TOKEN."),
     ] = None,
+    engine: Engine = None,
     tiled: Annotated[
         bool, typer.Option("--tiled", help="Predict in tiles at the image's own resolution.")
     ] = False,
@@ -35,6 +36,7 @@ def serve(
 ) -> None:
     """Serve a trained run over HTTP: images in, masks, lesions, overlays or DICOM SEG out."""
     from flexunet.cli.configuration import open_config
+    from flexunet.cli.exporting import export_if_missing
     from flexunet.serve.server import Service
     from flexunet.serve.server import serve as run
 
@@ -48,5 +50,7 @@ def serve(
         batch=batch,
         waiting=waiting,
     )
-    config = open_config(config_path, overrides, strict)
+    settings = [*(overrides or ()), *([f"infer.engine={engine!r}"] if engine else ())]
+    config = open_config(config_path, settings, strict)
+    export_if_missing(config)
     run(config, service, lambda address: console.print(f"serving {config_path} at {address}", soft_wrap=True))

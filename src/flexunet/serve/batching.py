@@ -26,12 +26,13 @@ class BatchingModel:
     """A model that may be asked from any number of threads.
 
     One thread runs the model. Each time it is free it takes what waits, up to `most` images, and gives late
-    ones a few milliseconds. Batches are filled up to 1, 2, 4, ... images, so that an engine that compiles
-    for each size compiles few of them.
+    ones a few milliseconds.
 
     Args:
         model: Anything with `predict_on_batch`, float32 `(n, H, W, C)` to `(n, H, W, classes)`.
         most: Images of a batch; a caller that brings more gets a batch of its own.
+        fill: Whether batches are filled up to 1, 2, 4, ... images, so that an engine that compiles for each
+            size compiles few of them.
         wait_seconds: How long an unfilled batch waits for more.
         observe: Called with (images, seconds) after each batch.
     """
@@ -41,11 +42,13 @@ class BatchingModel:
         model: Any,
         *,
         most: int = 4,
+        fill: bool = True,
         wait_seconds: float = 0.004,
         observe: Callable[[int, float], None] | None = None,
     ):
         self.model = model
         self.most = most
+        self.fill = fill
         self.wait_seconds = wait_seconds
         self.observe = observe or (lambda images, seconds: None)
         self._waiting: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
@@ -130,7 +133,7 @@ class BatchingModel:
 
     def _run(self, parts: list[np.ndarray]) -> np.ndarray:
         images = sum(map(len, parts))
-        missing = _filled(images) - images
+        missing = _filled(images) - images if self.fill else 0
         if missing:
             parts = [*parts, np.zeros((missing, *parts[0].shape[1:]), parts[0].dtype)]
         pixels = np.concatenate(parts) if len(parts) > 1 else parts[0]
@@ -152,7 +155,9 @@ def share_models(
     """
     models = []
     for member in getattr(predictor, "members", [predictor]):
-        member.model = BatchingModel(member.model, most=most, observe=observe)
+        # An exported model predicts one image after the other, whatever their number.
+        exported = hasattr(member.model, "digest")
+        member.model = BatchingModel(member.model, most=most, fill=not exported, observe=observe)
         member.model.warm_up((member.height, member.width, member.channels))
         models.append(member.model)
 

@@ -33,7 +33,7 @@ def model_facts(config: Config, digest: str, *, tiled: bool) -> dict[str, Any]:
         "flexunet": __version__,
         "architecture": config.model.model,
         "digest": digest,
-        "engine": os.environ.get("KERAS_BACKEND"),
+        "engine": os.environ.get("KERAS_BACKEND") if config.infer.engine == "keras" else config.infer.engine,
         "input": {
             "width": config.model.image_width,
             "height": config.model.image_height,

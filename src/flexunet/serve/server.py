@@ -35,7 +35,6 @@ class Service:
         most_pixels: Pixels of an image.
         batch: Most images predicted together.
         waiting: Images that may be waiting or under way.
-        engine: What runs the model; none leaves the choice to the predictor.
     """
 
     host: str = "127.0.0.1"

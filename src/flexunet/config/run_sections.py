@@ -72,6 +72,14 @@ class TrainSection(Section):
     """Whether chosen images are predicted by tiles after each epoch."""
     epoch_change_tiled_infer_dir: str = output_path("./epoch_change_tiled_infer")
     """Folder of those tiled predictions."""
+    tensorboard: bool = False
+    """Whether figures and chosen images go into the folder tensorboard of the run, for TensorBoard."""
+    mlflow: bool = False
+    """Whether settings and figures are logged to MLflow."""
+    mlflow_uri: str | None = None
+    """Tracking server of MLflow; none: the file mlflow.db of the run, and nothing leaves the machine."""
+    mlflow_experiment: str = "flexunet"
+    """Experiment of MLflow that the run belongs to."""
 
     run_dir: str = Field(default=".", json_schema_extra={"path": "run"})
     """Folder that every output path starts from, relative to this file."""

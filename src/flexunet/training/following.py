@@ -10,13 +10,19 @@ import keras
 from flexunet.training.callbacks import BestCheckpoint, PredictEpoch
 from flexunet.training.gallery import Gallery
 from flexunet.training.history import History
+from flexunet.training.mlflow_run import LogToMLflow, require_mlflow
+from flexunet.training.tensorboard import WriteTensorBoard, require_tensorboard
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
 
 def following(
-    config: Config, predicted: Sequence[keras.callbacks.Callback], history: History, best: BestCheckpoint
+    config: Config,
+    predicted: Sequence[keras.callbacks.Callback],
+    history: History,
+    best: BestCheckpoint,
+    notes: list[str],
 ) -> list[keras.callbacks.Callback]:
     """The callbacks that follow a run, as configured; they stand behind those whose results they show.
 
@@ -25,8 +31,21 @@ def following(
         predicted: The callbacks that predict chosen images.
         history: Figures of the run's epochs.
         best: Knows the best epoch.
+        notes: Get a sentence where following fails in the middle of the run, which goes on.
+
+    Raises:
+        ConfigError: if a library is missing.
     """
-    return [WriteGallery(config, each, history, best) for each in predicted if isinstance(each, PredictEpoch)]
+    chosen = [each for each in predicted if isinstance(each, PredictEpoch)]
+    callbacks: list[keras.callbacks.Callback] = [WriteGallery(config, each, history, best) for each in chosen]
+    if config.train.tensorboard:
+        require_tensorboard()
+        folder = config.run_dir / "tensorboard"
+        callbacks.append(WriteTensorBoard(folder, history, chosen, config.image.dicom_window))
+    if config.train.mlflow:
+        require_mlflow()
+        callbacks.append(LogToMLflow(config, history, notes))
+    return callbacks
 
 
 class WriteGallery(keras.callbacks.Callback):

@@ -19,16 +19,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from flexunet.data.files import write_text
-from flexunet.data.images import read_image, to_model_range
 from flexunet.data.masks import foreground_classes
 from flexunet.data.overlay import OUTLINE_COLORS
-from flexunet.data.shrink import shrink_mask
 from flexunet.inference.folder import epoch_mask_path
 from flexunet.inference.inputs import mask_names
 from flexunet.training.curves_svg import curves_svg, figure_names
+from flexunet.training.epoch_pictures import page_image, page_mask, read_epoch_mask
 
 PAGE = "index.html"
-_SIDE = 640  # pixels of the longer side of a picture
 _STRIP = 16  # epochs shown side by side
 _FILL, _LINE = 70, 255  # opacity of a region and of its outline, of 255
 _ZOOM = 4.0
@@ -79,7 +77,7 @@ class Gallery:
         self.images = list(images)
         self.title = title
         self._names = mask_names(self.images)
-        self._pictures = [_jpeg(_shown(read_image(path, 3, dicom_window=dicom_window))) for path in images]
+        self._pictures = [_jpeg(page_image(path, dicom_window)) for path in images]
         self._masks: list[list[EpochMask | None]] = [[] for _ in images]
         self._small: list[np.ndarray | None] = [None for _ in images]
 
@@ -129,14 +127,12 @@ class Gallery:
 
     def _add(self, place: int, path: Path) -> None:
         """Take in the mask of the next epoch of an image; none where its file is missing."""
-        if not path.is_file():
+        mask = read_epoch_mask(path)
+        if mask is None:
             self._masks[place].append(None)
             self._small[place] = None
             return
-        with Image.open(path) as file:
-            mask = np.array(file)
-        height, width = _shown_size(*mask.shape)
-        small = shrink_mask(mask, width, height)
+        small = page_mask(mask)
         before, self._small[place] = self._small[place], small
         pixels = int(np.count_nonzero(mask))
         self._masks[place].append(
@@ -184,19 +180,6 @@ def outlined(mask: np.ndarray) -> str:
     stream = io.BytesIO()
     picture.save(stream, format="PNG", optimize=True, transparency=bytes(opacity))
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
-
-
-def _shown_size(height: int, width: int) -> tuple[int, int]:
-    scale = _SIDE / max(height, width)
-    return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def _shown(image: np.ndarray) -> np.ndarray:
-    """An image as uint8 at the size of the page."""
-    height, width = _shown_size(*image.shape[:2])
-    interpolation = cv2.INTER_AREA if height < image.shape[0] else cv2.INTER_CUBIC
-    resized = cv2.resize(to_model_range(image), (width, height), interpolation=interpolation)
-    return np.clip(np.rint(resized), 0, 255).astype(np.uint8)
 
 
 def _jpeg(picture: np.ndarray) -> tuple[str, int, int]:

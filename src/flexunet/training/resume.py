@@ -26,6 +26,10 @@ _KEYS_BESIDE = {
         "epoch_change_infer",
         "epoch_change_tiled_infer",
         "num_infer_images",
+        "tensorboard",
+        "mlflow",
+        "mlflow_uri",
+        "mlflow_experiment",
         "checkpoint_steps",
         "checkpoint_minutes",
     )

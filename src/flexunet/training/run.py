@@ -195,7 +195,7 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None, team
         alone = team.processes == 1
         predictor = Predictor(model, config, plain=True) if alone else LeaderPredictor(model, config)
         predicted = epoch_predictions(predictor, notes)
-        callbacks += [*predicted, *following(config, predicted, history, best)]
+        callbacks += [*predicted, *following(config, predicted, history, best, notes)]
     callbacks += [early_stopping, stop_file]
     if start and is_over(start, config.train.epochs):
         restore_callbacks(callbacks, start.state["callbacks"])

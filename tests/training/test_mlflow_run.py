@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -25,8 +26,19 @@ FIGURES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def empty_database(tmp_path_factory):
+    """A database without a run: MLflow takes its time to make one."""
+    require_mlflow()
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    mlflow.MlflowClient(tracking_uri=f"sqlite:///{path.as_posix()}").search_experiments()
+    return path
+
+
 @pytest.fixture
-def config(tmp_path):
+def config(tmp_path, empty_database):
+    (tmp_path / "a run").mkdir()
+    shutil.copy(empty_database, tmp_path / "a run" / "mlflow.db")
     (tmp_path / "c.toml").write_text(
         "[model]\nlearning_rate = 0.001\n[train]\nmlflow = true\n[infer]\nfill_holes = true\n"
     )
@@ -136,6 +148,7 @@ def test_nothing_leaves_the_machine(config):
     time.sleep(2)
     assert not asked, asked
     """
+    (config.run_dir / "mlflow.db").unlink()
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([*sys.path, str(Path(__file__).parent)]),

@@ -40,16 +40,16 @@ def slice_frames(
     for values, mask in zip(axes.slices_of(voxels), axes.slices_of(labels), strict=True):
         width, height = section.slice_resize or mask.shape[::-1]
         mask = cv2.resize(np.ascontiguousarray(mask), (width, height), interpolation=cv2.INTER_NEAREST)
-        colors = palette[mask]
         if not overlays:
-            yield colors
+            yield palette[mask]
             continue
         levels = resize_image(grey_levels(values, section.slice_normalize), width, height)
         picture = cv2.cvtColor(np.rint(levels).astype(np.uint8), cv2.COLOR_GRAY2RGB)
-        weights = section.overlay_alpha, section.overlay_beta, section.overlay_gamma
-        blended = cv2.addWeighted(picture, weights[0], colors, weights[1], weights[2])
-        # Where no lesion is, the slice stays as bright as it was.
-        yield np.where(mask[..., np.newaxis] > 0, blended, picture)
+        if mask.any():
+            alpha, beta, gamma = section.overlay_alpha, section.overlay_beta, section.overlay_gamma
+            blended = cv2.addWeighted(picture, alpha, palette[mask], beta, gamma)
+            cv2.copyTo(blended, mask, picture)  # where no lesion is, the slice stays as bright as it was
+        yield picture
 
 
 def write_video(path: Path, frames: Iterable[np.ndarray], fps: int) -> None:

@@ -18,11 +18,11 @@ check: $(VENV)/.installed-test
 	$(BIN)/mypy
 
 # The tests marked `engines`, on the two engines that `make test` does not use.
-# `make -j2 engines` runs both at once: most of either is compiling, which takes one core.
+# `make -j2 engines` runs both at once, each on one core: models are tiny, and PyTorch's threads would spin.
 engines: engines-jax engines-torch
 
 engines-jax engines-torch: engines-%: $(VENV)/.installed-engines
-	KERAS_BACKEND=$* $(BIN)/python -m pytest -q -m engines
+	OMP_NUM_THREADS=1 KERAS_BACKEND=$* $(BIN)/python -m pytest -q -m engines
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from types import FrameType
 from typing import IO, TYPE_CHECKING
 
-from flexunet.config.processes import Membership, check_divides
+from flexunet.config.processes import LOST, Membership, check_divides
 from flexunet.data.configured import is_validated, open_split_shown
 from flexunet.errors import EngineError, FlexUNetError
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     from flexunet.config.schema import Config
 
-# Exit code of a process that ended because another one had gone (training/distribution.py).
-LOST = 75
 # How long the others may take to notice that one is gone, or to save and stop, before they are killed.
 _GRACE_SECONDS = 20.0
 _LOOK_SECONDS = 0.1

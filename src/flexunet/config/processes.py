@@ -14,6 +14,8 @@ _COORDINATOR, _PROCESSES, _PLACE, _DEVICE = (
     "FLEXUNET_PROCESS_ID",
     "FLEXUNET_DEVICE",
 )
+# Exit code of a process that has lost another one; the launcher, which knows more, does the talking.
+LOST = 75
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
 
 

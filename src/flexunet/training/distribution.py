@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from flexunet.config.processes import Membership, check_divides, membership
+from flexunet.config.processes import LOST, Membership, check_divides, membership
 from flexunet.data.batches import Part
 from flexunet.data.digests import digest_of_text
 from flexunet.errors import ConfigError, EngineError, FlexUNetError
@@ -28,8 +28,6 @@ from flexunet.errors import ConfigError, EngineError, FlexUNetError
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
-# Exit code of a process that has lost another one; the launcher, which knows more, does the talking.
-LOST = 75
 # How long processes wait for the others to start: the images of another machine may have to be decoded first.
 _PATIENCE_SECONDS = 1800
 # Words of the engine's errors when another process has gone.

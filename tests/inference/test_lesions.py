@@ -10,6 +10,7 @@ from scipy import ndimage
 from flexunet.config.run_sections import InferSection
 from flexunet.inference.lesions import (
     clean_mask,
+    drop_small,
     fill_holes,
     find_regions,
     lesion_rows,
@@ -117,3 +118,15 @@ def test_table_has_a_row_a_lesion(tmp_path):
     assert [row["file"] for row in table] == ["a.png", "a.png", "c,d.png"]
     assert [row["lesion"] for row in table] == ["1", "2", "1"]
     assert table[0]["area_mm2"] == "2.0"
+
+
+def test_a_mask_of_thousands_of_specks_is_cleaned_by_the_same_rule():
+    random = np.random.default_rng(0)
+    mask = (random.random((300, 400)) < 0.3).astype(np.uint8) * random.integers(1, 3, (300, 400), np.uint8)
+    cleaned = drop_small(mask, 4)
+    expected = mask.copy()
+    for region in find_regions(mask):
+        if region.area < 4:
+            region.of(expected)[region.inside] = 0
+    assert np.array_equal(cleaned, expected)
+    assert 0 < cleaned.astype(bool).sum() < mask.astype(bool).sum()

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from flexunet.models.quick_draws import quick_draws
+from flexunet.models.quick_draws import no_draws, quick_draws
 
 SHAPE = (3, 3, 40, 50)
 
@@ -34,3 +34,17 @@ def test_outside_keras_draws_as_it_does():
     with quick_draws():
         pass
     np.testing.assert_array_equal(np.array(keras.initializers.HeNormal(seed=1)(SHAPE)), before)
+
+
+@pytest.mark.engines
+def test_what_is_filled_from_a_file_is_not_drawn():
+    with no_draws():
+        layer = keras.layers.Conv2D(4, 3, kernel_initializer="he_normal")
+        layer.build((None, 8, 8, 2))
+        glorot = np.array(keras.initializers.GlorotUniform(seed=1)(SHAPE))
+        normal = np.array(keras.initializers.RandomNormal(2.0, 0.5, seed=1)(SHAPE))
+    assert layer.kernel.shape == (3, 3, 2, 4)
+    assert not np.any(np.array(layer.kernel))
+    assert not np.any(glorot)
+    assert not np.any(normal)
+    assert np.any(np.array(keras.initializers.HeNormal(seed=1)(SHAPE)))

@@ -1,11 +1,13 @@
 """Initial weights without waiting for JAX, which compiles a program for each shape that is drawn.
 
 A small U-Net waits twenty seconds for that, a large one minutes. While a model is built the draws come from
-NumPy instead; a run replaces them by its own in any case (initial.py).
+NumPy instead; a run replaces them by its own in any case (initial.py). A model that is to be filled from a
+file is built without any: TensorFlow keeps some of what it computes for them, 270 MB for the published model.
 """
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,18 +24,32 @@ def quick_draws() -> Iterator[None]:
     if keras.backend.backend() != "jax":
         yield
         return
-    from keras.src.backend.jax import random as engine
+    with _drawing_by(normal=_normal, uniform=_uniform, truncated_normal=_truncated_normal):
+        yield
 
-    names = ("normal", "uniform", "truncated_normal")
-    before = {name: getattr(engine, name) for name in names}
-    replaced = {"normal": _normal, "uniform": _uniform, "truncated_normal": _truncated_normal}
-    for name in names:
-        setattr(engine, name, replaced[name])
+
+@contextmanager
+def no_draws() -> Iterator[None]:
+    """Let Keras take zeros for all that it would draw."""
+    with _drawing_by(normal=_zeros, uniform=_zeros, truncated_normal=_zeros):
+        yield
+
+
+@contextmanager
+def _drawing_by(**replaced: Any) -> Iterator[None]:
+    engine = importlib.import_module(f"keras.src.backend.{keras.backend.backend()}.random")
+    before = {name: getattr(engine, name) for name in replaced}
+    for name, draw in replaced.items():
+        setattr(engine, name, draw)
     try:
         yield
     finally:
-        for name in names:
-            setattr(engine, name, before[name])
+        for name, draw in before.items():
+            setattr(engine, name, draw)
+
+
+def _zeros(shape: Any, *_: Any, dtype: Any = None, **__: Any) -> Any:
+    return keras.ops.zeros(shape, dtype=dtype or keras.config.floatx())
 
 
 def _stream(seed: Any) -> np.random.Generator:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import keras
 
 from flexunet.errors import ConfigError
-from flexunet.models.quick_draws import quick_draws
+from flexunet.models.quick_draws import no_draws, quick_draws
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -128,12 +128,13 @@ def find_architecture(name: str) -> Architecture:
     return found
 
 
-def build_model(config: Config, *, policy: str | None = None) -> keras.Model:
+def build_model(config: Config, *, policy: str | None = None, drawn: bool = True) -> keras.Model:
     """Build the model that `[model] model` names.
 
     Args:
         config: The configuration.
         policy: Precision of the layers, such as "mixed_bfloat16"; none: the one in force.
+        drawn: Whether weights are drawn; else they are zeros, to be filled from a file.
 
     Returns:
         A model from images `(N, H, W, C)` in 0..255 to float32 probabilities `(N, H, W, num_classes)`.
@@ -142,7 +143,7 @@ def build_model(config: Config, *, policy: str | None = None) -> keras.Model:
         ConfigError: if the name is unknown, or the model cannot be built as configured.
     """
     name = config.model.model.strip()
-    with _precision(policy), quick_draws():
+    with _precision(policy), quick_draws() if drawn else no_draws():
         if own := own_class_of(name):
             from flexunet.models.own_class import build_own
 

@@ -34,7 +34,7 @@ def load_trained_model(
         WeightsError: if its weights do not fit the configuration.
     """
     path = path or find_model_file(config)
-    model = build_model(config, policy=prediction_policy(config, precision))
+    model = build_model(config, policy=prediction_policy(config, precision), drawn=False)
     load_weights(model, path)
     return model
 

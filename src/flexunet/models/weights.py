@@ -80,9 +80,13 @@ def load_weights(model: keras.Model, path: str | Path) -> None:
         if stored.is_nested:
             _load_nested(model, stored)
             return
-        pairs = [(variable, array.read(stored.path)) for variable, array in pair_weights(model, stored)]
-    for variable, values in pairs:
-        variable.assign(values)
+        pairs = list(pair_weights(model, stored))
+        # Read twice, each array by itself: the model changes only once all can be read, and memory never
+        # holds a second copy of all weights.
+        for _, array in pairs:
+            array.read(stored.path)
+        for variable, array in pairs:
+            variable.assign(array.read(stored.path))
     refresh_constants(model)
 
 

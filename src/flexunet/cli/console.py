@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,16 +33,21 @@ def progress() -> Progress:
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.table import Column
 
+    # Where the window is narrow the note gives way, and then the bar; times and counts stay whole.
+    whole = partial(Column, no_wrap=True, min_width=5)
     return Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
+        BarColumn(bar_width=None, table_column=Column(min_width=6, max_width=40, ratio=1)),
+        MofNCompleteColumn(table_column=whole()),
+        TimeElapsedColumn(table_column=whole(min_width=7)),
         TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(compact=True, table_column=whole()),
+        TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
         console=error_console,
+        # Rich forgets what is older than 30 seconds; an epoch takes longer, and would never have a time left.
+        speed_estimate_period=3600,
     )
 
 

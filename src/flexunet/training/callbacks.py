@@ -181,12 +181,14 @@ class ShowProgress(keras.callbacks.Callback):
         self.checkpoint = checkpoint
         self.run_bar = progress.add_task("epochs", total=epochs, note="")
         self.step_bar = progress.add_task("steps", total=steps, note="")
+        self.epoch = 0
         self.began = 0.0
         self.done = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.progress.reset(self.step_bar, total=self.steps, note="")
         self.progress.update(self.run_bar, completed=epoch)
+        self.epoch = epoch
         self.began = time.monotonic()
         self.done = 0
 
@@ -195,6 +197,8 @@ class ShowProgress(keras.callbacks.Callback):
         rate = self.done * self.batch_size / (time.monotonic() - self.began)
         loss = float((logs or {}).get("loss", math.nan))
         self.progress.update(self.step_bar, completed=batch + 1, note=f"{rate:.1f} images/s, loss {loss:.4f}")
+        # Parts of an epoch too: the time that is left is known long before the first epoch is over.
+        self.progress.update(self.run_bar, completed=self.epoch + (batch + 1) / self.steps)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         best = self.checkpoint

@@ -4,8 +4,8 @@
     python benchmarks/crops_recall.py --patients 8 --epochs 1 --steps 5   # a smoke test
 
 One model of 64 x 64 pixels, one number of steps, phantoms of 256 x 256, four ways to feed it: whole films
-resized to it, the same with lesions in half of each batch, random crops of 64 x 64, and crops of which a third
-hold a lesion. Each is measured as `flexunet evaluate` does, on whole test films of other persons.
+resized to it, the same with lesions in half of each batch, random crops of 64 x 64, and crops of which a
+third hold a lesion. Each is measured as `flexunet evaluate` does, on whole test films of other persons.
 """
 
 import argparse

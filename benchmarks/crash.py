@@ -233,7 +233,8 @@ def kill_runs(
     make_project(folder, name)
     ledger = folder / "ledger.json"
     notes = json.loads(ledger.read_text()) if ledger.is_file() else {"attempts": 0, "runs": []}
-    whole = folder / "unstopped"
+    # The page of the epochs bears the name of its run, so all have one name.
+    whole = folder / "unstopped" / "run"
     if "length" not in notes:
         process = start(folder, whole, "never", code)
         wait_for(process, (whole / "checkpoints" / "running.json").is_file)
@@ -250,7 +251,7 @@ def kill_runs(
         # A number of its own even where an earlier attempt was cut off: its process may live still.
         notes["attempts"] += 1
         ledger.write_text(json.dumps(notes))
-        run = folder / f"killed{notes['attempts']}"
+        run = folder / f"killed{notes['attempts']}" / "run"
         draw = random.Random(f"{seed} {name} {notes['attempts']}")
         moments: list[str] = []
         while True:

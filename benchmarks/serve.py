@@ -1,7 +1,7 @@
 """Load on `flexunet serve`: many requests at a time, their latency, and whether memory grows.
 
     python benchmarks/serve.py                              # 1,000 requests, 16 at a time; about 2 minutes
-    python benchmarks/serve.py --requests 100 --batch 1     # a smaller run, without batches
+    python benchmarks/serve.py --requests 100 --batch 1 4   # a smaller run, without batches and with
     python benchmarks/serve.py --run RUN --images FOLDER    # a model and images of one's own
 
 The service runs in a process of its own, as the command starts it. Without --run its model is that of
@@ -49,8 +49,8 @@ def make_run(folder: Path) -> Path:
 
     from flexunet.config.files import load_config
     from flexunet.config.writing import write_config
+    from flexunet.data.model_file import best_model_path
     from flexunet.models.registry import build_model
-    from flexunet.models.trained import best_model_path
 
     shipped = Path(__file__).parents[1] / "configs" / "mammogram-small.toml"
     config = load_config(shipped, [f"train.run_dir={str(folder)!r}", "infer.min_lesion_pixels=64"])
@@ -69,10 +69,11 @@ def make_run(folder: Path) -> Path:
     return folder
 
 
-def start(run: Path, batch: int) -> tuple[subprocess.Popen, str]:
+def start(run: Path, batch: int, engine: str) -> tuple[subprocess.Popen, str]:
     """Start the service; the process and its address."""
+    options = ["--port", "0", "--batch", str(batch), "--engine", engine]
     process = subprocess.Popen(
-        [sys.executable, "-m", "flexunet", "serve", str(run), "--port", "0", "--batch", str(batch)],
+        [sys.executable, "-m", "flexunet", "serve", str(run), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -143,9 +144,11 @@ async def load(
     return wrong
 
 
-def measure(run: Path, films: list[bytes], requests: int, concurrency: int, batch: int) -> dict[str, float]:
+def measure(
+    run: Path, films: list[bytes], requests: int, concurrency: int, batch: int, engine: str
+) -> dict[str, float]:
     """One service under load."""
-    process, address = start(run, batch)
+    process, address = start(run, batch, engine)
     try:
         at_start = resident_mib(process.pid)
         seconds: list[float] = []
@@ -165,6 +168,7 @@ def measure(run: Path, films: list[bytes], requests: int, concurrency: int, batc
     quantiles = np.quantile(seconds, (0.5, 0.95, 0.99, 1))
     quarter = [mib for count, mib in watch.samples if count >= requests / 4]
     return {
+        "engine": engine,
         "batch": batch,
         "requests": requests,
         "concurrency": concurrency,
@@ -194,6 +198,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=1000)
     parser.add_argument("--concurrency", type=int, default=16)
     parser.add_argument("--batch", type=int, nargs="+", default=[4], help="most images of a batch")
+    parser.add_argument("--engine", nargs="+", default=["keras"], help="as of `flexunet serve`")
     parser.add_argument("--run", type=Path, help="run to serve; the small shipped model without")
     parser.add_argument("--images", type=Path, help="folder of images to send; drawn ones without")
     parser.add_argument("--json", type=Path, help="write the figures here too")
@@ -204,7 +209,11 @@ def main() -> None:
         films = [draw_film(seed) for seed in range(20)]
     with tempfile.TemporaryDirectory() as folder:
         run = options.run or make_run(Path(folder) / "run")
-        arms = [measure(run, films, options.requests, options.concurrency, batch) for batch in options.batch]
+        arms = [
+            measure(run, films, options.requests, options.concurrency, batch, engine)
+            for engine in options.engine
+            for batch in options.batch
+        ]
     document = {
         "machine": f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
         "load_average": os.getloadavg(),

@@ -13,6 +13,7 @@ import pytest
 
 from flexunet.config.schema import Config
 from flexunet.data.images import write_image
+from flexunet.data.model_file import best_model_path
 from flexunet.errors import EngineError, PathError
 from flexunet.inference.cases import CaseReader
 from flexunet.inference.folder import infer_folder
@@ -22,7 +23,6 @@ from flexunet.inference.outputs import Outputs
 from flexunet.inference.predictor import Predictor
 from flexunet.inference.ray_pipeline import RayPipeline, _Worker, share_out
 from flexunet.models.registry import build_model
-from flexunet.models.trained import best_model_path
 
 IMAGES = 32
 STORE = 100 << 20

@@ -15,8 +15,8 @@ import pytest
 from flexunet.config.schema import Config
 from flexunet.config.writing import write_config
 from flexunet.data.images import write_image
+from flexunet.data.model_file import best_model_path
 from flexunet.models.registry import build_model
-from flexunet.models.trained import best_model_path
 
 SIZE = 32
 TOKEN = "correct-horse-battery-staple"

@@ -21,7 +21,7 @@ from flexunet.deployment.parity_table import parity_table
 from flexunet.deployment.quantise import quantise
 from flexunet.deployment.sample import Sample, take_sample
 from flexunet.errors import ConfigError, ParityError, PathError
-from flexunet.inference.bundle import MANIFEST, MODELS, Bundle, export_folder, read_bundle, weights_digest
+from flexunet.inference.bundle import MANIFEST, MODELS, Bundle, export_folder, weights_digest
 from flexunet.inference.predictor import Predictor
 from flexunet.inference.runtimes import PRECISIONS, best_precision, open_bundle
 from flexunet.models.trained import load_trained_model
@@ -110,7 +110,7 @@ def export_bundle(
             write_text(temporary / PARITY_TABLE, parity_table(report))
         bundle = work.bundle().model_copy(update={"files": _digests(temporary)})
         write_text(temporary / MANIFEST, bundle.model_dump_json(indent=2) + "\n")
-    return Export(read_bundle(folder), report)
+    return Export(bundle.at(folder), report)
 
 
 @dataclass
@@ -126,9 +126,11 @@ class _Work:
     tolerance: float
     watch: Watch
     precision: str = "float32"
+    weights: str | None = None
     known: dict[Any, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.weights = weights_digest(self.config)
         if self.form == "openvino":
             wanted = self.config.infer.precision
             self.precision = best_precision() if wanted == "auto" else PRECISIONS[wanted]
@@ -216,7 +218,7 @@ class _Work:
                 "form": self.form,
                 "int8": self.int8,
                 "precision": self.precision,
-                "weights": weights_digest(self.config),
+                "weights": self.weights,
                 "input_shape": (*size, model.image_channels),
                 "output_shape": (*size, model.num_classes),
                 "flexunet": __version__,

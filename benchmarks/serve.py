@@ -1,6 +1,6 @@
 """Load on `flexunet serve`: many requests at a time, their latency, and whether memory grows.
 
-    python benchmarks/serve.py                              # 1,000 requests, 16 at a time; about 2 minutes
+    python benchmarks/serve.py                              # 1,000 requests, 16 at a time; up to 5 minutes
     python benchmarks/serve.py --requests 100 --batch 1 4   # a smaller run, without batches and with
     python benchmarks/serve.py --run RUN --images FOLDER    # a model and images of one's own
 

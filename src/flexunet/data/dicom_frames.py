@@ -36,7 +36,7 @@ def missing_codec(path: Path, dataset: Dataset, error: Exception) -> ImageError:
 
 
 def refuse_hidden_size(path: Path, dataset: Dataset) -> None:
-    """Refuse a compressed frame that is larger than the header says: it would be unpacked before noticed.
+    """Refuse a compressed frame of another size than the header says: it would be unpacked before noticed.
 
     Raises:
         ImageError: says both sizes.
@@ -44,7 +44,7 @@ def refuse_hidden_size(path: Path, dataset: Dataset) -> None:
     if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         return
     size = _frame_size(bytes(dataset.PixelData[:4096]))
-    if size and (size[0] > dataset.Columns or size[1] > dataset.Rows):
+    if size and size != (dataset.Columns, dataset.Rows):
         raise ImageError(
             f"{path} is damaged: the header says {dataset.Columns} x {dataset.Rows} pixels, the compressed "
             f"frame {size[0]} x {size[1]}. Export the file again."

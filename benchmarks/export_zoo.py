@@ -1,6 +1,6 @@
 """Which architecture exports to which form, and how far its probabilities are from Keras.
 
-    python benchmarks/export_zoo.py                    the table of docs/export.md (about five minutes)
+    python benchmarks/export_zoo.py                    the table of docs/export.md (some minutes)
     python benchmarks/export_zoo.py u2net --engine torch
 
 The small models of tests/models/test_zoo.py, random weights, two images of 0..255 at 64 x 32 pixels. A figure

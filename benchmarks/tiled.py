@@ -41,9 +41,10 @@ dropout_rate = 0.04
 
 [train]
 save_weights_only = true
-precision = "{precision}"
+precision = "float32"
 
 [infer]
+precision = "{precision}"
 min_lesion_pixels = 1000000  # drawn weights see thousands of specks
 
 [tiledinfer]
@@ -58,9 +59,9 @@ def prepare(folder: Path, options: argparse.Namespace) -> None:
     """Write a run with drawn weights and a 16-bit image of noise and a disc."""
     from flexunet.config.files import load_config
     from flexunet.data.images import write_image
+    from flexunet.data.model_file import best_model_path
     from flexunet.models.initial import draw_initial_weights
     from flexunet.models.registry import build_model
-    from flexunet.models.trained import best_model_path
     from flexunet.models.weights import save_weights
 
     text = MODEL.format(

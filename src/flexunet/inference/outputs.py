@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flexunet.data.configured import color_map
+from flexunet.data.configured import color_map, crop_size
 from flexunet.data.files import replacing, write_text
 from flexunet.data.images import write_image
 from flexunet.data.masks import write_mask
@@ -134,15 +134,17 @@ class Outputs:
 
     def write_settings(self, *, tiled: bool) -> None:
         """Write how the images were predicted: what a reader of the masks must know."""
-        infer, tiles = self.rules, self.config.tiledinfer
+        infer, tiles, crop = self.rules, self.config.tiledinfer, crop_size(self.config)
+        size = (crop or tiles.split_size) if tiled or crop else None
         told = {
             "flexunet": __version__,
             "run": str(self.config.run_dir.resolve()),
             "weights": self.model,
             "ensemble": infer.ensemble,
             "dicom_window": self.config.image.dicom_window,
-            "tiles": {"size": tiles.split_size, "overlap": tiles.overlapping} if tiled else None,
-            "breast_only": tiled and tiles.breast_only,
+            "tile_size": size,
+            "tile_overlap": size and min(tiles.overlapping, size // 2 if crop else size),
+            "breast_only": bool(size) and tiles.breast_only,
             "test_time_augmentation": infer.test_time_augmentation,
             "monte_carlo": infer.monte_carlo,
             "temperature": self.decision.temperature,

@@ -42,6 +42,42 @@ def mammograms(shared: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def browser():
+    """A real browser, that of the system."""
+    api = pytest.importorskip("playwright.sync_api")
+    chromium = Path("/usr/bin/chromium")
+    if not chromium.is_file():
+        pytest.skip(f"a page is tested in a real browser: {chromium} is missing")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    with api.sync_playwright() as play:
+        started = play.chromium.launch(executable_path=str(chromium), args=flags)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open an address at a width of the window; at the end, the page must have had no error."""
+    pages = []
+
+    def open_at(address, width):
+        page = browser.new_page(viewport={"width": width, "height": 850})
+        page.wrong, page.asked = [], []
+        page.on("pageerror", lambda error: page.wrong.append(str(error)))
+        page.on("console", lambda said: page.wrong.append(said.text))
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.goto(address)
+        pages.append(page)
+        return page
+
+    yield open_at
+    wrong = [text for page in pages for text in page.wrong]
+    for page in pages:
+        page.close()
+    assert not wrong
+
+
+@pytest.fixture(scope="session")
 def write_dicom():
     """Write a small mammogram as DICOM: `write_dicom(path, stored, BitsStored=12)`; None drops one."""
     pydicom = pytest.importorskip("pydicom")

@@ -5,7 +5,6 @@ import html
 import io
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,40 +129,23 @@ def test_one_epoch_and_a_constant_figure_have_a_page(folder):
     assert "each of 1 epoch." in text
 
 
-def test_in_a_browser(folder):
+@pytest.mark.parametrize("width", [1280, 400])
+def test_in_a_browser(folder, open_page, width):
     """The slider, the curve and the strip choose the epoch; nothing is asked of the network; no error."""
-    api = pytest.importorskip("playwright.sync_api")
-    chromium = Path("/usr/bin/chromium")
-    if not chromium.is_file():
-        pytest.skip("needs Chromium")
     written(folder)
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=str(chromium), args=flags)
-        try:
-            for width in (1280, 400):
-                page = browser.new_page(viewport={"width": width, "height": 850})
-                wrong, asked = [], []
-                page.on("pageerror", lambda error, wrong=wrong: wrong.append(str(error)))
-                page.on("console", lambda said, wrong=wrong: wrong.append(said.text))
-                page.on("request", lambda request, asked=asked: asked.append(request.url.split(":")[0]))
-                page.goto((folder / "index.html").as_uri())
-                page.wait_for_function("document.querySelector('#figures tr')")
-                assert page.text_content("#number") == "epoch 3"
-                page.focus("#slider")
-                page.keyboard.press("ArrowLeft")
-                assert page.text_content("#number") == "epoch 2"
-                assert "200 px (10.0 %) · 1 region" in page.text_content(".facts")
-                assert page.is_visible(".card:nth-of-type(2) .none")
-                page.click(".card:first-of-type .thumb:first-child")
-                assert page.text_content("#number") == "epoch 1"
-                page.locator("svg").first.click(position={"x": 5, "y": 60})
-                assert page.text_content("#number") == "epoch 1"
-                page.click("#best")
-                assert page.text_content("#number") == "epoch 3"
-                assert page.evaluate("document.documentElement.scrollWidth") <= width
-                assert not wrong
-                assert set(asked) <= {"file", "data"}
-                page.close()
-        finally:
-            browser.close()
+    page = open_page((folder / "index.html").as_uri(), width)
+    page.wait_for_function("document.querySelector('#figures tr')")
+    assert page.text_content("#number") == "epoch 3"
+    page.focus("#slider")
+    page.keyboard.press("ArrowLeft")
+    assert page.text_content("#number") == "epoch 2"
+    assert "200 px (10.0 %) · 1 region" in page.text_content(".facts")
+    assert page.is_visible(".card:nth-of-type(2) .none")
+    page.click(".card:first-of-type .thumb:first-child")
+    assert page.text_content("#number") == "epoch 1"
+    page.locator("svg").first.click(position={"x": 5, "y": 60})
+    assert page.text_content("#number") == "epoch 1"
+    page.click("#best")
+    assert page.text_content("#number") == "epoch 3"
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert {address.split(":")[0] for address in page.asked} <= {"file", "data"}

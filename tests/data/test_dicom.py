@@ -1,6 +1,7 @@
 import base64
 import io
 import shutil
+import struct
 import subprocess
 import sys
 
@@ -331,6 +332,105 @@ def test_a_compressed_frame_larger_than_its_header_is_not_unpacked(write_dicom, 
         dataset.save_as(tmp_path / "b.dcm")
         with pytest.raises(ImageError, match="says 64 x 32 pixels, the compressed frame 64 x 64"):
             read_image(tmp_path / "b.dcm")
+
+
+# SOC and SIZ of a JPEG 2000 codestream of 64 x 64 pixels, one component (ISO 15444-1 A.5.1).
+WHOLE = bytes.fromhex(
+    "ff4fff51002900000000004000000040" + 8 * "00" + 2 * "00000040" + 8 * "00" + "00010b0101"
+)
+HIDING_PLACES = {
+    "as it is": lambda frame: encapsulated(frame),
+    "behind a long offset table": lambda frame: encapsulated(
+        frame, table=struct.pack("<2048I", 0, *[4096] * 2047)
+    ),
+    "in two parts": lambda frame: encapsulated(frame[:6], frame[6:]),
+    "in a JP2 file": lambda frame: encapsulated(
+        b"\0\0\0\x0cjP  \r\n\x87\n" + box(b"uuid", WHOLE[:100]) + box(b"jp2c", frame)
+    ),
+}
+
+
+def box(kind, content):
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def encapsulated(*parts, table=b""):
+    """Encapsulated pixel data (PS3.5 A.4): the offset table, and the parts of one frame."""
+    items = (b"\xfe\xff\0\xe0" + struct.pack("<I", len(part)) + part for part in (table, *parts))
+    return b"".join(items) + b"\xfe\xff\xdd\xe0\0\0\0\0"
+
+
+@pytest.mark.parametrize("place", HIDING_PLACES)
+@pytest.mark.parametrize(
+    ("at", "value", "found"),
+    [(8, struct.pack(">I", 2048), "2048 x 64 of 1"), (40, struct.pack(">H", 500), "64 x 64 of 500")],
+)
+def test_a_bomb_in_a_jpeg_2000_frame_is_found_wherever_it_hides(
+    write_dicom, tmp_path, place, at, value, found
+):
+    bomb = WHOLE[:at] + value + WHOLE[at + len(value) :]
+    path = write_dicom(
+        tmp_path / "a.dcm",
+        RAMP,
+        syntax="1.2.840.10008.1.2.4.90",
+        BitsStored=12,
+        PixelData=HIDING_PLACES[place](bomb),
+    )
+    with pytest.raises(ImageError, match=f"says 64 x 64 pixels, the compressed frame {found} components"):
+        read_image(path)
+
+
+def test_a_jpeg_2000_file_inside_dicom_is_read(real, tmp_path):
+    import pydicom
+
+    dataset = pydicom.dcmread(real / "RG3_J2KR.dcm")
+    frame = pydicom.encaps.get_frame(dataset.PixelData, 0, number_of_frames=1)
+    expected = read_image(real / "RG3_J2KR.dcm")
+    dataset.PixelData = encapsulated(b"\0\0\0\x0cjP  \r\n\x87\n" + box(b"jp2c", frame))
+    dataset.save_as(tmp_path / "a.dcm")
+    assert np.array_equal(read_image(tmp_path / "a.dcm"), expected)
+
+
+@pytest.mark.parametrize(
+    "syntax", ["JPEG2000Lossless", "JPEGLSLossless", "JPEGBaseline8Bit", "JPEGLosslessSV1"]
+)
+def test_a_frame_that_tells_no_size_is_not_unpacked(write_dicom, tmp_path, syntax):
+    import pydicom
+
+    uid = getattr(pydicom.uid, syntax)
+    data = encapsulated(b"\xff\xd8" + bytes(98))
+    path = write_dicom(tmp_path / "a.dcm", RAMP, syntax=uid, BitsStored=12, PixelData=data)
+    with pytest.raises(ImageError, match=r"the compressed frame of no known size\. Export"):
+        read_image(path)
+
+
+@pytest.mark.filterwarnings("ignore")  # pydicom warns as well
+@pytest.mark.parametrize(
+    ("attribute", "good", "bad"),
+    [
+        ("NumberOfFrames", "1 ", "a "),
+        ("WindowWidth", "100.0 ", "1.0.0 "),
+        ("RescaleSlope", "1.5 ", "1,5 "),
+        ("EstimatedRadiographicMagnificationFactor", "1.25", "1:25"),
+        ("PixelPaddingValue", "US\x02\0", "ZZ\x02\0"),  # a kind of value that there is not
+    ],
+)
+def test_a_header_value_that_cannot_be_parsed_is_that_files_fault(
+    write_dicom, tmp_path, attribute, good, bad
+):
+    from pydicom.datadict import tag_for_keyword
+
+    value = 0 if attribute == "PixelPaddingValue" else good.strip()
+    others = {"WindowCenter": 50} if attribute == "WindowWidth" else {"RescaleIntercept": 0}
+    path = write_dicom(
+        tmp_path / "a.dcm", SMALL, ImagerPixelSpacing=[0.1, 0.1], **others, **{attribute: value}
+    )
+    whole = path.read_bytes()
+    tag = struct.pack("<HH", *divmod(tag_for_keyword(attribute), 1 << 16))
+    at = whole.index(good.encode(), whole.index(tag))
+    path.write_bytes(whole[:at] + bad.encode() + whole[at + len(bad) :])
+    with pytest.raises(ImageError, match=r"a\.dcm is truncated or damaged .*export the file again"):
+        read_image(path)
 
 
 def test_text_named_dcm(tmp_path):

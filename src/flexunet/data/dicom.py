@@ -13,17 +13,19 @@ Source: DICOM PS3.3 2024, C.7.6.3 (Image Pixel), C.11.1 and C.11.2 (Modality LUT
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flexunet.data.dicom_frames import missing_codec, refuse_hidden_size
+from flexunet.data.dicom_frames import keep_checked_frame, missing_codec
 from flexunet.data.dicom_header import check_header, laterality_of, spacing_of, view_of
 from flexunet.data.dicom_tones import stored_range, tone_table
 from flexunet.data.dicom_window import check_window
-from flexunet.errors import ImageError
+from flexunet.errors import FlexUNetError, ImageError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -123,19 +125,20 @@ def read_dicom(path: Path | str, window: str = "auto") -> DicomImage:
     """
     path = Path(path)
     check_window(window)
-    dataset = read_header(path)
-    check_header(path, dataset, MAX_PIXELS)
-    facts = _facts(path, dataset)
-    stored = _stored_values(path)
-    if stored.shape != (dataset.Rows, dataset.Columns):
-        raise ImageError(
-            f"{path} is damaged: the header says {dataset.Columns} x {dataset.Rows} pixels, the pixel data "
-            f"have shape {stored.shape}. Export the file again."
-        )
-    low, _ = stored_range(dataset)
-    stored = _stored_bits(stored, dataset)
-    table = tone_table(path, dataset, window, stored)
-    pixels = table[stored.astype(np.int32) - low] if low else table[stored]
+    with refusing_damage(path):
+        dataset = read_header(path)
+        check_header(path, dataset, MAX_PIXELS)
+        facts = _facts(path, dataset)
+        stored = _stored_values(path)
+        if stored.shape != (dataset.Rows, dataset.Columns):
+            raise ImageError(
+                f"{path} is damaged: the header says {dataset.Columns} x {dataset.Rows} pixels, the pixel "
+                f"data have shape {stored.shape}. Export the file again."
+            )
+        low, _ = stored_range(dataset)
+        stored = _stored_bits(stored, dataset)
+        table = tone_table(path, dataset, window, stored)
+        pixels = table[stored.astype(np.int32) - low] if low else table[stored]
     return DicomImage(pixels[..., np.newaxis], window, facts)
 
 
@@ -145,9 +148,10 @@ def read_size(path: Path) -> tuple[int, int]:
     Raises:
         ImageError: as `read_dicom`, as far as the header tells.
     """
-    dataset = read_header(path)
-    check_header(path, dataset, MAX_PIXELS)
-    return dataset.Columns, dataset.Rows
+    with refusing_damage(path):
+        dataset = read_header(path)
+        check_header(path, dataset, MAX_PIXELS)
+        return dataset.Columns, dataset.Rows
 
 
 def read_facts(path: Path) -> DicomFacts:
@@ -156,9 +160,10 @@ def read_facts(path: Path) -> DicomFacts:
     Raises:
         ImageError: as `read_dicom`, as far as the header tells.
     """
-    dataset = read_header(path)
-    check_header(path, dataset, MAX_PIXELS)
-    return _facts(path, dataset)
+    with refusing_damage(path):
+        dataset = read_header(path)
+        check_header(path, dataset, MAX_PIXELS)
+        return _facts(path, dataset)
 
 
 def _facts(path: Path, dataset: Dataset) -> DicomFacts:
@@ -189,15 +194,11 @@ def read_header(path: Path) -> Dataset:
             f"{path} {what} at byte 128. Export it again; a DICOM data set without file header is completed "
             "by dcmconv of DCMTK."
         )
-    try:
+    with refusing_damage(path):
         if pydicom.filereader.read_file_meta_info(path).get("TransferSyntaxUID") == _DEFLATED:
             # Unpacking is not bounded: a small file may fill the memory.
             raise ImageError(f"{path} is stored deflated, which is not read. Convert it: dcmconv +te IN OUT.")
         return pydicom.dcmread(path, stop_before_pixels=True)
-    except ImageError:
-        raise
-    except Exception as error:  # pydicom raises whatever its parsers meet on damaged files
-        raise _damaged(path, error) from error
 
 
 def read_dataset(path: Path) -> Dataset:
@@ -207,9 +208,23 @@ def read_dataset(path: Path) -> Dataset:
         ImageError: as `read_header`.
     """
     pydicom = _pydicom(path)
-    try:
+    with refusing_damage(path):
         return pydicom.dcmread(path)
-    except Exception as error:  # as above
+
+
+@contextmanager
+def refusing_damage(path: Path) -> Iterator[None]:
+    """Turn whatever pydicom and the decoders raise on a damaged file into an ImageError.
+
+    Values of a header are parsed when they are asked for, so any of them may raise then.
+    """
+    try:
+        yield
+    except FlexUNetError:
+        raise
+    except MemoryError as error:
+        raise ImageError(f"{path} does not fit into memory. Use a machine with more.") from error
+    except Exception as error:  # of no common class
         raise _damaged(path, error) from error
 
 
@@ -235,7 +250,7 @@ def _stored_values(path: Path) -> np.ndarray:
             f"{path} has no pixel data: it is truncated, or no image (a report, a plan). Export it again, or "
             "take it out of the folder."
         )
-    refuse_hidden_size(path, dataset)
+    keep_checked_frame(path, dataset)
     if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         # pydicom keeps the lowest bits, wherever HighBit is: let it keep all, `_stored_bits` chooses.
         dataset.BitsStored = dataset.BitsAllocated
@@ -249,10 +264,6 @@ def _stored_values(path: Path) -> np.ndarray:
         text = str(error)
         if "missing dependencies" in text or ("does not support" in text and "pylibjpeg:" not in text):
             raise missing_codec(path, dataset, error) from error
-        raise _damaged(path, error) from error
-    except MemoryError as error:
-        raise ImageError(f"{path} does not fit into memory. Use a machine with more.") from error
-    except Exception as error:  # decoders raise whatever they meet on damaged files
         raise _damaged(path, error) from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flexunet.data.dicom import read_header
+from flexunet.data.dicom import read_header, refusing_damage
 from flexunet.errors import ImageError
 
 DICOMDIR = "DICOMDIR"
@@ -16,19 +16,20 @@ def images_of_dicomdir(path: Path) -> list[Path]:
     Raises:
         ImageError: if the index cannot be read, or names a file outside its folder.
     """
-    found = []
-    for record in read_header(path).get("DirectoryRecordSequence") or ():
-        if record.get("DirectoryRecordType") != "IMAGE":
-            continue
-        names = record.get("ReferencedFileID") or ()
-        parts = (names,) if isinstance(names, str) else tuple(map(str, names))
-        if not parts or any(part in ("", ".", "..") or set(part) & set("/\\:") for part in parts):
-            raise ImageError(
-                f"{path} lists the file {names!r}; expected names of folders and a file below its own. Give "
-                "the folders of the images instead of the index."
-            )
-        found.append(_in_spite_of_case(path.parent, parts))
-    return found
+    with refusing_damage(path):
+        found = []
+        for record in read_header(path).get("DirectoryRecordSequence") or ():
+            if record.get("DirectoryRecordType") != "IMAGE":
+                continue
+            names = record.get("ReferencedFileID") or ()
+            parts = (names,) if isinstance(names, str) else tuple(map(str, names))
+            if not parts or any(part in ("", ".", "..") or set(part) & set("/\\:") for part in parts):
+                raise ImageError(
+                    f"{path} lists the file {names!r}; expected names of folders and a file below its own. "
+                    "Give the folders of the images instead of the index."
+                )
+            found.append(_in_spite_of_case(path.parent, parts))
+        return found
 
 
 def _in_spite_of_case(folder: Path, parts: tuple[str, ...]) -> Path:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flexunet.data.dicom import read_header
+from flexunet.data.dicom import read_header, refusing_damage
 from flexunet.data.files import replacing
 from flexunet.errors import ImageError, ShapeError
 from flexunet.version import __version__
@@ -87,7 +87,8 @@ def make_segmentation(
         ImageError: if the image lacks what the standard wants a reference to have.
     """
     source = Path(source)
-    header = _referable(source, read_header(source))
+    with refusing_damage(source):
+        header = _referable(source, read_header(source))
     if mask.shape != (header.Rows, header.Columns):
         raise ShapeError(
             f"expected a mask of {header.Columns} x {header.Rows} pixels for {source}, found "

@@ -2,6 +2,7 @@
 
     python benchmarks/tiled.py            4096 x 3328 pixels, 512 x 512 model of 124,996,866 parameters
     python benchmarks/tiled.py --height 1500 --width 1200 --rounds 3
+    python benchmarks/tiled.py --engine openvino       or openvino-int8; exported by another process
 
 Memory is the highest resident size (VmHWM) of a process that does what `flexunet tiledinfer` does: load the
 run, read a 16-bit PNG, predict, write mask, overlay and lesions. What of it is file pages (the engine's own
@@ -52,11 +53,16 @@ split_size = {side}
 overlapping = {overlap}
 images_dir = "images"
 output_dir = "masks"
+
+[valid]
+images_dir = "valid/images"
+masks_dir = "valid/masks"
 """
+CALIBRATION = 8
 
 
 def prepare(folder: Path, options: argparse.Namespace) -> None:
-    """Write a run with drawn weights and a 16-bit image of noise and a disc."""
+    """Write a run with drawn weights, its export, and a 16-bit image of noise and a disc."""
     from flexunet.config.files import load_config
     from flexunet.data.images import write_image
     from flexunet.data.model_file import best_model_path
@@ -69,7 +75,7 @@ def prepare(folder: Path, options: argparse.Namespace) -> None:
         overlap=options.side // 8,
         filters=options.filters,
         layers=options.layers,
-        precision=options.precision,
+        precision=options.precision or ("float32" if options.engine == "keras" else "auto"),
     )
     (folder / "config.toml").write_text(text)
     config = load_config(folder)
@@ -78,11 +84,30 @@ def prepare(folder: Path, options: argparse.Namespace) -> None:
     best_model_path(config).parent.mkdir()
     save_weights(model, best_model_path(config))
     print(f"{model.count_params():,} parameters")
+    del model
+    if options.engine != "keras":
+        export(folder, options)
     random = np.random.default_rng(0)
     rows, columns = np.mgrid[: options.height, : options.width]
     inside = ((rows / options.height - 0.5) / 0.4) ** 2 + (columns / options.width / 0.7) ** 2 < 1
     image = random.integers(0, 4000, (options.height, options.width), dtype=np.uint16)
     write_image(folder / "images" / "film.png", image + 20000 * inside.astype(np.uint16))
+
+
+def export(folder: Path, options: argparse.Namespace) -> None:
+    """Export the run for the engine, calibrated on phantoms."""
+    from flexunet.config.files import load_config
+    from flexunet.data.images import write_image
+    from flexunet.data.phantom import draw_phantom
+    from flexunet.deployment.export import export_bundle
+
+    for seed in range(CALIBRATION):
+        phantom = draw_phantom(seed, options.side, options.side)
+        write_image(folder / f"valid/images/{seed}.png", phantom.image)
+        write_image(folder / f"valid/masks/{seed}.png", 255 * (phantom.mask > 0).astype(np.uint8))
+    form, _, int8 = options.engine.partition("-")
+    # Untrained, it finds nothing, and any pixel that flips changes Dice.
+    export_bundle(load_config(folder), form, int8=bool(int8), force=True)
 
 
 def memory(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
@@ -145,7 +170,10 @@ def times(folder: Path, options: argparse.Namespace) -> list[dict[str, float]]:
 
 def settings(options: argparse.Namespace) -> list[str]:
     """What the options say, as overrides of the configuration."""
-    chosen = [f"tiledinfer.breast_only={'true' if options.breast_only else 'false'}"]
+    chosen = [
+        f"infer.engine={options.engine}",
+        f"tiledinfer.breast_only={'true' if options.breast_only else 'false'}",
+    ]
     return chosen + ([f"tiledinfer.batch_size={options.batch}"] if options.batch else [])
 
 
@@ -169,7 +197,8 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=512, help="side of model and tiles")
     parser.add_argument("--filters", type=int, default=16)
     parser.add_argument("--layers", type=int, default=8)
-    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--engine", choices=("keras", "openvino", "openvino-int8"), default="keras")
+    parser.add_argument("--precision", help="float32 in Keras, that of the export otherwise, if not given")
     parser.add_argument("--batch", type=int, help="tiles at a time; by memory if not given")
     parser.add_argument("--breast-only", action="store_true")
     parser.add_argument("--rounds", type=int, default=5)
@@ -189,7 +218,8 @@ def main() -> None:
     print({key: round(value, 1) for key, value in used.items()})
     ratios = [each["whole"] / each["bare"] for each in rounds]
     print(f"whole / bare: median {statistics.median(ratios):.3f}, {min(ratios):.3f} to {max(ratios):.3f}")
-    print(json.dumps({"engine": os.environ["KERAS_BACKEND"], "memory": used, "rounds": rounds}))
+    engine = os.environ["KERAS_BACKEND"] if options.engine == "keras" else options.engine
+    print(json.dumps({"engine": engine, "memory": used, "rounds": rounds}))
 
 
 if __name__ == "__main__":

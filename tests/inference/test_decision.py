@@ -103,6 +103,8 @@ def test_a_fit_of_something_else_is_refused(run):
     turned = load_config(run, ["infer.threshold=run", "infer.test_time_augmentation=true"])
     with pytest.raises(DatasetError, match="another way to predict"):
         Decision.configured(turned)
+    with pytest.raises(DatasetError, match="another way to predict"):
+        Decision.configured(load_config(run, ["infer.threshold=run", "infer.fit=pad"]))
     fitted(turned).write(run)
     assert Decision.configured(turned).threshold == 0.3
 

@@ -70,6 +70,19 @@ def test_tiles_and_turns_of_an_ensemble(runs, config, image):
     np.testing.assert_allclose(together.predict_tiled(image), np.mean(alone, axis=0), atol=1e-5)
 
 
+@pytest.mark.parametrize("setting", ["tiledinfer.blending=paste", "infer.fit=pad"])
+def test_each_member_takes_images_and_tiles_at_its_own_size(runs, config, image, setting):
+    settings = ["tiledinfer.split_size=16", "tiledinfer.overlapping=4", setting]
+    alone = [Predictor.load(load_config(run, settings)) for run in runs]
+    together = Predictor.load(load_config(config.source, settings))
+    tiled = setting.startswith("tiledinfer")
+    np.testing.assert_allclose(
+        together.predict(image, tiled=tiled).probabilities,
+        np.mean([each.predict(image, tiled=tiled).probabilities for each in alone], axis=0),
+        atol=1e-5,
+    )
+
+
 def test_a_folder_through_an_ensemble_writes_where_its_members_differ(config, image, tmp_path):
     config.infer.uncertainty = "mutual_information"
     first = infer_folder(config)

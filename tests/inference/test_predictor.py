@@ -158,6 +158,34 @@ def test_tiled_equals_whole_on_a_model_without_border_effects(dtype, channels):
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(30, 40), (32, 32), (9, 40)])
+def test_a_padded_image_is_predicted_pixel_by_pixel_as_it_is(shape):
+    image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    padded = pointwise_predictor(48, infer={"fit": "pad"})
+    np.testing.assert_allclose(padded(image), one_pixel_at_a_time(image), atol=1e-6)
+    assert np.abs(pointwise_predictor(48)(image) - one_pixel_at_a_time(image)).max() > 0.05
+
+
+def test_a_padded_image_that_is_too_large_keeps_its_proportions():
+    image = np.full((40, 120), 200, np.uint8)
+    image[:, 60:] = 20
+    seen = pointwise_predictor(30, infer={"fit": "pad"}).prepare(image)[..., 0]
+    assert np.array_equal(seen[:10], np.repeat([[200, 20]], 15, axis=1).repeat(10, axis=0))
+    assert np.array_equal(seen[10:], np.repeat(seen[9:10], 20, axis=0))
+    found = pointwise_predictor(30, infer={"fit": "pad"})(image)
+    assert found.shape == (40, 120, 2)
+    expected = one_pixel_at_a_time(image)
+    np.testing.assert_allclose(found[:, :56], expected[:, :56], atol=1e-5)
+    np.testing.assert_allclose(found[:, 64:], expected[:, 64:], atol=1e-5)
+
+
+def one_pixel_at_a_time(image):
+    """What the model of `pointwise_predictor` says of each pixel."""
+    tile = pointwise_predictor(1)
+    values = [tile(np.array([[value]], np.uint8))[0, 0] for value in np.unique(image)]
+    return np.array(values)[np.searchsorted(np.unique(image), image)]
+
+
 def test_a_dark_image_in_breast_tiles_is_the_same():
     # Nothing on it looks like a breast, so no tile is left out.
     tiles = {"split_size": 32, "overlapping": 8, "breast_only": True}

@@ -118,6 +118,23 @@ def test_slices_are_resized_for_the_model_and_labels_are_not(write_volume, voxel
     assert (labels == (voxels > 400)).mean() > 0.99
 
 
+def test_slices_are_padded_where_images_are(write_volume, voxels, tmp_path):
+    path = write_volume(tmp_path / "a.nii", voxels)
+    config = configured(tmp_path, slice_resize=None, slice_rotation=None)
+    config.infer.fit = "pad"
+
+    class Step(Predictor):
+        def predict_batch(self, pixels):
+            assert pixels.shape[1:] == (32, 32, 3)
+            bright = (pixels[..., :1] > 127.5).astype(np.float32)
+            return np.concatenate([1 - bright, bright], axis=3)
+
+    assert infer_volumes(config, inputs=[path], predictor=Step(TINY, config)).failures == {}
+    labels = read_volume(tmp_path / "output_dir" / "a.nii").voxels
+    # 30 x 24 slices stay as they are on 32 x 32: nothing is interpolated.
+    assert np.array_equal(labels, (voxels > 400).astype(np.uint8))
+
+
 def test_a_model_that_was_trained_on_crops_sees_slices_tile_by_tile(write_volume, voxels, tmp_path):
     path = write_volume(tmp_path / "a.nii", voxels)
     config = configured(tmp_path, slice_resize=(60, 48))

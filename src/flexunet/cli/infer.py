@@ -61,7 +61,7 @@ def tiledinfer(
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """Predict images larger than the model in overlapping tiles, blended without seams."""
+    """Predict images larger than the model in overlapping tiles, by default blended without seams."""
     given = [*(inputs or ()), *(images or ())]
     settings = _settings("tiledinfer", overrides, runs, output, engine)
     _infer("tiledinfer", config_path, given, settings, ray, strict, as_json)

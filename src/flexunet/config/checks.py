@@ -33,6 +33,12 @@ def check_config(config: Config) -> None:
             f"[tiledinfer] overlapping = {tiles.overlapping} must be less than split_size = "
             f"{tiles.split_size}; tiles that overlap whole never move on",
         )
+    if tiles.blending == "paste" and config.train.crop != "none":
+        raise _error(
+            config,
+            f'[tiledinfer] blending = "paste" scales tiles, and a model trained with [train] crop = '
+            f'"{config.train.crop}" knows the resolution of the images alone; set blending = "gaussian"',
+        )
 
 
 def advice(config: Config) -> list[str]:

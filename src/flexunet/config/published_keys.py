@@ -72,7 +72,7 @@ NO_EFFECT: dict[Key, str] = {
     ("mask", "blur_size"): _NO_BLUR,
     ("mask", "mask_datatype"): "a mask is read by its own form: colours, class indices or .npz",
     ("tiledinfer", "debug"): "intermediate tiles are not written",
-    ("tiledinfer", "bitwise_blending"): "overlapping tiles are blended smoothly",
+    ("tiledinfer", "bitwise_blending"): "[tiledinfer] blending says how tiles are joined",
     ("segmentation", "*"): "masks are written in the colours of [mask] rgb_map",
     ("debug", "*"): "what happens is always shown",
     ("generator", "debug"): "augmented images are not written while training",

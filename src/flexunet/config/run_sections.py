@@ -148,6 +148,8 @@ class InferSection(Section):
     """Whether a DICOM image gets a DICOM Segmentation object as well."""
     film_masks: bool = True
     """Whether images that derive cut out of films get a mask of the whole film as well."""
+    fit: Literal["resize", "pad"] = "resize"
+    """How whole images come to the model's size: stretched, or in their own proportions and padded."""
     test_time_augmentation: bool = False
     """Whether flips and quarter turns of an image are predicted too, and the mean is taken."""
     ensemble: Texts = Field(default=[], json_schema_extra={"path": "input"})
@@ -174,7 +176,9 @@ class TiledInferSection(Section):
     overlapping: int = Field(default=64, ge=0)
     """Pixels that a tile shares with each neighbour."""
     bitwise_blending: bool = True
-    """Whether overlapping tiles are joined bitwise, as in the older published system."""
+    """No effect: `blending` says how tiles are joined."""
+    blending: Literal["gaussian", "paste"] = "gaussian"
+    """How tiles are joined: by a smooth window, or side by side as published, their margins cut off."""
     breast_only: bool = False
     """Whether tiles of nothing but air are left out; they become background."""
     batch_size: Positive | None = None

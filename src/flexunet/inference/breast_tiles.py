@@ -40,9 +40,12 @@ def tiles_of_breast(image: np.ndarray, grid: Grid) -> np.ndarray:
     chosen = np.zeros(grid.shape, bool)
     for row, column in np.ndindex(grid.shape):
         rows, columns = grid.box(row, column)
-        box = (
-            slice(int(rows.start / down), max(1, int(np.ceil(rows.stop / down)))),
-            slice(int(columns.start / across), max(1, int(np.ceil(columns.stop / across)))),
-        )
+        box = _reduced(rows, near.shape[0], down), _reduced(columns, near.shape[1], across)
         chosen[row, column] = near[box].any() or breast.objects[box].mean() > _LABELS
     return chosen
+
+
+def _reduced(span: slice, length: int, scale: float) -> slice:
+    """A span of the film in pixels of the reduced one, never empty."""
+    first = min(int(span.start / scale), length - 1)
+    return slice(first, max(first + 1, int(np.ceil(span.stop / scale))))

@@ -105,8 +105,8 @@ def identity_of(config: Config) -> str:
     """What a calibration belongs to: weights, and the way in which they predict.
 
     Returns:
-        SHA-256 of the weights file; where `[infer]` asks for more than one prediction of an image, of that
-        and of the weights of all runs that take part.
+        SHA-256 of the weights file; where `[infer]` asks for more than one prediction of an image, or for
+        another fit, of that and of the weights of all runs that take part.
 
     Raises:
         PathError: if a run has no trained model.
@@ -118,9 +118,10 @@ def identity_of(config: Config) -> str:
     infer = config.infer
     runs = [load_config(config.resolve(run)) for run in infer.ensemble] or [config]
     weights = [sha256_of_weights(find_model_file(run)) for run in runs]
-    if not (infer.ensemble or infer.test_time_augmentation or infer.monte_carlo):
+    fit = [] if infer.fit == "resize" else [infer.fit]
+    if not (infer.ensemble or infer.test_time_augmentation or infer.monte_carlo or fit):
         return weights[0]
-    told = json.dumps([weights, infer.test_time_augmentation, infer.monte_carlo])
+    told = json.dumps([weights, infer.test_time_augmentation, infer.monte_carlo, *fit])
     return hashlib.sha256(told.encode()).hexdigest()
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flexunet.errors import ConfigError
+from flexunet.inference.fitting import Fit
 from flexunet.inference.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ class Ensemble(Predictor):
         """The models of all members."""
         return [member.model for member in self.members]
 
-    def prepare(self, image: np.ndarray) -> Any:
+    def prepare(self, image: np.ndarray, fit: Fit | None = None) -> Any:
         """An image as each member takes it."""
-        return tuple(member.prepare(image) for member in self.members)
+        return tuple(member.prepare(image, fit) for member in self.members)
 
     def forward(self, prepared: Sequence[Any]) -> list[Any]:
         """What each member says of images that `prepare` made ready."""
@@ -53,11 +54,11 @@ class Ensemble(Predictor):
         ]
         return list(zip(*answers, strict=True))
 
-    def enlarge(self, raw: Any, height: int, width: int) -> np.ndarray:
+    def enlarge(self, raw: Any, height: int, width: int, fit: Fit | None = None) -> np.ndarray:
         """The mean of what `forward` gave for an image, at the image's own size."""
         total = np.zeros((height, width, raw[0].shape[-1]), np.float32)
         for member, own in zip(self.members, raw, strict=True):
-            total += member.enlarge(own, height, width)
+            total += member.enlarge(own, height, width, fit)
         total /= np.float32(len(self.members))
         return total
 

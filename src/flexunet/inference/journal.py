@@ -1,8 +1,8 @@
 """What a folder's prediction has finished, so that a run that was cut off goes on where it stopped.
 
 One line of JSON an image, in `<output_dir>_lesions/journal.jsonl`. A line counts if its key is that of
-the image now: the key is a digest of the image's content, the model's weights, the settings, and what the
-manifest says. Anything else is predicted anew.
+the image now: the key is a digest of the image's content, the model's weights, the engine, the settings, and
+what the manifest says. Anything else is predicted anew.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from flexunet.data.digests import digest_of, digest_of_text
 from flexunet.data.files import explaining, write_text
 from flexunet.errors import ImageError
 from flexunet.inference.decision import Decision
+from flexunet.inference.runtimes import engine_name
 from flexunet.version import __version__
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Journal:
 
 
 def settings_digest(config: Config, model: str, tiled: bool) -> str:
-    """Digest of what predictions depend on: model, sections that bear on it, version."""
+    """Digest of what predictions depend on: model, engine, sections that bear on it, version."""
     sections: dict[str, Any] = {}
     for name in _SECTIONS:
         section = getattr(config, name)
@@ -102,7 +103,8 @@ def settings_digest(config: Config, model: str, tiled: bool) -> str:
         sections[name] = {key: value for key, value in values.items() if not section.is_path(key)}
     train = config.train.precision, config.train.seed, config.train.batch_size
     decision = Decision.configured(config)
-    told = [_VERSION, __version__, model, tiled, crop_size(config), train, decision, sections]
+    engine = engine_name(config)  # no two round alike
+    told = [_VERSION, __version__, model, engine, tiled, crop_size(config), train, decision, sections]
     return digest_of_text(json.dumps(told, sort_keys=True, default=repr))
 
 

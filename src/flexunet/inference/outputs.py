@@ -32,6 +32,7 @@ from flexunet.inference.cases import Case
 from flexunet.inference.contours import coco_annotations, write_coco
 from flexunet.inference.decision import Decision
 from flexunet.inference.lesions import lesion_rows, measure_lesions, write_lesion_table
+from flexunet.inference.runtimes import engine_name
 from flexunet.version import __version__
 
 if TYPE_CHECKING:
@@ -140,11 +141,14 @@ class Outputs:
             "flexunet": __version__,
             "run": str(self.config.run_dir.resolve()),
             "weights": self.model,
+            "engine": engine_name(self.config),
             "ensemble": infer.ensemble,
             "dicom_window": self.config.image.dicom_window,
             "tile_size": size,
             "tile_overlap": size and min(tiles.overlapping, size // 2 if crop else size),
+            "blending": size and tiles.blending,
             "breast_only": bool(size) and tiles.breast_only,
+            "fit": None if size else infer.fit,
             "test_time_augmentation": infer.test_time_augmentation,
             "monte_carlo": infer.monte_carlo,
             "temperature": self.decision.temperature,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,11 +11,13 @@ import cv2
 import numpy as np
 
 from flexunet.data.configured import crop_size
-from flexunet.data.images import resize_image, to_model_range
+from flexunet.data.images import to_model_range
 from flexunet.errors import ShapeError
 from flexunet.inference.batch_size import batch_size_for
 from flexunet.inference.breast_tiles import tiles_of_breast
+from flexunet.inference.fitting import PADDED, PUBLISHED_TILE, RESIZED, Fit
 from flexunet.inference.passes import Passes
+from flexunet.inference.pasting import predict_pasted
 from flexunet.inference.tiling import predict_tiled
 from flexunet.inference.uncertainty import Measure, choose_measure, entropy, mutual_information
 
@@ -63,6 +65,7 @@ class Predictor:
         self.channels = config.model.image_channels
         self.classes = config.model.num_classes
         self.batch_size = batch_size_for(model, config.train.batch_size)
+        self.fit: Fit = PADDED if config.infer.fit == "pad" else RESIZED
         self.measure: Measure = "none" if plain else choose_measure(config)
         self.passes = Passes() if plain else self._configured_passes()
 
@@ -133,9 +136,9 @@ class Predictor:
         """Predict images that `prepare` made ready, together; `finish` takes what comes of each."""
         return list(self.passes.mean(self.predict_batch, np.stack(prepared)))
 
-    def enlarge(self, raw: Any, height: int, width: int) -> np.ndarray:
-        """What `forward` gave for an image, at the image's own size."""
-        return _resize(raw, width, height)
+    def enlarge(self, raw: Any, height: int, width: int, fit: Fit | None = None) -> np.ndarray:
+        """What `forward` gave for an image, at the image's own size; `fit` as it was prepared."""
+        return (fit or self.fit).from_model(raw, width, height)
 
     def finish(self, raw: Any, height: int, width: int) -> Prediction:
         """The prediction of an image of this size, from what `forward` gave for it."""
@@ -145,15 +148,20 @@ class Predictor:
         """Probabilities of one image of any size, from overlapping tiles of `[tiledinfer] split_size`.
 
         Each tile is resized to the model, as published. For a model that was trained on crops, tiles are as
-        large as those, and overlap by half at most.
+        large as those, and overlap by half at most. `[tiledinfer] blending` says how tiles are joined.
         """
         return self._conclude(self._tiled(image)).probabilities
 
-    def predict_tiles(self, tiles: np.ndarray) -> np.ndarray:
-        """What the model says of tiles of any one size, `(n, H, W, C)` to float32 `(n, H, W, channels)`."""
-        height, width = tiles.shape[1:3]
-        raws = self.forward([self.prepare(tile) for tile in tiles])
-        return np.stack([self.enlarge(raw, height, width) for raw in raws])
+    def predict_tiles(self, tiles: Iterable[np.ndarray], fit: Fit = RESIZED) -> list[np.ndarray]:
+        """What the model says of tiles of any size, `(h, w, C)` to float32 `(h, w, channels)` each."""
+        prepared, sizes = [], []
+        for tile in tiles:
+            prepared.append(self.prepare(tile, fit))
+            sizes.append(tile.shape[:2])
+        raws = self.forward(prepared)
+        return [
+            self.enlarge(raw, height, width, fit) for raw, (height, width) in zip(raws, sizes, strict=True)
+        ]
 
     def _tiled(self, image: np.ndarray) -> np.ndarray:
         section = self.config.tiledinfer
@@ -163,15 +171,16 @@ class Predictor:
         image = _with_channels(image)
         background = np.zeros(self.classes + (self.measure == "mutual_information"))
         background[0] = self.classes > 1
-        return predict_tiled(
-            image,
-            self.predict_tiles,
-            size=size,
-            overlap=overlap,
-            batch_size=section.batch_size or self.batch_size,
-            choose=partial(tiles_of_breast, image) if section.breast_only else None,
-            background=background,
-        )
+        options: dict[str, Any] = {
+            "size": size,
+            "overlap": overlap,
+            "batch_size": section.batch_size or self.batch_size,
+            "choose": partial(tiles_of_breast, image) if section.breast_only else None,
+            "background": background,
+        }
+        if section.blending == "paste":
+            return predict_pasted(image, partial(self.predict_tiles, fit=PUBLISHED_TILE), **options)
+        return predict_tiled(image, self.predict_tiles, **options)
 
     def _conclude(self, found: np.ndarray) -> Prediction:
         """Probabilities and uncertainty from the channels that the passes give."""
@@ -198,13 +207,17 @@ class Predictor:
         """Probabilities at the model's size: float32 `(n, H, W, C)` in 0..255 to `(n, H, W, classes)`."""
         return np.asarray(self.model.predict_on_batch(pixels), np.float32)
 
-    def prepare(self, image: np.ndarray) -> np.ndarray:
-        """An image as the model takes it: float32 `(model height, model width, C)` in 0..255."""
-        resized = resize_image(self._channels(image), self.width, self.height)
-        return resized.reshape(self.height, self.width, self.channels)
+    def prepare(self, image: np.ndarray, fit: Fit | None = None) -> np.ndarray:
+        """An image as the model takes it: float32 `(model height, model width, C)` in 0..255.
 
-    def _channels(self, image: np.ndarray) -> np.ndarray:
-        pixels = to_model_range(_with_channels(image))
+        Args:
+            image: As for a call.
+            fit: How it comes to the model's size; none: as `[infer] fit` says.
+        """
+        fitted = (fit or self.fit).to_model(_with_channels(image), self.width, self.height)
+        return self._channels(to_model_range(fitted)).reshape(self.height, self.width, self.channels)
+
+    def _channels(self, pixels: np.ndarray) -> np.ndarray:
         if self.channels == 3 and pixels.shape[2] == 1:
             return np.repeat(pixels, 3, axis=2)
         if self.channels == 1 and pixels.shape[2] == 3:
@@ -235,10 +248,3 @@ def _open_model(config: Config, engine: str) -> Any:
 
     precision = config.infer.precision
     return load_trained_model(config, precision=None if precision == "auto" else precision)
-
-
-def _resize(probabilities: np.ndarray, width: int, height: int) -> np.ndarray:
-    if probabilities.shape[:2] == (height, width):
-        return probabilities
-    resized = cv2.resize(probabilities, (width, height), interpolation=cv2.INTER_LINEAR)
-    return resized.reshape(height, width, probabilities.shape[2])

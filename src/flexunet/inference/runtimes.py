@@ -33,6 +33,15 @@ class Runtime(Protocol):
         ...
 
 
+def engine_name(config: Config) -> str:
+    """What computes predictions: that of an export, as "openvino-int8", or "tensorflow", "jax", "torch"."""
+    if config.infer.engine != "keras":
+        return config.infer.engine
+    import keras
+
+    return str(keras.config.backend())
+
+
 def open_engine(config: Config, engine: str) -> Runtime:
     """The run's export for an engine, ready to predict.
 

@@ -11,7 +11,7 @@ the image only the result is held.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,15 +79,24 @@ def tile_starts(length: int, size: int, overlap: int) -> list[int]:
     Raises:
         ShapeError: if the overlap leaves no step from one tile to the next.
     """
+    check_overlap(size, overlap)
+    if length <= size:
+        return [0]
+    steps = int(np.ceil((length - size) / (size - overlap)))
+    return [int(start) for start in np.linspace(0, length - size, steps + 1).round()]
+
+
+def check_overlap(size: int, overlap: int) -> None:
+    """Refuse tiles that overlap whole.
+
+    Raises:
+        ShapeError: if the overlap leaves no step from one tile to the next.
+    """
     if not 0 <= overlap < size:
         raise ShapeError(
             f"tiles of {size} pixels cannot overlap by {overlap}: choose [tiledinfer] overlapping from 0 to "
             f"{size - 1}"
         )
-    if length <= size:
-        return [0]
-    steps = int(np.ceil((length - size) / (size - overlap)))
-    return [int(start) for start in np.linspace(0, length - size, steps + 1).round()]
 
 
 def gaussian_profile(size: int) -> np.ndarray:
@@ -110,7 +119,7 @@ def blending_weights(starts: tuple[int, ...], length: int, size: int) -> np.ndar
 
 def predict_tiled(
     image: np.ndarray,
-    predict: Callable[[np.ndarray], np.ndarray],
+    predict: Callable[[np.ndarray], Iterable[np.ndarray]],
     *,
     size: int,
     overlap: int,
@@ -122,7 +131,7 @@ def predict_tiled(
 
     Args:
         image: `(H, W, C)`, any size; an image smaller than a tile is padded by its edge pixels.
-        predict: From tiles `(n, size, size, C)` to probabilities `(n, size, size, channels)`.
+        predict: From tiles `(n, size, size, C)` to probabilities `(size, size, channels)` of each.
         size: Side of a tile.
         overlap: Pixels that neighbours share at least.
         batch_size: Tiles predicted at a time.
@@ -148,7 +157,7 @@ def predict_tiled(
         for row, column in np.argwhere(~chosen).tolist():
             share = np.outer(down[row], across[column])[..., np.newaxis]
             blended[grid.box(row, column)] += share * background.astype(np.float32)
-    for batch in _batches(np.argwhere(chosen).tolist(), batch_size):
+    for batch in in_batches(np.argwhere(chosen).tolist(), batch_size):
         tiles = np.stack([padded[grid.box(row, column)] for row, column in batch])
         for (row, column), probabilities in zip(batch, predict(tiles), strict=True):
             if blended is None:
@@ -160,6 +169,7 @@ def predict_tiled(
     return blended[:height, :width]
 
 
-def _batches(places: list[list[int]], batch_size: int) -> Iterator[list[list[int]]]:
+def in_batches(places: list[list[int]], batch_size: int) -> Iterator[list[list[int]]]:
+    """The places of tiles, as many at a time as go through the model together."""
     for start in range(0, len(places), batch_size):
         yield places[start : start + batch_size]

@@ -185,7 +185,7 @@ def _probabilities(
     predictor: Predictor, images: list[np.ndarray], height: int, width: int
 ) -> Iterator[np.ndarray]:
     """Probabilities of each image at another size; tile by tile where the model was trained on crops."""
-    if crop_size(predictor.config) is not None:
+    if crop_size(predictor.config) is not None or predictor.config.infer.fit != "resize":
         for image in images:
             yield resize_image(predictor(image), width, height)
     else:

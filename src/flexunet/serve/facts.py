@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from flexunet.data.configured import color_map
 from flexunet.errors import InputError
 from flexunet.evaluation.outputs import read_scores
 from flexunet.inference.outputs import foreground_names
+from flexunet.inference.runtimes import engine_name
 from flexunet.version import __version__
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def model_facts(config: Config, digest: str, *, tiled: bool) -> dict[str, Any]:
         "flexunet": __version__,
         "architecture": config.model.model,
         "digest": digest,
-        "engine": os.environ.get("KERAS_BACKEND") if config.infer.engine == "keras" else config.infer.engine,
+        "engine": engine_name(config),
         "input": {
             "width": config.model.image_width,
             "height": config.model.image_height,

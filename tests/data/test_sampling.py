@@ -93,3 +93,26 @@ def test_plain_sampling_goes_round():
     counts = np.bincount(np.concatenate([sampling.draw(4, step).indices for step in range(3)]))
     assert counts.tolist() == [2, 2, 2]
     assert not sampling.draw(0, 0).with_lesion.any()
+
+
+@given(st.integers(1, 12), st.integers(1, 5), st.integers(1, 30), st.integers(0, 5))
+def test_plain_sampling_shows_every_image_however_short_an_epoch_is(images, batch_size, length, seed):
+    sampling = PlainSampling(images, batch_size, length, seed)
+    epochs = [
+        np.concatenate([sampling.draw(epoch, step).indices for step in range(steps_of(sampling))])
+        for epoch in range(-(-images // length) + 1)
+    ]
+    assert [len(epoch) for epoch in epochs] == [length] * len(epochs)
+    counts = np.bincount(np.concatenate(epochs), minlength=images)
+    assert len(counts) == images
+    assert counts.min() >= 1
+    assert counts.max() - counts.min() <= 1
+
+
+def test_plain_sampling_of_whole_epochs_shuffles_as_batches_do():
+    """An epoch of as many images as there are: the order that a run without sampling has."""
+    sampling = PlainSampling(10, 4, 10, 7)
+    for epoch in range(3):
+        order = np.random.default_rng([7, epoch]).permutation(10)
+        drawn = [sampling.draw(epoch, step).indices.tolist() for step in range(3)]
+        assert drawn == [sorted(order[at : at + 4].tolist()) for at in (0, 4, 8)]

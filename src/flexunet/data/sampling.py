@@ -106,18 +106,15 @@ class LesionSampling:
         return math.ceil(round(self.share * place, 6))
 
     def _come(self, images: np.ndarray, kind: int, first: int, count: int) -> np.ndarray:
-        """The images at places `first` to `first + count` of their endless rounds."""
-        places = np.arange(first, first + count)
-        chosen = np.empty(count, np.int64)
-        for turn in np.unique(places // max(1, len(images))):
-            order = np.random.default_rng([self.seed, kind, int(turn)]).permutation(images)
-            here = places // len(images) == turn
-            chosen[here] = order[places[here] % len(images)]
-        return chosen
+        return images[_in_rounds(len(images), first, count, [self.seed, kind])]
 
 
 class PlainSampling:
-    """Every image once an epoch, or as often as it is long, in a new order each; lesions as they come."""
+    """The images round after round, each round in a new order; lesions as they come.
+
+    An epoch as long as there are images is a round. Rounds go on over the ends of shorter and longer ones, so
+    that every image comes.
+    """
 
     def __init__(self, images: int, batch_size: int, length: int, seed: int):
         self.images = images
@@ -130,6 +127,19 @@ class PlainSampling:
 
     def draw(self, epoch: int, step: int) -> Draw:
         """What a batch holds; epoch and step count from 0."""
-        order = np.random.default_rng([self.seed, epoch]).permutation(self.length) % self.images
-        indices = np.sort(order[step * self.batch_size : (step + 1) * self.batch_size])
+        first = min(step * self.batch_size, self.length)
+        count = min(self.batch_size, self.length - first)
+        indices = np.sort(_in_rounds(self.images, epoch * self.length + first, count, [self.seed]))
         return Draw(indices, np.zeros(len(indices), bool))
+
+
+def _in_rounds(images: int, first: int, count: int, seeds: list[int]) -> np.ndarray:
+    """What comes at places `first` to `first + count` of endless rounds of so many images."""
+    places = np.arange(first, first + count)
+    rounds = places // max(1, images)
+    chosen = np.empty(count, np.int64)
+    for turn in np.unique(rounds):
+        order = np.random.default_rng([*seeds, int(turn)]).permutation(images)
+        here = rounds == turn
+        chosen[here] = order[places[here] % images]
+    return chosen

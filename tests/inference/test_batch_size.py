@@ -17,3 +17,9 @@ def test_as_many_as_fit_into_a_quarter_of_a_gibibyte_without_a_gpu():
 
 def test_a_model_that_tells_no_layers_takes_what_is_configured():
     assert batch_size_for(object(), 7) == 7
+
+
+def test_a_model_within_a_model_counts_its_layers():
+    inner = keras.Sequential([keras.layers.Conv2D(32, 1), keras.layers.Conv2D(2, 1)])
+    image = keras.Input((512, 512, 3))
+    assert batch_size_for(keras.Model(image, inner(image)), 7) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,17 @@ _ALIVE = 4
 
 def batch_size_for(model: Any, fallback: int) -> int:
     """Most images in one call of a Keras model; `fallback` for a model that does not tell its layers."""
-    largest = max((_bytes_of(layer) for layer in getattr(model, "layers", ())), default=0)
+    largest = max((_bytes_of(layer) for layer in _layers_of(model)), default=0)
     if not largest:
         return fallback
     return int(np.clip((_GPU if _on_gpu() else _PROCESSOR) // (_ALIVE * largest), 1, _MOST))
+
+
+def _layers_of(model: Any) -> Iterator[Any]:
+    """Its layers, and those within them: a model may stand in another one."""
+    for layer in getattr(model, "layers", ()):
+        yield layer
+        yield from _layers_of(layer)
 
 
 def _bytes_of(layer: Any) -> int:

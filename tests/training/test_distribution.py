@@ -8,9 +8,11 @@ import pytest
 
 from flexunet.config.schema import Config
 from flexunet.errors import ConfigError
+from flexunet.models.registry import build_model
 from flexunet.training.checkpoint import CheckpointStore
+from flexunet.training.deep_supervision import supervise_deeply
 from flexunet.training.distribution import Team, check_batch, explained_losses, join
-from flexunet.training.leading import AgreedStop, SilentStore
+from flexunet.training.leading import AgreedStop, LeaderPredictor, SilentStore
 
 
 def test_alone_where_nothing_else_is_told():
@@ -49,3 +51,15 @@ def test_who_does_not_lead_leaves_the_checkpoints_alone(tmp_path):
     silent.sweep()
     assert {path.name: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()} == before
     assert silent.read().state["epoch"] == 1
+
+
+def test_the_leader_predicts_in_the_precision_of_training_with_heads_too():
+    keys = {"image_width": 32, "image_height": 32, "num_layers": 3, "base_filters": 4}
+    config = Config(model={**keys, "deep_supervision": True})
+    trained = supervise_deeply(build_model(config, policy="mixed_bfloat16"), config)
+    predictor = LeaderPredictor(trained, config)
+    assert predictor.model.dtype_policy.name == "mixed_bfloat16"
+    images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+    np.testing.assert_array_equal(
+        predictor.predict_batch(images), trained.main.predict_on_batch(images).astype(np.float32)
+    )

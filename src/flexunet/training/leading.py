@@ -70,9 +70,10 @@ class LeaderPredictor(Predictor):
     """Predicts in one process, with a copy of the model that the others have no part in."""
 
     def __init__(self, model: keras.Model, config: Config) -> None:
-        with undistributed():
-            super().__init__(build_model(config, policy=model.dtype_policy.name), config, plain=True)
         self.trained = without_heads(model)
+        with undistributed():
+            copy = build_model(config, policy=self.trained.dtype_policy.name, drawn=False)
+            super().__init__(copy, config, plain=True)
 
     def predict_batch(self, pixels: np.ndarray) -> np.ndarray:
         """As `Predictor.predict_batch`, with the weights as they are now."""

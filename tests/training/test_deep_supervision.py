@@ -15,7 +15,7 @@ from flexunet.errors import ConfigError
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
 from flexunet.models.trained import load_trained_model
-from flexunet.training import run as training_run
+from flexunet.training import run_callbacks
 from flexunet.training.checkpoint import CheckpointStore
 from flexunet.training.compiling import compile_model
 from flexunet.training.deep_supervision import supervise_deeply, weights_of_levels, without_heads
@@ -164,9 +164,9 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path, monkeypatch):
     )
     (tmp_path / "config.toml").write_text(CONFIG)
     config = load_config(tmp_path / "config.toml", [f"train.run_dir={tmp_path}/run"])
-    original = training_run.epoch_predictions
+    original = run_callbacks.epoch_predictions
     photograph = Photograph(tmp_path / "run", tmp_path / "killed")
-    monkeypatch.setattr(training_run, "epoch_predictions", lambda *given: [*original(*given), photograph])
+    monkeypatch.setattr(run_callbacks, "epoch_predictions", lambda *given: [*original(*given), photograph])
     result = train(config)
     monkeypatch.undo()
     killed = load_config(tmp_path / "config.toml", [f"train.run_dir={tmp_path}/killed"])

@@ -45,11 +45,16 @@ def config(tmp_path, empty_database):
     return load_config(tmp_path / "c.toml", [f"train.run_dir={(tmp_path / 'a run').as_posix()}"])
 
 
-def follow(config, first, last, notes=None, ends=True):
+def follow(config, first, last, notes=None, ends=True, goes_on=None):
     """Follow some epochs of a run, as a new process would."""
     require_mlflow()
     history = History(config.run_dir / "eval", ["loss"])
-    callback = LogToMLflow(config, history, [] if notes is None else notes)
+    callback = LogToMLflow(
+        config,
+        history,
+        goes_on=first > 0 if goes_on is None else goes_on,
+        notes=[] if notes is None else notes,
+    )
     for epoch in range(last):
         if epoch >= first:
             callback.on_epoch_begin(epoch)
@@ -96,6 +101,14 @@ def test_a_run_that_goes_on_stays_one_run_and_no_step_is_doubled(config):
     (run,) = runs(config)
     assert run.info.status == "FINISHED"
     assert steps(config, run.info.run_id, "loss") == [(1, 0.9), (2, 0.5), (3, 0.25)]
+
+
+def test_stopped_within_the_first_epoch_it_stays_one_run_too(config):
+    follow(config, 0, 0, ends=False).on_epoch_begin(0)
+    follow(config, 0, 2, goes_on=True)
+    (run,) = runs(config)
+    assert run.info.status == "FINISHED"
+    assert steps(config, run.info.run_id, "loss") == [(1, 0.9), (2, 0.5)]
 
 
 def test_switched_on_in_the_middle_earlier_epochs_are_there_too(config):

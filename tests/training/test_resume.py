@@ -145,14 +145,14 @@ def photographed(project, folder, settings):
             self.photograph(f"{epoch}-ends")
 
     original = training_callbacks.epoch_predictions
-    from flexunet.training import run as training_run
+    from flexunet.training import run_callbacks
 
     # Between the history, which is written by then, and the checkpoint of the epoch, which is not.
-    training_run.epoch_predictions = lambda *arguments: [*original(*arguments), Photograph()]
+    run_callbacks.epoch_predictions = lambda *arguments: [*original(*arguments), Photograph()]
     try:
         train(configured(project, run, *settings))
     finally:
-        training_run.epoch_predictions = original
+        run_callbacks.epoch_predictions = original
     return run, moments
 
 

@@ -10,7 +10,7 @@ from flexunet.config.files import load_config
 from flexunet.data.phantom_dataset import write_phantom_dataset
 from flexunet.errors import ConfigError, DatasetError, DivergedError, OutOfMemoryError, PairingError
 from flexunet.models.registry import build_model
-from flexunet.training import run as training_run
+from flexunet.training import run_callbacks
 from flexunet.training.checkpoint import CheckpointStore
 from flexunet.training.memory import check_memory, explained_memory_errors, step_bytes
 from flexunet.training.run import train
@@ -84,23 +84,23 @@ def test_early_stopping_waits_for_its_patience(configured):
 
 def test_the_stop_file_ends_the_run_after_the_epoch_and_goes(configured):
     config = configured("train.epochs=5")
-    stop_file = config.run_dir / training_run.STOP_FILE
+    stop_file = config.run_dir / run_callbacks.STOP_FILE
     stop_file.parent.mkdir(parents=True)
     stop_file.touch()  # left over: must not stop anything
     images = iter(range(100))
 
-    original = training_run.WriteHistory.on_epoch_end
+    original = run_callbacks.WriteHistory.on_epoch_end
 
     def touch_in_second_epoch(self, epoch, logs=None):
         original(self, epoch, logs)
         if next(images) == 1:
             stop_file.touch()
 
-    training_run.WriteHistory.on_epoch_end = touch_in_second_epoch
+    run_callbacks.WriteHistory.on_epoch_end = touch_in_second_epoch
     try:
         result = train(config)
     finally:
-        training_run.WriteHistory.on_epoch_end = original
+        run_callbacks.WriteHistory.on_epoch_end = original
     assert result.epochs == 2
     assert result.ended == "stopped by break_training after epoch 2"
     assert not stop_file.exists()
@@ -128,18 +128,18 @@ def test_weights_that_are_no_numbers_are_not_saved(configured):
     train(config)
     store = CheckpointStore(config.run_dir)
     kept = store.newest.read_bytes()
-    original = training_run.StopOnNaN.on_train_batch_end
+    original = run_callbacks.StopOnNaN.on_train_batch_end
 
     def spoil(self, batch, logs=None):
         original(self, batch, logs)
         self.model.trainable_variables[0].assign(np.full(self.model.trainable_variables[0].shape, np.nan))
 
-    training_run.StopOnNaN.on_train_batch_end = spoil
+    run_callbacks.StopOnNaN.on_train_batch_end = spoil
     try:
         with pytest.raises(DivergedError, match=r"conv2d/kernel holds .* finite, at epoch 2, after step 1"):
             train(configured("train.epochs=2", "train.checkpoint_steps=1"), resume="must")
     finally:
-        training_run.StopOnNaN.on_train_batch_end = original
+        run_callbacks.StopOnNaN.on_train_batch_end = original
     assert store.newest.read_bytes() == kept
     assert list(store.folder.glob(".*")) == []
 

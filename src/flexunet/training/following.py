@@ -22,6 +22,8 @@ def following(
     predicted: Sequence[keras.callbacks.Callback],
     history: History,
     best: BestCheckpoint,
+    *,
+    goes_on: bool,
     notes: list[str],
 ) -> list[keras.callbacks.Callback]:
     """The callbacks that follow a run, as configured; they stand behind those whose results they show.
@@ -31,6 +33,7 @@ def following(
         predicted: The callbacks that predict chosen images.
         history: Figures of the run's epochs.
         best: Knows the best epoch.
+        goes_on: Whether the run goes on from a checkpoint.
         notes: Get a sentence where following fails in the middle of the run, which goes on.
 
     Raises:
@@ -44,7 +47,7 @@ def following(
         callbacks.append(WriteTensorBoard(folder, history, chosen, config.image.dicom_window))
     if config.train.mlflow:
         require_mlflow()
-        callbacks.append(LogToMLflow(config, history, notes))
+        callbacks.append(LogToMLflow(config, history, goes_on=goes_on, notes=notes))
     return callbacks
 
 

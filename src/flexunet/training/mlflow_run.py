@@ -62,13 +62,15 @@ class LogToMLflow(keras.callbacks.Callback):
     Args:
         config: The configuration of the run.
         history: Figures of the run's epochs; complete when this callback is told of an epoch.
+        goes_on: Whether the run goes on from a checkpoint, and so in its run of MLflow.
         notes: Gets a sentence if the tracking server does not answer in the middle of the run.
     """
 
-    def __init__(self, config: Config, history: History, notes: list[str]):
+    def __init__(self, config: Config, history: History, *, goes_on: bool, notes: list[str]):
         super().__init__()
         self.config = config
         self.history = history
+        self.goes_on = goes_on
         self.notes = notes
         self.client: MlflowClient | None = None
         self.run_id = ""
@@ -88,7 +90,7 @@ class LogToMLflow(keras.callbacks.Callback):
 
         try:
             self.client = MlflowClient(tracking_uri=self.uri)
-            self.run_id = self._begin(self.client, goes_on=epoch > 0)
+            self.run_id = self._begin(self.client)
         except MlflowException as error:
             raise ConfigError(
                 f"[train] mlflow: {self.uri} cannot be used: {_first_line(error)}. Start the server, correct "
@@ -120,7 +122,7 @@ class LogToMLflow(keras.callbacks.Callback):
         assert self.client is not None  # noqa: S101 - an epoch began
         return self.client
 
-    def _begin(self, client: MlflowClient, *, goes_on: bool) -> str:
+    def _begin(self, client: MlflowClient) -> str:
         """The run of MLflow: the one that this run is already, or a new one."""
         from mlflow.exceptions import MlflowException
 
@@ -131,7 +133,7 @@ class LogToMLflow(keras.callbacks.Callback):
             except MlflowException:
                 known = None  # another server now, or somebody deleted it
             else:
-                if goes_on:
+                if self.goes_on:
                     client.update_run(known, status="RUNNING")
                     return known
                 if status == "RUNNING":

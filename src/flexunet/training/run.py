@@ -25,46 +25,32 @@ from flexunet.data.configured import is_validated, open_split_shown, split_pairs
 from flexunet.data.files import PARTIAL, replacing
 from flexunet.data.model_file import best_model_path
 from flexunet.errors import PathError, RunStoppedError
-from flexunet.inference.predictor import Predictor
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.precision import choose_precision
 from flexunet.models.registry import build_model
 from flexunet.models.transfer import apply_initial_weights
 from flexunet.training.allocation import WORTH_KEEPING, keep_freed_memory
-from flexunet.training.callbacks import (
-    BestCheckpoint,
-    EarlyStopping,
-    ReduceLearningRate,
-    ShowProgress,
-    StopFile,
-    StopOnNaN,
-    WriteHistory,
-    epoch_predictions,
-)
+from flexunet.training.callbacks import BestCheckpoint
 from flexunet.training.checkpoint import Checkpoint, CheckpointStore
 from flexunet.training.compiling import compile_model
 from flexunet.training.deep_supervision import supervise_deeply
 from flexunet.training.distribution import Team, check_batch, explained_losses, join
 from flexunet.training.environment import describe_environment, write_environment
 from flexunet.training.feeding import images_of_step, training_batches, validation_batches
-from flexunet.training.following import following
-from flexunet.training.history import History, metric_curves
 from flexunet.training.interrupt import StopSignal
-from flexunet.training.leading import AgreedStop, LeaderPredictor, SameFigures, SilentStore
+from flexunet.training.leading import AgreedStop, SilentStore
 from flexunet.training.lock import locked
 from flexunet.training.loop import Loop, Position, Saver, position_of
 from flexunet.training.memory import check_memory, explained_memory_errors
 from flexunet.training.pace import pace_of
 from flexunet.training.resume import Resume, find_start, is_over, run_identity
+from flexunet.training.run_callbacks import RunCallbacks
 from flexunet.training.state import prepare, restore_callbacks
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from flexunet.config.schema import Config
-
-# A file of this name in the run folder ends the run after the current epoch.
-STOP_FILE = "break_training"
 
 
 @dataclass
@@ -114,10 +100,10 @@ def train(config: Config, *, resume: Resume = "never", progress: Progress | None
         check_batch(config, team)
         if team.leads:
             _sweep(config)
-        return _train_alone(config, resume, progress, team)
+        return _train(config, resume, progress, team)
 
 
-def _train_alone(config: Config, resume: Resume, progress: Progress | None, team: Team) -> TrainingResult:
+def _train(config: Config, resume: Resume, progress: Progress | None, team: Team) -> TrainingResult:
     """What `train` does once the run folder is its own."""
     notes: list[str] = []
     validated = is_validated(config)
@@ -147,22 +133,18 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None, team
     store = CheckpointStore(config.run_dir) if team.leads else SilentStore(config.run_dir)
     start = find_start(resume, store, identity, run_identity(type(config)()))
 
-    monitor = "val_loss" if validated else "loss"
-    best = BestCheckpoint(best_model_path(config), monitor, writes=team.leads)
-    stop_file = StopFile(config.run_dir / STOP_FILE, team.agree)
-    early_stopping = EarlyStopping(monitor=monitor, patience=config.train.patience)
-    history = History(config.output(config.train.eval_dir), metric_curves(config, validated), team.leads)
+    callbacks = RunCallbacks(
+        config,
+        model,
+        team,
+        validated=validated,
+        images_of=lambda step: images_of_step(batches, training, step),
+        goes_on=start is not None,
+        notes=notes,
+    )
+    best, history = callbacks.best, callbacks.history
 
-    def ended() -> str:
-        """Why the epoch that has just ended was the last one."""
-        epochs = len(history.epochs["loss"])
-        if stop_file.stopped:
-            return f"stopped by {STOP_FILE} after epoch {epochs}"
-        if early_stopping.stopped_epoch:
-            return f"stopped early after epoch {epochs}: no better for {config.train.patience} epochs"
-        return f"all {epochs} epochs"
-
-    def result(ending: str, resumed: str | None = None) -> TrainingResult:
+    def result(ended: str, resumed: str | None = None) -> TrainingResult:
         return TrainingResult(
             run_dir=config.run_dir,
             model_path=best.path,
@@ -170,42 +152,21 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None, team
             epochs=len(history.epochs["loss"]),
             best_epoch=best.best_epoch,
             best_value=best.best,
-            monitor=monitor,
+            monitor=callbacks.monitor,
             history=history.epochs,
-            ended=ending,
+            ended=ended,
             curves_dir=history.eval_dir,
             resumed=resumed,
             notes=notes,
         )
 
-    callbacks: list[keras.callbacks.Callback] = [
-        SameFigures(team),
-        StopOnNaN(best.path, lambda step: images_of_step(batches, training, step)),
-        best,
-    ]
-    if config.train.learning_rate_reducer:
-        callbacks.append(
-            ReduceLearningRate(
-                monitor=monitor, factor=config.train.reducer_factor, patience=config.train.reducer_patience
-            )
-        )
-    # The history reads the learning rate when an epoch begins, so it may stand behind the reducer.
-    callbacks.append(WriteHistory(history))
-    if team.leads:
-        alone = team.processes == 1
-        predictor = Predictor(model, config, plain=True) if alone else LeaderPredictor(model, config)
-        predicted = epoch_predictions(predictor, notes)
-        callbacks += [*predicted, *following(config, predicted, history, best, notes)]
-    callbacks += [early_stopping, stop_file]
     if start and is_over(start, config.train.epochs):
-        restore_callbacks(callbacks, start.state["callbacks"])
+        restore_callbacks(callbacks.in_order, start.state["callbacks"])
         return result(start.state["ended"], "the run had come to its end already: nothing was trained")
     resumed = _say_where(start, resume, store, best, progress)
     team.check_same(identity | {"the checkpoint": resumed or "none"})
     if progress:
-        callbacks.append(
-            ShowProgress(progress, config.train.epochs, len(batches), config.train.batch_size, best)
-        )
+        callbacks.show(progress, len(batches))
 
     environment = describe_environment(
         config,
@@ -225,7 +186,7 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None, team
     saver = Saver(
         store,
         model,
-        callbacks,
+        callbacks.in_order,
         identity,
         about={"flexunet": environment["flexunet"], "packages": environment["packages"]},
         steps=config.train.checkpoint_steps,
@@ -238,15 +199,15 @@ def _train_alone(config: Config, resume: Resume, progress: Progress | None, team
             validation_batches(config, validation, team.part) if validation else None,
             epochs=config.train.epochs,
             seed=config.train.seed,
-            callbacks=callbacks,
+            callbacks=callbacks.in_order,
             saver=saver,
             stop=stop,
-            ended=ended,
+            ended=callbacks.ended,
         ).run(start)
     if stopped:
         raise _stopped(config, stop, stopped, store)
     store.keep_newest()
-    return result(ended(), resumed)
+    return result(callbacks.ended(), resumed)
 
 
 def _sweep(config: Config) -> None:

@@ -1,0 +1,106 @@
+"""The callbacks of a run, in their order, and what they know of it at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keras
+
+from flexunet.data.model_file import best_model_path
+from flexunet.inference.predictor import Predictor
+from flexunet.training.callbacks import (
+    BestCheckpoint,
+    EarlyStopping,
+    ReduceLearningRate,
+    ShowProgress,
+    StopFile,
+    StopOnNaN,
+    WriteHistory,
+    epoch_predictions,
+)
+from flexunet.training.distribution import Team
+from flexunet.training.following import following
+from flexunet.training.history import History, metric_curves
+from flexunet.training.leading import LeaderPredictor, SameFigures
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from flexunet.config.schema import Config
+
+# A file of this name in the run folder ends the run after the current epoch.
+STOP_FILE = "break_training"
+
+
+class RunCallbacks:
+    """Makes them, as configured.
+
+    Args:
+        config: The configuration.
+        model: The model that is trained.
+        team: The processes that train it.
+        validated: Whether there are validation images.
+        images_of: Gives the image files of a step of the present epoch.
+        goes_on: Whether the run goes on from a checkpoint.
+        notes: Get a sentence for each thing that is not done as configured.
+
+    Attributes:
+        monitor: The figure that tells how good an epoch is.
+        history: Figures of the epochs.
+        best: Knows the best epoch.
+        in_order: All of them.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        model: keras.Model,
+        team: Team,
+        *,
+        validated: bool,
+        images_of: Callable[[int], list[Path]],
+        goes_on: bool,
+        notes: list[str],
+    ):
+        train = config.train
+        self.config = config
+        self.monitor = "val_loss" if validated else "loss"
+        self.history = History(config.output(train.eval_dir), metric_curves(config, validated), team.leads)
+        self.best = BestCheckpoint(best_model_path(config), self.monitor, writes=team.leads)
+        self._stop_file = StopFile(config.run_dir / STOP_FILE, team.agree)
+        self._early_stopping = EarlyStopping(monitor=self.monitor, patience=train.patience)
+        self.in_order: list[keras.callbacks.Callback] = [
+            SameFigures(team),
+            StopOnNaN(self.best.path, images_of),
+            self.best,
+        ]
+        if train.learning_rate_reducer:
+            reducer = ReduceLearningRate(
+                monitor=self.monitor, factor=train.reducer_factor, patience=train.reducer_patience
+            )
+            self.in_order.append(reducer)
+        # The history reads the learning rate when an epoch begins, so it may stand behind the reducer.
+        self.in_order.append(WriteHistory(self.history))
+        if team.leads:
+            alone = team.processes == 1
+            predictor = Predictor(model, config, plain=True) if alone else LeaderPredictor(model, config)
+            predicted = epoch_predictions(predictor, notes)
+            followers = following(config, predicted, self.history, self.best, goes_on=goes_on, notes=notes)
+            self.in_order += [*predicted, *followers]
+        self.in_order += [self._early_stopping, self._stop_file]
+
+    def show(self, progress: Progress, steps: int) -> None:
+        """Show the run, whose epochs have so many steps, in bars."""
+        train = self.config.train
+        self.in_order.append(ShowProgress(progress, train.epochs, steps, train.batch_size, self.best))
+
+    def ended(self) -> str:
+        """Why the epoch that has just ended was the last one."""
+        epochs = len(self.history.epochs["loss"])
+        if self._stop_file.stopped:
+            return f"stopped by {STOP_FILE} after epoch {epochs}"
+        if self._early_stopping.stopped_epoch:
+            return f"stopped early after epoch {epochs}: no better for {self.config.train.patience} epochs"
+        return f"all {epochs} epochs"

@@ -110,12 +110,7 @@ def test_a_folder_is_pasted_as_published(reference, recorded, published_predicto
     assert found.shape == expected.shape
     assert (found != expected).any(-1).mean() < 2e-3
     told = json.loads((result.lesions_dir / "prediction.json").read_text())
-    assert (told["blending"], told["tile_size"], told["tile_overlap"], told["fit"]) == (
-        "paste",
-        128,
-        16,
-        None,
-    )
+    assert (told["blending"], told["tile_size"], told["tile_overlap"], told["fit"]) == ("paste", 64, 8, None)
 
 
 def pointwise(tiles):

@@ -106,7 +106,8 @@ def test_train_leaves_a_run_folder(project):
 def test_chosen_images_are_predicted_after_every_epoch_under_the_published_names(project):
     first_two = sorted(path.stem for path in (project / "dataset/test/images").iterdir())[:2]
     written = sorted(path.name for path in (project / "run/epoch_change_infer").iterdir())
-    assert written == sorted(f"Epoch_{epoch}_{stem}.png" for epoch in (1, 2) for stem in first_two)
+    masks = [f"Epoch_{epoch}_{stem}.png" for epoch in (1, 2) for stem in first_two]
+    assert written == sorted([*masks, "index.html"])
 
 
 def test_evaluate_prints_the_published_figures_beside_baseline_and_foreground(project):

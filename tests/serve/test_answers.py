@@ -1,8 +1,14 @@
-"""Which form an answer takes; what it holds is tested over real connections in test_app.py."""
+"""Forms of answers, and rules of `[infer]`; what they hold is tested over connections in test_app.py."""
+
+import json
 
 import pytest
 
-from flexunet.serve.answers import choose_format
+from flexunet.config.files import load_config
+from flexunet.inference.folder import infer_folder
+from flexunet.inference.predictor import Predictor
+from flexunet.serve.answers import Answerer, Wish, choose_format
+from flexunet.serve.batching import share_models
 from flexunet.serve.problems import ProblemError
 
 
@@ -32,3 +38,27 @@ def test_what_there_is_not_is_a_problem(asked, accept, status):
     with pytest.raises(ProblemError) as problem:
         choose_format(asked, accept)
     assert problem.value.status == status
+
+
+def test_temperature_and_threshold_count_as_in_infer(run, images, tmp_path):
+    rules = ["infer.temperature=3.0", "infer.threshold=0.52"]
+    config = load_config(run, [*rules, f"infer.output_dir={str(tmp_path / 'masks')!r}"])
+    predictor = Predictor.load(config)
+    infer_folder(config, inputs=[images / "a.png"], predictor=predictor)
+    (line,) = (tmp_path / "masks_lesions" / "journal.jsonl").read_text().splitlines()
+    content, media_type = Answerer(predictor, "", tiled=False).answer((images / "a.png").read_bytes(), Wish())
+    assert media_type == "application/json"
+    found = json.loads(content)["lesions"]
+    assert [{**row, "outline": None} for row in found] == [
+        {**row, "outline": None} for row in json.loads(line)["lesions"]
+    ]
+
+
+def test_the_log_says_why_a_prediction_failed_and_the_client_is_not_told(run, images, caplog):
+    predictor = Predictor.load(run)
+    answerer = Answerer(predictor, "", tiled=False)
+    share_models(predictor, most=1, observe=lambda images, seconds: None)()  # closed at once
+    with pytest.raises(ProblemError, match="log of the service says why") as problem:
+        answerer.answer((images / "a.png").read_bytes(), Wish())
+    assert problem.value.status == 500
+    assert "the model is closed" in caplog.text

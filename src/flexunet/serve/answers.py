@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import io
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -28,6 +30,8 @@ from flexunet.serve.upload import as_file
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+log = logging.getLogger("flexunet.serve")
 
 JSON, PNG, DICOM = "application/json", "image/png", "application/dicom"
 FORMATS = {"lesions": JSON, "mask": PNG, "overlay": PNG, "segmentation": DICOM}
@@ -131,6 +135,8 @@ class Answerer:
                 return self._answer(path, wish), FORMATS[wish.form]
             except FlexUNetError as error:
                 problem = problem_of(error)
+                if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                    log.exception("a prediction failed")
                 problem.detail = problem.detail.replace(str(path), "the image")
                 raise problem from error
 
@@ -169,7 +175,8 @@ class Answerer:
         return stream.getvalue()
 
     def _lesions(self, case: Case, mask: np.ndarray, prediction: Prediction, wish: Wish) -> bytes:
-        lesions = measure_lesions(mask, prediction.probabilities, case.spacing, prediction.uncertainty)
+        probabilities = self.outputs.decision.calibrate(prediction.probabilities)
+        lesions = measure_lesions(mask, probabilities, case.spacing, prediction.uncertainty)
         rows = lesion_rows(lesions)
         for row, outlined in zip(rows, coco_annotations(mask, lesions), strict=True):
             row["outline"] = outlined["segmentation"][0]

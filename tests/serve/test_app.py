@@ -197,10 +197,11 @@ def test_a_page_elsewhere_cannot_use_the_service(client, images):
     answers = [
         client.post("/predict", content=content, headers={"Origin": "https://evil.example"}),
         client.post("/predict", content=content, headers={"Origin": "null"}),
+        client.post("/predict", content=content, headers={"Origin": "http://[evil"}),
         client.get("/model", headers={"Host": "evil.example"}),
         client.options("/predict", headers={"Origin": "https://evil.example"}),
     ]
-    assert [answer.status_code for answer in answers] == [403, 403, 421, 403]
+    assert [answer.status_code for answer in answers] == [403, 403, 403, 421, 403]
     assert not any("access-control-allow-origin" in answer.headers for answer in answers)
     host = client.base_url.netloc.decode()
     assert client.post("/predict", content=content, headers={"Origin": f"http://{host}"}).is_success

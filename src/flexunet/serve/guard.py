@@ -88,7 +88,7 @@ class Guard:
         if self.hosts is not None and _name(f"//{host}") not in self.hosts:
             raise ProblemError(421, f"expected one of {', '.join(sorted(self.hosts))} as host.")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and _netloc(origin) != host.lower():
             raise ProblemError(403, "requests from web pages of other hosts are not answered.")
         if self.token is None or scope["path"] in OPEN_ROUTES:
             return
@@ -113,6 +113,13 @@ class Guard:
 def _name(address: str) -> str:
     try:
         return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
     except ValueError:
         return ""
 

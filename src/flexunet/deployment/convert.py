@@ -115,12 +115,14 @@ def _convert_in_child(config: Config, form: str, path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="flexunet-export-") as folder:
         copy = Path(folder) / "config.toml"
         save_config(config, copy)
-        # A model class of one's own may lie beside the configuration, which the copy does not.
-        found = [str(config.folder), *filter(None, [os.environ.get("PYTHONPATH")])]
-        environment = os.environ | {"KERAS_BACKEND": "tensorflow", "PYTHONPATH": os.pathsep.join(found)}
+        environment = os.environ | {"KERAS_BACKEND": "tensorflow"}
+        if ":" in config.model.model:  # a class of one's own, which may lie beside the configuration
+            found = [str(config.folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+            environment["PYTHONPATH"] = os.pathsep.join(found)
         answer = subprocess.run(  # noqa: S603 - ourselves
             [
                 sys.executable,
+                "-P",  # what lies in the working folder is no module of ours
                 "-c",
                 _CHILD,
                 str(copy),

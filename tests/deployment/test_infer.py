@@ -20,6 +20,8 @@ from flexunet.inference.bundle import MANIFEST, Bundle, find_bundle, read_bundle
 from flexunet.inference.predictor import Predictor
 from flexunet.inference.runtimes import open_engine
 
+from .conftest import SIZE
+
 # Runs the command line with sockets forbidden, then says which modules that cost.
 ALONE = """
 import socket, sys
@@ -187,3 +189,17 @@ def test_another_engine_converts_through_tensorflow(own_run, tmp_path):
     assert made.returncode == 0, made.stderr
     report = json.loads((own_run / "exported/openvino/parity.json").read_text())
     assert report["largest_difference"] < 1e-4
+
+
+def test_the_runs_of_an_ensemble_get_exports_of_their_own(run, tmp_path):
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        shutil.copytree(run, folder)
+    (tmp_path / "both.toml").write_text(
+        f"[model]\nimage_width = {SIZE}\nimage_height = {SIZE}\n[infer]\nengine = 'openvino'\n"
+        "ensemble = ['a', 'b']\n"
+    )
+    answer = invoke("infer", tmp_path / "both.toml", run / "valid/images", "--out", tmp_path / "masks")
+    assert answer.exit_code == 0, answer.output
+    assert all((folder / "exported/openvino" / MANIFEST).is_file() for folder in folders)
+    assert len(masks_of(tmp_path / "masks")) == 12

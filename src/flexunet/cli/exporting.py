@@ -28,7 +28,7 @@ def export_with_progress(
 
 
 def export_if_missing(config: Config) -> None:
-    """Write the export that `[infer] engine` predicts with, where it can be had at once and is not there.
+    """Write the exports that `[infer] engine` predicts with, where they can be had at once and are not there.
 
     INT8 takes minutes and LiteRT is for other machines: where these are missing, the error says the command.
     """
@@ -36,15 +36,17 @@ def export_if_missing(config: Config) -> None:
     if engine not in ("openvino", "onnx"):
         return
     from flexunet.inference.bundle import bundle_folder, has_bundle
+    from flexunet.inference.calibration import member_configs
 
-    if has_bundle(config, engine):
-        return
-    error_console.print(
-        f"the run has no export for {engine} yet: writing {bundle_folder(config, engine)} (once)",
-        highlight=False,
-        soft_wrap=True,
-    )
-    export_with_progress(config, engine)
+    for run in member_configs(config):
+        if has_bundle(run, engine):
+            continue
+        error_console.print(
+            f"the run has no export for {engine} yet: writing {bundle_folder(run, engine)} (once)",
+            highlight=False,
+            soft_wrap=True,
+        )
+        export_with_progress(run, engine)
 
 
 @contextmanager

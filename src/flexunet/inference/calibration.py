@@ -112,17 +112,26 @@ def identity_of(config: Config) -> str:
         PathError: if a run has no trained model.
         ConfigError: if the configuration of one cannot be read.
     """
-    from flexunet.config.files import load_config
     from flexunet.data.model_file import find_model_file
 
     infer = config.infer
-    runs = [load_config(config.resolve(run)) for run in infer.ensemble] or [config]
-    weights = [sha256_of_weights(find_model_file(run)) for run in runs]
+    weights = [sha256_of_weights(find_model_file(run)) for run in member_configs(config)]
     fit = [] if infer.fit == "resize" else [infer.fit]
     if not (infer.ensemble or infer.test_time_augmentation or infer.monte_carlo or fit):
         return weights[0]
     told = json.dumps([weights, infer.test_time_augmentation, infer.monte_carlo, *fit])
     return hashlib.sha256(told.encode()).hexdigest()
+
+
+def member_configs(config: Config) -> list[Config]:
+    """The runs that predict: those of `[infer] ensemble`, else the run itself.
+
+    Raises:
+        ConfigError: if the configuration of one cannot be read.
+    """
+    from flexunet.config.files import load_config
+
+    return [load_config(config.resolve(run)) for run in config.infer.ensemble] or [config]
 
 
 def apply_temperature(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:

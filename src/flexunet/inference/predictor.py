@@ -94,11 +94,11 @@ class Predictor:
         engine = engine or config.infer.engine
         if not config.infer.ensemble:
             return cls(_open_model(config, engine), config)
+        from flexunet.inference.calibration import member_configs
         from flexunet.inference.ensemble import Ensemble
 
         members = []
-        for folder in config.infer.ensemble:
-            own = load_config(config.resolve(folder))
+        for own in member_configs(config):
             own.infer = config.infer  # how an image is predicted is said once, for all of them
             members.append(cls(_open_model(own, engine), own))
         return Ensemble(members, config)

@@ -113,6 +113,16 @@ def test_a_worker_that_cannot_have_the_model_says_so(run, digest, said):
         pipeline._settle({name: column[0] for name, column in columns.items()}, pytest.fail)
 
 
+def test_the_time_of_the_models_is_the_mean_of_the_workers(run):
+    work = ImageWork(CaseReader(run, {}), Outputs(run, Path("masks"), Path("overlays")))
+    pipeline = RayPipeline(work, pytest.fail, Journal(Path("lesions"), Path("masks"), ""), "auto")
+    row = {"path": "a.png", "record": "", "failure": "damaged", "fatal": ""}
+    for worker, so_far in (("a", 1.0), ("a", 2.0), ("b", 4.0), ("a", 6.0)):
+        pipeline._settle({**row, "worker": worker, "busy_s": so_far}, lambda outcome: None)
+    assert pipeline.busy_s == 5.0
+    assert pipeline.images_by_worker == {"a": 3, "b": 1}
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Ray is experimental on Windows")
 def test_a_worker_killed_half_way_costs_no_image(cluster, run, tmp_path):

@@ -61,6 +61,7 @@ class RayPipeline:
         self.busy_s = 0.0
         self.wall_s = 0.0
         self.images_by_worker: Counter[str] = Counter()
+        self._busy: dict[str, float] = {}
 
     def run(
         self,
@@ -138,7 +139,8 @@ class RayPipeline:
                 "the same FlexUNet, and must see run, images and output folder under the same names."
             )
         self.images_by_worker[row["worker"]] += 1
-        self.busy_s += (row["busy_s"] - self.busy_s) / len(self.images_by_worker)
+        self._busy[row["worker"]] = row["busy_s"]
+        self.busy_s = sum(self._busy.values()) / len(self._busy)
         record = json.loads(row["record"]) if row["record"] else None
         settle(Outcome(Path(row["path"]), record, row["failure"]))
 

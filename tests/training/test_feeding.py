@@ -1,6 +1,7 @@
 """What a configuration makes of a data set: shares of lesions, crops, prediction at the same resolution."""
 
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from flexunet.config.files import load_config
 from flexunet.data.configured import open_split
-from flexunet.data.images import list_images, read_image
+from flexunet.data.images import list_images, read_image, write_image
 from flexunet.data.phantom_dataset import write_phantom_dataset
 from flexunet.errors import ConfigError, RunStoppedError
 from flexunet.evaluation.run import evaluate
@@ -97,13 +98,22 @@ def test_crops_at_full_resolution_hold_the_share(configured):
     assert (windows == first[0, ..., 0]).all(axis=(2, 3)).any()
 
 
-def test_blue_first_crops(configured):
+def test_blue_first_crops(dataset, tmp_path):
+    shutil.copytree(dataset / "dataset", tmp_path / "dataset")
+    shutil.copy(dataset / "config.toml", tmp_path)
+    for path in list_images(tmp_path / "dataset" / "train" / "images"):
+        red = read_image(path, 1)
+        write_image(path, np.concatenate([red, red // 2, red // 4], axis=2))
     settings = ["train.crop=random", "model.image_channels=3", "train.lesion_share=0.25"]
-    batches, turned = (
-        training_batches(config, open_split(config, "train"))
-        for config in (configured(*settings), configured(*settings, "image.color_order=BGR"))
+    images, turned = (
+        training_batches(config, open_split(config, "train"))[0][0]
+        for config in (
+            load_config(tmp_path / "config.toml", [*settings, f"image.color_order={order}"])
+            for order in ("RGB", "BGR")
+        )
     )
-    assert np.array_equal(batches[0][0][..., ::-1], turned[0][0])
+    assert images[..., 0].mean() > 3 * images[..., 2].mean()
+    assert np.array_equal(images[..., ::-1], turned)
 
 
 def test_validation_crops_do_not_depend_on_the_epoch(configured):

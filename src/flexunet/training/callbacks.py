@@ -189,12 +189,13 @@ class ShowProgress(keras.callbacks.Callback):
         self.progress.reset(self.step_bar, total=self.steps, note="")
         self.progress.update(self.run_bar, completed=epoch)
         self.epoch = epoch
-        self.began = time.monotonic()
+        # Other clocks of Windows stand still for 16 ms, in which a small step is over.
+        self.began = time.perf_counter()
         self.done = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.done += 1
-        rate = self.done * self.batch_size / (time.monotonic() - self.began)
+        rate = self.done * self.batch_size / (time.perf_counter() - self.began)
         loss = float((logs or {}).get("loss", math.nan))
         self.progress.update(self.step_bar, completed=batch + 1, note=f"{rate:.1f} images/s, loss {loss:.4f}")
         # Parts of an epoch too: the time that is left is known long before the first epoch is over.

@@ -1,6 +1,6 @@
 import pytest
 
-from flexunet.config.checks import check_config, check_image_size
+from flexunet.config.checks import advice, check_config, check_image_size
 from flexunet.config.schema import Config
 from flexunet.errors import ConfigError
 
@@ -111,3 +111,31 @@ def test_tiles_overlap_less_than_their_size():
 def test_what_sets_the_learning_rate_is_one_thing(train, named):
     with pytest.raises(ConfigError, match=named):
         check_config(config(train=train))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("crop_size", 64, 'crop = "none"'),
+        ("learning_rate_end", 1e-6, 'learning_rate_schedule = "constant"'),
+        ("schedule_power", 2.0, 'learning_rate_schedule = "constant"'),
+        ("mlflow_uri", "http://localhost:5000", "mlflow = false"),
+        ("mlflow_experiment", "breasts", "mlflow = false"),
+    ],
+)
+def test_a_key_that_counts_for_nothing_is_noted(key, value, reason):
+    (note,) = advice(config(train={key: value}))
+    assert note.startswith(f"[train] {key} has no effect: {reason}; set ")
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        {"crop": "random", "crop_size": 64},
+        {"learning_rate_schedule": "cosine", "learning_rate_end": 1e-6},
+        {"learning_rate_schedule": "polynomial", "schedule_power": 2.0},
+        {"mlflow": True, "mlflow_uri": "http://localhost:5000", "mlflow_experiment": "breasts"},
+    ],
+)
+def test_a_key_that_counts_is_not(train):
+    assert advice(config(train=train)) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flexunet.config.run_sections import TrainSection
 from flexunet.config.schema import Config
 from flexunet.errors import ConfigError
 
@@ -57,14 +58,38 @@ def advice(config: Config) -> list[str]:
             f"[train] metrics: {', '.join(uncomputed)} will have no curve, because [model] metrics computes "
             f"{', '.join(config.model.metrics)} only"
         )
-    if config.train.crop_size and config.train.crop == "none":
-        notes.append('[train] crop_size has no effect: crop = "none"; set crop = "random" to train on crops')
+    notes += _without_effect(config.train)
     for section, content in config.sections():
         for key in content.path_keys("input"):
             text = getattr(content, key)
             if isinstance(text, str) and "..." in text.replace("\\", "/").split("/"):
                 notes.append(f"[{section}] {key} = {text!r}: a folder named '...' is rare; is '..' meant?")
     return notes
+
+
+def _without_effect(train: TrainSection) -> list[str]:
+    """Keys that are set and count for nothing, because another one is not."""
+    schedule = train.learning_rate_schedule
+    idle = [
+        (train.crop == "none", "crop_size", 'crop = "none"; set crop = "random" to train on crops'),
+        (
+            schedule == "constant",
+            "learning_rate_end",
+            'learning_rate_schedule = "constant"; set it to "cosine" or "polynomial"',
+        ),
+        (
+            schedule != "polynomial",
+            "schedule_power",
+            f'learning_rate_schedule = "{schedule}"; set it to "polynomial"',
+        ),
+        (not train.mlflow, "mlflow_uri", "mlflow = false; set it to true to log there"),
+        (not train.mlflow, "mlflow_experiment", "mlflow = false; set it to true to log there"),
+    ]
+    return [
+        f"[train] {key} has no effect: {reason}"
+        for is_idle, key, reason in idle
+        if is_idle and getattr(train, key) != type(train).model_fields[key].default
+    ]
 
 
 def is_published_file(config: Config) -> bool:

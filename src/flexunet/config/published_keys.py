@@ -63,7 +63,10 @@ NO_EFFECT: dict[Key, str] = {
     ("dataset", "resize_interpolation"): "images are resized linearly, masks to the nearest pixel",
     ("train", "create_backup"): "nothing of an earlier run is deleted, so nothing needs a backup",
     ("train", "validation_steps"): "every validation image is scored once",
-    ("train", "save_model_file"): "the best model is always best_model.h5 in model_dir",
+    (
+        "train",
+        "save_model_file",
+    ): "the best model has the name that save_weights_only says",
     ("image", "color_converter"): _AS_IT_IS,
     ("image", "gamma"): _AS_IT_IS,
     ("image", "sharpening"): _AS_IT_IS,

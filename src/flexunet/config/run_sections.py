@@ -61,7 +61,7 @@ class TrainSection(Section):
     eval_dir: str = output_path("./eval")
     """Folder of curves."""
     save_weights_only: bool = False
-    """Whether best_model.h5 holds weights alone, or the model too."""
+    """Whether the best model is kept as best_model.weights.h5, weights alone, not as best_model.keras."""
     epoch_change_infer: bool = True
     """Whether chosen images are predicted after each epoch."""
     epoch_change_infer_dir: str = output_path("./epoch_change_infer")

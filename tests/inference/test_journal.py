@@ -38,3 +38,12 @@ def test_masks_of_another_engine_are_not_taken_over():
 def test_every_way_to_join_and_to_fit_is_another():
     settings = [{}, {"infer": {"fit": "pad"}}, {"tiledinfer": {"blending": "paste"}}]
     assert len({settings_digest(Config(**each), "weights", True) for each in settings}) == 3
+
+
+def test_what_a_member_of_an_ensemble_does_for_itself_counts(tmp_path):
+    digests = set()
+    for order in ("RGB", "BGR"):
+        (tmp_path / "member.toml").write_text(f"[image]\ncolor_order = '{order}'\n")
+        config = Config(infer={"ensemble": [str(tmp_path / "member.toml")]})
+        digests.add(settings_digest(config, "weights", False))
+    assert len(digests) == 2

@@ -18,6 +18,7 @@ from flexunet.data.configured import crop_size
 from flexunet.data.digests import digest_of, digest_of_text
 from flexunet.data.files import explaining, write_text
 from flexunet.errors import ImageError
+from flexunet.inference.calibration import member_configs
 from flexunet.inference.decision import Decision
 from flexunet.inference.runtimes import engine_name
 from flexunet.version import __version__
@@ -95,17 +96,25 @@ class Journal:
 
 
 def settings_digest(config: Config, model: str, tiled: bool) -> str:
-    """Digest of what predictions depend on: model, engine, sections that bear on it, version."""
+    """Digest of what predictions depend on: model, engine, sections that bear on it, version.
+
+    Of an ensemble's members too: each prepares images as its own run says.
+    """
+    members = [_settings_of(run) for run in member_configs(config)] if config.infer.ensemble else []
+    decision = Decision.configured(config)
+    engine = engine_name(config)  # no two round alike
+    told = [_VERSION, __version__, model, engine, tiled, decision, _settings_of(config), members]
+    return digest_of_text(json.dumps(told, sort_keys=True, default=repr))
+
+
+def _settings_of(config: Config) -> list[Any]:
     sections: dict[str, Any] = {}
     for name in _SECTIONS:
         section = getattr(config, name)
         values = section.model_dump(mode="json") if name != "mask" else {"map": repr(section.rgb_map)}
         sections[name] = {key: value for key, value in values.items() if not section.is_path(key)}
     train = config.train.precision, config.train.seed, config.train.batch_size
-    decision = Decision.configured(config)
-    engine = engine_name(config)  # no two round alike
-    told = [_VERSION, __version__, model, engine, tiled, crop_size(config), train, decision, sections]
-    return digest_of_text(json.dumps(told, sort_keys=True, default=repr))
+    return [crop_size(config), train, sections]
 
 
 def digest_of_weights(*models: Any) -> str:

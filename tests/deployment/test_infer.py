@@ -203,3 +203,20 @@ def test_the_runs_of_an_ensemble_get_exports_of_their_own(run, tmp_path):
     assert answer.exit_code == 0, answer.output
     assert all((folder / "exported/openvino" / MANIFEST).is_file() for folder in folders)
     assert len(masks_of(tmp_path / "masks")) == 12
+
+
+def test_volumes_are_predicted_with_an_export_too(own_run, tmp_path):
+    sitk = pytest.importorskip("SimpleITK")
+    voxels = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE), np.uint8)
+    sitk.WriteImage(sitk.GetImageFromArray(voxels), str(tmp_path / "a.mha"))
+    labels = []
+    for options in ((), ("--engine", "openvino", "--set", "infer.precision=float32")):
+        out = tmp_path / f"labels{len(options)}"
+        answer = invoke(
+            "infer3d", own_run, tmp_path / "a.mha", "--out", out, "--set", "infer3d.video_type=none", *options
+        )
+        assert answer.exit_code == 0, answer.output
+        labels.append(sitk.GetArrayFromImage(sitk.ReadImage(str(out / "a.mha"))))
+    assert (own_run / "exported/openvino" / MANIFEST).is_file()
+    assert np.mean(labels[0] == labels[1]) > 0.999
+    assert labels[0].any()

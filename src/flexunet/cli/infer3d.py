@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from flexunet.cli.console import console, print_failures, print_json, progress
-from flexunet.cli.options import AsJson, ConfigPath, Overrides, Strict
+from flexunet.cli.options import AsJson, ConfigPath, Engine, Overrides, Strict
 
 
 def infer3d(
@@ -27,6 +27,7 @@ def infer3d(
     video: Annotated[
         Path | None, typer.Option("--video", help="Folder of videos, instead of the configured one.")
     ] = None,
+    engine: Engine = None,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
@@ -37,7 +38,13 @@ def infer3d(
     for key, folder in (("output_dir", output), ("video_dir", video)):
         if folder:
             settings.append(f"infer3d.{key}={folder.absolute().as_posix()!r}")
+    if engine:
+        settings.append(f"infer.engine={engine!r}")
     config = open_config(config_path, settings, strict)
+
+    from flexunet.cli.exporting import export_if_missing
+
+    export_if_missing(config)
 
     from flexunet.inference.volumes import infer_volumes
 

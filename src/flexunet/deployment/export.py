@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,7 @@ from flexunet.inference.bundle import MANIFEST, MODELS, Bundle, export_folder, w
 from flexunet.inference.predictor import Predictor
 from flexunet.inference.runtimes import PRECISIONS, best_precision, open_bundle
 from flexunet.models.trained import load_trained_model
-from flexunet.version import __version__
+from flexunet.version import __version__, installed_versions
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -222,7 +221,7 @@ class _Work:
                 "input_shape": (*size, model.image_channels),
                 "output_shape": (*size, model.num_classes),
                 "flexunet": __version__,
-                "packages": _versions(),
+                "packages": installed_versions(_PACKAGES),
                 "files": {},
             }
         ).at(self.folder)
@@ -261,13 +260,3 @@ def _plain(config: Config) -> Config:
 def _digests(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): digest_of(path) for path in files}
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

@@ -8,12 +8,11 @@ import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flexunet.data.files import write_text
-from flexunet.version import __version__
+from flexunet.version import __version__, installed_versions
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -33,7 +32,7 @@ def describe_environment(config: Config, **more: Any) -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "engine": os.environ.get("KERAS_BACKEND"),
-        "packages": _versions(),
+        "packages": installed_versions(_PACKAGES),
         "git_commit": _git_commit(config.source.parent if config.source else Path.cwd()),
         "configuration": str(config.source) if config.source else None,
         "seed": config.train.seed,
@@ -44,16 +43,6 @@ def describe_environment(config: Config, **more: Any) -> dict[str, Any]:
 def write_environment(path: Path, environment: dict[str, Any]) -> None:
     """Write `environment.json` whole or not at all."""
     write_text(path, json.dumps(environment, indent=2, default=str) + "\n")
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _processor() -> str:

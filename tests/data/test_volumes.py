@@ -148,6 +148,10 @@ BAD = {
     "absolute.mhd": (META.replace(b"LOCAL", b"/etc/services"), "expected one file beside it"),
     "listed.mhd": (META.replace(b"LOCAL", b"LIST"), "expected one file beside it"),
     "pattern.mhd": (META.replace(b"LOCAL", b"a%03d.raw 1 9 1"), "expected one file beside it"),
+    "colon.mhd": (
+        META.replace(b"ElementDataFile", b"ElementDataFile : /etc/services =\nElementDataFile"),
+        "is no MetaImage file",
+    ),
     "alone.mhd": (META.replace(b"LOCAL", b"gone.raw"), "'gone.raw', which is missing"),
 }
 

@@ -104,7 +104,7 @@ def _meta(path: Path) -> VolumeHeader:
     fields: dict[str, str] = {}
     for line in head.split(b"\n"):
         name, equals, value = line.decode("latin-1").partition("=")
-        if not equals:
+        if not equals or ":" in name:  # ITK takes a colon for an equals sign: what it reads is not this
             break
         fields[name.strip().casefold()] = value.strip()
         if name.strip().casefold() == "elementdatafile":

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import metadata
 from typing import Any
 
 from flexunet.data.masks import ColorMap
@@ -22,7 +21,7 @@ from flexunet.evaluation.summary import class_figures, foreground_figures, publi
 from flexunet.evaluation.tables import Tables
 from flexunet.evaluation.verdict import better_than_empty, better_than_last, leaking, sure_enough
 from flexunet.inference.calibration import Calibration
-from flexunet.version import __version__
+from flexunet.version import __version__, installed_versions
 
 _PACKAGES = ("numpy", "scipy", "opencv-python-headless", "pillow")
 
@@ -124,16 +123,10 @@ def default_class_names(num_classes: int) -> list[str]:
 
 def describe_machine() -> dict[str, Any]:
     """Versions and machine; no engine is looked at."""
-    versions = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
     return {
         "flexunet": __version__,
         "python": sys.version.split()[0],
         "platform": platform.platform(),
         "cores": os.cpu_count(),
-        "packages": versions,
+        "packages": installed_versions(_PACKAGES),
     }

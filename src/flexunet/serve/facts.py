@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flexunet.data.configured import color_map
+from flexunet.data.configured import color_map, crop_size
 from flexunet.errors import InputError
 from flexunet.evaluation.outputs import read_scores
 from flexunet.inference.outputs import foreground_names
@@ -24,7 +24,7 @@ def model_facts(config: Config, digest: str, *, tiled: bool) -> dict[str, Any]:
     Args:
         config: The configuration of the run.
         digest: Digest of the model's weights.
-        tiled: Whether images are predicted tile by tile.
+        tiled: Whether images are predicted tile by tile; after training on crops they are in any case.
     """
     colors = color_map(config)
     names = ["background", *foreground_names(colors.num_classes)]
@@ -38,7 +38,7 @@ def model_facts(config: Config, digest: str, *, tiled: bool) -> dict[str, Any]:
             "width": config.model.image_width,
             "height": config.model.image_height,
             "channels": config.model.image_channels,
-            "tiled": tiled,
+            "tiled": tiled or crop_size(config) is not None,
             "dicom_window": config.image.dicom_window,
         },
         "classes": [

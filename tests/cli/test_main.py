@@ -38,6 +38,13 @@ def test_a_missing_file_is_one_message_without_traceback_and_exit_code_2(tmp_pat
     assert answer.stdout == ""
 
 
+def test_a_name_cannot_steer_the_terminal(tmp_path):
+    answer = run("infer", str(tmp_path / "a\x1b]0;owned\x07.toml"))
+    assert answer.returncode == 2
+    assert "\x1b" not in answer.stderr
+    assert r"a\x1b]0;owned\x07.toml" in answer.stderr
+
+
 def test_no_engine_installed_says_which_command_installs_one(tmp_path):
     config = tmp_path / "a.toml"
     config.write_text("[model]\nnum_classes = 2\n")

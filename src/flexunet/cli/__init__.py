@@ -15,7 +15,7 @@ from flexunet.cli.audit import audit
 from flexunet.cli.augment import augment
 from flexunet.cli.compare import compare
 from flexunet.cli.config import config
-from flexunet.cli.console import error_console
+from flexunet.cli.console import error_console, printable
 from flexunet.cli.demo import demo
 from flexunet.cli.derive import derive
 from flexunet.cli.evaluate import evaluate
@@ -93,7 +93,7 @@ def main() -> None:
         app()
     except FlexUNetError as error:
         error_console.print("[bold red]error:[/] ", end="")
-        error_console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        error_console.print(printable(str(error)), markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         error_console.print("stopped.")

@@ -51,6 +51,14 @@ def progress() -> Progress:
     )
 
 
+def printable(text: str) -> str:
+    """Text for a terminal: what could steer it, or has no letters, as an escape.
+
+    File names and headers come from elsewhere, and may hold anything.
+    """
+    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
+
+
 def print_failures(failures: Mapping[Path, str]) -> None:
     """Print what was wrong with which input on standard error, and end with exit code 2 if anything was.
 
@@ -59,7 +67,7 @@ def print_failures(failures: Mapping[Path, str]) -> None:
     """
     for path, message in failures.items():
         named = message if str(path) in message else f"{path}: {message}"
-        error_console.print(f"problem: {named}", markup=False, soft_wrap=True)
+        error_console.print(f"problem: {printable(named)}", markup=False, soft_wrap=True)
     if failures:
         raise typer.Exit(2)
 

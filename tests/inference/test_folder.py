@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import sys
 
 import numpy as np
 import pytest
@@ -337,3 +339,14 @@ def test_a_run_that_was_cut_off_goes_on(images, tmp_path):
 def test_dicom_files_named_by_uid_keep_their_names(write_dicom, tmp_path):
     names = mask_names([write_dicom(tmp_path / name, picture()) for name in ("1.2.3.4", "1.2.3.5")])
     assert sorted(names.values()) == ["1.2.3.4.png", "1.2.3.5.png"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_text_stays_alone(images, tmp_path):
+    odd = images / os.fsdecode(b"caf\xe9.png")
+    write_image(odd, picture())
+    config = configured(images)
+    result = infer_folder(config, predictor=Brightness(config))
+    assert list(result.failures) == [odd]
+    assert "not UTF-8" in result.failures[odd]
+    assert sorted(read_masks(tmp_path / "masks")) == ["none.png", "one.png"]

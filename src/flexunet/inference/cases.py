@@ -15,6 +15,7 @@ from flexunet.data.images import IMAGE_SUFFIXES, read_image
 from flexunet.data.manifest import Manifest, find_root
 from flexunet.data.spacing import spacing_of_row
 from flexunet.errors import ImageError
+from flexunet.inference.inputs import require_text
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -75,6 +76,7 @@ class CaseReader:
             ImageError: if the image cannot be used.
             DatasetError: if its row of the manifest contradicts itself.
         """
+        require_text(path)
         image = read_image(path, None, dicom_window=self.window)
         height, width = image.shape[:2]
         if min(height, width) < MIN_SIDE:

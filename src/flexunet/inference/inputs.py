@@ -21,7 +21,7 @@ from flexunet.data.dicom import is_dicom_file
 from flexunet.data.dicom_directory import DICOMDIR, images_of_dicomdir
 from flexunet.data.images import IMAGE_SUFFIXES, image_stem, is_image_file
 from flexunet.data.volumes import VOLUME_SUFFIXES, is_volume_file, label_suffix, volume_stem
-from flexunet.errors import PathError
+from flexunet.errors import ImageError, PathError
 
 LIST_COLUMNS = ("path", "image", "file")
 
@@ -71,6 +71,20 @@ def refuse_overwriting(inputs: Iterable[Path], written: Iterable[Path]) -> None:
             raise PathError(
                 f"{path} is to be read, and to be written over. Choose another output folder (--out)."
             )
+
+
+def require_text(path: Path) -> None:
+    """Refuse a file whose name, or that of its folder, is no text: on Linux names may be any bytes.
+
+    Raises:
+        ImageError: if tables could not name it.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise ImageError(
+            f"{path} has a name that is not UTF-8, so no table can hold it. Rename the file, or its folder."
+        ) from error
 
 
 def mask_names(images: Iterable[Path]) -> dict[Path, str]:

@@ -28,7 +28,13 @@ from flexunet.data.volumes import (
 )
 from flexunet.errors import FlexUNetError
 from flexunet.inference.decision import Decision
-from flexunet.inference.inputs import find_volumes, image_labels, label_names, refuse_overwriting
+from flexunet.inference.inputs import (
+    find_volumes,
+    image_labels,
+    label_names,
+    refuse_overwriting,
+    require_text,
+)
 from flexunet.inference.journal import Journal, digest_of_weights, settings_digest
 from flexunet.inference.lesions import write_lesion_table
 from flexunet.inference.outputs import LESION_TABLE, Record, beside
@@ -248,6 +254,7 @@ def _slice_counts(paths: list[Path], depth: int, failures: dict[Path, str]) -> d
     counts: dict[Path, int] = {}
     for path in paths:
         try:
+            require_text(path)
             counts[path] = volume_size(path)[depth]
         except FlexUNetError as error:
             failures[path] = str(error)

@@ -18,6 +18,8 @@ from flexunet.errors import PathError, WeightsError
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
 from flexunet.models.weights import describe_weights, load_weights, save_weights
+from flexunet.training.compiling import compile_model
+from flexunet.training.state import prepare
 
 CASES = [
     "a_k5_L3_c2",
@@ -129,6 +131,21 @@ def test_saving_a_compiled_model_keeps_its_weights_loadable(tmp_path):
         other = small(2)
         load_weights(other, tmp_path / name)
         assert_equal(values(other)[:4], values(model)[:4])
+
+
+@pytest.mark.parametrize("name", ["best.keras", "best.weights.h5"])
+def test_a_saved_model_holds_nothing_of_its_training(tmp_path, name):
+    """Neither moments, which are twice the weights, nor classes of ours that plain Keras does not know."""
+    model, path = small(1), tmp_path / name
+    save_weights(model, path)
+    size = path.stat().st_size
+    compile_model(Config(model=SMALL), model)
+    prepare(model)
+    save_weights(model, path)
+    assert path.stat().st_size == pytest.approx(size, rel=0.01)
+    if path.suffix == ".keras":
+        with zipfile.ZipFile(path) as file:
+            assert b"flexunet.training" not in file.read("config.json")
 
 
 def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):

@@ -121,6 +121,7 @@ def save_weights(model: keras.Model, path: str | Path) -> None:
     path = Path(path)
     if path.suffix not in {".keras", ".h5"}:
         raise PathError(f"cannot save weights as {path}: expected a name in .keras, .weights.h5 or .h5.")
+    model = _without_training(model)
     with replacing(path) as temporary:
         if path.suffix == ".keras":
             model.save(temporary)
@@ -134,6 +135,17 @@ def save_weights(model: keras.Model, path: str | Path) -> None:
                 named.unlink(missing_ok=True)
         else:
             _write_keras2(model, temporary)
+
+
+def _without_training(model: keras.Model) -> keras.Model:
+    """The same layers without optimizer and loss, which Keras would keep in the file beside the weights.
+
+    Two moments make a file three times as large, and Keras opens it with this package's classes alone.
+    """
+    from keras.src.models.functional import Functional
+
+    # A class of one's own may be more than its layers.
+    return Functional(model.input, model.output, name=model.name) if type(model) is Functional else model
 
 
 def _write_keras2(model: keras.Model, path: Path) -> None:

@@ -161,7 +161,13 @@ def test_a_run_on_crops_predicts_and_evaluates_tiles_of_their_size(configured):
 
 
 def test_a_run_on_crops_that_is_stopped_and_goes_on_ends_the_same(configured, tmp_path, monkeypatch):
-    settings = ("train.crop=random", "train.lesion_share=0.3", "train.epochs=2", "train.steps_per_epoch=4")
+    """With everything else that has a state: heads, average, groups that the stop cuts, schedule, dropout."""
+    settings = (
+        *("train.crop=random", "train.lesion_share=0.3", "train.epochs=2", "train.steps_per_epoch=4"),
+        *("model.num_layers=3", "model.deep_supervision=true", "model.dropout_rate=0.2"),
+        *("train.ema_momentum=0.9", "train.accumulate_steps=3"),
+        *("train.learning_rate_schedule=polynomial", "train.warmup_epochs=0.5"),
+    )
     train(configured(*settings))
     whole = tmp_path / "whole"
     (tmp_path / "run").rename(whole)
@@ -177,6 +183,8 @@ def test_a_run_on_crops_that_is_stopped_and_goes_on_ends_the_same(configured, tm
         with pytest.raises(RunStoppedError):
             train(configured(*settings))
     train(configured(*settings), resume="must")
-    first, second = (list(CheckpointStore(run).read().arrays("model")) for run in (whole, tmp_path / "run"))
-    assert all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
+    ends = [CheckpointStore(run).read() for run in (whole, tmp_path / "run")]
+    for group in ("model", "optimizer", "metrics"):
+        pairs = zip(*(end.arrays(group) for end in ends), strict=True)
+        assert all(np.array_equal(one, other) for one, other in pairs)
     assert (whole / "history.json").read_text() == (tmp_path / "run" / "history.json").read_text()

@@ -147,6 +147,15 @@ def test_a_manifest_cannot_lead_out_of_its_folder(exported, name):
         read_bundle(folder)
 
 
+def test_a_model_without_a_digest_is_refused(exported):
+    folder = find_bundle(exported, "onnx").folder
+    manifest = json.loads((folder / MANIFEST).read_text())
+    del manifest["files"]["model.onnx"]
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(WeightsError, match=r"expected the digest of model\.onnx"):
+        read_bundle(folder)
+
+
 def test_a_file_that_is_no_model_is_refused(exported):
     folder = find_bundle(exported, "onnx").folder
     (folder / "model.onnx").write_bytes(b"not a model")

@@ -33,6 +33,13 @@ MODELS = {
     "litert": "model.tflite",
     "saved_model": "saved_model",
 }
+# What of a bundle its digests must cover.
+_DIGESTED = {
+    "openvino": ("model.xml", "model.bin"),
+    "onnx": ("model.onnx",),
+    "litert": ("model.tflite",),
+    "saved_model": ("saved_model/saved_model.pb",),
+}
 
 
 class Bundle(BaseModel):
@@ -117,6 +124,9 @@ def read_bundle(folder: Path) -> Bundle:
         found = error.errors()[0]
         where = ".".join(map(str, found["loc"])) or "the whole"
         raise WeightsError(f"{path}: {where}: {found['msg']}. Export the model again.") from None
+    if not set(_DIGESTED[bundle.form]) <= set(bundle.files):
+        wanted = " and ".join(_DIGESTED[bundle.form])
+        raise WeightsError(f"{path}: expected the digest of {wanted} under files. Export the model again.")
     for name, digest in bundle.files.items():
         file = folder / name
         if not file.is_file():

@@ -123,6 +123,14 @@ def test_the_time_of_the_models_is_the_mean_of_the_workers(run):
     assert pipeline.images_by_worker == {"a": 3, "b": 1}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_text_is_not_sent_to_a_cluster(run, tmp_path):
+    odd = tmp_path / "images" / os.fsdecode(b"caf\xe9.png")
+    (tmp_path / "images" / "00.png").rename(odd)
+    result = infer_folder(run, inputs=[odd], ray="127.0.0.1:1")  # nobody is there, and nobody is asked
+    assert "not UTF-8" in result.failures[odd]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Ray is experimental on Windows")
 def test_a_worker_killed_half_way_costs_no_image(cluster, run, tmp_path):

@@ -23,8 +23,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from flexunet.errors import EngineError, FlexUNetError, PathError
+from flexunet.errors import EngineError, FlexUNetError, ImageError, PathError
 from flexunet.inference.image_work import ImageWork
+from flexunet.inference.inputs import require_text
 from flexunet.inference.journal import Journal, digest_of_weights
 from flexunet.inference.outputs import Record
 from flexunet.inference.pipeline import READERS, Outcome, Pipeline
@@ -94,10 +95,14 @@ class RayPipeline:
         waiting = []
         with ThreadPoolExecutor(READERS) as readers:
             for path, record in zip(names, readers.map(find, names), strict=True):
-                if record is None:
-                    waiting.append(path)
-                else:
+                if record is not None:
                     settle(Outcome(path, record, reused=True))
+                    continue
+                try:
+                    require_text(path)  # no other name would reach a worker
+                    waiting.append(path)
+                except ImageError as error:
+                    settle(Outcome(path, failure=str(error)))
         if waiting:
             with _connected(self.address):
                 self._predict({path: names[path] for path in waiting}, settle)

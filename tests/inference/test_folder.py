@@ -13,6 +13,7 @@ from flexunet.config.schema import Config
 from flexunet.data.crop import CropBox
 from flexunet.data.images import read_image, write_image
 from flexunet.data.manifest import Manifest
+from flexunet.errors import PathError
 from flexunet.inference.contours import fill_outline
 from flexunet.inference.folder import infer_folder
 from flexunet.inference.inputs import mask_names
@@ -350,3 +351,18 @@ def test_a_name_that_is_no_text_stays_alone(images, tmp_path):
     assert list(result.failures) == [odd]
     assert "not UTF-8" in result.failures[odd]
     assert sorted(read_masks(tmp_path / "masks")) == ["none.png", "one.png"]
+
+
+@pytest.mark.parametrize("kind", ["overlay", "dicom"])
+def test_no_image_is_written_over_by_what_is_made_of_it(write_dicom, tmp_path, kind):
+    image = tmp_path / f"masks_{kind}" / ("a.dcm" if kind == "dicom" else "a.png")
+    image.parent.mkdir()
+    if kind == "dicom":
+        write_dicom(image, picture())
+    else:
+        write_image(image, picture())
+    before = image.read_bytes()
+    config = configured(image.parent)
+    with pytest.raises(PathError, match="is to be read, and to be written over"):
+        infer_folder(config, inputs=[image], predictor=Brightness(config))
+    assert image.read_bytes() == before

@@ -15,7 +15,7 @@ from flexunet.inference.cases import CaseReader
 from flexunet.inference.image_work import ImageWork
 from flexunet.inference.inputs import find_images, image_labels, mask_names, refuse_overwriting
 from flexunet.inference.journal import Journal, digest_of_weights, settings_digest
-from flexunet.inference.outputs import CONTOURS, LESION_TABLE, Outputs, Record, beside
+from flexunet.inference.outputs import CONTOURS, LESION_TABLE, Outputs, Record, beside, may_be_written
 from flexunet.inference.pipeline import Outcome, Pipeline
 from flexunet.inference.predictor import Predictor
 from flexunet.inference.probabilities import mask_of
@@ -109,7 +109,9 @@ def infer_folder(
         inputs or [config.input_folder(section_name, "images_dir")], skip=[beside(output_dir, "dicom")]
     )
     names = mask_names(images)
-    refuse_overwriting(images, (output_dir / name for name in names.values()))
+    refuse_overwriting(
+        images, (path for name in names.values() for path in may_be_written(output_dir, overlay_dir, name))
+    )
     predictor = predictor or Predictor.load(config)
     model = digest_of_weights(*predictor.models)
     outputs = Outputs(config, output_dir, overlay_dir, model)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 LESION_TABLE = "lesions.csv"
 CONTOURS = "contours.json"
 SETTINGS = "prediction.json"
+_PICTURES = ("probabilities", "uncertainty", "film")
 
 Record = dict[str, Any]
 """What came of an image, ready for JSON: its files, lesions, contours and numbers."""
@@ -182,6 +183,15 @@ class Outputs:
 def beside(output_dir: Path, kind: str) -> Path:
     """The folder of another kind of output, beside that of the masks."""
     return output_dir.with_name(f"{output_dir.name}_{kind}")
+
+
+def may_be_written(output_dir: Path, overlay_dir: Path, name: str) -> list[Path]:
+    """The files that may be written for an image and that an image could be, by the name of its mask."""
+    pictures = [output_dir, overlay_dir, *(beside(output_dir, kind) for kind in _PICTURES)]
+    return [
+        *(folder / name for folder in pictures),
+        beside(output_dir, "dicom") / f"{name.removesuffix('.png')}.dcm",
+    ]
 
 
 def foreground_names(num_classes: int) -> list[str]:

@@ -1,6 +1,7 @@
 """Event files read back: every figure once a step, also where a run was killed and went on."""
 
 import io
+import shutil
 import struct
 
 import numpy as np
@@ -101,6 +102,20 @@ def test_a_run_that_was_killed_after_its_checkpoint_leaves_no_step_twice(run, tm
     run(1, 3)
     assert scalars(tmp_path, kind) == expected(kind)
     assert len(list((tmp_path / "tensorboard" / kind).iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "left", ["events.out.tfevents.1.flexunet", ".events.out.tfevents.9.partial.flexunet"]
+)
+def test_a_run_that_was_killed_while_it_took_over_leaves_no_step_twice(run, tmp_path, left):
+    """Beside the new file lies the one before, or the new one is there in part only."""
+    run(0, 2)
+    folder = tmp_path / "tensorboard" / "validation"
+    (path,) = folder.iterdir()
+    shutil.copy(path, folder / left)
+    run(2, 3)
+    assert scalars(tmp_path, "validation") == expected("validation")
+    assert len(list(folder.iterdir())) == 1
 
 
 def test_a_new_run_in_the_same_folder_starts_from_nothing(run, tmp_path):

@@ -91,23 +91,25 @@ class EventFile:
 
     @classmethod
     def begin(cls, folder: Path, steps: int) -> EventFile:
-        """A new file that takes over the events of earlier ones up to a step; those are removed then.
+        """A new file that takes over the earlier one's events up to a step; what lay there is removed then.
 
         Raises:
             PathError: if it cannot be written.
         """
         from tensorboardX.proto.event_pb2 import Event
 
-        earlier = sorted(folder.glob("*tfevents*"))
+        # A run may be killed in here: the last whole file has all that those before it have.
+        found = sorted(folder.glob("*tfevents*"))
+        earlier = [path for path in found if not path.name.startswith(".")]
         now = time.time()
         while (path := folder / _NAME.format(now)) in earlier:
             now += 1
         with replacing(path) as temporary, temporary.open("wb") as stream:
             stream.write(_record(Event(wall_time=now, file_version="brain.Event:2")))
-            for event in (event for each in earlier for event in read_events(each)):
+            for event in (event for each in earlier[-1:] for event in read_events(each)):
                 if event.HasField("summary") and event.step <= steps:
                     stream.write(_record(event))
-        for each in earlier:
+        for each in found:
             each.unlink(missing_ok=True)
         return cls(path)
 

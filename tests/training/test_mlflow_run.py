@@ -127,9 +127,10 @@ def test_a_new_run_in_the_folder_is_a_new_one_and_the_killed_one_is_told_so(conf
 
 
 def test_a_server_that_is_not_there_is_told_before_the_first_step(config):
-    config.train.mlflow_uri = "http://127.0.0.1:9"
-    with pytest.raises(ConfigError, match=r"\[train\] mlflow: http://127.0.0.1:9 cannot be used"):
+    config.train.mlflow_uri = "http://user:secret@127.0.0.1:9"
+    with pytest.raises(ConfigError, match=r"\[train\] mlflow: http://127.0.0.1:9 cannot be used") as caught:
         follow(config, 0, 1)
+    assert "secret" not in str(caught.value)
 
 
 def test_a_server_that_goes_away_costs_no_epoch_and_gets_what_it_missed(config, monkeypatch):

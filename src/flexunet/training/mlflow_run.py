@@ -13,6 +13,7 @@ import json
 import logging
 import math
 import os
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 RUN_FILE, DATABASE = "mlflow_run.json", "mlflow.db"
 _LONGEST = 500  # characters of a parameter
+_PASSWORD = re.compile(r"//[^/\s]*@")  # with the user's name before it
 
 
 def require_mlflow() -> None:
@@ -81,6 +83,11 @@ class LogToMLflow(keras.callbacks.Callback):
         local = (self.config.run_dir / DATABASE).absolute().as_posix()
         return self.config.train.mlflow_uri or f"sqlite:///{local}"
 
+    @property
+    def server(self) -> str:
+        """The same for messages, without the password that it may hold."""
+        return _PASSWORD.sub("//", self.uri)
+
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Open the run of MLflow before the first step, so that what is wrong with it costs no time."""
         if self.client is not None:
@@ -93,8 +100,8 @@ class LogToMLflow(keras.callbacks.Callback):
             self.run_id = self._begin(self.client)
         except MlflowException as error:
             raise ConfigError(
-                f"[train] mlflow: {self.uri} cannot be used: {_first_line(error)}. Start the server, correct "
-                "mlflow_uri, or set mlflow = false."
+                f"[train] mlflow: {self.server} cannot be used: {_first_line(error)}. Start the server, "
+                "correct mlflow_uri, or set mlflow = false."
             ) from error
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -104,7 +111,7 @@ class LogToMLflow(keras.callbacks.Callback):
         try:
             self._log_figures(epoch + 1)
         except MlflowException as error:
-            note = f"MLflow lacks epochs from {epoch + 1} on: {self.uri} said {_first_line(error)}"
+            note = f"MLflow lacks epochs from {epoch + 1} on: {self.server} said {_first_line(error)}"
             if not any(known.startswith("MLflow lacks") for known in self.notes):
                 self.notes.append(note)
 
@@ -115,7 +122,7 @@ class LogToMLflow(keras.callbacks.Callback):
         try:
             self._client.set_terminated(self.run_id)
         except MlflowException as error:
-            self.notes.append(f"MLflow takes the run for unfinished: {self.uri} said {_first_line(error)}")
+            self.notes.append(f"MLflow takes the run for unfinished: {self.server} said {_first_line(error)}")
 
     @property
     def _client(self) -> MlflowClient:
@@ -193,4 +200,5 @@ def run_parameters(config: Config) -> dict[str, str]:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return _PASSWORD.sub("//", line)

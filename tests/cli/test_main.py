@@ -57,3 +57,10 @@ def test_no_engine_installed_says_which_command_installs_one(tmp_path):
     assert answer.returncode == 1
     assert "pip install 'flexunet[tensorflow]'" in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def test_brackets_in_what_is_printed_stay(tmp_path):
+    folder = tmp_path / "films [bold]"
+    answer = run("phantom", str(folder), "--patients", "3", "--width", "64", "--height", "64")
+    assert answer.returncode == 0, answer.stderr
+    assert str(folder) in answer.stdout

@@ -92,8 +92,8 @@ def main() -> None:
     try:
         app()
     except FlexUNetError as error:
-        error_console.print("[bold red]error:[/] ", end="")
-        error_console.print(printable(str(error)), markup=False, highlight=False, soft_wrap=True)
+        error_console.print("error:", style="bold red", end=" ")
+        error_console.print(printable(str(error)), highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         error_console.print("stopped.")

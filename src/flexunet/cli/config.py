@@ -54,7 +54,7 @@ def convert(
     if as_json:
         print_json({"source": str(file), "written": str(written)})
     else:
-        console.print(str(written), markup=False, highlight=False, soft_wrap=True)
+        console.print(str(written), highlight=False, soft_wrap=True)
 
 
 @config.command()

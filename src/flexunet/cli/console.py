@@ -14,8 +14,9 @@ from rich.console import Console
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-console = Console()
-error_console = Console(stderr=True)
+# No markup: what is printed names sections and folders, and brackets belong to them.
+console = Console(markup=False)
+error_console = Console(stderr=True, markup=False)
 
 
 def print_json(document: Any) -> None:
@@ -67,7 +68,7 @@ def print_failures(failures: Mapping[Path, str]) -> None:
     """
     for path, message in failures.items():
         named = message if str(path) in message else f"{path}: {message}"
-        error_console.print(f"problem: {printable(named)}", markup=False, soft_wrap=True)
+        error_console.print(f"problem: {printable(named)}", soft_wrap=True)
     if failures:
         raise typer.Exit(2)
 
@@ -75,5 +76,5 @@ def print_failures(failures: Mapping[Path, str]) -> None:
 def print_notes(notes: Iterable[str]) -> None:
     """Print what a user should know and nobody needs to act on, on standard error."""
     for note in notes:
-        error_console.print("[yellow]note:[/] ", end="")
-        error_console.print(note, markup=False, highlight=False, soft_wrap=True)
+        error_console.print("note:", style="yellow", end=" ")
+        error_console.print(note, highlight=False, soft_wrap=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from flexunet.cli.console import console
 
@@ -21,12 +22,12 @@ def demo(
     from flexunet.demo import run_demo
 
     result = run_demo(folder, seed=seed, quick=quick, announce=_announce)
-    console.rule("[bold]done")
+    console.rule(Text("done", "bold"))
     console.print("Look at:")
     for what, path in result.items():
         console.print(f"  {what:<42} {path}", highlight=False, soft_wrap=True)
 
 
 def _announce(what: str, command: str) -> None:
-    console.rule(f"[bold]{what}")
+    console.rule(Text(what, "bold"))
     console.print(f"$ {command}", style="cyan", highlight=False, soft_wrap=True)

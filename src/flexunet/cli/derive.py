@@ -222,7 +222,7 @@ def _print_report(report: DeriveReport, out: Path, sheet: Path | None) -> None:
 
 def _print_problems(report: DeriveReport, out: Path) -> None:
     def say(text: str) -> None:
-        error_console.print(text, markup=False, highlight=False, soft_wrap=True)
+        error_console.print(text, highlight=False, soft_wrap=True)
 
     for state, verb in (("excluded", "excluded"), ("failed", "not derived")):
         rows = report.of_state(state)

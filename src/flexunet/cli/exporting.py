@@ -23,7 +23,7 @@ def export_with_progress(
     with _watching() as watch:
         export = export_bundle(config, form, int8=int8, out=out, force=force, watch=watch)
     if export.report is not None:
-        error_console.print(parity_table(export.report), markup=False, highlight=False, soft_wrap=True)
+        error_console.print(parity_table(export.report), highlight=False, soft_wrap=True)
     return export.bundle.folder, export.summary()
 
 

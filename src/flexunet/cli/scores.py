@@ -20,4 +20,4 @@ def print_evaluation(found: Evaluation, *, subgroups: bool, as_json: bool) -> No
 
         console.print(scores_tables(found.scores, subgroups=subgroups))
     if found.folder is not None:
-        error_console.print(f"report: {found.folder / 'report.html'}", markup=False, soft_wrap=True)
+        error_console.print(f"report: {found.folder / 'report.html'}", soft_wrap=True)

@@ -69,7 +69,7 @@ def train(
         print_json(result.summary())
         return
     if result.resumed:
-        console.print(result.resumed, markup=False, highlight=False, soft_wrap=True)
+        console.print(result.resumed, highlight=False, soft_wrap=True)
     console.print(
         f"{result.parameters:,} parameters, {result.ended}; "
         f"best {result.monitor} {result.best_value:.4f} in epoch {result.best_epoch}"

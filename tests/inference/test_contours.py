@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from flexunet.data.annotations import read_annotations
-from flexunet.inference.contours import coco_annotations, fill_outline, outline_of, write_coco
+from flexunet.inference.contours import (
+    coco_annotations,
+    fill_outline,
+    outline_of,
+    run_lengths,
+    write_coco,
+)
 from flexunet.inference.lesions import find_regions, measure_lesions
 
 MASKS = hnp.arrays(
@@ -91,3 +97,24 @@ def test_our_own_reader_of_annotations_gives_back_the_masks(tmp_path):
 def test_lesions_of_another_mask_are_refused():
     with pytest.raises(ValueError, match="zip"):
         coco_annotations(np.ones((2, 2), np.uint8), [])
+
+
+def test_run_lengths_by_hand():
+    mask = np.array([[1, 0, 1], [1, 1, 1]], np.uint8)
+    (region,) = find_regions(mask)
+    assert run_lengths(region, 2, 3) == [0, 2, 1, 3]
+    (corner,) = find_regions(np.array([[0, 0], [0, 1]], np.uint8))
+    assert run_lengths(corner, 2, 2) == [3, 1]
+
+
+def test_a_lesion_riddled_with_holes_is_given_by_run_lengths(tmp_path):
+    mask = np.ones((60, 50), np.uint8)
+    mask[1:-1:2, 1:-1:2] = 0  # 29 times 24 holes
+    mask[:, 40:] = 0
+    mask[10:20, 44:48] = 1
+    annotations = coco_annotations(mask, measure_lesions(mask))
+    assert isinstance(annotations[0]["segmentation"], dict)
+    assert isinstance(annotations[1]["segmentation"], list)
+    write_coco(tmp_path / "contours.json", [("a.png", 50, 60, annotations)], ["lesion"])
+    read = read_annotations(tmp_path / "contours.json")
+    assert np.array_equal(read["a"].rasterise(50, 60), mask)

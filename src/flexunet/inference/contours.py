@@ -3,7 +3,9 @@
 An outline runs along the edges of pixels: its corners are whole numbers, pixel (0, 0) reaches from 0 to 1
 (the convention of COCO), the area it encloses is the number of pixels, and filling it gives back the mask.
 COCO has no polygon with a hole; a hole is joined to the outline by a cut of no width, walked both ways,
-which leaves the filling as it is under the even-odd and under the winding rule.
+which leaves the filling as it is under the even-odd and under the winding rule. A lesion riddled with holes,
+as a model sees it that has not learned yet, is given by COCO's run lengths instead: its outline would be
+walked anew for each hole.
 
 Source: Lin et al. (2014), Microsoft COCO, arXiv:1405.0312; format at cocodataset.org/#format-data.
 """
@@ -22,6 +24,8 @@ from flexunet.data.files import write_text
 from flexunet.inference.lesions import Lesion, Region, find_regions
 from flexunet.version import __version__
 
+_MOST_HOLES = 200  # of an outline
+
 
 def outline_of(inside: np.ndarray) -> np.ndarray:
     """The outline of a connected area, holes joined to it.
@@ -32,16 +36,7 @@ def outline_of(inside: np.ndarray) -> np.ndarray:
     Returns:
         Corners x, y, int32 `(n, 2)`; the last is joined to the first.
     """
-    # Each pixel becomes 2 x 2, so that every corner of it has a pixel of its own, which the contour visits:
-    # pixel 2i stands for the left edge of pixel i, 2i + 1 for the right one.
-    twice = np.repeat(np.repeat(inside.view(np.uint8), 2, axis=0), 2, axis=1)
-    found, _ = cv2.findContours(twice, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    rings = [_straightened((ring.reshape(-1, 2) + 1) // 2) for ring in found]
-    rings.sort(key=_enclosed, reverse=True)
-    outline = rings[0]
-    for hole in rings[1:]:
-        outline = _with_hole(outline, hole)
-    return outline
+    return _joined(_rings(inside))
 
 
 def fill_outline(outline: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -58,6 +53,22 @@ def fill_outline(outline: np.ndarray, height: int, width: int) -> np.ndarray:
     return change.cumsum(axis=0).cumsum(axis=1)[:height, :width] != 0
 
 
+def run_lengths(region: Region, height: int, width: int) -> list[int]:
+    """COCO's run lengths of a region: pixels outside, inside, outside, ..., column by column.
+
+    Args:
+        region: The region.
+        height: Of the image.
+        width: Of the image.
+    """
+    plane = np.zeros((height, width), bool)
+    region.of(plane)[region.inside] = True
+    by_column = plane.ravel(order="F")
+    changes = np.flatnonzero(by_column[1:] != by_column[:-1]) + 1
+    runs = np.diff(np.concatenate([[0], changes, [by_column.size]])).tolist()
+    return [0, *runs] if by_column[0] else runs
+
+
 def coco_annotations(mask: np.ndarray, lesions: Sequence[Lesion]) -> list[dict[str, Any]]:
     """COCO annotations of one image, one a lesion, without `id` and `image_id`.
 
@@ -65,7 +76,10 @@ def coco_annotations(mask: np.ndarray, lesions: Sequence[Lesion]) -> list[dict[s
         mask: Class indices, uint8 `(H, W)`.
         lesions: Its lesions, as `measure_lesions` gives them.
     """
-    return [_annotation(region, lesion) for region, lesion in zip(find_regions(mask), lesions, strict=True)]
+    return [
+        _annotation(region, lesion, *mask.shape)
+        for region, lesion in zip(find_regions(mask), lesions, strict=True)
+    ]
 
 
 def write_coco(
@@ -97,16 +111,38 @@ def write_coco(
     write_text(path, json.dumps(document, ensure_ascii=False) + "\n")
 
 
-def _annotation(region: Region, lesion: Lesion) -> dict[str, Any]:
-    outline = outline_of(region.inside) + np.array([region.left, region.top])
+def _annotation(region: Region, lesion: Lesion, height: int, width: int) -> dict[str, Any]:
+    rings = _rings(region.inside)
+    segmentation: Any
+    if len(rings) - 1 > _MOST_HOLES:
+        segmentation = {"size": [height, width], "counts": run_lengths(region, height, width)}
+    else:
+        segmentation = [(_joined(rings) + np.array([region.left, region.top])).ravel().tolist()]
     return {
         "category_id": region.label,
-        "segmentation": [outline.ravel().tolist()],
+        "segmentation": segmentation,
         "area": region.area,
         "bbox": [lesion.box_x, lesion.box_y, lesion.box_width, lesion.box_height],
         "iscrowd": 0,
         "score": lesion.mean_probability,
     }
+
+
+def _rings(inside: np.ndarray) -> list[np.ndarray]:
+    """The outer ring of a connected area, then its holes."""
+    # Each pixel becomes 2 x 2, so that every corner of it has a pixel of its own, which the contour visits:
+    # pixel 2i stands for the left edge of pixel i, 2i + 1 for the right one.
+    twice = np.repeat(np.repeat(inside.view(np.uint8), 2, axis=0), 2, axis=1)
+    found, _ = cv2.findContours(twice, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    rings = [_straightened((ring.reshape(-1, 2) + 1) // 2) for ring in found]
+    return sorted(rings, key=_enclosed, reverse=True)
+
+
+def _joined(rings: list[np.ndarray]) -> np.ndarray:
+    outline = rings[0]
+    for hole in rings[1:]:
+        outline = _with_hole(outline, hole)
+    return outline
 
 
 def _straightened(corners: np.ndarray) -> np.ndarray:

@@ -179,7 +179,8 @@ class Answerer:
         lesions = measure_lesions(mask, probabilities, case.spacing, prediction.uncertainty)
         rows = lesion_rows(lesions)
         for row, outlined in zip(rows, coco_annotations(mask, lesions), strict=True):
-            row["outline"] = outlined["segmentation"][0]
+            drawn = outlined["segmentation"]
+            row["outline"] = drawn[0] if isinstance(drawn, list) else drawn
         document: dict[str, Any] = {
             "model": self.digest,
             "width": mask.shape[1],

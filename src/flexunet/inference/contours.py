@@ -36,7 +36,16 @@ def outline_of(inside: np.ndarray) -> np.ndarray:
     Returns:
         Corners x, y, int32 `(n, 2)`; the last is joined to the first.
     """
-    return _joined(_rings(inside))
+    # Each pixel becomes 2 x 2, so that every corner of it has a pixel of its own, which the contour visits:
+    # pixel 2i stands for the left edge of pixel i, 2i + 1 for the right one.
+    twice = np.repeat(np.repeat(inside.view(np.uint8), 2, axis=0), 2, axis=1)
+    found, _ = cv2.findContours(twice, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    rings = [_straightened((ring.reshape(-1, 2) + 1) // 2) for ring in found]
+    rings.sort(key=_enclosed, reverse=True)
+    outline = rings[0]
+    for hole in rings[1:]:
+        outline = _with_hole(outline, hole)
+    return outline
 
 
 def fill_outline(outline: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -112,12 +121,12 @@ def write_coco(
 
 
 def _annotation(region: Region, lesion: Lesion, height: int, width: int) -> dict[str, Any]:
-    rings = _rings(region.inside)
     segmentation: Any
-    if len(rings) - 1 > _MOST_HOLES:
+    if _is_riddled(region):
         segmentation = {"size": [height, width], "counts": run_lengths(region, height, width)}
     else:
-        segmentation = [(_joined(rings) + np.array([region.left, region.top])).ravel().tolist()]
+        outline = outline_of(region.inside) + np.array([region.left, region.top])
+        segmentation = [outline.ravel().tolist()]
     return {
         "category_id": region.label,
         "segmentation": segmentation,
@@ -128,21 +137,14 @@ def _annotation(region: Region, lesion: Lesion, height: int, width: int) -> dict
     }
 
 
-def _rings(inside: np.ndarray) -> list[np.ndarray]:
-    """The outer ring of a connected area, then its holes."""
-    # Each pixel becomes 2 x 2, so that every corner of it has a pixel of its own, which the contour visits:
-    # pixel 2i stands for the left edge of pixel i, 2i + 1 for the right one.
-    twice = np.repeat(np.repeat(inside.view(np.uint8), 2, axis=0), 2, axis=1)
-    found, _ = cv2.findContours(twice, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    rings = [_straightened((ring.reshape(-1, 2) + 1) // 2) for ring in found]
-    return sorted(rings, key=_enclosed, reverse=True)
-
-
-def _joined(rings: list[np.ndarray]) -> np.ndarray:
-    outline = rings[0]
-    for hole in rings[1:]:
-        outline = _with_hole(outline, hole)
-    return outline
+def _is_riddled(region: Region) -> bool:
+    """Whether a region has more holes than its outline is walked around for."""
+    outside = ~region.inside
+    if np.count_nonzero(outside) <= _MOST_HOLES:
+        return False
+    # A margin joins what lies around the region; two of the components are the region itself and that.
+    count, _ = cv2.connectedComponents(np.pad(outside.view(np.uint8), 1, constant_values=1), connectivity=4)
+    return count - 2 > _MOST_HOLES
 
 
 def _straightened(corners: np.ndarray) -> np.ndarray:

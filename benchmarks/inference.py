@@ -19,9 +19,11 @@ import multiprocessing
 import os
 import platform
 import resource
+import signal
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -43,8 +45,8 @@ ARMS = {
 CALIBRATION = 8
 
 
-def prepare(folder: str, size: int, engines: list[str]) -> None:
-    """Write a run of the published model, and its exports."""
+def prepare(folder: str, size: int) -> None:
+    """Write a run of the published model."""
     from train_step import PUBLISHED
 
     from flexunet.config.files import save_config
@@ -52,7 +54,6 @@ def prepare(folder: str, size: int, engines: list[str]) -> None:
     from flexunet.data.images import write_image
     from flexunet.data.model_file import best_model_path
     from flexunet.data.phantom import draw_phantom
-    from flexunet.deployment.export import export_bundle
     from flexunet.models.initial import draw_initial_weights
     from flexunet.models.registry import build_model
     from flexunet.models.weights import save_weights
@@ -73,20 +74,44 @@ def prepare(folder: str, size: int, engines: list[str]) -> None:
     save_weights(model, best_model_path(config))
     save_config(config, run / "config.toml")
     print(f"{model.count_params():,} parameters, {size} x {size}")
-    del model
-    for engine in engines:
-        form, _, int8 = engine.partition("-")
-        start = time.perf_counter()
-        # Untrained, it finds nothing, and any pixel that flips changes Dice.
-        report = export_bundle(config, form, int8=bool(int8), force=True).report
-        assert report is not None
-        print(
-            f"{engine}: exported in {time.perf_counter() - start:.0f} s, largest difference "
-            f"{report['largest_difference']:.1e}, agreement {100 * report['agreement']:.3f} %",
-            flush=True,
-        )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"peak memory of exporting: {peak:.2f} GiB", flush=True)
+
+
+def export(folder: str, engine: str) -> None:
+    """Write an export of the run."""
+    from flexunet.config.files import load_config
+    from flexunet.deployment.export import export_bundle
+
+    form, _, int8 = engine.partition("-")
+    start = time.perf_counter()
+    # Untrained, it finds nothing, and any pixel that flips changes Dice.
+    report = export_bundle(load_config(folder), form, int8=bool(int8), force=True).report
+    assert report is not None
+    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    peaks = [resource.getrusage(who).ru_maxrss / 2**20 for who in whose]
+    print(
+        f"{engine}: exported in {time.perf_counter() - start:.0f} s, largest difference "
+        f"{report['largest_difference']:.1e}, agreement {100 * report['agreement']:.3f} %, peak memory of "
+        f"comparing {peaks[0]:.2f} GiB, of the converting process {peaks[1]:.2f} GiB",
+        flush=True,
+    )
+
+
+def alone(work: Callable[..., None], *arguments: Any) -> bool:
+    """Do something in a process of its own; whether it came to its end."""
+    process = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
+    process.start()
+    process.join()
+    if process.exitcode:
+        print(f"{work.__name__} {' '.join(map(str, arguments))}: {ended(process.exitcode)}", flush=True)
+    return not process.exitcode
+
+
+def ended(code: int | None) -> str:
+    """Why a process is no more."""
+    if code is not None and code < 0:
+        memory = ": was memory short (dmesg)?" if -code == signal.SIGKILL else ""
+        return f"killed by signal {-code}{memory}"
+    return f"ended with {code}"
 
 
 def serve(arm: str, folder: str, started: float, parent: Connection) -> None:
@@ -126,22 +151,35 @@ class Arm:
     """An arm's process, seen from the parent."""
 
     def __init__(self, name: str, folder: str) -> None:
+        self.name = name
         self.connection, child = multiprocessing.Pipe()
         context = multiprocessing.get_context("spawn")
         self.process = context.Process(target=serve, args=(name, folder, time.time(), child), daemon=True)
         self.process.start()
         child.close()
-        self.first = self.connection.recv()
+        self.first = self.answer()
+
+    def answer(self, *question: bool) -> Any:
+        """What it sends, asked or not.
+
+        Raises:
+            RuntimeError: if its process has ended, and why.
+        """
+        try:
+            for word in question:
+                self.connection.send(word)
+            return self.connection.recv()
+        except (EOFError, OSError) as error:
+            self.process.join()
+            raise RuntimeError(f"{self.name}: {ended(self.process.exitcode)}") from error
 
     def ask(self) -> tuple[float, float]:
         """Let it predict; seconds by the clock and of the processor."""
-        self.connection.send(True)
-        return self.connection.recv()
+        return self.answer(True)
 
     def end(self) -> float:
         """Let its process end; its peak memory in MiB."""
-        self.connection.send(False)
-        peak = self.connection.recv()
+        peak = self.answer(False)
         self.process.join()
         return peak
 
@@ -210,16 +248,16 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true", help="say where the time goes instead (OpenVINO)")
     parser.add_argument("--json", type=Path, help="write the result to this file too")
     options = parser.parse_args()
+    wanted = len(options.only)
     with tempfile.TemporaryDirectory(prefix="inference-") as temporary:
         folder = str(options.run or options.keep or Path(temporary) / "run")
         if not options.run:
             engines = sorted({ARMS[name][0] for name in options.only} - {"keras"})
-            context = multiprocessing.get_context("spawn")
-            child = context.Process(target=prepare, args=(folder, options.size, engines))
-            child.start()
-            child.join()
-            if child.exitcode:
-                raise SystemExit(child.exitcode)
+            if not alone(prepare, folder, options.size):
+                raise SystemExit(1)
+            # An export that fails costs its own arms, not the others.
+            missing = {engine for engine in engines if not alone(export, folder, engine)}
+            options.only = [name for name in options.only if ARMS[name][0] not in missing]
         if options.profile:
             for name in options.only:
                 profile(name, folder)
@@ -231,7 +269,14 @@ def main() -> None:
         print("|---|---:|---:|---:|---:|---:|---:|---:|")
         rows = []
         for name in options.only:
-            row = measure(name, folder, options.rounds)
+            try:
+                row = measure(name, folder, options.rounds)
+            except RuntimeError as error:
+                print(f"| {name} | not measured: {error} |", flush=True)
+                for process in multiprocessing.active_children():
+                    process.terminate()
+                    process.join()
+                continue
             rows.append(row)
             print(
                 f"| {name} | {row['plain_s']:.3f} | {row['ours_s']:.3f} "
@@ -242,6 +287,8 @@ def main() -> None:
             )
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1))
+    if len(rows) < wanted:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 TensorFlow converts to every form. On another engine it does so in a process of its own, from the run's
 weights file, so that one conversion serves every engine. Where TensorFlow is not installed, PyTorch
-converts to OpenVINO and ONNX itself.
+converts to OpenVINO and ONNX itself. Large models are always converted in a process of their own: a system
+that is short of memory kills without a word, and someone must be left to say what happened.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
 
     from flexunet.config.schema import Config
 
-# What Keras calls each form, and the library and extra that the conversion needs besides TensorFlow.
-_FORMATS = {"openvino": "openvino", "onnx": "onnx", "litert": "litert", "saved_model": "tf_saved_model"}
-_ONNX_OPSET = 18
+# What Keras calls each form that it writes as it is.
+_FORMATS = {"openvino": "openvino", "litert": "litert", "saved_model": "tf_saved_model"}
+# In parameters; smaller ones convert in less memory than starting another engine takes.
+_LARGE_MODEL = 20_000_000
 _CHILD = "from flexunet.deployment.convert import main; main()"
 
 
@@ -48,7 +50,7 @@ def convert(config: Config, model: keras.Model, form: str, folder: Path) -> Path
         The model's file, or folder.
 
     Raises:
-        EngineError: if a library is missing, or the model cannot be converted.
+        EngineError: if a library is missing, the model cannot be converted, or its conversion was killed.
     """
     import keras
 
@@ -61,7 +63,10 @@ def convert(config: Config, model: keras.Model, form: str, folder: Path) -> Path
     engine = keras.config.backend()
     alone = engine == "torch" and form in ("openvino", "onnx") and not _has_tensorflow()
     if engine == "tensorflow" or alone:
-        _convert_here(model, form, path)
+        if model.count_params() > _LARGE_MODEL:
+            _convert_in_child(config, form, path, engine)
+        else:
+            _convert_here(model, form, path)
     elif _has_tensorflow():
         _convert_in_child(config, form, path)
     else:
@@ -79,19 +84,23 @@ def _has_tensorflow() -> bool:
 def _convert_here(model: keras.Model, form: str, path: Path) -> None:
     import keras
 
+    from flexunet.deployment.onnx_file import write_onnx
+
     image = keras.InputSpec(shape=model.input_shape, dtype="float32", name="image")
     options: dict[str, Any] = {"input_signature": [image]}
-    if form == "onnx":
-        options["opset_version"] = _ONNX_OPSET
-        _hold_constants(model)
-    elif form == "litert":
+    if form == "litert":
         import tensorflow as tf
 
         # TensorFlow's own operations would need TensorFlow where the model runs.
         options["target_spec"] = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
     try:
         with _quiet():
-            model.export(str(path), format=_FORMATS[form], verbose=False, **options)
+            if form == "onnx":
+                write_onnx(model, path)
+            else:
+                model.export(str(path), format=_FORMATS[form], verbose=False, **options)
+    except EngineError:
+        raise
     except Exception as error:  # the converters raise whatever they like
         reason = str(error).strip().splitlines()
         raise EngineError(
@@ -100,22 +109,11 @@ def _convert_here(model: keras.Model, form: str, path: Path) -> None:
         ) from error
 
 
-def _hold_constants(model: keras.Model) -> None:
-    """Make the constants of normalisation layers part of the graph: tf2onnx takes tensors for inputs."""
-    import keras
-    import numpy as np
-
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Normalization):
-            layer.mean = np.asarray(keras.ops.convert_to_numpy(layer.mean))
-            layer.variance = np.asarray(keras.ops.convert_to_numpy(layer.variance))
-
-
-def _convert_in_child(config: Config, form: str, path: Path) -> None:
+def _convert_in_child(config: Config, form: str, path: Path, engine: str = "tensorflow") -> None:
     with tempfile.TemporaryDirectory(prefix="flexunet-export-") as folder:
         copy = Path(folder) / "config.toml"
         save_config(config, copy)
-        environment = os.environ | {"KERAS_BACKEND": "tensorflow"}
+        environment = os.environ | {"KERAS_BACKEND": engine}
         if ":" in config.model.model:  # a class of one's own, which may lie beside the configuration
             found = [str(config.folder), *filter(None, [os.environ.get("PYTHONPATH")])]
             environment["PYTHONPATH"] = os.pathsep.join(found)
@@ -135,9 +133,16 @@ def _convert_in_child(config: Config, form: str, path: Path) -> None:
             text=True,
             check=False,
         )
+    if answer.returncode < 0:
+        raise EngineError(
+            f"the conversion to {form} was killed by signal {-answer.returncode}, as a system does that is "
+            "short of memory: close other programs, or export on a machine with more. Nothing was written."
+        )
     if answer.returncode:
         reason = answer.stderr.strip().splitlines()
-        raise EngineError(reason[-1] if reason else f"the conversion to {form} was killed: is memory short?")
+        raise EngineError(
+            reason[-1] if reason else f"the conversion to {form} ended with {answer.returncode}."
+        )
 
 
 def main() -> None:
@@ -146,6 +151,9 @@ def main() -> None:
     from flexunet.models.trained import load_trained_model
 
     copy, weights, form, path = sys.argv[1:]
+    # A system that is short of memory shall take this process, not the one that can say so.
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
     if form == "openvino":
         import_openvino()
     try:

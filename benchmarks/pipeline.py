@@ -41,6 +41,8 @@ def films(count: int) -> list[Path]:
     found = [
         path for name in ("csaw_s_fullsize", "cdd_cesm") for path in sorted((DATA / name).rglob("images/*"))
     ]
+    if not found:
+        raise SystemExit(f"expected films below {DATA}, found none: put the shared data beside the project.")
     return [found[number % len(found)] for number in range(count)]
 
 

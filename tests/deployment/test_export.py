@@ -111,6 +111,13 @@ def test_a_broken_model_is_written_where_that_is_forced(outlier, tmp_path):
     assert "written all the same (--force)" in (tmp_path / "broken" / PARITY_TABLE).read_text()
 
 
+def test_int8_with_no_layer_left_in_int8_is_not_written(config, tmp_path):
+    """With a tolerance that nothing meets, all layers go back to floating point: that is no INT8."""
+    with pytest.raises(ParityError, match=r"No layer could stay in INT8.*--force"):
+        export_bundle(config, "openvino", int8=True, out=tmp_path / "none", tolerance=-1.0)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_layers_that_int8_breaks_stay_in_floating_point(outlier, tmp_path):
     export = export_bundle(outlier, "openvino", int8=True, out=tmp_path / "mended")
     assert export.report["passed"]

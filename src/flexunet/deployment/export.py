@@ -17,7 +17,7 @@ from flexunet.data.files import replacing, write_text
 from flexunet.deployment.convert import convert
 from flexunet.deployment.parity import TOLERANCE, Parity, compare
 from flexunet.deployment.parity_table import parity_table
-from flexunet.deployment.quantise import quantise
+from flexunet.deployment.quantise import Quantised, quantise
 from flexunet.deployment.sample import Sample, take_sample
 from flexunet.errors import ConfigError, ParityError, PathError
 from flexunet.inference.bundle import MANIFEST, MODELS, Bundle, export_folder, weights_digest
@@ -170,7 +170,10 @@ class _Work:
             parity = self.measure()
         if parity.dice_change > self.tolerance and self.int8 and self.form == "openvino" and not force:
             attempts.append(self.attempt(parity))
-            kept = self.quantise(floating, self.score)
+            kept, layers = self.quantise(floating, self.score)
+            if len(kept) == layers:
+                # What passes is then the model in floating point, which nobody asked for.
+                raise ParityError(self.refusal(parity, " No layer could stay in INT8 within that."))
             parity = self.measure()
         if self.int8:
             shutil.rmtree(floating)
@@ -181,10 +184,10 @@ class _Work:
         about |= {"images_are": self.sample.what, "tolerance": self.tolerance, "passed": passed}
         return about | parity.document() | {"kept_in_floating_point": kept, "attempts_before": attempts}
 
-    def quantise(self, floating: Path, score: Any = None) -> list[str]:
-        """Quantise the converted model; the layers kept in floating point."""
+    def quantise(self, floating: Path, score: Any = None) -> Quantised:
+        """Quantise the converted model; what is kept in floating point."""
         done = self.watch("quantising" + (", layer by layer" if score else ""), 1)
-        kept = quantise(
+        found = quantise(
             self.form,
             floating / MODELS[self.form],
             self.folder / MODELS[self.form],
@@ -195,7 +198,7 @@ class _Work:
             tolerance=self.tolerance,
         )
         done()
-        return kept
+        return found
 
     def score(self, runtime: Any, items: Any) -> float:
         """How well a model on its way keeps to the run's: 1 less what it changes Dice by."""
@@ -234,7 +237,7 @@ class _Work:
             copy.infer = copy.infer.model_copy(update={"engine": self.bundle().engine, "precision": "auto"})
         return copy
 
-    def refusal(self, parity: Parity) -> str:
+    def refusal(self, parity: Parity, more: str = "") -> str:
         """What to say of a model that does not predict as its run does."""
         figures = parity.document()
         per_image, pooled = _arrow(figures["dice_per_image_mean"]), _arrow(figures["dice_pooled"])
@@ -242,8 +245,8 @@ class _Work:
         return (
             f"the export to {self.form}{' in INT8' if self.int8 else ''} changes the Dice of the foreground "
             f"by {parity.dice_change:.4f}, above {self.tolerance}: per image {per_image}, pooled {pooled} "
-            f"on {parity.images} images ({parity.truth}). Nothing was written. {remedy} --force if that is "
-            "good enough."
+            f"on {parity.images} images ({parity.truth}).{more} Nothing was written. {remedy} --force if "
+            "that is good enough."
         )
 
 

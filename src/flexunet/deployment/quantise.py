@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,18 @@ Prepare = Callable[[Any], np.ndarray]
 Score = Callable[["_Compiled", Iterable[Any]], float]
 
 
+class Quantised(NamedTuple):
+    """What became of the convolutions and matrix products of a model.
+
+    Attributes:
+        kept: Names of those kept in floating point for the sake of the score.
+        layers: How many there are.
+    """
+
+    kept: list[str]
+    layers: int
+
+
 def quantise(
     form: str,
     source: Path,
@@ -37,7 +49,7 @@ def quantise(
     architecture: str,
     score: Score | None = None,
     tolerance: float = 0.0,
-) -> list[str]:
+) -> Quantised:
     """Quantise an exported model.
 
     Args:
@@ -52,7 +64,7 @@ def quantise(
         tolerance: See score.
 
     Returns:
-        Operations kept in floating point for the sake of the score.
+        What is kept in floating point for the sake of the score; of a model quantised without one, nothing.
 
     Raises:
         EngineError: if NNCF is not installed.
@@ -76,7 +88,7 @@ def quantise(
                 model, nncf.Dataset(chosen, lambda item: {name: prepare(item)}), **options
             )
         onnx.save(quantised, target)
-        return []
+        return Quantised([], 0)
     openvino = import_openvino()
     model = openvino.Core().read_model(source)
     calibration = nncf.Dataset(chosen, prepare)
@@ -92,9 +104,9 @@ def quantise(
                 max_drop=tolerance,
                 **options,
             )
-    kept = _floating(model, quantised) if score else []
+    found = _floating(model, quantised) if score else Quantised([], 0)
     openvino.save_model(quantised, target, compress_to_fp16=False)
-    return kept
+    return found
 
 
 class _Compiled:
@@ -110,16 +122,17 @@ class _Compiled:
         return self._compiled(pixels)[0]
 
 
-def _floating(before: Any, after: Any) -> list[str]:
-    """Names of convolutions and matrix products that nothing quantises in the quantised model."""
+def _floating(before: Any, after: Any) -> Quantised:
+    """The convolutions and matrix products that nothing quantises in the quantised model."""
     kinds = {"Convolution", "ConvolutionBackpropData", "GroupConvolution", "MatMul"}
     wanted = {node.get_friendly_name() for node in before.get_ops() if node.get_type_name() in kinds}
-    return sorted(
+    kept = sorted(
         node.get_friendly_name()
         for node in after.get_ops()
         if node.get_friendly_name() in wanted
         and node.input_value(0).get_node().get_type_name() != "FakeQuantize"
     )
+    return Quantised(kept, len(wanted))
 
 
 @contextmanager

@@ -72,11 +72,15 @@ def quantise(
     nncf = import_openvino("nncf")
     nncf.set_log_level(logging.ERROR)
     chosen = list(images)[:CALIBRATION_IMAGES]
+    # NNCF would take the mean over images of each activation's greatest value, which cuts off what the few
+    # images with a lesion need (benchmarks/RESULTS.md).
+    whole_range = nncf.quantization.range_estimator.RangeEstimatorParametersSet.MINMAX
     options: dict[str, Any] = {
         "preset": nncf.QuantizationPreset.MIXED,
         "subset_size": len(chosen),
         "fast_bias_correction": True,
     }
+    advanced = nncf.AdvancedQuantizationParameters(activations_range_estimator_params=whole_range)
     if any(name in architecture.lower() for name in _TRANSFORMERS):
         options["model_type"] = nncf.ModelType.TRANSFORMER
     if form == "onnx":
@@ -85,7 +89,10 @@ def quantise(
         name = model.graph.input[0].name
         with _quiet():
             quantised = nncf.quantize(
-                model, nncf.Dataset(chosen, lambda item: {name: prepare(item)}), **options
+                model,
+                nncf.Dataset(chosen, lambda item: {name: prepare(item)}),
+                advanced_parameters=advanced,
+                **options,
             )
         onnx.save(quantised, target)
         return Quantised([], 0)
@@ -94,7 +101,7 @@ def quantise(
     calibration = nncf.Dataset(chosen, prepare)
     with _quiet():
         if score is None:
-            quantised = nncf.quantize(model, calibration, **options)
+            quantised = nncf.quantize(model, calibration, advanced_parameters=advanced, **options)
         else:
             quantised = nncf.quantize_with_accuracy_control(
                 model,
@@ -102,6 +109,7 @@ def quantise(
                 nncf.Dataset(list(images)),
                 lambda compiled, items: (score(_Compiled(compiled), items), None),
                 max_drop=tolerance,
+                advanced_quantization_parameters=advanced,
                 **options,
             )
     found = _floating(model, quantised) if score else Quantised([], 0)

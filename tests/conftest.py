@@ -41,7 +41,7 @@ def mammograms(shared: Path) -> Path:
     return shared / "data"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def browser():
     """A real browser, that of the system."""
     api = pytest.importorskip("playwright.sync_api")

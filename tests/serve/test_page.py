@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from .conftest import TOKEN
+from .conftest import TOKEN, start
 
 
 @pytest.mark.parametrize("width", [1280, 400])
@@ -41,8 +41,17 @@ def test_the_mask_can_be_saved(service, images, open_page):
     assert np.array_equal(saved, np.asarray(Image.open(io.BytesIO(answer.content))))
 
 
-def test_the_token_is_asked_for(guarded, images, open_page):
-    page = open_page(guarded.address, 1280)
+@pytest.fixture
+def locked(run, tmp_path):
+    """A service of this test alone that asks for a token."""
+    (tmp_path / "token").write_text(TOKEN)
+    running = start(run, tmp_path, "--token-file", str(tmp_path / "token"))
+    yield running
+    assert running.stop() == 0
+
+
+def test_the_token_is_asked_for(locked, images, open_page):
+    page = open_page(locked.address, 1280)
     page.wait_for_selector("#token:not([hidden])")
     page.fill("#secret", TOKEN)
     page.click("#token button")

@@ -1,0 +1,1 @@
+"""Commands that make, count or examine a data set."""

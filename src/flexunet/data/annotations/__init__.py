@@ -1,0 +1,1 @@
+"""Outlines drawn elsewhere, turned into masks."""

@@ -1,0 +1,1 @@
+"""Augmentation: copies on disk, and changes while training."""

@@ -1,0 +1,1 @@
+"""Decoded images and masks, memory-mapped."""

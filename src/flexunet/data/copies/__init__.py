@@ -1,0 +1,1 @@
+"""Pictures that show the same thing, found by their local features."""

@@ -1,0 +1,1 @@
+"""What belongs together: folders, layouts, manifests, pairs, and what file names say."""

@@ -1,0 +1,1 @@
+"""From raw films to a data set."""

@@ -1,0 +1,1 @@
+"""Images, masks and overlays: files to arrays and back."""

@@ -1,0 +1,1 @@
+"""Train, valid and test that share no source and no patient."""

@@ -1,0 +1,1 @@
+"""Counts of a data set, and their charts."""

@@ -1,0 +1,1 @@
+"""NIfTI, MetaImage and NRRD volumes to arrays."""

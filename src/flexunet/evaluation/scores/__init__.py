@@ -1,0 +1,1 @@
+"""Scores of one image, and the intervals around their means."""

@@ -1,0 +1,1 @@
+"""Per-image and per-lesion tables, and the document of all scores."""

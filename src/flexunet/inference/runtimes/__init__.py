@@ -1,0 +1,1 @@
+"""Engines other than Keras that run an exported model."""

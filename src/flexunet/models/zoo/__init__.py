@@ -1,0 +1,1 @@
+"""One architecture per module, each with `build(config) -> keras.Model`."""

@@ -1,0 +1,1 @@
+"""Batches for training: which images, which crops, in which order."""

@@ -1,0 +1,1 @@
+"""How a run is followed: curves, pictures, TensorBoard, MLflow."""

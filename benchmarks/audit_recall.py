@@ -34,12 +34,12 @@ from flexunet.config.files import load_config
 from flexunet.data.audit.examine import examine_all
 from flexunet.data.audit.files import take_inventory
 from flexunet.data.audit.leak_findings import group_copies
-from flexunet.data.audit.leaks import find_copies, inliers_needed
-from flexunet.data.color_map import ColorMap
-from flexunet.data.images import list_images, read_image, write_image
-from flexunet.data.names import patient_of, source_of
-from flexunet.data.operations import planned
-from flexunet.data.split_groups import deal_groups
+from flexunet.data.augment.operations import planned
+from flexunet.data.copies.find import find_copies, inliers_needed
+from flexunet.data.dataset.names import patient_of, source_of
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files import list_images, read_image, write_image
+from flexunet.data.split.groups import deal_groups
 
 CONFIG = """
 [augmentor]

@@ -33,13 +33,13 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from flexunet.config.schema import Config
-from flexunet.data import fields
-from flexunet.data.augment_pair import Job, Task, write_pair
-from flexunet.data.images import write_image
-from flexunet.data.masks import ColorMap, write_mask
-from flexunet.data.operations import planned
-from flexunet.data.pairs import Pair
-from flexunet.data.phantom import draw_phantom
+from flexunet.data.augment import fields
+from flexunet.data.augment.operations import planned
+from flexunet.data.augment.pair import Job, Task, write_pair
+from flexunet.data.dataset.pairs import Pair
+from flexunet.data.images.files import write_image
+from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.phantom.draw import draw_phantom
 
 CENTERS = [(0.3, 0.3), (0.7, 0.3), (0.5, 0.5), (0.3, 0.7), (0.7, 0.7)]
 PUBLISHED = {

@@ -97,7 +97,7 @@ def freeze(folder: Path) -> str:
 
 def make_project(folder: Path, name: str) -> None:
     """A tiny data set and its configuration."""
-    from flexunet.data.phantom_dataset import write_phantom_dataset
+    from flexunet.data.phantom.dataset import write_phantom_dataset
 
     if not (folder / "config.toml").is_file():
         write_phantom_dataset(

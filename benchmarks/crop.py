@@ -17,14 +17,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from flexunet.data.annotations import read_annotations
-from flexunet.data.contact_sheet import contact_sheet, overlays
-from flexunet.data.crop import restore_mask
-from flexunet.data.derive import derive, list_films
-from flexunet.data.film_masks import AnnotatedMasks, GivenMasks
-from flexunet.data.images import read_image, write_image
-from flexunet.data.masks import ColorMap, read_mask
-from flexunet.data.phantom_dataset import plan_films, write_raw_phantoms
+from flexunet.data.annotations.read import read_annotations
+from flexunet.data.derive.crop import restore_mask
+from flexunet.data.derive.film_masks import AnnotatedMasks, GivenMasks
+from flexunet.data.derive.run import derive, list_films
+from flexunet.data.images.contact_sheet import contact_sheet, overlays
+from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.masks import ColorMap, read_mask
+from flexunet.data.phantom.dataset import plan_films, write_raw_phantoms
 
 BINARY = ColorMap.binary()
 COLUMNS = ("lesion px", "lost", "on tissue", "lesions", "vanished", "marks px", "visible", "side wrong")

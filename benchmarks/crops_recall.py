@@ -21,7 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 
 from flexunet.config.files import load_config
-from flexunet.data.phantom_dataset import write_phantom_dataset
+from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.evaluation.run import evaluate
 from flexunet.training.run import train
 

@@ -34,10 +34,10 @@ def work(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     import keras
 
     from flexunet.config.schema import Config
-    from flexunet.data.files import replacing
+    from flexunet.files import replacing
     from flexunet.models.initial import draw_initial_weights
     from flexunet.models.registry import build_model
-    from flexunet.models.weights import load_weights, save_weights
+    from flexunet.models.weights.load import load_weights, save_weights
     from flexunet.training.compiling import compile_model
 
     config = Config(

@@ -3,8 +3,8 @@
     python benchmarks/export_zoo.py                    the table of docs/export.md (some minutes)
     python benchmarks/export_zoo.py u2net --engine torch
 
-The small models of tests/models/test_zoo.py, random weights, two images of 0..255 at 64 x 32 pixels. A figure
-is the largest difference of a probability, in float32. `no` is an export that failed, with its reason below.
+The small models of tests/models/zoo/test_zoo.py, random weights, two images of 0..255 at 64 x 32
+pixels. A figure is the largest difference of a probability, in float32. `no` is an export that failed, with its reason below.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def difference(config: Any, form: str, folder: Path, model: Any, pixels: Any) ->
     import numpy as np
 
     from flexunet.deployment.convert import convert
-    from flexunet.inference.bundle import Bundle
-    from flexunet.inference.runtimes import open_bundle
+    from flexunet.inference.runtimes.bundle import Bundle
+    from flexunet.inference.runtimes.load import open_bundle
 
     expected = np.asarray(model.predict_on_batch(pixels))
     folder.mkdir(parents=True)
@@ -60,13 +60,14 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.path.insert(0, str(ROOT))
 
+    from tests.models.test_zoo import SMALL, config_of, images_of
+
     from flexunet.config.files import save_config
-    from flexunet.data.model_file import best_model_path
     from flexunet.errors import FlexUNetError
     from flexunet.models.initial import draw_initial_weights
     from flexunet.models.registry import build_model
-    from flexunet.models.weights import save_weights
-    from tests.models.test_zoo import SMALL, config_of, images_of
+    from flexunet.models.weights.load import save_weights
+    from flexunet.run_folder import best_model_path
 
     print(f"| model ({options.engine}) | {' | '.join(FORMS)} |")
     print("|---|" + "---:|" * len(FORMS))

@@ -51,12 +51,12 @@ def prepare(folder: str, size: int) -> None:
 
     from flexunet.config.files import save_config
     from flexunet.config.schema import Config
-    from flexunet.data.images import write_image
-    from flexunet.data.model_file import best_model_path
-    from flexunet.data.phantom import draw_phantom
+    from flexunet.data.images.files import write_image
+    from flexunet.data.phantom.draw import draw_phantom
     from flexunet.models.initial import draw_initial_weights
     from flexunet.models.registry import build_model
-    from flexunet.models.weights import save_weights
+    from flexunet.models.weights.load import save_weights
+    from flexunet.run_folder import best_model_path
 
     run = Path(folder)
     for seed in range(CALIBRATION):
@@ -130,7 +130,7 @@ def serve(arm: str, folder: str, started: float, parent: Connection) -> None:
         def predict() -> np.ndarray:
             return plain.predict(pixels, batch_size=1, verbose=0)
     else:
-        from flexunet.inference.predictor import Predictor
+        from flexunet.inference.predict.predictor import Predictor
 
         config.infer.engine, config.infer.precision = ARMS[arm]
         predictor = Predictor.load(config)
@@ -218,8 +218,8 @@ def measure(name: str, folder: str, rounds: int) -> dict[str, Any]:
 def profile(name: str, folder: str) -> None:
     """Print where an OpenVINO arm's time goes, by layer: its kernel shows which number format it took."""
     from flexunet.config.files import load_config
-    from flexunet.inference.bundle import find_bundle
-    from flexunet.inference.runtimes import OpenVinoRuntime
+    from flexunet.inference.runtimes.bundle import find_bundle
+    from flexunet.inference.runtimes.load import OpenVinoRuntime
 
     config = load_config(folder)
     engine, precision = ARMS[name]

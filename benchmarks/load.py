@@ -27,12 +27,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import cv2
 import numpy as np
 
-from flexunet.data.batches import Batches, encode_targets
-from flexunet.data.images import to_model_range, write_image
-from flexunet.data.loading import open_cache
-from flexunet.data.masks import ColorMap
-from flexunet.data.pair_reader import PairReader
-from flexunet.data.pairs import find_pairs
+from flexunet.data.cache.open import open_cache
+from flexunet.data.cache.pair_reader import PairReader
+from flexunet.data.dataset.pairs import find_pairs
+from flexunet.data.images.files import to_model_range, write_image
+from flexunet.data.images.masks import ColorMap
+from flexunet.training.batches.dataset import Batches, encode_targets
 
 SIDE, BATCH = 512, 2
 COLORS = ColorMap.binary()

@@ -24,14 +24,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from flexunet.config.schema import Config
-from flexunet.data.images import list_images, read_image
+from flexunet.data.images.files import list_images, read_image
 from flexunet.errors import ImageError
 from flexunet.inference.cases import CaseReader
 from flexunet.inference.image_work import ImageWork
 from flexunet.inference.inputs import image_labels
-from flexunet.inference.outputs import Outputs
+from flexunet.inference.outputs.write import Outputs
 from flexunet.inference.pipeline import Outcome, Pipeline
-from flexunet.inference.predictor import Predictor
+from flexunet.inference.predict.predictor import Predictor
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -49,8 +49,8 @@ def make_run(folder: Path) -> Path:
 
     from flexunet.config.files import load_config
     from flexunet.config.writing import write_config
-    from flexunet.data.model_file import best_model_path
     from flexunet.models.registry import build_model
+    from flexunet.run_folder import best_model_path
 
     shipped = Path(__file__).parents[1] / "configs" / "mammogram-small.toml"
     config = load_config(shipped, [f"train.run_dir={str(folder)!r}", "infer.min_lesion_pixels=64"])

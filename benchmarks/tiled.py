@@ -64,11 +64,11 @@ CALIBRATION = 8
 def prepare(folder: Path, options: argparse.Namespace) -> None:
     """Write a run with drawn weights, its export, and a 16-bit image of noise and a disc."""
     from flexunet.config.files import load_config
-    from flexunet.data.images import write_image
-    from flexunet.data.model_file import best_model_path
+    from flexunet.data.images.files import write_image
     from flexunet.models.initial import draw_initial_weights
     from flexunet.models.registry import build_model
-    from flexunet.models.weights import save_weights
+    from flexunet.models.weights.load import save_weights
+    from flexunet.run_folder import best_model_path
 
     text = MODEL.format(
         side=options.side,
@@ -97,8 +97,8 @@ def prepare(folder: Path, options: argparse.Namespace) -> None:
 def export(folder: Path, options: argparse.Namespace) -> None:
     """Export the run for the engine, calibrated on phantoms."""
     from flexunet.config.files import load_config
-    from flexunet.data.images import write_image
-    from flexunet.data.phantom import draw_phantom
+    from flexunet.data.images.files import write_image
+    from flexunet.data.phantom.draw import draw_phantom
     from flexunet.deployment.export import export_bundle
 
     for seed in range(CALIBRATION):
@@ -124,9 +124,9 @@ def memory(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 def times(folder: Path, options: argparse.Namespace) -> list[dict[str, float]]:
     """Alternate the whole prediction and the bare model calls."""
     from flexunet.config.files import load_config
-    from flexunet.data.images import read_image
-    from flexunet.inference.predictor import Predictor
-    from flexunet.inference.tiling import Grid
+    from flexunet.data.images.files import read_image
+    from flexunet.inference.predict.predictor import Predictor
+    from flexunet.inference.predict.tiling import Grid
 
     config = load_config(folder, settings(options))
     predictor = Predictor.load(config)
@@ -135,7 +135,7 @@ def times(folder: Path, options: argparse.Namespace) -> list[dict[str, float]]:
     grid = Grid.over(*image.shape[:2], section.split_size, section.overlapping)
     chosen = np.ones(grid.shape, bool)
     if section.breast_only:
-        from flexunet.inference.breast_tiles import tiles_of_breast
+        from flexunet.inference.predict.breast_tiles import tiles_of_breast
 
         chosen = tiles_of_breast(image, grid)
     size = section.batch_size or predictor.batch_size

@@ -3,8 +3,8 @@
     python benchmarks/torch_update.py
 
 Keras joins the updates of all weights on PyTorch only in the very class that it names Adam; a subclass of it
-updates one weight after the other. Ours stands on the joining class (`training/compiled_update.py`). It
-updates a U-Net of 16 filters and 6 levels; the figures are medians over updates.
+updates one weight after the other. Ours stands on the joining class
+(`training/optimizer/compiled_update.py`). It updates a U-Net of 16 filters and 6 levels; the figures are medians over updates.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import torch
 
 from flexunet.config.schema import Config
 from flexunet.models.registry import build_model
-from flexunet.training.compiled_update import Adam
+from flexunet.training.optimizer.compiled_update import Adam
 
 
 class OneByOne(keras.optimizers.Adam):

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from flexunet.config.schema import Config
-from flexunet.inference.predictor import Predictor
-from flexunet.inference.volumes import infer_volumes
+from flexunet.inference.predict.predictor import Predictor
+from flexunet.inference.volumes.run import infer_volumes
 from flexunet.models.registry import build_model
 
 MODEL = {"image_width": 128, "image_height": 128, "num_layers": 2, "base_filters": 2}

@@ -26,14 +26,14 @@ import keras
 import numpy as np
 
 from flexunet.config.schema import Config
-from flexunet.data.phantom import draw_phantom
-from flexunet.evaluation.pixel_scores import confusion_matrix, foreground_counts, pixel_scores
+from flexunet.data.phantom.draw import draw_phantom
+from flexunet.evaluation.scores.pixels import confusion_matrix, foreground_counts, pixel_scores
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.operations_count import multiply_adds
 from flexunet.models.precision import choose_jit
 from flexunet.models.registry import ARCHITECTURES, build_model
 from flexunet.training.deep_supervision import supervise_deeply
-from flexunet.training.losses import categorical_focal_dice_loss, dice_loss_foreground
+from flexunet.training.objectives.losses import categorical_focal_dice_loss, dice_loss_foreground
 
 TRAINING, TEST, BATCH, RATE = 640, 80, 8, 1e-3
 # In some hundred steps the moving statistics of Keras's momentum, 0.99, do not reach those of the batches.

@@ -2,8 +2,8 @@ import errno
 
 import pytest
 
-from flexunet.data.files import explaining, replacing, write_bytes, write_text
 from flexunet.errors import PathError
+from flexunet.files import explaining, replacing, write_bytes, write_text
 
 
 def write_half(path):

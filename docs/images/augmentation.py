@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 
 from flexunet.config.schema import Config
-from flexunet.data.augment_preview import draw_copies
-from flexunet.data.phantom import draw_phantom
+from flexunet.data.augment.preview import draw_copies
+from flexunet.data.phantom.draw import draw_phantom
 
 SWITCHED = ("deformation", "distortion", "barrdistortion", "pincdistortion", "sharpening", "brightening")
 CONFIG = Config.model_validate(

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from flexunet.data.contact_sheet import contact_sheet
-from flexunet.data.images import write_image
-from flexunet.data.phantom_dataset import plan_films
+from flexunet.data.images.contact_sheet import contact_sheet
+from flexunet.data.images.files import write_image
+from flexunet.data.phantom.dataset import plan_films
 
 films = plan_films(4, seed=21)
 pictures = [(f"{film.name}", film.draw(440, 512, labels=True).image) for film in films]

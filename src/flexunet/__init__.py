@@ -11,17 +11,17 @@ from flexunet.version import __version__
 if TYPE_CHECKING:
     from flexunet.config.files import load_config
     from flexunet.config.schema import Config
-    from flexunet.data.masks import ColorMap
-    from flexunet.data.pairs import Pair, find_pairs
-    from flexunet.inference.predictor import Predictor
+    from flexunet.data.dataset.pairs import Pair, find_pairs
+    from flexunet.data.images.masks import ColorMap
+    from flexunet.inference.predict.predictor import Predictor
 
 _PUBLIC = {
     "Config": "flexunet.config.schema",
     "load_config": "flexunet.config.files",
-    "ColorMap": "flexunet.data.masks",
-    "Pair": "flexunet.data.pairs",
-    "find_pairs": "flexunet.data.pairs",
-    "Predictor": "flexunet.inference.predictor",
+    "ColorMap": "flexunet.data.images.masks",
+    "Pair": "flexunet.data.dataset.pairs",
+    "find_pairs": "flexunet.data.dataset.pairs",
+    "Predictor": "flexunet.inference.predict.predictor",
 }
 
 __all__ = ["ColorMap", "Config", "Pair", "Predictor", "__version__", "find_pairs", "load_config"]

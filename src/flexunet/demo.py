@@ -13,8 +13,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from flexunet.data.files import write_text
 from flexunet.errors import FlexUNetError, PathError
+from flexunet.files import write_text
 
 _CONFIG = """\
 # {title}

@@ -4,9 +4,9 @@ import pytest
 from typer.testing import CliRunner
 
 from flexunet.cli import app
-from flexunet.data.images import read_image
-from flexunet.data.manifest import Manifest
-from flexunet.data.phantom_dataset import write_raw_phantoms
+from flexunet.data.dataset.manifest import Manifest
+from flexunet.data.images.files import read_image
+from flexunet.data.phantom.dataset import write_raw_phantoms
 from flexunet.errors import ConfigError, PathError
 
 

@@ -3,8 +3,8 @@ import json
 from typer.testing import CliRunner
 
 from flexunet.cli import app
-from flexunet.data.dataset_folder import DatasetFolder
-from flexunet.data.images import image_size
+from flexunet.data.dataset.folder import DatasetFolder
+from flexunet.data.images.files import image_size
 from flexunet.errors import PathError
 
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flexunet.cli import app
-from flexunet.data.masks import ColorMap, write_mask
+from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.errors import ConfigError, PairingError
 
 

@@ -5,9 +5,9 @@ import pytest
 from typer.testing import CliRunner
 
 from flexunet.cli import app
-from flexunet.data.images import write_image
-from flexunet.data.manifest import Manifest
-from flexunet.data.masks import ColorMap, write_mask
+from flexunet.data.dataset.manifest import Manifest
+from flexunet.data.images.files import write_image
+from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.errors import ConfigError, DatasetError
 
 

@@ -4,8 +4,8 @@ import numpy as np
 from typer.testing import CliRunner
 
 from flexunet.cli import app
-from flexunet.data.images import write_image
-from flexunet.data.phantom_dataset import write_phantom_dataset
+from flexunet.data.images.files import write_image
+from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.errors import PathError
 
 

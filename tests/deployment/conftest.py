@@ -6,11 +6,11 @@ import pytest
 
 from flexunet.config.files import load_config, save_config
 from flexunet.config.schema import Config
-from flexunet.data.images import write_image
-from flexunet.data.model_file import best_model_path
+from flexunet.data.images.files import write_image
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
-from flexunet.models.weights import save_weights
+from flexunet.models.weights.load import save_weights
+from flexunet.run_folder import best_model_path
 
 SIZE = 32
 

@@ -8,16 +8,16 @@ import pytest
 
 from flexunet.config.files import load_config, save_config
 from flexunet.data.configured import split_pairs
-from flexunet.data.images import read_image
-from flexunet.data.model_file import find_model_file
+from flexunet.data.images.files import read_image
 from flexunet.deployment.export import PARITY, PARITY_TABLE, export_bundle
 from flexunet.errors import ConfigError, EngineError, ParityError, PathError
-from flexunet.inference.bundle import MANIFEST
-from flexunet.inference.predictor import Predictor
-from flexunet.inference.probabilities import mask_of
-from flexunet.inference.runtimes import best_precision
+from flexunet.inference.predict.predictor import Predictor
+from flexunet.inference.predict.probabilities import mask_of
+from flexunet.inference.runtimes.bundle import MANIFEST
+from flexunet.inference.runtimes.load import best_precision
 from flexunet.models.trained import load_trained_model
-from flexunet.models.weights import save_weights
+from flexunet.models.weights.load import save_weights
+from flexunet.run_folder import find_model_file
 
 
 def with_infer(config, **keys):

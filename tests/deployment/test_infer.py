@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 from flexunet.cli import app
 from flexunet.config.files import load_config
 from flexunet.data.configured import split_pairs
-from flexunet.data.images import read_image
-from flexunet.data.model_file import find_model_file
+from flexunet.data.images.files import read_image
 from flexunet.errors import ConfigError, PathError, WeightsError
-from flexunet.inference.bundle import MANIFEST, Bundle, find_bundle, read_bundle
-from flexunet.inference.predictor import Predictor
-from flexunet.inference.runtimes import open_engine
+from flexunet.inference.predict.predictor import Predictor
+from flexunet.inference.runtimes.bundle import MANIFEST, Bundle, find_bundle, read_bundle
+from flexunet.inference.runtimes.load import open_engine
+from flexunet.run_folder import find_model_file
 
 from .conftest import SIZE
 
@@ -160,7 +160,7 @@ def test_a_file_that_is_no_model_is_refused(exported):
     folder = find_bundle(exported, "onnx").folder
     (folder / "model.onnx").write_bytes(b"not a model")
     bundle = Bundle.model_validate_json((folder / MANIFEST).read_bytes()).at(folder)
-    from flexunet.inference.runtimes import open_bundle
+    from flexunet.inference.runtimes.load import open_bundle
 
     with pytest.raises(WeightsError, match=r"model\.onnx cannot be read by onnx"):
         open_bundle(bundle)
@@ -171,7 +171,7 @@ def test_a_file_that_is_no_model_is_refused(exported):
 def test_keras_in_bfloat16_predicts_nearly_the_same(config):
     """Kernels held in bfloat16 give, to the bit, what mixed precision gives."""
     from flexunet.models.registry import build_model
-    from flexunet.models.weights import load_weights
+    from flexunet.models.weights.load import load_weights
 
     sets = {"float32": "float32", "held": "mixed_bfloat16"}
     predictors = {}

@@ -3,8 +3,8 @@
 import subprocess
 import sys
 
-from flexunet.data.dataset_folder import DatasetFolder
-from flexunet.data.manifest import Manifest
+from flexunet.data.dataset.folder import DatasetFolder
+from flexunet.data.dataset.manifest import Manifest
 
 
 def test_the_demo_goes_the_whole_path_and_names_what_to_look_at(tmp_path):

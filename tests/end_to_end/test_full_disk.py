@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from flexunet.config.files import load_config
-from flexunet.data.phantom_dataset import write_phantom_dataset
-from flexunet.training.checkpoint import CheckpointStore
+from flexunet.data.phantom.dataset import write_phantom_dataset
+from flexunet.training.checkpoint.files import CheckpointStore
 from flexunet.training.run import train
 
 CONFIG = """
@@ -39,7 +39,7 @@ import subprocess, sys
 from pathlib import Path
 from flexunet.config.files import load_config
 from flexunet.errors import PathError
-from flexunet.training.checkpoint import CheckpointStore
+from flexunet.training.checkpoint.files import CheckpointStore
 from flexunet.training.run import train
 
 project, disk, kept = map(Path, sys.argv[1:])

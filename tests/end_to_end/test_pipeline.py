@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flexunet.data.phantom_dataset import write_phantom_dataset
+from flexunet.data.phantom.dataset import write_phantom_dataset
 
 CONFIG = """
 [model]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flexunet.data.phantom_dataset import write_phantom_dataset
+from flexunet.data.phantom.dataset import write_phantom_dataset
 
 pytestmark = [
     pytest.mark.slow,

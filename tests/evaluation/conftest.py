@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from flexunet.evaluation.image_scores import score_image
-from flexunet.evaluation.rules import ScoringRules
-from flexunet.evaluation.tables import ImageOrigin, Tally
+from flexunet.evaluation.scores.images import score_image
+from flexunet.evaluation.scores.rules import ScoringRules
+from flexunet.evaluation.tables.rows import ImageOrigin, Tally
 
 
 def blob(rng, size=32, most=2):

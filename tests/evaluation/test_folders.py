@@ -7,12 +7,12 @@ import shutil
 import numpy as np
 import pytest
 
-from flexunet.data.masks import ColorMap, write_mask
+from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.errors import ConfigError, DatasetError, PairingError, PathError, ShapeError
-from flexunet.evaluation.document import Scores
 from flexunet.evaluation.folders import evaluate_folders, parse_rgb_map
 from flexunet.evaluation.origins import Origins, parse_spacing
-from flexunet.evaluation.rules import ScoringRules
+from flexunet.evaluation.scores.rules import ScoringRules
+from flexunet.evaluation.tables.document import Scores
 
 COLORS = ColorMap({(0, 0, 0): 0, (255, 0, 0): 1, (0, 255, 0): 2})
 

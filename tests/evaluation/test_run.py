@@ -7,25 +7,25 @@ import pytest
 
 from flexunet.config.files import load_config
 from flexunet.data.configured import open_split
-from flexunet.data.images import read_image
-from flexunet.data.masks import ColorMap, read_mask
-from flexunet.data.model_file import best_model_path
-from flexunet.data.phantom_dataset import write_phantom_dataset
+from flexunet.data.images.files import read_image
+from flexunet.data.images.masks import ColorMap, read_mask
+from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.errors import DatasetError, PathError
 from flexunet.evaluation.folds import find_folds, pool_tables
-from flexunet.evaluation.pixel_scores import confusion_matrix, foreground_counts, pixel_scores
-from flexunet.evaluation.published_metrics import (
+from flexunet.evaluation.run import evaluate, evaluate_fold_runs
+from flexunet.evaluation.run_calibration import fit_calibration
+from flexunet.evaluation.scores.pixels import confusion_matrix, foreground_counts, pixel_scores
+from flexunet.evaluation.scores.published import (
     ClassSums,
     categorical_crossentropy,
     dice_coef_multiclass,
     mean_over_batches,
 )
-from flexunet.evaluation.run import evaluate, evaluate_fold_runs
-from flexunet.evaluation.run_calibration import fit_calibration
-from flexunet.inference.calibration import Calibration
-from flexunet.inference.predictor import Predictor
-from flexunet.inference.probabilities import mask_of
+from flexunet.inference.predict.calibration import Calibration
+from flexunet.inference.predict.predictor import Predictor
+from flexunet.inference.predict.probabilities import mask_of
 from flexunet.models.registry import build_model
+from flexunet.run_folder import best_model_path
 
 SETTINGS = """
 [model]

@@ -10,14 +10,14 @@ import pytest
 from PIL import Image
 
 from flexunet.config.schema import Config
-from flexunet.data.crop import CropBox
-from flexunet.data.images import read_image, write_image
-from flexunet.data.manifest import Manifest
+from flexunet.data.dataset.manifest import Manifest
+from flexunet.data.derive.crop import CropBox
+from flexunet.data.images.files import read_image, write_image
 from flexunet.errors import PathError
-from flexunet.inference.contours import fill_outline
 from flexunet.inference.folder import infer_folder
 from flexunet.inference.inputs import mask_names
-from flexunet.inference.predictor import Predictor
+from flexunet.inference.outputs.contours import fill_outline
+from flexunet.inference.predict.predictor import Predictor
 from flexunet.models.registry import build_model
 
 SIZE = 16
@@ -160,7 +160,7 @@ def test_each_class_has_its_own_probability_map_and_lesions(images, tmp_path):
 @pytest.mark.parametrize("given", ["configured folder", "glob", "list", "files", "folder above"])
 def test_every_kind_of_bad_file_however_it_is_given(write_dicom, images, tmp_path, given):
     pydicom = pytest.importorskip("pydicom")
-    from flexunet.inference.segmentation_object import read_segmentation
+    from flexunet.inference.outputs.segmentation_object import read_segmentation
 
     stored = picture((2, 3, 4, 5)).astype(np.uint16) * 16
     spacing = {"ImagerPixelSpacing": [0.1, 0.2]}

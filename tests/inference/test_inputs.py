@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from flexunet.data.images import write_image
+from flexunet.data.images.files import write_image
 from flexunet.errors import ImageError, PathError
 from flexunet.inference.inputs import find_images, image_labels, mask_names
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from flexunet.config.schema import Config
-from flexunet.data.images import read_image, write_image
+from flexunet.data.images.files import read_image, write_image
 from flexunet.errors import ImageError, ShapeError
 from flexunet.inference.cases import Case, CaseReader
 from flexunet.inference.image_work import ImageWork
-from flexunet.inference.outputs import Outputs
+from flexunet.inference.outputs.write import Outputs
 from flexunet.inference.pipeline import Pipeline
-from flexunet.inference.predictor import Prediction
+from flexunet.inference.predict.predictor import Prediction
 
 
 class Work:

@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 
 from flexunet.config.schema import Config
-from flexunet.data.images import write_image
-from flexunet.data.model_file import best_model_path
+from flexunet.data.images.files import write_image
 from flexunet.errors import EngineError, PathError
 from flexunet.inference.cases import CaseReader
 from flexunet.inference.folder import infer_folder
 from flexunet.inference.image_work import ImageWork
 from flexunet.inference.journal import Journal
-from flexunet.inference.outputs import Outputs
-from flexunet.inference.predictor import Predictor
+from flexunet.inference.outputs.write import Outputs
+from flexunet.inference.predict.predictor import Predictor
 from flexunet.inference.ray_pipeline import RayPipeline, _Worker, share_out
 from flexunet.models.registry import build_model
+from flexunet.run_folder import best_model_path
 
 IMAGES = 32
 STORE = 100 << 20

@@ -8,8 +8,8 @@ import pytest
 from keras import layers
 
 from flexunet.config.schema import Config
-from flexunet.models.flexunet import build
 from flexunet.models.initial import draw_initial_weights
+from flexunet.models.zoo.flexunet import build
 
 
 def weights_of(model) -> list[np.ndarray]:

@@ -14,9 +14,9 @@ import pytest
 
 from flexunet.config.schema import Config
 from flexunet.config.writing import write_config
-from flexunet.data.images import write_image
-from flexunet.data.model_file import best_model_path
+from flexunet.data.images.files import write_image
 from flexunet.models.registry import build_model
+from flexunet.run_folder import best_model_path
 
 SIZE = 32
 TOKEN = "correct-horse-battery-staple"

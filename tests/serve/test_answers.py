@@ -6,7 +6,7 @@ import pytest
 
 from flexunet.config.files import load_config
 from flexunet.inference.folder import infer_folder
-from flexunet.inference.predictor import Predictor
+from flexunet.inference.predict.predictor import Predictor
 from flexunet.serve.answers import Answerer, Wish, choose_format
 from flexunet.serve.batching import share_models
 from flexunet.serve.problems import ProblemError

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from flexunet.config.files import load_config
-from flexunet.data.images import read_image, write_image
+from flexunet.data.images.files import read_image, write_image
 from flexunet.inference.folder import infer_folder
-from flexunet.inference.segmentation_object import read_segmentation
+from flexunet.inference.outputs.segmentation_object import read_segmentation
 
 from .conftest import TOKEN, draw
 

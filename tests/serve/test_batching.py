@@ -8,7 +8,7 @@ import pytest
 
 from flexunet.config.files import load_config
 from flexunet.errors import EngineError
-from flexunet.inference.predictor import Predictor
+from flexunet.inference.predict.predictor import Predictor
 from flexunet.serve.batching import BatchingModel, share_models
 
 from .conftest import draw

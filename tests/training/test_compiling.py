@@ -5,11 +5,11 @@ import pytest
 
 from flexunet.config.schema import Config
 from flexunet.models.registry import build_model
-from flexunet.training.accumulation import Accumulation
-from flexunet.training.compiled_update import Adam
 from flexunet.training.compiling import compile_model
 from flexunet.training.deep_supervision import supervise_deeply
-from flexunet.training.pace import Pace
+from flexunet.training.optimizer.accumulation import Accumulation
+from flexunet.training.optimizer.compiled_update import Adam
+from flexunet.training.optimizer.pace import Pace
 
 SMALL = {"image_width": 16, "image_height": 16, "num_layers": 3, "base_filters": 4}
 SCALED = keras.optimizers.LossScaleOptimizer

@@ -10,13 +10,13 @@ import pytest
 
 from flexunet.config.files import load_config
 from flexunet.config.schema import Config
-from flexunet.data.phantom_dataset import write_phantom_dataset
+from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.errors import ConfigError
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
 from flexunet.models.trained import load_trained_model
 from flexunet.training import run_callbacks
-from flexunet.training.checkpoint import CheckpointStore
+from flexunet.training.checkpoint.files import CheckpointStore
 from flexunet.training.compiling import compile_model
 from flexunet.training.deep_supervision import supervise_deeply, weights_of_levels, without_heads
 from flexunet.training.run import train

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from flexunet.cli import console as shown
-from flexunet.training.callbacks import BestCheckpoint, ShowProgress
+from flexunet.training.follow.callbacks import BestCheckpoint, ShowProgress
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from flexunet.config.files import load_config
-from flexunet.data.phantom_dataset import write_phantom_dataset
+from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.errors import ConfigError, DatasetError, DivergedError, OutOfMemoryError, PairingError
 from flexunet.models.registry import build_model
 from flexunet.training import run_callbacks
-from flexunet.training.checkpoint import CheckpointStore
+from flexunet.training.checkpoint.files import CheckpointStore
 from flexunet.training.memory import check_memory, explained_memory_errors, step_bytes
 from flexunet.training.run import train
 

@@ -11,26 +11,26 @@ from typing import Annotated, Any
 
 import typer
 
-from flexunet.cli.audit import audit
-from flexunet.cli.augment import augment
-from flexunet.cli.compare import compare
 from flexunet.cli.config import config
 from flexunet.cli.console import error_console, printable
-from flexunet.cli.demo import demo
-from flexunet.cli.derive import derive
-from flexunet.cli.evaluate import evaluate
-from flexunet.cli.export import export
-from flexunet.cli.import_weights import import_weights
-from flexunet.cli.infer import infer, tiledinfer
-from flexunet.cli.infer3d import infer3d
-from flexunet.cli.inspect import inspect
-from flexunet.cli.models import models
-from flexunet.cli.phantom import phantom
-from flexunet.cli.score import score
-from flexunet.cli.serve import serve
-from flexunet.cli.split import split
-from flexunet.cli.stats import stats
-from flexunet.cli.train import train
+from flexunet.cli.data.audit import audit
+from flexunet.cli.data.augment import augment
+from flexunet.cli.data.derive import derive
+from flexunet.cli.data.phantom import phantom
+from flexunet.cli.data.split import split
+from flexunet.cli.data.stats import stats
+from flexunet.cli.model.compare import compare
+from flexunet.cli.model.demo import demo
+from flexunet.cli.model.evaluate import evaluate
+from flexunet.cli.model.export import export
+from flexunet.cli.model.import_weights import import_weights
+from flexunet.cli.model.infer import infer, tiledinfer
+from flexunet.cli.model.infer3d import infer3d
+from flexunet.cli.model.inspect import inspect
+from flexunet.cli.model.models import models
+from flexunet.cli.model.score import score
+from flexunet.cli.model.serve import serve
+from flexunet.cli.model.train import train
 from flexunet.errors import FlexUNetError
 from flexunet.version import __version__
 

@@ -10,7 +10,7 @@ import typer
 from flexunet.cli.configuration import open_config
 
 if TYPE_CHECKING:
-    from flexunet.data.color_map import ColorMap
+    from flexunet.data.images.color_map import ColorMap
 
 RgbMap = Annotated[
     str | None,

@@ -35,8 +35,8 @@ def export_if_missing(config: Config) -> None:
     engine = config.infer.engine
     if engine not in ("openvino", "onnx"):
         return
-    from flexunet.inference.bundle import bundle_folder, has_bundle
-    from flexunet.inference.calibration import member_configs
+    from flexunet.inference.predict.calibration import member_configs
+    from flexunet.inference.runtimes.bundle import bundle_folder, has_bundle
 
     for run in member_configs(config):
         if has_bundle(run, engine):

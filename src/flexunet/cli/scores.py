@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flexunet.cli.console import console, error_console, print_json, print_notes
 
 if TYPE_CHECKING:
-    from flexunet.evaluation.outputs import Evaluation
+    from flexunet.evaluation.report.outputs import Evaluation
 
 
 def print_evaluation(found: Evaluation, *, subgroups: bool, as_json: bool) -> None:
@@ -16,7 +16,7 @@ def print_evaluation(found: Evaluation, *, subgroups: bool, as_json: bool) -> No
     if as_json:
         print_json(found.scores.model_dump(mode="json", by_alias=True))
     else:
-        from flexunet.evaluation.console_tables import scores_tables
+        from flexunet.evaluation.report.console import scores_tables
 
         console.print(scores_tables(found.scores, subgroups=subgroups))
     if found.folder is not None:

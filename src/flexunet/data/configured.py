@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from platformdirs import user_cache_path
 
-from flexunet.data.masks import ColorMap, read_mask
-from flexunet.data.pairs import Pair, find_pairs
+from flexunet.data.dataset.pairs import Pair, find_pairs
+from flexunet.data.images.masks import ColorMap, read_mask
 from flexunet.errors import ConfigError, DatasetError, PairingError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from flexunet.config.schema import Config
-    from flexunet.data.loading import Cache, OwnSizeCache
+    from flexunet.data.cache.open import Cache, OwnSizeCache
 
 SPLITS = ("train", "valid", "test")
 # The published splitter holds back a fifth of the training folder.
@@ -111,7 +111,7 @@ def open_split(
     config: Config, split: str, *, progress: Callable[[int, int], None] | None = None
 ) -> Cache | OwnSizeCache:
     """The decoded images and masks of a split, memory-mapped: at the model's size, for crops at their own."""
-    from flexunet.data.loading import open_cache, open_own_size_cache
+    from flexunet.data.cache.open import open_cache, open_own_size_cache
 
     settings: dict[str, Any] = {
         "width": config.model.image_width,

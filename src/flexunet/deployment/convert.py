@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flexunet.config.files import load_config, save_config
-from flexunet.data.model_file import find_model_file
 from flexunet.errors import EngineError
-from flexunet.inference.bundle import MODELS
-from flexunet.inference.runtimes import import_library, import_openvino
+from flexunet.inference.runtimes.bundle import MODELS
+from flexunet.inference.runtimes.load import import_library, import_openvino
+from flexunet.run_folder import find_model_file
 
 if TYPE_CHECKING:
     import keras

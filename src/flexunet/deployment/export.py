@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from flexunet.config.files import RUN_CONFIG, save_config
 from flexunet.config.run_sections import InferSection
-from flexunet.data.digests import digest_of
-from flexunet.data.files import replacing, write_text
+from flexunet.data.dataset.digests import digest_of
 from flexunet.deployment.convert import convert
 from flexunet.deployment.parity import TOLERANCE, Parity, compare
 from flexunet.deployment.parity_table import parity_table
 from flexunet.deployment.quantise import Quantised, quantise
 from flexunet.deployment.sample import Sample, take_sample
 from flexunet.errors import ConfigError, ParityError, PathError
-from flexunet.inference.bundle import MANIFEST, MODELS, Bundle, export_folder, weights_digest
-from flexunet.inference.predictor import Predictor
-from flexunet.inference.runtimes import PRECISIONS, best_precision, open_bundle
+from flexunet.files import replacing, write_text
+from flexunet.inference.predict.predictor import Predictor
+from flexunet.inference.runtimes.bundle import MANIFEST, MODELS, Bundle, export_folder, weights_digest
+from flexunet.inference.runtimes.load import PRECISIONS, best_precision, open_bundle
 from flexunet.models.trained import load_trained_model
 from flexunet.version import __version__, installed_versions
 

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flexunet.data.configured import read_configured_mask
-from flexunet.data.images import read_image
-from flexunet.evaluation.pixel_scores import (
+from flexunet.data.images.files import read_image
+from flexunet.evaluation.scores.pixels import (
     confusion_matrix,
     foreground_counts,
     mean_over_classes,
     pixel_scores,
 )
-from flexunet.inference.predictor import Predictor
-from flexunet.inference.probabilities import mask_of
+from flexunet.inference.predict.predictor import Predictor
+from flexunet.inference.predict.probabilities import mask_of
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flexunet.inference.runtimes import import_library, import_openvino
+from flexunet.inference.runtimes.load import import_library, import_openvino
 
 # NNCF's own default. Ranges of activations settle well before.
 CALIBRATION_IMAGES = 300

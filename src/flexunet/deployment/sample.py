@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flexunet.data.configured import split_pairs
-from flexunet.data.images import list_images
-from flexunet.data.pairs import Pair
+from flexunet.data.dataset.pairs import Pair
+from flexunet.data.images.files import list_images
 from flexunet.deployment.parity import Case, change, dice_per_image_mean, dice_pooled, read_case
 from flexunet.errors import InputError
-from flexunet.evaluation.pixel_scores import Counts, confusion_matrix
-from flexunet.inference.predictor import Predictor
-from flexunet.inference.probabilities import mask_of
+from flexunet.evaluation.scores.pixels import Counts, confusion_matrix
+from flexunet.inference.predict.predictor import Predictor
+from flexunet.inference.predict.probabilities import mask_of
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from flexunet.errors import DatasetError
-from flexunet.evaluation.calibration import IN_PLAY
-from flexunet.evaluation.pixel_scores import Values, ratio
-from flexunet.inference.calibration import SMALLEST, Calibration, refuse_test
-from flexunet.inference.probabilities import foreground_probability, two_channels
+from flexunet.evaluation.scores.calibration import IN_PLAY
+from flexunet.evaluation.scores.pixels import Values, ratio
+from flexunet.inference.predict.calibration import SMALLEST, Calibration, refuse_test
+from flexunet.inference.predict.probabilities import foreground_probability, two_channels
 
 _STEPS = 200
 _SLOPES = (0.02, 20.0)

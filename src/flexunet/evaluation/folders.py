@@ -10,19 +10,19 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from flexunet.config.model_sections import MaskSection
-from flexunet.data.images import list_images
-from flexunet.data.masks import ColorMap, read_mask
-from flexunet.data.pairs import list_masks
+from flexunet.data.dataset.pairs import list_masks
+from flexunet.data.images.files import list_images
+from flexunet.data.images.masks import ColorMap, read_mask
 from flexunet.errors import ConfigError, MaskError, PairingError, PathError, ShapeError
-from flexunet.evaluation.cases import CaseGallery
-from flexunet.evaluation.comparison import why_not_comparable
 from flexunet.evaluation.origins import Origins
-from flexunet.evaluation.outputs import Evaluation, read_previous, write_evaluation
-from flexunet.evaluation.rules import ScoringRules
-from flexunet.evaluation.scores import Circumstances, make_scores
-from flexunet.evaluation.streaming import Prediction, score_stream
-from flexunet.evaluation.table_files import find_evaluation, read_tables
-from flexunet.evaluation.tables import Tables
+from flexunet.evaluation.report.outputs import Evaluation, read_previous, write_evaluation
+from flexunet.evaluation.scores.rules import ScoringRules
+from flexunet.evaluation.summary.build import Circumstances, make_scores
+from flexunet.evaluation.summary.comparison import why_not_comparable
+from flexunet.evaluation.tables.cases import CaseGallery
+from flexunet.evaluation.tables.files import find_evaluation, read_tables
+from flexunet.evaluation.tables.rows import Tables
+from flexunet.evaluation.tables.streaming import Prediction, score_stream
 
 _LISTED = 10
 

@@ -7,16 +7,22 @@ from pathlib import Path
 
 import numpy as np
 
-from flexunet.data.masks import ColorMap
+from flexunet.data.images.masks import ColorMap
 from flexunet.errors import DatasetError, PathError
-from flexunet.evaluation.document import Fold, ProbabilityFigures, PublishedFigure, PublishedFigures, Scores
-from flexunet.evaluation.lesion_scores import joined
-from flexunet.evaluation.outputs import Evaluation, read_previous, read_scores, write_evaluation
-from flexunet.evaluation.probability_summary import pooled_probability
-from flexunet.evaluation.rules import ScoringRules
-from flexunet.evaluation.scores import Circumstances, make_scores
-from flexunet.evaluation.table_files import read_tables
-from flexunet.evaluation.tables import Tables, refuse_twins
+from flexunet.evaluation.report.outputs import Evaluation, read_previous, read_scores, write_evaluation
+from flexunet.evaluation.scores.lesions import joined
+from flexunet.evaluation.scores.rules import ScoringRules
+from flexunet.evaluation.summary.build import Circumstances, make_scores
+from flexunet.evaluation.summary.probability import pooled_probability
+from flexunet.evaluation.tables.document import (
+    Fold,
+    ProbabilityFigures,
+    PublishedFigure,
+    PublishedFigures,
+    Scores,
+)
+from flexunet.evaluation.tables.files import read_tables
+from flexunet.evaluation.tables.rows import Tables, refuse_twins
 
 
 def find_folds(paths: Sequence[Path]) -> list[Path]:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from flexunet.data.manifest import sha256_of
-from flexunet.data.pairs import Pair
+from flexunet.data.dataset.manifest import sha256_of
+from flexunet.data.dataset.pairs import Pair
 from flexunet.errors import DatasetError, PathError
 
 

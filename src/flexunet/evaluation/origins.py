@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flexunet.data.manifest import Manifest, find_root
-from flexunet.data.names import operation_of, patient_of, source_of
-from flexunet.data.spacing import parse_spacing
+from flexunet.data.dataset.manifest import Manifest, find_root
+from flexunet.data.dataset.names import operation_of, patient_of, source_of
+from flexunet.data.images.spacing import parse_spacing
 from flexunet.errors import DatasetError
-from flexunet.evaluation.tables import ImageOrigin
+from flexunet.evaluation.tables.rows import ImageOrigin
 
 _SPACING_COLUMNS = ("pixel_spacing_mm", "pixel_spacing")
 _NOT_ATTRIBUTES = {"file", "mask", "split", "source", "patient", "parameters", "sha256", *_SPACING_COLUMNS}

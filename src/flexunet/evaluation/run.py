@@ -10,14 +10,12 @@ import numpy as np
 
 from flexunet.config.files import load_config
 from flexunet.data.configured import color_map, open_split, split_pairs
-from flexunet.data.pairs import Pair
-from flexunet.evaluation.cases import CaseGallery
-from flexunet.evaluation.document import PublishedFigure, PublishedFigures
+from flexunet.data.dataset.pairs import Pair
 from flexunet.evaluation.folders import comparable
 from flexunet.evaluation.folds import evaluate_folds
 from flexunet.evaluation.leakage import find_audit, read_audit, shared_origins
 from flexunet.evaluation.origins import Origins
-from flexunet.evaluation.outputs import (
+from flexunet.evaluation.report.outputs import (
     CARD,
     PUBLISHED,
     SCORES,
@@ -27,26 +25,28 @@ from flexunet.evaluation.outputs import (
     write_evaluation,
     write_published,
 )
-from flexunet.evaluation.published_metrics import (
+from flexunet.evaluation.run_calibration import calibration_of
+from flexunet.evaluation.run_predictions import Watch, pairs_or_none, predictions, unwatched
+from flexunet.evaluation.scores.published import (
     PUBLISHED_METRICS,
     ClassSums,
     empty_crossentropy,
     mean_over_batches,
     published_metric,
 )
-from flexunet.evaluation.rules import ScoringRules
-from flexunet.evaluation.run_calibration import calibration_of
-from flexunet.evaluation.run_predictions import Watch, pairs_or_none, predictions, unwatched
-from flexunet.evaluation.scores import Circumstances, make_scores
-from flexunet.evaluation.streaming import score_stream
-from flexunet.evaluation.table_files import find_evaluation, read_tables
-from flexunet.inference.predictor import Predictor
+from flexunet.evaluation.scores.rules import ScoringRules
+from flexunet.evaluation.summary.build import Circumstances, make_scores
+from flexunet.evaluation.tables.cases import CaseGallery
+from flexunet.evaluation.tables.document import PublishedFigure, PublishedFigures
+from flexunet.evaluation.tables.files import find_evaluation, read_tables
+from flexunet.evaluation.tables.streaming import score_stream
+from flexunet.inference.predict.predictor import Predictor
 
 if TYPE_CHECKING:
     import keras
 
     from flexunet.config.schema import Config
-    from flexunet.data.batches import Source
+    from flexunet.training.batches.dataset import Source
 
 
 def evaluate(
@@ -137,8 +137,8 @@ def evaluate(
 
 def published_figures(config: Config, model: keras.Model, split: str) -> PublishedFigures:
     """The loss and the first metric as published, and those of an empty prediction."""
+    from flexunet.training.batches.feeding import all_pixels
     from flexunet.training.compiling import evaluate_published
-    from flexunet.training.feeding import all_pixels
 
     batch_size = config.evaluate.batch_size or config.train.batch_size
     found = evaluate_published(config, model, split)

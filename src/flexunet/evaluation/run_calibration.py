@@ -9,8 +9,8 @@ from flexunet.errors import DatasetError, InputError
 from flexunet.evaluation.calibration_fit import CalibrationFit
 from flexunet.evaluation.origins import Origins
 from flexunet.evaluation.run_predictions import Watch, pairs_or_none, predictions, unwatched
-from flexunet.inference.calibration import Calibration, identity_of, refuse_test
-from flexunet.inference.predictor import Predictor
+from flexunet.inference.predict.calibration import Calibration, identity_of, refuse_test
+from flexunet.inference.predict.predictor import Predictor
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

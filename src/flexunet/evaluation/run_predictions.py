@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flexunet.data.configured import read_configured_mask, split_pairs
-from flexunet.data.images import read_image
-from flexunet.data.pairs import Pair
+from flexunet.data.dataset.pairs import Pair
+from flexunet.data.images.files import read_image
 from flexunet.errors import InputError, ShapeError
 from flexunet.evaluation.origins import Origins
-from flexunet.evaluation.streaming import Prediction, map_bounded
-from flexunet.inference.predictor import Predictor
+from flexunet.evaluation.tables.streaming import Prediction, map_bounded
+from flexunet.inference.predict.predictor import Predictor
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

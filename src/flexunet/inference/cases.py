@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flexunet.data.crop import CropBox
-from flexunet.data.dicom import is_dicom_file, read_facts
-from flexunet.data.images import IMAGE_SUFFIXES, read_image
-from flexunet.data.manifest import Manifest, find_root
-from flexunet.data.spacing import spacing_of_row
+from flexunet.data.dataset.manifest import Manifest, find_root
+from flexunet.data.derive.crop import CropBox
+from flexunet.data.dicom.read import is_dicom_file, read_facts
+from flexunet.data.images.files import IMAGE_SUFFIXES, read_image
+from flexunet.data.images.spacing import spacing_of_row
 from flexunet.errors import ImageError
 from flexunet.inference.inputs import require_text
 

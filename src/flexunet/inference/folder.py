@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flexunet.data.configured import color_map, crop_size
-from flexunet.data.images import read_image
-from flexunet.data.masks import write_mask
+from flexunet.data.images.files import read_image
+from flexunet.data.images.masks import write_mask
 from flexunet.inference.cases import CaseReader
 from flexunet.inference.image_work import ImageWork
 from flexunet.inference.inputs import find_images, image_labels, mask_names, refuse_overwriting
 from flexunet.inference.journal import Journal, digest_of_weights, settings_digest
-from flexunet.inference.outputs import CONTOURS, LESION_TABLE, Outputs, Record, beside, may_be_written
+from flexunet.inference.outputs.write import CONTOURS, LESION_TABLE, Outputs, Record, beside, may_be_written
 from flexunet.inference.pipeline import Outcome, Pipeline
-from flexunet.inference.predictor import Predictor
-from flexunet.inference.probabilities import mask_of
+from flexunet.inference.predict.predictor import Predictor
+from flexunet.inference.predict.probabilities import mask_of
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from flexunet.inference.cases import Case, CaseReader
-from flexunet.inference.lesions import clean_mask
-from flexunet.inference.outputs import Outputs, Record
-from flexunet.inference.predictor import Prediction, Predictor
+from flexunet.inference.outputs.lesions import clean_mask
+from flexunet.inference.outputs.write import Outputs, Record
+from flexunet.inference.predict.predictor import Prediction, Predictor
 
 
 class ImageWork:

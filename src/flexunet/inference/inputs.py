@@ -17,10 +17,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from flexunet.data.dicom import is_dicom_file
-from flexunet.data.dicom_directory import DICOMDIR, images_of_dicomdir
-from flexunet.data.images import IMAGE_SUFFIXES, image_stem, is_image_file
-from flexunet.data.volumes import VOLUME_SUFFIXES, is_volume_file, label_suffix, volume_stem
+from flexunet.data.dicom.directory import DICOMDIR, images_of_dicomdir
+from flexunet.data.dicom.read import is_dicom_file
+from flexunet.data.images.files import IMAGE_SUFFIXES, image_stem, is_image_file
+from flexunet.data.volumes.read import VOLUME_SUFFIXES, is_volume_file, label_suffix, volume_stem
 from flexunet.errors import ImageError, PathError
 
 LIST_COLUMNS = ("path", "image", "file")

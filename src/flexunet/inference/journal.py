@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flexunet.data.configured import crop_size
-from flexunet.data.digests import digest_of, digest_of_text
-from flexunet.data.files import explaining, write_text
+from flexunet.data.dataset.digests import digest_of, digest_of_text
 from flexunet.errors import ImageError
-from flexunet.inference.calibration import member_configs
-from flexunet.inference.decision import Decision
-from flexunet.inference.runtimes import engine_name
+from flexunet.files import explaining, write_text
+from flexunet.inference.predict.calibration import member_configs
+from flexunet.inference.predict.decision import Decision
+from flexunet.inference.runtimes.load import engine_name
 from flexunet.version import __version__
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
-    from flexunet.inference.outputs import Record
+    from flexunet.inference.outputs.write import Record
 
 JOURNAL = "journal.jsonl"
 _VERSION = 2  # raise it when the same image and model come to give other files

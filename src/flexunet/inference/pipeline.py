@@ -18,8 +18,8 @@ from typing import Any
 from flexunet.errors import FlexUNetError
 from flexunet.inference.cases import Case
 from flexunet.inference.image_work import ImageWork
-from flexunet.inference.outputs import Record
-from flexunet.inference.predictor import Prediction, Predictor
+from flexunet.inference.outputs.write import Record
+from flexunet.inference.predict.predictor import Prediction, Predictor
 
 READERS = 2
 WRITERS = 2

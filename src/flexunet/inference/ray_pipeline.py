@@ -27,9 +27,9 @@ from flexunet.errors import EngineError, FlexUNetError, ImageError, PathError
 from flexunet.inference.image_work import ImageWork
 from flexunet.inference.inputs import require_text
 from flexunet.inference.journal import Journal, digest_of_weights
-from flexunet.inference.outputs import Record
+from flexunet.inference.outputs.write import Record
 from flexunet.inference.pipeline import READERS, Outcome, Pipeline
-from flexunet.inference.predictor import Predictor
+from flexunet.inference.predict.predictor import Predictor
 
 MOST_IMAGES_A_TASK = 16
 _LOCAL_STORE = 200 << 20  # bytes; paths and records are all that goes through it

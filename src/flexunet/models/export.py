@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flexunet.errors import PathError
 from flexunet.models.trained import load_trained_model
-from flexunet.models.weights import save_weights
+from flexunet.models.weights.load import save_weights
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

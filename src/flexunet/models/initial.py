@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from flexunet.models.layer_variables import layers_with_variables
+from flexunet.models.layers.layer_variables import layers_with_variables
 
 # What each initializer of Keras that scales with the size of a layer stands for: scale, mode, distribution.
 _SCALINGS = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flexunet.data.files import replacing, write_text
+from flexunet.files import replacing, write_text
 
 if TYPE_CHECKING:
     import keras

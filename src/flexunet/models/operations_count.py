@@ -12,8 +12,8 @@ from typing import Any
 import keras
 from keras import layers
 
-from flexunet.models.patch_layers import PatchEmbedding, PatchExpanding, PatchMerging
-from flexunet.models.swin_block import SwinBlock
+from flexunet.models.layers.patch_layers import PatchEmbedding, PatchExpanding, PatchMerging
+from flexunet.models.layers.swin_block import SwinBlock
 
 
 def multiply_adds(model: keras.Model) -> int:

@@ -44,7 +44,7 @@ class Architecture:
     @property
     def is_available(self) -> bool:
         """Whether its module is part of this version."""
-        return importlib.util.find_spec(f"flexunet.models.{self.module}") is not None
+        return importlib.util.find_spec(f"flexunet.models.zoo.{self.module}") is not None
 
     def build(self, config: Config) -> keras.Model:
         """Build it from a configuration, in the precision that is in force."""
@@ -60,7 +60,7 @@ class Architecture:
         return self._module().decoder_maps(config) if self.has_decoder_maps else []
 
     def _module(self) -> ModuleType:
-        return importlib.import_module(f"flexunet.models.{self.module}")
+        return importlib.import_module(f"flexunet.models.zoo.{self.module}")
 
 
 def _published(stem: str) -> tuple[str, ...]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flexunet.data.model_file import find_model_file
 from flexunet.models.registry import build_model, find_architecture, own_class_of
-from flexunet.models.weights import load_weights
+from flexunet.models.weights.load import load_weights
+from flexunet.run_folder import find_model_file
 
 if TYPE_CHECKING:
     import keras

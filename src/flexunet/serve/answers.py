@@ -15,16 +15,16 @@ import cv2
 import numpy as np
 
 from flexunet.data.configured import color_map
-from flexunet.data.images import MAX_PIXELS, image_size
-from flexunet.data.masks import encode_mask
-from flexunet.data.overlay import draw_overlay
+from flexunet.data.images.files import MAX_PIXELS, image_size
+from flexunet.data.images.masks import encode_mask
+from flexunet.data.images.overlay import draw_overlay
 from flexunet.errors import FlexUNetError
 from flexunet.inference.cases import Case, CaseReader
-from flexunet.inference.contours import coco_annotations
 from flexunet.inference.image_work import ImageWork
-from flexunet.inference.lesions import lesion_rows, measure_lesions
-from flexunet.inference.outputs import Outputs
-from flexunet.inference.predictor import Prediction, Predictor
+from flexunet.inference.outputs.contours import coco_annotations
+from flexunet.inference.outputs.lesions import lesion_rows, measure_lesions
+from flexunet.inference.outputs.write import Outputs
+from flexunet.inference.predict.predictor import Prediction, Predictor
 from flexunet.serve.problems import ProblemError, problem_of
 from flexunet.serve.upload import as_file
 
@@ -167,7 +167,7 @@ class Answerer:
         return self._lesions(case, mask, prediction, wish)
 
     def _segmentation(self, path: Path, mask: np.ndarray) -> bytes:
-        from flexunet.inference.segmentation_object import make_segmentation
+        from flexunet.inference.outputs.segmentation_object import make_segmentation
 
         stream = io.BytesIO()
         segmentation = make_segmentation(path, mask, self.outputs.class_names, model=self.digest)

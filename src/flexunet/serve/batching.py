@@ -17,7 +17,7 @@ import numpy as np
 from flexunet.errors import EngineError
 
 if TYPE_CHECKING:
-    from flexunet.inference.predictor import Predictor
+    from flexunet.inference.predict.predictor import Predictor
 
 Waiting = tuple[np.ndarray, "Future[np.ndarray]"]
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from flexunet.data.configured import color_map, crop_size
 from flexunet.errors import InputError
-from flexunet.evaluation.outputs import read_scores
-from flexunet.inference.outputs import foreground_names
-from flexunet.inference.runtimes import engine_name
+from flexunet.evaluation.report.outputs import read_scores
+from flexunet.inference.outputs.write import foreground_names
+from flexunet.inference.runtimes.load import engine_name
 from flexunet.version import __version__
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
-    from flexunet.evaluation.document import Figure
+    from flexunet.evaluation.tables.document import Figure
 
 NOTICE = "For research. No medical device; nothing here replaces a reader."
 

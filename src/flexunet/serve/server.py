@@ -145,7 +145,7 @@ def serve(config: Config, service: Service, announce: Callable[[str], None]) -> 
 
 def _make(config: Config, service: Service) -> Any:
     from flexunet.inference.journal import digest_of_weights
-    from flexunet.inference.predictor import Predictor
+    from flexunet.inference.predict.predictor import Predictor
     from flexunet.serve.answers import Answerer
     from flexunet.serve.app import Limits, make_app
     from flexunet.serve.batching import share_models

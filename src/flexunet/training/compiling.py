@@ -8,17 +8,17 @@ import keras
 
 from flexunet.data.configured import open_split
 from flexunet.models.precision import choose_jit
+from flexunet.training.batches.feeding import evaluation_batches
+from flexunet.training.checkpoint.state import build_figures
 from flexunet.training.deep_supervision import without_heads
-from flexunet.training.feeding import evaluation_batches
-from flexunet.training.losses import get_loss
 from flexunet.training.memory import explained_memory_errors
-from flexunet.training.metrics import get_metric
-from flexunet.training.optimizers import build_optimizer
-from flexunet.training.state import build_figures
+from flexunet.training.objectives.losses import get_loss
+from flexunet.training.objectives.metrics import get_metric
+from flexunet.training.optimizer.build import build_optimizer
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
-    from flexunet.training.pace import Pace
+    from flexunet.training.optimizer.pace import Pace
 
 
 def compile_model(config: Config, model: keras.Model, pace: Pace | None = None) -> None:

@@ -16,8 +16,8 @@ import keras
 from keras import layers, ops
 
 from flexunet.errors import ConfigError
-from flexunet.models.blocks import final_activation
 from flexunet.models.initial import draw_initial_weights
+from flexunet.models.layers.blocks import final_activation
 from flexunet.models.registry import ARCHITECTURES, decoder_maps
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flexunet.data.files import write_text
+from flexunet.files import write_text
 from flexunet.version import __version__, installed_versions
 
 if TYPE_CHECKING:

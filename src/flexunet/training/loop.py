@@ -16,11 +16,11 @@ from typing import Any
 import keras
 
 from flexunet.errors import DivergedError
-from flexunet.training import state
-from flexunet.training.checkpoint import Checkpoint, CheckpointStore
-from flexunet.training.feeding import epoch_part
+from flexunet.training.batches.feeding import epoch_part
+from flexunet.training.checkpoint import state
+from flexunet.training.checkpoint.files import Checkpoint, CheckpointStore
 from flexunet.training.interrupt import StopSignal
-from flexunet.training.weight_average import averaged_weights
+from flexunet.training.optimizer.weight_average import averaged_weights
 
 
 @dataclass(frozen=True)

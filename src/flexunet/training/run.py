@@ -22,30 +22,30 @@ import keras
 
 from flexunet.config.files import save_config
 from flexunet.data.configured import is_validated, open_split_shown, split_pairs
-from flexunet.data.files import PARTIAL, replacing
-from flexunet.data.model_file import best_model_path
 from flexunet.errors import PathError, RunStoppedError
+from flexunet.files import PARTIAL, replacing
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.precision import choose_precision
 from flexunet.models.registry import build_model
-from flexunet.models.transfer import apply_initial_weights
+from flexunet.models.weights.transfer import apply_initial_weights
+from flexunet.run_folder import best_model_path
 from flexunet.training.allocation import WORTH_KEEPING, keep_freed_memory
-from flexunet.training.callbacks import BestCheckpoint
-from flexunet.training.checkpoint import Checkpoint, CheckpointStore
+from flexunet.training.batches.feeding import images_of_step, training_batches, validation_batches
+from flexunet.training.checkpoint.files import Checkpoint, CheckpointStore
+from flexunet.training.checkpoint.lock import locked
+from flexunet.training.checkpoint.resume import Resume, find_start, is_over, run_identity
+from flexunet.training.checkpoint.state import prepare, restore_callbacks
 from flexunet.training.compiling import compile_model
 from flexunet.training.deep_supervision import supervise_deeply
-from flexunet.training.distribution import Team, check_batch, explained_losses, join
 from flexunet.training.environment import describe_environment, write_environment
-from flexunet.training.feeding import images_of_step, training_batches, validation_batches
+from flexunet.training.follow.callbacks import BestCheckpoint
 from flexunet.training.interrupt import StopSignal
-from flexunet.training.leading import AgreedStop, SilentStore
-from flexunet.training.lock import locked
 from flexunet.training.loop import Loop, Position, Saver, position_of
 from flexunet.training.memory import check_memory, explained_memory_errors
-from flexunet.training.pace import pace_of
-from flexunet.training.resume import Resume, find_start, is_over, run_identity
+from flexunet.training.optimizer.pace import pace_of
+from flexunet.training.processes.distribution import Team, check_batch, explained_losses, join
+from flexunet.training.processes.leading import AgreedStop, SilentStore
 from flexunet.training.run_callbacks import RunCallbacks
-from flexunet.training.state import prepare, restore_callbacks
 
 if TYPE_CHECKING:
     from rich.progress import Progress

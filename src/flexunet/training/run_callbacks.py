@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from flexunet.data.model_file import best_model_path
-from flexunet.inference.predictor import Predictor
-from flexunet.training.callbacks import (
+from flexunet.inference.predict.predictor import Predictor
+from flexunet.run_folder import best_model_path
+from flexunet.training.follow.callbacks import (
     BestCheckpoint,
     EarlyStopping,
     ReduceLearningRate,
@@ -20,10 +20,10 @@ from flexunet.training.callbacks import (
     WriteHistory,
     epoch_predictions,
 )
-from flexunet.training.distribution import Team
-from flexunet.training.following import following
-from flexunet.training.history import History, metric_curves
-from flexunet.training.leading import LeaderPredictor, SameFigures
+from flexunet.training.follow.following import following
+from flexunet.training.follow.history import History, metric_curves
+from flexunet.training.processes.distribution import Team
+from flexunet.training.processes.leading import LeaderPredictor, SameFigures
 
 if TYPE_CHECKING:
     from rich.progress import Progress

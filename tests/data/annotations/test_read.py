@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flexunet.data.annotation_shapes import ANNOTATED, NORMAL, UNKNOWN, Circle, FilmAnnotation, Polygon
-from flexunet.data.annotations import read_annotations
-from flexunet.data.images import read_image
+from flexunet.data.annotations.read import read_annotations
+from flexunet.data.annotations.shapes import ANNOTATED, NORMAL, UNKNOWN, Circle, FilmAnnotation, Polygon
+from flexunet.data.images.files import read_image
 from flexunet.errors import MaskError, PathError
 
 

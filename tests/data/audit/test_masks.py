@@ -6,8 +6,8 @@ from flexunet.data.audit import audit_dataset
 from flexunet.data.audit.colors import guess_colors
 from flexunet.data.audit.mask_findings import usual_contrast
 from flexunet.data.audit.mask_measures import measure_mask
-from flexunet.data.images import write_image
-from flexunet.data.masks import ColorMap, write_mask
+from flexunet.data.images.files import write_image
+from flexunet.data.images.masks import ColorMap, write_mask
 
 BINARY = ColorMap.binary()
 

@@ -10,11 +10,11 @@ from flexunet.data.audit.drift import ks_distance
 from flexunet.data.audit.files import take_inventory
 from flexunet.data.audit.kinds import KINDS
 from flexunet.data.audit.report import write_report
-from flexunet.data.images import write_image
-from flexunet.data.layouts import find_layout
-from flexunet.data.manifest import Manifest
-from flexunet.data.masks import ColorMap, write_mask
-from flexunet.data.phantom import draw_phantom
+from flexunet.data.dataset.layouts import find_layout
+from flexunet.data.dataset.manifest import Manifest
+from flexunet.data.images.files import write_image
+from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.phantom.draw import draw_phantom
 from flexunet.errors import PathError
 
 BINARY = ColorMap.binary()

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from flexunet.data import fields
+from flexunet.data.augment import fields
 
 SHAPES = [(40, 40), (128, 96), (33, 200)]
 SIGMAS = [0.8, 3.0, 8.0, 40.0]

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from flexunet.config.schema import Config
-from flexunet.data.augment_online import online_augment
-from flexunet.data.operations import planned
+from flexunet.data.augment.online import online_augment
+from flexunet.data.augment.operations import planned
 
 
 def batch(count=40, size=32, dtype=np.uint8):

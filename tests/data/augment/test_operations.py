@@ -7,10 +7,10 @@ import pytest
 
 from flexunet.config.files import load_config
 from flexunet.config.schema import Config
-from flexunet.data.fields import slopes
-from flexunet.data.names import operation_of, source_of
-from flexunet.data.operations import OPERATIONS, planned
-from flexunet.data.warps import Displace
+from flexunet.data.augment.fields import slopes
+from flexunet.data.augment.operations import OPERATIONS, planned
+from flexunet.data.augment.warps import Displace
+from flexunet.data.dataset.names import operation_of, source_of
 from flexunet.errors import ConfigError
 
 CENTERS = [(0.3, 0.3), (0.7, 0.3), (0.5, 0.5), (0.3, 0.7), (0.7, 0.7)]

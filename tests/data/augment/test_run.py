@@ -6,12 +6,12 @@ import pytest
 
 from flexunet.config.files import load_config
 from flexunet.config.schema import Config
-from flexunet.data import augment as augment_module
-from flexunet.data.augment import augment_dataset
-from flexunet.data.dataset_folder import DatasetFolder
-from flexunet.data.images import read_image, write_image
-from flexunet.data.manifest import Manifest, sha256_of
-from flexunet.data.masks import ColorMap, read_mask, write_mask
+from flexunet.data.augment import run as augment_module
+from flexunet.data.augment.run import augment_dataset
+from flexunet.data.dataset.folder import DatasetFolder
+from flexunet.data.dataset.manifest import Manifest, sha256_of
+from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.masks import ColorMap, read_mask, write_mask
 from flexunet.errors import DatasetError, MaskError
 
 SIZE = 40

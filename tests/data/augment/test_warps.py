@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from flexunet.data import fields, warps
+from flexunet.data.augment import fields, warps
 
 
 @cache

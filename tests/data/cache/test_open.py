@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flexunet.data.images import read_image, resize_image, write_image
-from flexunet.data.loading import open_cache
-from flexunet.data.masks import ColorMap, resize_mask, write_mask
-from flexunet.data.pairs import find_pairs
+from flexunet.data.cache.open import open_cache
+from flexunet.data.dataset.pairs import find_pairs
+from flexunet.data.images.files import read_image, resize_image, write_image
+from flexunet.data.images.masks import ColorMap, resize_mask, write_mask
 from flexunet.errors import ImageError, MaskError, PathError
 
 BINARY = ColorMap.binary()
@@ -257,7 +257,7 @@ def test_too_little_disk_space_is_told_before_writing(dataset, tmp_path):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, the full disk of Linux")
 def test_a_disk_that_fills_up_meanwhile(dataset, tmp_path, monkeypatch):
-    from flexunet.data import cache_stack
+    from flexunet.data.cache import stack as cache_stack
 
     monkeypatch.setattr(cache_stack, "MASKS", "/dev/full")
     with pytest.raises(PathError, match="disk is full"):

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flexunet.data.cache_own_size import lesion_points
-from flexunet.data.images import read_image, resize_image, write_image
-from flexunet.data.loading import open_own_size_cache
-from flexunet.data.masks import ColorMap, resize_mask, write_mask
-from flexunet.data.pairs import find_pairs
+from flexunet.data.cache.open import open_own_size_cache
+from flexunet.data.cache.own_size import lesion_points
+from flexunet.data.dataset.pairs import find_pairs
+from flexunet.data.images.files import read_image, resize_image, write_image
+from flexunet.data.images.masks import ColorMap, resize_mask, write_mask
 from flexunet.errors import ImageError, PathError
 
 BINARY = ColorMap.binary()

@@ -2,8 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
-from flexunet.data.audit.candidates import find_candidates
-from flexunet.data.audit.fingerprints import (
+from flexunet.data.copies.candidates import find_candidates
+from flexunet.data.copies.find import find_copies, inliers_needed
+from flexunet.data.copies.fingerprints import (
     Fingerprint,
     grey_of,
     match_fingerprints,
@@ -11,10 +12,9 @@ from flexunet.data.audit.fingerprints import (
     take_fingerprint,
     unit_rows,
 )
-from flexunet.data.audit.foreground import fill_holes, find_foreground, without_filling
-from flexunet.data.audit.leaks import find_copies, inliers_needed
-from flexunet.data.images import read_image
-from flexunet.data.phantom import draw_phantom
+from flexunet.data.copies.foreground import fill_holes, find_foreground, without_filling
+from flexunet.data.images.files import read_image
+from flexunet.data.phantom.draw import draw_phantom
 
 FILMS = ("mdb001", "mdb028", "mdb053", "mdb054", "mdb100", "mdb179")
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from flexunet.data.digests import Digests, digest_of
+from flexunet.data.dataset.digests import Digests, digest_of
 from flexunet.errors import PathError
 
 LONG_AGO = 10**18  # 2001, in nanoseconds

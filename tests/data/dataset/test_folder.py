@@ -1,7 +1,7 @@
 import pytest
 
-from flexunet.data.dataset_folder import DatasetFolder
-from flexunet.data.manifest import Manifest
+from flexunet.data.dataset.folder import DatasetFolder
+from flexunet.data.dataset.manifest import Manifest
 from flexunet.errors import PairingError, PathError
 
 

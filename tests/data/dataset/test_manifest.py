@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flexunet.data.manifest import COLUMNS, Manifest, find_root, sha256_of
+from flexunet.data.dataset.manifest import COLUMNS, Manifest, find_root, sha256_of
 from flexunet.errors import DatasetError
 
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)

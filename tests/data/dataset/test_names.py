@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from flexunet.data.names import operation_of, patient_of, source_of
+from flexunet.data.dataset.names import operation_of, patient_of, source_of
 
 
 @pytest.mark.parametrize(

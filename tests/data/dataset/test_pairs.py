@@ -1,7 +1,7 @@
 import pytest
 
-from flexunet.data.manifest import Manifest
-from flexunet.data.pairs import find_pairs
+from flexunet.data.dataset.manifest import Manifest
+from flexunet.data.dataset.pairs import find_pairs
 from flexunet.errors import PairingError, PathError
 
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from flexunet.data.breast import find_breast
-from flexunet.data.images import read_image
-from flexunet.data.phantom import draw_phantom
+from flexunet.data.derive.breast import find_breast
+from flexunet.data.images.files import read_image
+from flexunet.data.phantom.draw import draw_phantom
 from flexunet.errors import ImageError
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flexunet.data.breast import Breast, find_breast
-from flexunet.data.crop import (
+from flexunet.data.derive.breast import Breast, find_breast
+from flexunet.data.derive.crop import (
     CropBox,
     choose_box,
     crop_image,
@@ -16,7 +16,7 @@ from flexunet.data.crop import (
     restore_mask,
     zone_on_image,
 )
-from flexunet.data.phantom import draw_phantom
+from flexunet.data.phantom.draw import draw_phantom
 from flexunet.errors import DatasetError, ShapeError
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from flexunet.data.annotation_shapes import ANNOTATED, UNKNOWN, Circle, FilmAnnotation
-from flexunet.data.film_masks import (
+from flexunet.data.annotations.shapes import ANNOTATED, UNKNOWN, Circle, FilmAnnotation
+from flexunet.data.derive.film_masks import (
     DRAFT,
     EXCLUDED,
     LABELLED,
@@ -16,8 +16,8 @@ from flexunet.data.film_masks import (
     RawFilm,
     draft_mask,
 )
-from flexunet.data.images import write_image
-from flexunet.data.masks import ColorMap
+from flexunet.data.images.files import write_image
+from flexunet.data.images.masks import ColorMap
 from flexunet.errors import MaskError, PairingError
 
 

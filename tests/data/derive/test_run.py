@@ -9,16 +9,16 @@ import sys
 import numpy as np
 import pytest
 
-from flexunet.data.annotations import read_annotations
-from flexunet.data.crop import restore_mask
-from flexunet.data.derive import JOURNAL, derive, list_films
-from flexunet.data.derive_film import DeriveSettings
-from flexunet.data.film_masks import AnnotatedMasks, GivenMasks, MaskDraft, ModelMasks
-from flexunet.data.images import read_image, write_image
-from flexunet.data.manifest import Manifest, sha256_of
-from flexunet.data.masks import ColorMap, read_mask
-from flexunet.data.pairs import find_pairs
-from flexunet.data.phantom_dataset import write_raw_phantoms
+from flexunet.data.annotations.read import read_annotations
+from flexunet.data.dataset.manifest import Manifest, sha256_of
+from flexunet.data.dataset.pairs import find_pairs
+from flexunet.data.derive.crop import restore_mask
+from flexunet.data.derive.film import DeriveSettings
+from flexunet.data.derive.film_masks import AnnotatedMasks, GivenMasks, MaskDraft, ModelMasks
+from flexunet.data.derive.run import JOURNAL, derive, list_films
+from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.masks import ColorMap, read_mask
+from flexunet.data.phantom.dataset import write_raw_phantoms
 from flexunet.errors import ConfigError, FlexUNetError, PathError
 
 SMALL = DeriveSettings(width=64, height=64)
@@ -110,7 +110,7 @@ def test_interrupted_run_goes_on(raw, tmp_path):
     script = (
         # A shell that runs us in the background has interrupts ignored, and children inherit that.
         "import signal, sys, time; signal.signal(signal.SIGINT, signal.default_int_handler);"
-        "from flexunet.data.derive import derive; tell = lambda done, *_: ("
+        "from flexunet.data.derive.run import derive; tell = lambda done, *_: ("
         "print(done, flush=True), time.sleep(0.5)); derive(sys.argv[1], sys.argv[2], jobs=1, progress=tell)"
     )
     command = [sys.executable, "-c", script, str(raw), str(tmp_path)]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flexunet.data.dicom import read_dicom
-from flexunet.data.images import read_image
+from flexunet.data.dicom.read import read_dicom
+from flexunet.data.images.files import read_image
 from flexunet.errors import ImageError
 
 pytest.importorskip("pydicom")
@@ -146,7 +146,7 @@ sys.modules["libjpeg"] = None
 every = metadata.entry_points
 metadata.entry_points = lambda **asked: [each for each in every(**asked) if "libjpeg" not in each.value]
 import numpy as np
-from flexunet.data.dicom import read_dicom
+from flexunet.data.dicom.read import read_dicom
 
 np.save(sys.argv[2], read_dicom(sys.argv[1], "stored").pixels)
 """

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flexunet.data.dicom import is_dicom_file, read_dicom
-from flexunet.data.dicom_header import view_of
-from flexunet.data.images import image_size, image_stem, list_images, read_image, to_model_range
-from flexunet.data.pair_reader import PairReader
+from flexunet.data.cache.pair_reader import PairReader
+from flexunet.data.dicom.header import view_of
+from flexunet.data.dicom.read import is_dicom_file, read_dicom
+from flexunet.data.images.files import image_size, image_stem, list_images, read_image, to_model_range
 from flexunet.errors import ConfigError, ImageError
 
 pytest.importorskip("pydicom")
@@ -231,8 +231,8 @@ def test_folders_take_dicom_by_suffix_and_by_content(write_dicom, tmp_path):
 
 
 def test_training_reads_the_configured_window(write_dicom, tmp_path):
-    from flexunet.data.masks import ColorMap
-    from flexunet.data.pairs import Pair
+    from flexunet.data.dataset.pairs import Pair
+    from flexunet.data.images.masks import ColorMap
 
     image = write_dicom(tmp_path / "a.dcm", RAMP, BitsStored=12)
     Image.fromarray(np.zeros((64, 64), np.uint8)).save(tmp_path / "mask.png")
@@ -357,7 +357,7 @@ def test_without_pydicom_the_message_says_what_to_install(write_dicom, tmp_path)
     path = write_dicom(tmp_path / "a.dcm", SMALL)
     code = (
         "import sys; sys.modules['pydicom'] = None\n"
-        "from flexunet.data.images import read_image\n"
+        "from flexunet.data.images.files import read_image\n"
         f"read_image({str(path)!r})"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -367,14 +367,14 @@ def test_without_pydicom_the_message_says_what_to_install(write_dicom, tmp_path)
 def test_other_images_do_not_import_pydicom(tmp_path):
     Image.fromarray(SMALL).save(tmp_path / "a.png")
     code = (
-        "import sys\nfrom flexunet.data.images import list_images, read_image\n"
+        "import sys\nfrom flexunet.data.images.files import list_images, read_image\n"
         f"read_image(list_images({str(tmp_path)!r})[0]); assert 'pydicom' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_derive_takes_dicom_folders(constructed, write_dicom, tmp_path):
-    from flexunet.data.derive import derive
+    from flexunet.data.derive.run import derive
 
     raw = tmp_path / "raw" / "Non-Cancer"
     raw.mkdir(parents=True)

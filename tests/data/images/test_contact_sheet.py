@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from flexunet.data.contact_sheet import contact_sheet, overlays, shrink_picture, spread
-from flexunet.data.images import write_image
-from flexunet.data.masks import ColorMap, write_mask
+from flexunet.data.images.contact_sheet import contact_sheet, overlays, shrink_picture, spread
+from flexunet.data.images.files import write_image
+from flexunet.data.images.masks import ColorMap, write_mask
 
 
 def test_sheet_has_room_for_all():

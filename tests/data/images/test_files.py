@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from flexunet.data.images import (
+from flexunet.data.images.files import (
     image_size,
     list_images,
     read_image,

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from flexunet.data.images import write_image
-from flexunet.data.masks import ColorMap, foreground_classes, read_mask, resize_mask, write_mask
+from flexunet.data.images.files import write_image
+from flexunet.data.images.masks import ColorMap, foreground_classes, read_mask, resize_mask, write_mask
 from flexunet.errors import ConfigError, MaskError
 
 BINARY = ColorMap.binary()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flexunet.data.overlay import OUTLINE_COLORS, draw_overlay
+from flexunet.data.images.overlay import OUTLINE_COLORS, draw_overlay
 from flexunet.errors import ShapeError
 
 

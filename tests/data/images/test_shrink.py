@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from flexunet.data.shrink import shrink_mask
+from flexunet.data.images.shrink import shrink_mask
 
 
 def test_shrunk_mask_takes_the_class_with_most_area():

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from flexunet.data.dataset_folder import DatasetFolder
-from flexunet.data.images import read_image
-from flexunet.data.manifest import Manifest, sha256_of
-from flexunet.data.masks import ColorMap, read_mask
-from flexunet.data.phantom_dataset import plan_films, write_phantom_dataset, write_raw_phantoms
+from flexunet.data.dataset.folder import DatasetFolder
+from flexunet.data.dataset.manifest import Manifest, sha256_of
+from flexunet.data.images.files import read_image
+from flexunet.data.images.masks import ColorMap, read_mask
+from flexunet.data.phantom.dataset import plan_films, write_phantom_dataset, write_raw_phantoms
 from flexunet.errors import DatasetError, PathError
 
 HALVES = {"train": 0.5, "valid": 0.25, "test": 0.25}

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flexunet.data.phantom import draw_phantom
-from flexunet.data.phantom_masses import Mass, render_mass
-from flexunet.data.phantom_tissue import draw_texture
+from flexunet.data.phantom.draw import draw_phantom
+from flexunet.data.phantom.masses import Mass, render_mass
+from flexunet.data.phantom.tissue import draw_texture
 from flexunet.errors import ShapeError
 
 

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flexunet.data.images import write_image
-from flexunet.data.manifest import Manifest, sha256_of
-from flexunet.data.masks import ColorMap, write_mask
-from flexunet.data.phantom import draw_phantom
-from flexunet.data.split import check_ratios, notes_of, parse_ratios, plan_split
-from flexunet.data.split_folds import plan_folds, write_folds
-from flexunet.data.split_groups import deal_groups
-from flexunet.data.split_items import collect_items, connected_labels, group_items, stratum_of_groups
-from flexunet.data.split_write import write_split
+from flexunet.data.dataset.manifest import Manifest, sha256_of
+from flexunet.data.images.files import write_image
+from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.phantom.draw import draw_phantom
+from flexunet.data.split.folds import plan_folds, write_folds
+from flexunet.data.split.groups import deal_groups
+from flexunet.data.split.items import collect_items, connected_labels, group_items, stratum_of_groups
+from flexunet.data.split.plan import check_ratios, notes_of, parse_ratios, plan_split
+from flexunet.data.split.write import write_split
 from flexunet.errors import ConfigError, DatasetError, PairingError, PathError
 
 BINARY = ColorMap.binary()

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from flexunet.data.images import read_image, write_image
-from flexunet.data.masks import ColorMap, write_mask
-from flexunet.data.phantom_dataset import write_phantom_dataset
-from flexunet.data.statistics import grey_levels, measure_dataset, quantiles
+from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.phantom.dataset import write_phantom_dataset
+from flexunet.data.statistics.count import grey_levels, measure_dataset, quantiles
 from flexunet.errors import PathError
 
 TISSUE = ColorMap({(64, 64, 64): 0, (128, 128, 128): 1, (255, 255, 255): 2})

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from flexunet.data.volumes import (
+from flexunet.data.volumes.read import (
     is_volume_file,
     label_suffix,
     parts_of_volume,

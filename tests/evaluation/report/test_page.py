@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flexunet.data.masks import ColorMap
-from flexunet.evaluation.cases import CaseGallery
-from flexunet.evaluation.charts import Chart, nice_ticks
-from flexunet.evaluation.document import Scores, json_schema
-from flexunet.evaluation.image_scores import score_image
-from flexunet.evaluation.model_card import model_card
-from flexunet.evaluation.outputs import published_text, read_scores, scores_json, write_evaluation
-from flexunet.evaluation.overlays import COLORS, close_up, focus, overlay, regions
-from flexunet.evaluation.rules import ScoringRules
-from flexunet.evaluation.scores import Circumstances, make_scores
+from flexunet.data.images.masks import ColorMap
+from flexunet.evaluation.charts.svg import Chart, nice_ticks
+from flexunet.evaluation.report.model_card import model_card
+from flexunet.evaluation.report.outputs import published_text, read_scores, scores_json, write_evaluation
+from flexunet.evaluation.report.overlays import COLORS, close_up, focus, overlay, regions
+from flexunet.evaluation.scores.images import score_image
+from flexunet.evaluation.scores.rules import ScoringRules
+from flexunet.evaluation.summary.build import Circumstances, make_scores
+from flexunet.evaluation.tables.cases import CaseGallery
+from flexunet.evaluation.tables.document import Scores, json_schema
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 VOID = {"meta", "img", "br", "wbr", "line", "path", "circle", "rect", "polygon"}
@@ -134,7 +134,7 @@ def test_scores_json_is_what_the_schema_says(written):
 def test_the_schema_in_docs_is_the_schema_of_the_code():
     path = ROOT / "docs" / "scores.schema.json"
     assert json.loads(path.read_text(encoding="utf-8")) == json_schema(), (
-        "write it again: python -m flexunet.evaluation.document > docs/scores.schema.json"
+        "write it again: python -m flexunet.evaluation.tables.document > docs/scores.schema.json"
     )
 
 

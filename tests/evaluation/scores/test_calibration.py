@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from flexunet.errors import DatasetError
-from flexunet.evaluation.calibration import (
+from flexunet.evaluation.calibration_fit import CalibrationFit, dice_by_threshold
+from flexunet.evaluation.scores.calibration import (
     brier_score,
     count_probabilities,
     empty_brier_score,
     expected_calibration_error,
 )
-from flexunet.evaluation.calibration_fit import CalibrationFit, dice_by_threshold
-from flexunet.inference.calibration import Calibration, apply_temperature
+from flexunet.inference.predict.calibration import Calibration, apply_temperature
 
 
 def channels(foreground):

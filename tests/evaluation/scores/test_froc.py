@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flexunet.evaluation.froc import DetectionTable, average_precision, froc_curve, sensitivity_at
-from flexunet.evaluation.lesion_summary import thinned
+from flexunet.evaluation.scores.froc import DetectionTable, average_precision, froc_curve, sensitivity_at
+from flexunet.evaluation.summary.lesions import thinned
 
 
 def table(candidates, lesions):

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from flexunet.evaluation.intervals import Resampling, permutation_p
+from flexunet.evaluation.scores.intervals import Resampling, permutation_p
 
 
 def drawn(values, groups=None, replicates=1000, seed=1):

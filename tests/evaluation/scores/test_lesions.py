@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from flexunet.evaluation.lesion_matching import Overlaps, assign, find_regions
-from flexunet.evaluation.lesion_scores import lesion_scores
-from flexunet.evaluation.rules import ScoringRules
+from flexunet.evaluation.scores.lesions import lesion_scores
+from flexunet.evaluation.scores.matching import Overlaps, assign, find_regions
+from flexunet.evaluation.scores.rules import ScoringRules
 
 masks = arrays(np.uint8, (8, 9), elements=st.integers(0, 1))
 

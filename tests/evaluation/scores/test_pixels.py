@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from flexunet.errors import MaskError, ShapeError
-from flexunet.evaluation.pixel_scores import (
+from flexunet.evaluation.scores.pixels import (
     apply_empty_rule,
     confusion_matrix,
     foreground_counts,

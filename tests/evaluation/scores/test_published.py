@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from flexunet.evaluation.pixel_scores import confusion_matrix
-from flexunet.evaluation.published_metrics import (
+from flexunet.evaluation.scores.pixels import confusion_matrix
+from flexunet.evaluation.scores.published import (
     ClassSums,
     categorical_crossentropy,
     dice_coef_foreground,

@@ -4,7 +4,7 @@ import pytest
 
 from flexunet.config.schema import Config
 from flexunet.errors import ConfigError
-from flexunet.evaluation.rules import ScoringRules
+from flexunet.evaluation.scores.rules import ScoringRules
 
 
 def test_the_configuration_and_the_rules_have_the_same_defaults():

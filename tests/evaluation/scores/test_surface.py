@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from flexunet.evaluation.surface_scores import boundary, surface_scores
+from flexunet.evaluation.scores.surface import boundary, surface_scores
 
 regions = arrays(np.uint8, (6, 8), elements=st.integers(0, 1))
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from flexunet.errors import DatasetError
-from flexunet.evaluation.comparison import compare_runs, compare_tables, distinct_names
-from flexunet.evaluation.rules import ScoringRules
-from flexunet.evaluation.table_files import write_tables
+from flexunet.evaluation.scores.rules import ScoringRules
+from flexunet.evaluation.summary.comparison import compare_runs, compare_tables, distinct_names
+from flexunet.evaluation.tables.files import write_tables
 
 RULES = ScoringRules(bootstrap_samples=300)
 

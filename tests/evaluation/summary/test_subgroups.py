@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from flexunet.errors import DatasetError
-from flexunet.evaluation.rules import ScoringRules
-from flexunet.evaluation.subgroups import SIZE_COLUMN, subgroup_columns
+from flexunet.evaluation.scores.rules import ScoringRules
+from flexunet.evaluation.summary.subgroups import SIZE_COLUMN, subgroup_columns
 
 RULES = ScoringRules(bootstrap_samples=100)
 

@@ -5,15 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from flexunet.data.masks import ColorMap
-from flexunet.data.pairs import Pair
+from flexunet.data.dataset.pairs import Pair
+from flexunet.data.images.masks import ColorMap
 from flexunet.errors import DatasetError, PathError
-from flexunet.evaluation.image_scores import score_image
 from flexunet.evaluation.leakage import find_audit, read_audit, shared_origins
-from flexunet.evaluation.rules import ScoringRules
-from flexunet.evaluation.scores import Circumstances, make_scores
-from flexunet.evaluation.tables import ImageOrigin, Tally
-from flexunet.evaluation.verdict import leaking
+from flexunet.evaluation.scores.images import score_image
+from flexunet.evaluation.scores.rules import ScoringRules
+from flexunet.evaluation.summary.build import Circumstances, make_scores
+from flexunet.evaluation.summary.verdict import leaking
+from flexunet.evaluation.tables.rows import ImageOrigin, Tally
 
 RULES = ScoringRules(bootstrap_samples=300)
 

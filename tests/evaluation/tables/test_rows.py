@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from flexunet.data.masks import ColorMap
+from flexunet.data.images.masks import ColorMap
 from flexunet.errors import DatasetError, PathError
-from flexunet.evaluation.rules import ScoringRules
-from flexunet.evaluation.scores import Circumstances, make_scores
-from flexunet.evaluation.table_files import find_evaluation, read_tables, write_tables
-from flexunet.evaluation.tables import Tally
+from flexunet.evaluation.scores.rules import ScoringRules
+from flexunet.evaluation.summary.build import Circumstances, make_scores
+from flexunet.evaluation.tables.files import find_evaluation, read_tables, write_tables
+from flexunet.evaluation.tables.rows import Tally
 
 ABOUT = Circumstances("truth", "prediction", ColorMap.binary(), environment={"test": True})
 

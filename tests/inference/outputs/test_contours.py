@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from flexunet.data.annotations import read_annotations
-from flexunet.inference.contours import (
+from flexunet.data.annotations.read import read_annotations
+from flexunet.inference.outputs.contours import (
     coco_annotations,
     fill_outline,
     outline_of,
     run_lengths,
     write_coco,
 )
-from flexunet.inference.lesions import find_regions, measure_lesions
+from flexunet.inference.outputs.lesions import find_regions, measure_lesions
 
 MASKS = hnp.arrays(
     np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=14), elements=st.integers(0, 2)

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 
 from flexunet.config.run_sections import InferSection
-from flexunet.inference.lesions import (
+from flexunet.inference.outputs.lesions import (
     clean_mask,
     drop_small,
     fill_holes,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from flexunet.errors import ImageError, ShapeError
-from flexunet.inference.segmentation_object import read_segmentation, write_segmentation
+from flexunet.inference.outputs.segmentation_object import read_segmentation, write_segmentation
 from flexunet.version import __version__
 
 pytest.importorskip("highdicom")

@@ -1,6 +1,6 @@
 import keras
 
-from flexunet.inference.batch_size import batch_size_for
+from flexunet.inference.predict.batch_size import batch_size_for
 
 
 def model_of(side, filters):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from flexunet.data.breast import find_breast
-from flexunet.data.images import list_images, read_image
-from flexunet.inference.breast_tiles import tiles_of_breast
-from flexunet.inference.tiling import Grid
+from flexunet.data.derive.breast import find_breast
+from flexunet.data.images.files import list_images, read_image
+from flexunet.inference.predict.breast_tiles import tiles_of_breast
+from flexunet.inference.predict.tiling import Grid
 
 
 def film(height=400, width=300, side="L"):

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from flexunet.config.files import load_config
-from flexunet.data.images import read_image, write_image
+from flexunet.data.images.files import read_image, write_image
 from flexunet.errors import ConfigError, DatasetError, PathError
-from flexunet.inference.calibration import Calibration, identity_of
-from flexunet.inference.decision import Decision
 from flexunet.inference.folder import infer_folder
-from flexunet.inference.predictor import Predictor
+from flexunet.inference.predict.calibration import Calibration, identity_of
+from flexunet.inference.predict.decision import Decision
+from flexunet.inference.predict.predictor import Predictor
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
-from flexunet.models.weights import save_weights
+from flexunet.models.weights.load import save_weights
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_what_cannot_be_meant_is_refused(run, setting):
 
 
 def test_the_example_of_the_page_runs(run, tmp_path, monkeypatch):
-    page = (Path(__file__).parents[2] / "docs" / "inference.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "inference.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     shutil.copytree(run, tmp_path / "runs" / "mammogram")
     shutil.copy(run / "images" / "a.png", tmp_path / "case.png")

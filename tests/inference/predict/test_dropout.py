@@ -6,8 +6,8 @@ import pytest
 
 from flexunet.config.schema import Config
 from flexunet.errors import ConfigError
-from flexunet.inference.dropout import DropoutSampler
-from flexunet.inference.predictor import Predictor
+from flexunet.inference.predict.dropout import DropoutSampler
+from flexunet.inference.predict.predictor import Predictor
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
 

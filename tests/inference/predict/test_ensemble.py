@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from flexunet.config.files import load_config
-from flexunet.data.images import read_image, write_image
+from flexunet.data.images.files import read_image, write_image
 from flexunet.errors import ConfigError
 from flexunet.inference.folder import infer_folder
-from flexunet.inference.predictor import Predictor
+from flexunet.inference.predict.predictor import Predictor
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
-from flexunet.models.weights import save_weights
+from flexunet.models.weights.load import save_weights
 
 
 def write_run(folder, seed, size, classes=2):

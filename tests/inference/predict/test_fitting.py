@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from flexunet.inference.fitting import PADDED, PUBLISHED_TILE, RESIZED
+from flexunet.inference.predict.fitting import PADDED, PUBLISHED_TILE, RESIZED
 
 
 def ramp(height, width, dtype=np.uint8):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from flexunet.inference.passes import Passes, turns_for
-from flexunet.inference.uncertainty import entropy, mutual_information
+from flexunet.inference.predict.passes import Passes, turns_for
+from flexunet.inference.predict.uncertainty import entropy, mutual_information
 
 
 def corner_model(pixels):

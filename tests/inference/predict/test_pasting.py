@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from flexunet.config.checks import check_config
 from flexunet.config.files import load_config
 from flexunet.config.schema import Config
-from flexunet.data.images import read_image
+from flexunet.data.images.files import read_image
 from flexunet.errors import ConfigError, ShapeError
-from flexunet.inference.fitting import PUBLISHED_TILE
 from flexunet.inference.folder import infer_folder
-from flexunet.inference.pasting import boxes_over, predict_pasted
-from flexunet.inference.predictor import Predictor
-from flexunet.inference.probabilities import mask_of
+from flexunet.inference.predict.fitting import PUBLISHED_TILE
+from flexunet.inference.predict.pasting import boxes_over, predict_pasted
+from flexunet.inference.predict.predictor import Predictor
+from flexunet.inference.predict.probabilities import mask_of
 from flexunet.models.registry import build_model
-from flexunet.models.weights import load_weights
+from flexunet.models.weights.load import load_weights
 
 COLORS = np.array([(0, 0, 0), (0, 255, 0), (255, 0, 0)], np.uint8)
 CASES = [

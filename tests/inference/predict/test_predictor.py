@@ -6,12 +6,12 @@ from PIL import Image
 
 from flexunet.config.files import load_config
 from flexunet.config.schema import Config
-from flexunet.data.images import list_images, read_image, write_image
+from flexunet.data.images.files import list_images, read_image, write_image
 from flexunet.errors import PathError, ShapeError
 from flexunet.inference.folder import infer_folder
 from flexunet.inference.inputs import mask_names
-from flexunet.inference.predictor import Predictor
-from flexunet.inference.probabilities import mask_of
+from flexunet.inference.predict.predictor import Predictor
+from flexunet.inference.predict.probabilities import mask_of
 from flexunet.training.compiling import evaluate_published
 
 

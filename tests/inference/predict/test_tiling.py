@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flexunet.errors import ShapeError
-from flexunet.inference.tiling import Grid, blending_weights, gaussian_profile, predict_tiled, tile_starts
+from flexunet.inference.predict.tiling import (
+    Grid,
+    blending_weights,
+    gaussian_profile,
+    predict_tiled,
+    tile_starts,
+)
 
 
 def test_starts_worked_by_hand():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flexunet.inference.volume_lesions import drop_small_bodies, find_bodies, measure_bodies
+from flexunet.inference.volumes.lesions import drop_small_bodies, find_bodies, measure_bodies
 
 SPACING = (0.5, 0.8, 3.0)
 

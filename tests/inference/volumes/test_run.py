@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 from flexunet.cli import app
 from flexunet.config.files import load_config
 from flexunet.config.schema import Config
-from flexunet.data.volumes import read_volume
+from flexunet.data.volumes.read import read_volume
 from flexunet.errors import PathError
-from flexunet.inference.predictor import Predictor
-from flexunet.inference.volumes import infer_volumes
+from flexunet.inference.predict.predictor import Predictor
+from flexunet.inference.volumes.run import infer_volumes
 from flexunet.models.registry import build_model
 
 pytest.importorskip("SimpleITK")

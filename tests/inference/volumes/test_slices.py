@@ -9,7 +9,7 @@ import pytest
 from flexunet.config.files import load_config
 from flexunet.config.schema import Config
 from flexunet.errors import ConfigError
-from flexunet.inference.slices import SliceAxes, grey_levels
+from flexunet.inference.volumes.slices import SliceAxes, grey_levels
 
 VOXELS = np.random.default_rng(0).integers(0, 9999, (4, 5, 6)).astype(np.int16)
 ROTATIONS = [None, "cv2.ROTATE_90_CLOCKWISE", "cv2.ROTATE_180", "cv2.ROTATE_90_COUNTERCLOCKWISE"]

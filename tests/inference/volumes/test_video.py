@@ -7,7 +7,7 @@ from PIL import Image
 
 from flexunet.config.schema import Config
 from flexunet.errors import PathError
-from flexunet.inference.video import slice_frames, write_video
+from flexunet.inference.volumes.video import slice_frames, write_video
 
 PALETTE = np.array([(0, 0, 0), (255, 0, 0), (0, 0, 255)], np.uint8)
 

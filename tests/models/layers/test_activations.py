@@ -4,7 +4,7 @@ import pytest
 from keras import activations
 
 from flexunet.errors import ConfigError
-from flexunet.models.activations import activation_names, find_activation
+from flexunet.models.layers.activations import activation_names, find_activation
 
 
 @pytest.mark.parametrize(

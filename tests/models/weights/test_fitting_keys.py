@@ -6,7 +6,7 @@ import pytest
 
 from flexunet.config.files import load_config
 from flexunet.errors import WeightsError
-from flexunet.models.import_weights import import_weights
+from flexunet.models.weights.importing import import_weights
 
 
 @pytest.mark.parametrize(

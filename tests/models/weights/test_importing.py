@@ -15,13 +15,13 @@ from flexunet.cli import app
 from flexunet.config.files import load_config, save_config
 from flexunet.config.schema import Config
 from flexunet.errors import PathError, WeightsError
-from flexunet.inference.predictor import Predictor
-from flexunet.models.backbone_weights import IMAGENET_DEVIATION
+from flexunet.inference.predict.predictor import Predictor
 from flexunet.models.export import export_model
-from flexunet.models.import_weights import import_weights, scale_as_pretrained
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
-from flexunet.models.weights import load_weights, save_weights
+from flexunet.models.weights.backbone import IMAGENET_DEVIATION
+from flexunet.models.weights.importing import import_weights, scale_as_pretrained
+from flexunet.models.weights.load import load_weights, save_weights
 
 
 def test_a_published_file_becomes_a_run(reference, tmp_path):

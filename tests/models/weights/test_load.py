@@ -17,9 +17,9 @@ from flexunet.config.schema import Config
 from flexunet.errors import PathError, WeightsError
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
-from flexunet.models.weights import describe_weights, load_weights, save_weights
+from flexunet.models.weights.load import describe_weights, load_weights, save_weights
+from flexunet.training.checkpoint.state import prepare
 from flexunet.training.compiling import compile_model
-from flexunet.training.state import prepare
 
 CASES = [
     "a_k5_L3_c2",

@@ -7,11 +7,11 @@ import pytest
 from flexunet.config.files import save_config
 from flexunet.config.schema import Config
 from flexunet.errors import ConfigError, PathError, WeightsError
-from flexunet.models.encoder_levels import encoder_levels
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
-from flexunet.models.transfer import apply_initial_weights, classes_in
-from flexunet.models.weights import save_weights
+from flexunet.models.weights.encoder_levels import encoder_levels
+from flexunet.models.weights.load import save_weights
+from flexunet.models.weights.transfer import apply_initial_weights, classes_in
 
 UNET = {"base_filters": 4, "num_layers": 3, "image_width": 32, "image_height": 32}
 SWIN = {

@@ -9,9 +9,9 @@ import pytest
 from flexunet.config.files import load_config
 from flexunet.config.schema import Config
 from flexunet.errors import ConfigError
-from flexunet.models.flexunet import build, plan_levels
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
+from flexunet.models.zoo.flexunet import build, plan_levels
 
 COUNTS = {
     "a_k5_L3_c2": 8_690,

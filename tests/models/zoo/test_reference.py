@@ -12,8 +12,8 @@ from keras import layers, ops
 
 from flexunet.config.files import load_config
 from flexunet.models.registry import build_model
-from flexunet.models.weights import load_weights
-from flexunet.models.weights_file import open_weights
+from flexunet.models.weights.file import open_weights
+from flexunet.models.weights.load import load_weights
 
 # What the weights in shared/reference/zoo hold in all, as its README lists them, and how near outputs come.
 WITH_FILES = {

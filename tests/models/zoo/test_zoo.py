@@ -10,9 +10,9 @@ from keras import ops
 from flexunet.config.schema import Config
 from flexunet.errors import ConfigError, ShapeError
 from flexunet.models.initial import draw_initial_weights
+from flexunet.models.layers.swin_block import relative_places, window_mask
 from flexunet.models.operations_count import multiply_adds
 from flexunet.models.registry import ARCHITECTURES, build_model
-from flexunet.models.swin_block import relative_places, window_mask
 
 SMALL = {
     "flexunet": {"base_filters": 4, "num_layers": 3},

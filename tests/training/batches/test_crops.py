@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from flexunet.data.crops import FixedCrops, RandomCrops, Tiles
-from flexunet.data.images import write_image
-from flexunet.data.loading import open_own_size_cache
-from flexunet.data.masks import ColorMap, write_mask
-from flexunet.data.pairs import find_pairs
-from flexunet.data.sampling import Draw
+from flexunet.data.cache.open import open_own_size_cache
+from flexunet.data.dataset.pairs import find_pairs
+from flexunet.data.images.files import write_image
+from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.training.batches.crops import FixedCrops, RandomCrops, Tiles
+from flexunet.training.batches.sampling import Draw
 
 BINARY = ColorMap.binary()
 SIDE = 16

@@ -4,8 +4,8 @@ import sys
 import numpy as np
 import pytest
 
-from flexunet.data.batches import Batches, Part, encode_targets
 from flexunet.errors import ConfigError, ShapeError
+from flexunet.training.batches.dataset import Batches, Part, encode_targets
 
 
 class Numbers:
@@ -157,7 +157,7 @@ def test_training_sees_the_same_batches_whatever_the_number_of_workers(workers):
 
 def test_importing_the_data_room_imports_no_engine():
     code = (
-        "import sys, flexunet.data.loading, flexunet.data.dataset_folder;"
+        "import sys, flexunet.data.cache.open, flexunet.data.dataset.folder;"
         "found = {'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules); assert not found, found"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,15 +9,15 @@ import pytest
 
 from flexunet.config.files import load_config
 from flexunet.data.configured import open_split
-from flexunet.data.images import list_images, read_image, write_image
-from flexunet.data.phantom_dataset import write_phantom_dataset
+from flexunet.data.images.files import list_images, read_image, write_image
+from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.errors import ConfigError, RunStoppedError
 from flexunet.evaluation.run import evaluate
 from flexunet.inference.folder import infer_folder
-from flexunet.inference.predictor import Predictor
-from flexunet.training.callbacks import StopOnNaN
-from flexunet.training.checkpoint import CheckpointStore
-from flexunet.training.feeding import all_pixels, images_of_step, training_batches, validation_batches
+from flexunet.inference.predict.predictor import Predictor
+from flexunet.training.batches.feeding import all_pixels, images_of_step, training_batches, validation_batches
+from flexunet.training.checkpoint.files import CheckpointStore
+from flexunet.training.follow.callbacks import StopOnNaN
 from flexunet.training.run import train
 
 CONFIG = """

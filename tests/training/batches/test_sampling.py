@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flexunet.data.sampling import LesionSampling, PlainSampling
 from flexunet.errors import DatasetError
+from flexunet.training.batches.sampling import LesionSampling, PlainSampling
 
 
 @st.composite

@@ -11,9 +11,9 @@ import pytest
 
 from flexunet.config.files import load_config
 from flexunet.errors import ConfigError, PathError, RunLockedError, WeightsError
-from flexunet.training.checkpoint import CheckpointStore
-from flexunet.training.lock import locked
-from flexunet.training.resume import choose_resume, find_start, is_over, run_identity
+from flexunet.training.checkpoint.files import CheckpointStore
+from flexunet.training.checkpoint.lock import locked
+from flexunet.training.checkpoint.resume import choose_resume, find_start, is_over, run_identity
 
 ARRAYS = {"model": [np.arange(6, dtype=np.float32).reshape(2, 3), np.array(7, np.int64)], "random": []}
 
@@ -173,7 +173,7 @@ def test_when_nothing_is_left_to_train(store, epoch, ended, stopped_epoch, epoch
 
 HOLD = """
 import pathlib, sys, time
-from flexunet.training.lock import locked
+from flexunet.training.checkpoint.lock import locked
 with locked(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)

@@ -11,12 +11,12 @@ import pytest
 
 from flexunet.config.files import load_config
 from flexunet.data.configured import open_split
-from flexunet.data.phantom_dataset import write_phantom_dataset
+from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.errors import RunStoppedError
-from flexunet.training import callbacks as training_callbacks
-from flexunet.training.checkpoint import CheckpointStore
+from flexunet.training.batches.feeding import evaluation_batches
+from flexunet.training.checkpoint.files import CheckpointStore
 from flexunet.training.compiling import compile_model
-from flexunet.training.feeding import evaluation_batches
+from flexunet.training.follow import callbacks as training_callbacks
 from flexunet.training.run import train
 
 # Everything that has a state: dropout, normalisation, augmentation, reducer, patience, two metrics. The third

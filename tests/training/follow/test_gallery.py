@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flexunet.data.images import write_image
-from flexunet.data.masks import ColorMap, write_mask
-from flexunet.training.curves_svg import curves_svg
-from flexunet.training.gallery import Gallery, outlined, strip_epochs
+from flexunet.data.images.files import write_image
+from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.training.follow.curves_svg import curves_svg
+from flexunet.training.follow.gallery import Gallery, outlined, strip_epochs
 
 COLORS = ColorMap({(0, 0, 0): 0, (255, 255, 255): 1, (255, 0, 0): 2})
 FIGURES = {

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from flexunet.training.history import History
+from flexunet.training.follow.history import History
 
 METRICS = ["dice_coef_multiclass", "val_dice_coef_multiclass"]
 FIGURES = [

@@ -16,8 +16,8 @@ mlflow = pytest.importorskip("mlflow")
 
 from flexunet.config.files import load_config  # noqa: E402
 from flexunet.errors import ConfigError  # noqa: E402
-from flexunet.training.history import History  # noqa: E402
-from flexunet.training.mlflow_run import LogToMLflow, require_mlflow, run_parameters  # noqa: E402
+from flexunet.training.follow.history import History  # noqa: E402
+from flexunet.training.follow.mlflow_run import LogToMLflow, require_mlflow, run_parameters  # noqa: E402
 
 FIGURES = [
     {"loss": 0.9, "val_loss": 1.0, "lr": 1e-3},

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flexunet.data.images import write_image
-from flexunet.data.masks import ColorMap, write_mask
-from flexunet.training.callbacks import PredictEpoch
-from flexunet.training.history import History
-from flexunet.training.tensorboard import WriteTensorBoard, read_events
+from flexunet.data.images.files import write_image
+from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.training.follow.callbacks import PredictEpoch
+from flexunet.training.follow.history import History
+from flexunet.training.follow.tensorboard import WriteTensorBoard, read_events
 
 FIGURES = [
     {"loss": 0.9, "val_loss": 1.0, "lr": 1e-3},

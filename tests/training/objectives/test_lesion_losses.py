@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from flexunet.errors import ConfigError
-from flexunet.training.lesion_losses import LESION_LOSSES
-from flexunet.training.loss_expression import LossSum, Term, parse_losses
-from flexunet.training.losses import get_loss
+from flexunet.training.objectives.expression import LossSum, Term, parse_losses
+from flexunet.training.objectives.lesion_losses import LESION_LOSSES
+from flexunet.training.objectives.losses import get_loss
 
 # Two pixels, background and lesion, predicted with 0.75 and 0.5.
 TRUTH = np.array([[[[1, 0], [0, 1]]]], "float32")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from flexunet.errors import ConfigError, ShapeError
 from flexunet.models.precision import choose_jit
-from flexunet.training.losses import LOSSES, get_loss
-from flexunet.training.ssim import ssim
+from flexunet.training.objectives.losses import LOSSES, get_loss
+from flexunet.training.objectives.ssim import ssim
 
 _spec = spec_from_file_location("recorded_metrics", Path(__file__).with_name("test_metrics.py"))
 _metrics = module_from_spec(_spec)

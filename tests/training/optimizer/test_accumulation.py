@@ -9,9 +9,9 @@ import pytest
 from flexunet.config.schema import Config
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
+from flexunet.training.checkpoint.state import prepare
 from flexunet.training.compiling import compile_model
-from flexunet.training.pace import Pace
-from flexunet.training.state import prepare
+from flexunet.training.optimizer.pace import Pace
 
 MODEL = {
     "image_width": 16,

@@ -8,8 +8,8 @@ from flexunet.config.schema import Config
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.precision import choose_jit
 from flexunet.models.registry import build_model
-from flexunet.training.compiled_update import Adam, AdamW
-from flexunet.training.losses import get_loss
+from flexunet.training.objectives.losses import get_loss
+from flexunet.training.optimizer.compiled_update import Adam, AdamW
 
 DECAYING = (AdamW, keras.optimizers.AdamW, {"weight_decay": 0.05})
 SMALL = {"image_width": 16, "image_height": 16, "num_layers": 2, "base_filters": 4, "dropout_rate": 0.0}

@@ -7,9 +7,9 @@ import pytest
 
 from flexunet.config.schema import Config
 from flexunet.errors import ConfigError
-from flexunet.training.optimizers import build_optimizer
-from flexunet.training.pace import Pace
-from flexunet.training.schedules import WarmUp, learning_rate
+from flexunet.training.optimizer.build import build_optimizer
+from flexunet.training.optimizer.pace import Pace
+from flexunet.training.optimizer.schedules import WarmUp, learning_rate
 
 # Five updates an epoch (9 steps in groups of 2), 20 in all.
 PACE = Pace(steps=9, group=2)

@@ -7,11 +7,11 @@ import pytest
 from flexunet.config.schema import Config
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
-from flexunet.training.compiled_update import Adam, AdamW
+from flexunet.training.checkpoint.state import prepare
 from flexunet.training.compiling import compile_model
-from flexunet.training.optimizers import build_optimizer
-from flexunet.training.state import prepare
-from flexunet.training.weight_average import averaged_weights
+from flexunet.training.optimizer.build import build_optimizer
+from flexunet.training.optimizer.compiled_update import Adam, AdamW
+from flexunet.training.optimizer.weight_average import averaged_weights
 
 SMALL = {"image_width": 16, "image_height": 16, "num_layers": 2, "base_filters": 4, "dropout_rate": 0.0}
 

@@ -9,10 +9,10 @@ import pytest
 from flexunet.config.schema import Config
 from flexunet.errors import ConfigError
 from flexunet.models.registry import build_model
-from flexunet.training.checkpoint import CheckpointStore
+from flexunet.training.checkpoint.files import CheckpointStore
 from flexunet.training.deep_supervision import supervise_deeply
-from flexunet.training.distribution import Team, check_batch, explained_losses, join
-from flexunet.training.leading import AgreedStop, LeaderPredictor, SilentStore
+from flexunet.training.processes.distribution import Team, check_batch, explained_losses, join
+from flexunet.training.processes.leading import AgreedStop, LeaderPredictor, SilentStore
 
 
 def test_alone_where_nothing_else_is_told():

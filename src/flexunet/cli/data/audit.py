@@ -64,7 +64,7 @@ def _write(result: AuditResult, out: Path) -> None:
     import json
 
     from flexunet.data.audit.report import write_report
-    from flexunet.data.files import write_text
+    from flexunet.files import write_text
 
     write_report(result, out / "audit.html")
     write_text(out / "audit.json", json.dumps(result.document(), indent=2, default=str) + "\n")

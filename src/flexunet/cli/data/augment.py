@@ -42,12 +42,12 @@ def augment(
 ) -> None:
     """Write a data set with copies of its training images: flipped, rotated, sheared, deformed and more."""
     from flexunet.cli.configuration import open_config
-    from flexunet.data.augment import augment_dataset
+    from flexunet.data.augment.run import augment_dataset
 
     config = open_config(config_path, overrides, strict)
     dataset = dataset or config.resolve(config.dataset.dataset_dir)
     if preview:
-        from flexunet.data.augment_preview import write_preview
+        from flexunet.data.augment.preview import write_preview
 
         write_preview(dataset, preview, config)
         console.print(f"picture of every copy: {preview}", highlight=False, soft_wrap=True)

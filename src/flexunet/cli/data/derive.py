@@ -11,9 +11,9 @@ from flexunet.cli.console import console, error_console, print_json, progress
 from flexunet.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from flexunet.data.derive import DeriveReport, MaskSource
-    from flexunet.data.film_masks import FilmMasks, ModelMasks, RawFilm
-    from flexunet.data.masks import ColorMap
+    from flexunet.data.derive.film_masks import FilmMasks, ModelMasks, RawFilm
+    from flexunet.data.derive.run import DeriveReport, MaskSource
+    from flexunet.data.images.masks import ColorMap
 
 
 def derive(
@@ -74,11 +74,11 @@ def derive(
     as_json: AsJson = False,
 ) -> None:
     """Cut square images of the breast out of raw films, with masks that are given, drawn or drafted."""
-    from flexunet.data.derive import NORMAL_FOLDERS, list_films
-    from flexunet.data.derive import derive as derive_films
-    from flexunet.data.derive_film import DeriveSettings
-    from flexunet.data.film_table import find_patients, join_facts, known_sides, read_film_table
-    from flexunet.data.images import image_stem
+    from flexunet.data.derive.film import DeriveSettings
+    from flexunet.data.derive.film_table import find_patients, join_facts, known_sides, read_film_table
+    from flexunet.data.derive.run import NORMAL_FOLDERS, list_films
+    from flexunet.data.derive.run import derive as derive_films
+    from flexunet.data.images.files import image_stem
 
     _refuse_two_sources(masks, masks_from, annotations)
     size, color_map = _size_and_colors(config_path or masks_from, width, height)
@@ -140,7 +140,7 @@ def _size_and_colors(
     config_path: Path | None, width: int | None, height: int | None
 ) -> tuple[tuple[int, int], ColorMap]:
     """Size and colours: of the configuration, or of the model that drafts, unless options say otherwise."""
-    from flexunet.data.masks import ColorMap
+    from flexunet.data.images.masks import ColorMap
 
     if config_path is None:
         return (width or 512, height or 512), ColorMap.binary()
@@ -154,13 +154,13 @@ def _size_and_colors(
 def _read_outlines(annotations: Path | None) -> dict[str, Any]:
     if annotations is None:
         return {}
-    from flexunet.data.annotations import read_annotations
+    from flexunet.data.annotations.read import read_annotations
 
     return read_annotations(annotations)
 
 
 def _annotated(outlines: dict[str, Any], classes: str | None) -> FilmMasks:
-    from flexunet.data.film_masks import AnnotatedMasks
+    from flexunet.data.derive.film_masks import AnnotatedMasks
     from flexunet.errors import ConfigError
 
     if classes is None:
@@ -173,17 +173,17 @@ def _annotated(outlines: dict[str, Any], classes: str | None) -> FilmMasks:
 
 
 def _given(folder: Path, films: list[RawFilm], color_map: ColorMap, suffix: str) -> FilmMasks:
-    from flexunet.data.film_masks import GivenMasks
+    from flexunet.data.derive.film_masks import GivenMasks
 
     return GivenMasks.find(folder, films, color_map, suffix)
 
 
 def _open_model(run: Path, min_confidence: float) -> tuple[ModelMasks, MaskSource]:
     from flexunet.config.files import load_config
-    from flexunet.data.film_masks import ModelMasks, draft_mask
-    from flexunet.data.manifest import sha256_of
-    from flexunet.data.model_file import find_model_file
-    from flexunet.inference.predictor import Predictor
+    from flexunet.data.dataset.manifest import sha256_of
+    from flexunet.data.derive.film_masks import ModelMasks, draft_mask
+    from flexunet.inference.predict.predictor import Predictor
+    from flexunet.run_folder import find_model_file
 
     config = load_config(run)
     predictor = Predictor.load(config)
@@ -192,8 +192,8 @@ def _open_model(run: Path, min_confidence: float) -> tuple[ModelMasks, MaskSourc
 
 
 def _write_sheet(report: DeriveReport, out: Path, color_map: ColorMap) -> Path | None:
-    from flexunet.data.contact_sheet import contact_sheet, overlays, spread
-    from flexunet.data.images import write_image
+    from flexunet.data.images.contact_sheet import contact_sheet, overlays, spread
+    from flexunet.data.images.files import write_image
 
     rows = report.manifest.rows
     if not rows:

@@ -30,7 +30,7 @@ def phantom(
     as_json: AsJson = False,
 ) -> None:
     """Draw synthetic mammograms with exact masks: a data set ready for training, or raw films."""
-    from flexunet.data.phantom_dataset import write_phantom_dataset, write_raw_phantoms
+    from flexunet.data.phantom.dataset import write_phantom_dataset, write_raw_phantoms
 
     write = write_raw_phantoms if raw else write_phantom_dataset
     default = (1920, 1080) if raw else (512, 512)

@@ -12,7 +12,7 @@ from flexunet.cli.console import console, print_json, print_notes, progress
 from flexunet.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from flexunet.data.split import SplitPlan
+    from flexunet.data.split.plan import SplitPlan
 
 
 def split(
@@ -44,9 +44,9 @@ def split(
     as_json: AsJson = False,
 ) -> None:
     """Split images and masks into train, valid and test; copies and patients stay together."""
-    from flexunet.data.split import notes_of, parse_ratios, plan_split
-    from flexunet.data.split_folds import plan_folds, write_folds
-    from flexunet.data.split_write import write_split
+    from flexunet.data.split.folds import plan_folds, write_folds
+    from flexunet.data.split.plan import notes_of, parse_ratios, plan_split
+    from flexunet.data.split.write import write_split
 
     shares = parse_ratios(ratios)
     bars_of: dict[str, Any] = {}

@@ -12,7 +12,7 @@ from flexunet.cli.console import console, print_json, print_notes, progress
 from flexunet.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from flexunet.data.statistics import DatasetStatistics
+    from flexunet.data.statistics.count import DatasetStatistics
 
 
 def stats(
@@ -28,7 +28,7 @@ def stats(
     as_json: AsJson = False,
 ) -> None:
     """Count images and lesions, measure sizes and grey levels, and draw contact sheets."""
-    from flexunet.data.statistics import measure_dataset
+    from flexunet.data.statistics.count import measure_dataset
 
     threshold = None if rgb_map else _threshold(config_path)
     with progress() as bars:

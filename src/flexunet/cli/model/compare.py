@@ -22,15 +22,15 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare two evaluated runs: differences (B less A), their intervals, permutation p values."""
-    from flexunet.evaluation.comparison import compare_runs
-    from flexunet.evaluation.rules import ScoringRules
+    from flexunet.evaluation.scores.rules import ScoringRules
+    from flexunet.evaluation.summary.comparison import compare_runs
 
     rules = ScoringRules(bootstrap_samples=bootstrap, confidence=confidence, seed=seed)
     found = compare_runs(first, second, rules)
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
-    from flexunet.evaluation.console_tables import comparison_table
+    from flexunet.evaluation.report.console import comparison_table
 
     console.print(comparison_table(found))
     for name, count in ((found.first, found.only_in_first), (found.second, found.only_in_second)):

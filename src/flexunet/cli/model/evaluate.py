@@ -15,7 +15,7 @@ from flexunet.cli.scores import print_evaluation
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from flexunet.evaluation.outputs import Evaluation
+    from flexunet.evaluation.report.outputs import Evaluation
 
 
 def evaluate(

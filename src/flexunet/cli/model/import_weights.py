@@ -26,7 +26,7 @@ def import_weights(
 
     config = open_config(config_path, overrides, strict)
 
-    from flexunet.models.import_weights import import_weights as import_file
+    from flexunet.models.weights.importing import import_weights as import_file
     from flexunet.training.environment import describe_environment, write_environment
 
     run = import_file(weights, config, out)

@@ -46,7 +46,7 @@ def infer3d(
 
     export_if_missing(config)
 
-    from flexunet.inference.volumes import infer_volumes
+    from flexunet.inference.volumes.run import infer_volumes
 
     with progress() as bars:
         bar = bars.add_task("slices", total=None, note="")

@@ -59,7 +59,7 @@ def score(
     """Score a folder of predicted masks against a folder of true ones."""
     from flexunet.evaluation.folders import evaluate_folders, parse_rgb_map
     from flexunet.evaluation.origins import parse_spacing
-    from flexunet.evaluation.rules import ScoringRules
+    from flexunet.evaluation.scores.rules import ScoringRules
 
     color_map, threshold, section = None, None, None
     if config_path is not None:

@@ -59,7 +59,7 @@ def train(
         arguments += ["--strict"] * strict + ["--json"] * as_json
         raise typer.Exit(launch_training(config, arguments, memberships, progress))
 
-    from flexunet.training.resume import choose_resume
+    from flexunet.training.checkpoint.resume import choose_resume
     from flexunet.training.run import train as train_model
 
     with progress() as bars:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flexunet.data.annotation_shapes import (
+from flexunet.data.annotations.shapes import (
     ANNOTATED,
     NORMAL,
     UNKNOWN,
@@ -16,7 +16,7 @@ from flexunet.data.annotation_shapes import (
     Runs,
     read_points,
 )
-from flexunet.data.images import MAX_PIXELS
+from flexunet.data.images.files import MAX_PIXELS
 from flexunet.errors import MaskError
 
 

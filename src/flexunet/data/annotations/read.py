@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from flexunet.data.annotation_coco import read_coco
-from flexunet.data.annotation_shapes import (
+from flexunet.data.annotations.coco import read_coco
+from flexunet.data.annotations.shapes import (
     ANNOTATED,
     NORMAL,
     UNKNOWN,

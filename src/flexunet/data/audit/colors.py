@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from flexunet.data.color_map import ColorMap
-from flexunet.data.images import read_image
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files import read_image
 from flexunet.errors import ImageError
 
 _LOOKED_AT = 24

@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 
 from flexunet.data.audit.files import Entry
-from flexunet.data.audit.fingerprints import Fingerprint, grey_of, take_fingerprint
-from flexunet.data.audit.foreground import find_foreground
 from flexunet.data.audit.mask_measures import MaskMeasures, measure_mask
-from flexunet.data.color_map import ColorMap
-from flexunet.data.images import read_image
-from flexunet.data.manifest import sha256_of
-from flexunet.data.masks import read_mask
+from flexunet.data.copies.fingerprints import Fingerprint, grey_of, take_fingerprint
+from flexunet.data.copies.foreground import find_foreground
+from flexunet.data.dataset.manifest import sha256_of
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files import read_image
+from flexunet.data.images.masks import read_mask
 from flexunet.errors import ImageError, MaskError
 
 _COARSE = 256

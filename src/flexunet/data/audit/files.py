@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flexunet.data.audit.findings import SCORED_SPLITS, Finding, listed
-from flexunet.data.images import is_image_file
-from flexunet.data.layouts import FolderPair, find_layout
-from flexunet.data.manifest import Manifest, find_root
-from flexunet.data.names import patient_of, source_of
+from flexunet.data.dataset.layouts import FolderPair, find_layout
+from flexunet.data.dataset.manifest import Manifest, find_root
+from flexunet.data.dataset.names import patient_of, source_of
+from flexunet.data.images.files import is_image_file
 
 _HIDDEN = ("Thumbs.db", "desktop.ini")
 

@@ -11,9 +11,9 @@ import numpy as np
 from flexunet.data.audit.examine import Examined
 from flexunet.data.audit.files import Entry
 from flexunet.data.audit.findings import Finding, listed
-from flexunet.data.audit.leaks import CopyPair
-from flexunet.data.names import operation_of, source_of
-from flexunet.data.split_items import connected_labels
+from flexunet.data.copies.find import CopyPair
+from flexunet.data.dataset.names import operation_of, source_of
+from flexunet.data.split.items import connected_labels
 
 
 @dataclass(frozen=True)

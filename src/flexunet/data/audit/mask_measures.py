@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from flexunet.data.color_map import ColorMap
+from flexunet.data.images.color_map import ColorMap
 
 RING = 0.35  # width of the ring around a lesion, relative to the lesion's equivalent diameter
 _SLACK = 0.01  # of the picture's side: how far the outline of the breast may be off

@@ -14,14 +14,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from flexunet.data.audit.files import take_inventory
 from flexunet.data.audit.findings import SEVERITIES, AuditResult, Finding
-from flexunet.data.audit.fingerprints import grey_of
 from flexunet.data.audit.kinds import KINDS
-from flexunet.data.color_map import ColorMap
-from flexunet.data.files import write_text
-from flexunet.data.images import read_image
-from flexunet.data.masks import read_mask
-from flexunet.data.overlay import draw_overlay
+from flexunet.data.copies.fingerprints import grey_of
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files import read_image
+from flexunet.data.images.masks import read_mask
+from flexunet.data.images.overlay import draw_overlay
 from flexunet.errors import FlexUNetError
+from flexunet.files import write_text
 
 _SIDE = 220  # pixels of a thumbnail
 _SHOWN = 12  # findings of one kind with pictures

@@ -10,10 +10,10 @@ from flexunet.data.audit.examine import examine_all
 from flexunet.data.audit.files import take_inventory
 from flexunet.data.audit.findings import AuditResult, Finding
 from flexunet.data.audit.leak_findings import group_copies, leak_findings, leak_pairs
-from flexunet.data.audit.leaks import CopyPair, Progress, find_copies
 from flexunet.data.audit.mask_findings import mask_findings
 from flexunet.data.audit.picture_findings import picture_findings
-from flexunet.data.color_map import ColorMap
+from flexunet.data.copies.find import CopyPair, Progress, find_copies
+from flexunet.data.images.color_map import ColorMap
 
 
 def audit_dataset(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flexunet.data.operations import Step, planned
+from flexunet.data.augment.operations import Step, planned
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from flexunet.data import fields, warps
-from flexunet.data import operation_variants as variants
-from flexunet.data.operation_variants import Parameters
+from flexunet.data.augment import fields, variants, warps
+from flexunet.data.augment.variants import Parameters
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flexunet.data.augment_record import Row
+from flexunet.data.augment.operations import Step, planned
+from flexunet.data.augment.record import Row
 from flexunet.data.configured import color_map, read_configured_mask
-from flexunet.data.files import write_bytes
-from flexunet.data.images import read_image, resize_image, write_image
-from flexunet.data.manifest import sha256_of
-from flexunet.data.masks import ColorMap, resize_mask, write_mask
-from flexunet.data.names import operation_of
-from flexunet.data.operations import Step, planned
-from flexunet.data.pairs import Pair
+from flexunet.data.dataset.manifest import sha256_of
+from flexunet.data.dataset.names import operation_of
+from flexunet.data.dataset.pairs import Pair
+from flexunet.data.images.files import read_image, resize_image, write_image
+from flexunet.data.images.masks import ColorMap, resize_mask, write_mask
 from flexunet.errors import DatasetError, MaskError
+from flexunet.files import write_bytes
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from flexunet.data.augment.operations import planned
 from flexunet.data.configured import read_configured_mask
-from flexunet.data.dataset_folder import DatasetFolder
-from flexunet.data.images import read_image, to_model_range, write_image
-from flexunet.data.operations import planned
-from flexunet.data.pairs import find_pairs
+from flexunet.data.dataset.folder import DatasetFolder
+from flexunet.data.dataset.pairs import find_pairs
+from flexunet.data.images.files import read_image, to_model_range, write_image
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

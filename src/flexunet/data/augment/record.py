@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from flexunet.data.files import PARTIAL, write_text
-from flexunet.data.manifest import Manifest
+from flexunet.data.dataset.manifest import Manifest
 from flexunet.errors import DatasetError
+from flexunet.files import PARTIAL, write_text
 
 SETTINGS = "augment.json"
 JOURNAL = ".augment.rows.jsonl"

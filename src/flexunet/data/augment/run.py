@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 
-from flexunet.data.augment_pair import Job, Task, files_of, write_pair
-from flexunet.data.augment_record import Record, Row
+from flexunet.data.augment.operations import Step, planned
+from flexunet.data.augment.pair import Job, Task, files_of, write_pair
+from flexunet.data.augment.record import Record, Row
 from flexunet.data.configured import mask_threshold
-from flexunet.data.dataset_folder import DatasetFolder
-from flexunet.data.manifest import FILE_NAME, Manifest, find_root
-from flexunet.data.names import operation_of
-from flexunet.data.operations import Step, planned
-from flexunet.data.pairs import find_pairs
+from flexunet.data.dataset.folder import DatasetFolder
+from flexunet.data.dataset.manifest import FILE_NAME, Manifest, find_root
+from flexunet.data.dataset.names import operation_of
+from flexunet.data.dataset.pairs import find_pairs
 from flexunet.errors import DatasetError, OutOfMemoryError
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from flexunet.data.fields import Field
+from flexunet.data.augment.fields import Field
 
 _CORNER = 2  # row and column of the pixel whose value fills what a rotation, shear or shrink uncovers
 _FLIP_CODES = {"h": 1, "v": 0, "hv": -1}

@@ -13,10 +13,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from flexunet.data.files import PARTIAL, explaining
-from flexunet.data.pair_reader import PairReader
-from flexunet.data.pairs import Pair
+from flexunet.data.cache.pair_reader import PairReader
+from flexunet.data.dataset.pairs import Pair
 from flexunet.errors import InputError, PathError
+from flexunet.files import PARTIAL, explaining
 
 ENTRY = "entry.json"
 _KEPT = 3  # entries kept of one image folder, latest used first

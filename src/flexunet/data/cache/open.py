@@ -20,8 +20,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from flexunet.data.batches import Batches
-from flexunet.data.cache_entry import (
+from flexunet.data.cache.entry import (
     Layout,
     Progress,
     is_whole,
@@ -29,16 +28,16 @@ from flexunet.data.cache_entry import (
     remove_stale,
     write_entry,
 )
-from flexunet.data.cache_own_size import OwnSizeCache, OwnSizeLayout
-from flexunet.data.cache_stack import IMAGES, MASKS, StackLayout
-from flexunet.data.digests import Digests, digest_of_text
-from flexunet.data.files import explaining
-from flexunet.data.masks import TOLERANCE, ColorMap
-from flexunet.data.pair_reader import CropReader, PairReader
-from flexunet.data.pairs import Pair
+from flexunet.data.cache.own_size import OwnSizeCache, OwnSizeLayout
+from flexunet.data.cache.pair_reader import CropReader, PairReader
+from flexunet.data.cache.stack import IMAGES, MASKS, StackLayout
+from flexunet.data.dataset.digests import Digests, digest_of_text
+from flexunet.data.dataset.pairs import Pair
+from flexunet.data.images.masks import TOLERANCE, ColorMap
 from flexunet.errors import PathError
+from flexunet.files import explaining
 
-__all__ = ["Batches", "Cache", "OwnSizeCache", "open_cache", "open_own_size_cache"]
+__all__ = ["Cache", "OwnSizeCache", "open_cache", "open_own_size_cache"]
 
 Opened = TypeVar("Opened")
 _VERSION = 1  # raise it when the same files and settings come to give other arrays

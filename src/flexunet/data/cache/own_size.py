@@ -16,12 +16,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from flexunet.data.cache_entry import Progress, read_description, require_space
-from flexunet.data.cache_stack import Deeper, Depth, stream_pairs
-from flexunet.data.images import image_size
-from flexunet.data.pair_reader import CropReader, PairReader
-from flexunet.data.pairs import Pair
-from flexunet.data.shrink import lesion_positions
+from flexunet.data.cache.entry import Progress, read_description, require_space
+from flexunet.data.cache.pair_reader import CropReader, PairReader
+from flexunet.data.cache.stack import Deeper, Depth, stream_pairs
+from flexunet.data.dataset.pairs import Pair
+from flexunet.data.images.files import image_size
+from flexunet.data.images.shrink import lesion_positions
 from flexunet.errors import InputError, PathError
 
 IMAGES, MASKS, LESIONS = "images.bin", "masks.bin", "lesions.npy"

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from flexunet.data.images import read_image, resize_image
-from flexunet.data.masks import TOLERANCE, ColorMap, read_mask, resize_mask
-from flexunet.data.pairs import Pair
+from flexunet.data.dataset.pairs import Pair
+from flexunet.data.images.files import read_image, resize_image
+from flexunet.data.images.masks import TOLERANCE, ColorMap, read_mask, resize_mask
 from flexunet.errors import MaskError
 
 

@@ -8,9 +8,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from flexunet.data.cache_entry import LISTED, Progress, in_order, raise_together, require_space
-from flexunet.data.pair_reader import PairReader
-from flexunet.data.pairs import Pair
+from flexunet.data.cache.entry import LISTED, Progress, in_order, raise_together, require_space
+from flexunet.data.cache.pair_reader import PairReader
+from flexunet.data.dataset.pairs import Pair
 from flexunet.errors import InputError
 
 IMAGES, MASKS = "images.npy", "masks.npy"

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
-from flexunet.data.audit.fingerprints import MIRRORED, Fingerprint, similarities, unit_rows
+from flexunet.data.copies.fingerprints import MIRRORED, Fingerprint, similarities, unit_rows
 
 CANDIDATES = 10  # pictures that each picture is compared with
 _CELL = 300  # features in a cell, on average

@@ -14,9 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from flexunet.data.audit.candidates import find_candidates
-from flexunet.data.audit.fingerprints import Fingerprint, Match, grey_of, match_fingerprints, take_fingerprint
-from flexunet.data.images import read_image
+from flexunet.data.copies.candidates import find_candidates
+from flexunet.data.copies.fingerprints import (
+    Fingerprint,
+    Match,
+    grey_of,
+    match_fingerprints,
+    take_fingerprint,
+)
+from flexunet.data.images.files import read_image
 
 FEWEST_INLIERS = 14
 MIN_SPREAD = 0.02

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from flexunet.data.files import write_text
 from flexunet.errors import PathError
+from flexunet.files import write_text
 
 # A file changed twice within the clock tick of its file system keeps its time stamp. So the digest of a file
 # that was touched just now is not remembered.

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from flexunet.data.manifest import Manifest
-from flexunet.data.pairs import Pair, find_pairs
+from flexunet.data.dataset.manifest import Manifest
+from flexunet.data.dataset.pairs import Pair, find_pairs
 from flexunet.errors import PathError
 
 SPLITS = ("train", "valid", "test")

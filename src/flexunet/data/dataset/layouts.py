@@ -14,8 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from flexunet.data.dataset_folder import SPLITS
-from flexunet.data.images import is_image_file
+from flexunet.data.dataset.folder import SPLITS
+from flexunet.data.images.files import is_image_file
 from flexunet.errors import PathError
 
 _IMAGES, _MASKS = ("images", "image"), ("masks", "mask")

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flexunet.data.files import write_text
 from flexunet.errors import DatasetError
+from flexunet.files import write_text
 
 FILE_NAME = "manifest.csv"
 COLUMNS = ("file", "mask", "split", "source", "patient", "operation", "parameters", "sha256")

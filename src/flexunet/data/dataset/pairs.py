@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from flexunet.data.images import is_image_file, list_images
-from flexunet.data.manifest import Manifest, find_root
-from flexunet.data.names import patient_of, source_of
+from flexunet.data.dataset.manifest import Manifest, find_root
+from flexunet.data.dataset.names import patient_of, source_of
+from flexunet.data.images.files import is_image_file, list_images
 from flexunet.errors import PairingError, PathError
 
 _LISTED = 10

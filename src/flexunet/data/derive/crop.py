@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from flexunet.data.breast import Breast
-from flexunet.data.shrink import lesion_positions, shrink_mask
+from flexunet.data.derive.breast import Breast
+from flexunet.data.images.shrink import lesion_positions, shrink_mask
 from flexunet.errors import DatasetError, ShapeError
 
 _COLUMNS = (

@@ -10,14 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from flexunet.data.breast import find_breast
-from flexunet.data.crop import CropBox, choose_box, crop_image, crop_mask, lost_lesion_pixels
-from flexunet.data.dicom import DicomFacts, is_dicom_file, read_facts
-from flexunet.data.dicom_window import check_window
-from flexunet.data.film_masks import DRAFT, EXCLUDED, LABELLED, TO_REVIEW, FilmMasks, RawFilm
-from flexunet.data.images import read_image, write_image
-from flexunet.data.manifest import sha256_of
-from flexunet.data.masks import ColorMap, write_mask
+from flexunet.data.dataset.manifest import sha256_of
+from flexunet.data.derive.breast import find_breast
+from flexunet.data.derive.crop import CropBox, choose_box, crop_image, crop_mask, lost_lesion_pixels
+from flexunet.data.derive.film_masks import DRAFT, EXCLUDED, LABELLED, TO_REVIEW, FilmMasks, RawFilm
+from flexunet.data.dicom.read import DicomFacts, is_dicom_file, read_facts
+from flexunet.data.dicom.window import check_window
+from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.errors import ConfigError, FlexUNetError, ImageError
 
 FAILED = "failed"

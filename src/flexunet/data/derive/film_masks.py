@@ -14,10 +14,10 @@ from typing import Protocol
 
 import numpy as np
 
-from flexunet.data.annotation_shapes import NORMAL, UNKNOWN, FilmAnnotation
-from flexunet.data.manifest import sha256_of
-from flexunet.data.masks import ColorMap, read_mask
-from flexunet.data.pairs import list_masks
+from flexunet.data.annotations.shapes import NORMAL, UNKNOWN, FilmAnnotation
+from flexunet.data.dataset.manifest import sha256_of
+from flexunet.data.dataset.pairs import list_masks
+from flexunet.data.images.masks import ColorMap, read_mask
 from flexunet.errors import MaskError, PairingError
 
 LABELLED, TO_REVIEW, EXCLUDED, DRAFT = "labelled", "to_review", "excluded", "draft"

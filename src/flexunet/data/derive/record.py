@@ -8,12 +8,12 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from flexunet.data.derive_film import FAILED, Row
-from flexunet.data.files import write_text
-from flexunet.data.film_masks import EXCLUDED, LABELLED, TO_REVIEW
-from flexunet.data.images import image_stem
-from flexunet.data.manifest import COLUMNS, Manifest, sha256_of
-from flexunet.data.names import patient_of
+from flexunet.data.dataset.manifest import COLUMNS, Manifest, sha256_of
+from flexunet.data.dataset.names import patient_of
+from flexunet.data.derive.film import FAILED, Row
+from flexunet.data.derive.film_masks import EXCLUDED, LABELLED, TO_REVIEW
+from flexunet.data.images.files import image_stem
+from flexunet.files import write_text
 
 EXCLUDED_FILE = "excluded.csv"
 _INTERNAL = ("key", "state", "reused", "file_sha256", "mask_sha256", "reason")

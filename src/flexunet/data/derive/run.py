@@ -25,9 +25,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from flexunet.data.derive_film import FAILED, DeriveJob, DeriveSettings, Row, derive_film
-from flexunet.data.derive_record import read_journal, remove_stale, write_records
-from flexunet.data.film_masks import (
+from flexunet.data.dataset.manifest import Manifest, sha256_of
+from flexunet.data.derive.film import FAILED, DeriveJob, DeriveSettings, Row, derive_film
+from flexunet.data.derive.film_masks import (
     DRAFT,
     EXCLUDED,
     LABELLED,
@@ -38,9 +38,9 @@ from flexunet.data.film_masks import (
     NoMasks,
     RawFilm,
 )
-from flexunet.data.images import image_stem, is_image_file, read_image
-from flexunet.data.manifest import Manifest, sha256_of
-from flexunet.data.masks import ColorMap, write_mask
+from flexunet.data.derive.record import read_journal, remove_stale, write_records
+from flexunet.data.images.files import image_stem, is_image_file, read_image
+from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.errors import FlexUNetError, PathError
 
 JOURNAL = "derive_journal.jsonl"

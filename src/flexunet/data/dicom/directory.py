@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flexunet.data.dicom import read_header, refusing_damage
+from flexunet.data.dicom.read import read_header, refusing_damage
 from flexunet.errors import ImageError
 
 DICOMDIR = "DICOMDIR"

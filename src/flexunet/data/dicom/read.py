@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flexunet.data.dicom_frames import keep_checked_frame, missing_codec
-from flexunet.data.dicom_header import check_header, laterality_of, spacing_of, view_of
-from flexunet.data.dicom_tones import stored_range, tone_table
-from flexunet.data.dicom_window import check_window
+from flexunet.data.dicom.frames import keep_checked_frame, missing_codec
+from flexunet.data.dicom.header import check_header, laterality_of, spacing_of, view_of
+from flexunet.data.dicom.tones import stored_range, tone_table
+from flexunet.data.dicom.window import check_window
 from flexunet.errors import FlexUNetError, ImageError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flexunet.data.dicom_window import check_window
+from flexunet.data.dicom.window import check_window
 from flexunet.errors import ImageError
 
 if TYPE_CHECKING:

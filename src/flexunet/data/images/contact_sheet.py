@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from flexunet.data.images import read_image, to_model_range
-from flexunet.data.masks import ColorMap, read_mask
-from flexunet.data.overlay import draw_overlay
+from flexunet.data.images.files import read_image, to_model_range
+from flexunet.data.images.masks import ColorMap, read_mask
+from flexunet.data.images.overlay import draw_overlay
 
 _GAP = 4
 _LINE = 16

@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from flexunet.data.dicom import DICOM_SUFFIXES, is_dicom_file, read_dicom, read_size
-from flexunet.data.files import write_bytes
-from flexunet.data.volumes import is_volume_file
+from flexunet.data.dicom.read import DICOM_SUFFIXES, is_dicom_file, read_dicom, read_size
+from flexunet.data.volumes.read import is_volume_file
 from flexunet.errors import ImageError, PathError
+from flexunet.files import write_bytes
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".pnm")
 MAX_PIXELS = 89_478_485  # Pillow warns above this size: a small file that unpacks to gigabytes

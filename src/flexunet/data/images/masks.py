@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from flexunet.data.color_map import ColorMap, as_grey_if_grey
-from flexunet.data.files import write_bytes
-from flexunet.data.images import read_image, read_palette_indices
+from flexunet.data.images.color_map import ColorMap, as_grey_if_grey
+from flexunet.data.images.files import read_image, read_palette_indices
 from flexunet.errors import ImageError, MaskError
+from flexunet.files import write_bytes
 
 __all__ = ["ColorMap", "encode_mask", "foreground_classes", "read_mask", "resize_mask", "write_mask"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from flexunet.data.images import to_model_range
-from flexunet.data.masks import foreground_classes
+from flexunet.data.images.files import to_model_range
+from flexunet.data.images.masks import foreground_classes
 from flexunet.errors import ShapeError
 
 # Okabe, M. and Ito, K. (2008), Color Universal Design: told apart by people with any kind of colour vision.

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from flexunet.data.images import write_image
-from flexunet.data.manifest import Manifest, sha256_of
-from flexunet.data.masks import ColorMap, write_mask
-from flexunet.data.phantom import SIDES, VIEWS, Phantom, draw_phantom
-from flexunet.data.phantom_masses import Mass, draw_masses
+from flexunet.data.dataset.manifest import Manifest, sha256_of
+from flexunet.data.images.files import write_image
+from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.phantom.draw import SIDES, VIEWS, Phantom, draw_phantom
+from flexunet.data.phantom.masses import Mass, draw_masses
 from flexunet.errors import DatasetError, PathError
 
 PUBLISHED_SPLITS: Mapping[str, float] = {"train": 0.80, "valid": 0.15, "test": 0.05}

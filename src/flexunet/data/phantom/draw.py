@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.data.phantom_masses import Mass, draw_masses, place_mass, render_mass
-from flexunet.data.phantom_tissue import Anatomy, draw_outline, draw_tissue
+from flexunet.data.phantom.masses import Mass, draw_masses, place_mass, render_mass
+from flexunet.data.phantom.tissue import Anatomy, draw_outline, draw_tissue
 from flexunet.errors import ShapeError
 
 ByteArray = NDArray[np.uint8]

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.special
 from numpy.typing import NDArray
 
-from flexunet.data.phantom_tissue import FloatArray, Outline, draw_texture
+from flexunet.data.phantom.tissue import FloatArray, Outline, draw_texture
 
 MARGINS = ("smooth", "lobulated", "spiculated")
 

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from flexunet.data.files import write_text
-from flexunet.data.manifest import Manifest
-from flexunet.data.split import Progress, SplitPlan, check_ratios, notes_of
-from flexunet.data.split_groups import deal_groups
-from flexunet.data.split_write import digest_of_manifests, fill_folder, growing, is_written, manifest_of
+from flexunet.data.dataset.manifest import Manifest
+from flexunet.data.split.groups import deal_groups
+from flexunet.data.split.plan import Progress, SplitPlan, check_ratios, notes_of
+from flexunet.data.split.write import digest_of_manifests, fill_folder, growing, is_written, manifest_of
 from flexunet.errors import ConfigError
+from flexunet.files import write_text
 
 FOLDS_FILE = "folds.csv"
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from flexunet.data.color_map import ColorMap
-from flexunet.data.layouts import find_layout
-from flexunet.data.manifest import Manifest, sha256_of
-from flexunet.data.masks import read_mask
-from flexunet.data.names import operation_of
-from flexunet.data.pairs import find_pairs
+from flexunet.data.dataset.layouts import find_layout
+from flexunet.data.dataset.manifest import Manifest, sha256_of
+from flexunet.data.dataset.names import operation_of
+from flexunet.data.dataset.pairs import find_pairs
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.masks import read_mask
 from flexunet.errors import DatasetError, PairingError
 
 UNITS = ("patient", "source", "file")

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from flexunet.data.color_map import ColorMap
-from flexunet.data.dataset_folder import SPLITS
-from flexunet.data.split_groups import deal_groups
-from flexunet.data.split_items import (
+from flexunet.data.dataset.folder import SPLITS
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.split.groups import deal_groups
+from flexunet.data.split.items import (
     Item,
     collect_items,
     connected_labels,
@@ -122,7 +122,7 @@ def plan_split(
     items = collect_items(root, lambda done, total: report("read", done, total))
     copies: list[tuple[int, int]] = []
     if look and len(items) > 1:
-        from flexunet.data.audit.leaks import find_copies_of_files
+        from flexunet.data.copies.find import find_copies_of_files
 
         copies = find_copies_of_files([item.image for item in items], report)
     groups = group_items(items, by, copies if merge_copies else ())

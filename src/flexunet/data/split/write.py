@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from flexunet.data.dataset_folder import SPLITS
-from flexunet.data.files import explaining, replacing
-from flexunet.data.manifest import FILE_NAME, Manifest
-from flexunet.data.split import Progress, SplitPlan
+from flexunet.data.dataset.folder import SPLITS
+from flexunet.data.dataset.manifest import FILE_NAME, Manifest
+from flexunet.data.split.plan import Progress, SplitPlan
 from flexunet.errors import DatasetError, PathError
+from flexunet.files import explaining, replacing
 
 
 def write_split(

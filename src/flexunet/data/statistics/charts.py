@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flexunet.data.contact_sheet import contact_sheet, overlays, shrink_picture, spread
-from flexunet.data.files import replacing
-from flexunet.data.images import read_image, write_image
-from flexunet.data.masks import read_mask
+from flexunet.data.images.contact_sheet import contact_sheet, overlays, shrink_picture, spread
+from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.masks import read_mask
+from flexunet.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from flexunet.data.statistics import DatasetStatistics, ImageFacts
+    from flexunet.data.statistics.count import DatasetStatistics, ImageFacts
 
 _CELL = 160
 _LEVELS = 4

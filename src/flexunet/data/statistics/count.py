@@ -20,14 +20,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from flexunet.data.files import write_text
-from flexunet.data.images import list_images, read_image, to_model_range
-from flexunet.data.layouts import FolderPair, find_layout
-from flexunet.data.manifest import Manifest, find_root
-from flexunet.data.masks import ColorMap, read_mask
-from flexunet.data.names import operation_of, patient_of, source_of
-from flexunet.data.pairs import find_pairs, list_masks
+from flexunet.data.dataset.layouts import FolderPair, find_layout
+from flexunet.data.dataset.manifest import Manifest, find_root
+from flexunet.data.dataset.names import operation_of, patient_of, source_of
+from flexunet.data.dataset.pairs import find_pairs, list_masks
+from flexunet.data.images.files import list_images, read_image, to_model_range
+from flexunet.data.images.masks import ColorMap, read_mask
 from flexunet.errors import FlexUNetError, PairingError, PathError
+from flexunet.files import write_text
 
 ALL = "all"  # the split of images that lie in none
 _BINS = 256
@@ -119,7 +119,7 @@ class DatasetStatistics:
         Returns:
             The files written.
         """
-        from flexunet.data.statistics_charts import write_charts, write_sheets
+        from flexunet.data.statistics.charts import write_charts, write_sheets
 
         out = Path(out)
         write_text(out / "statistics.json", json.dumps(self.summary(), indent=2))

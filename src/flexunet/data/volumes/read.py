@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from flexunet.data.files import replacing
-from flexunet.data.volume_header import VolumeHeader, read_volume_header, require_whole
+from flexunet.data.volumes.header import VolumeHeader, read_volume_header, require_whole
 from flexunet.errors import ImageError, PathError
+from flexunet.files import replacing
 
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd")
 MAX_VOXELS = 1 << 30  # four thousand slices of 512 x 512: more is a header that lies, or asks for too much

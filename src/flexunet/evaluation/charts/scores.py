@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from markupsafe import Markup
 
-from flexunet.evaluation.charts import BLUE, GREEN, GREY, ORANGE, Chart
-from flexunet.evaluation.document import LesionFigures, PixelCalibration, ProbabilityFigures, Scores
-from flexunet.evaluation.froc import RATES
-from flexunet.evaluation.tables import Tables
+from flexunet.evaluation.charts.svg import BLUE, GREEN, GREY, ORANGE, Chart
+from flexunet.evaluation.scores.froc import RATES
+from flexunet.evaluation.tables.document import LesionFigures, PixelCalibration, ProbabilityFigures, Scores
+from flexunet.evaluation.tables.rows import Tables
 
 _RATE_LABELS = ("⅛", "¼", "½", "1", "2", "4", "8")
 _LEAST_RATE, _MOST_RATE = 0.0625, 16.0

@@ -6,8 +6,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from flexunet.evaluation.document import Comparison, Figure, Scores
-from flexunet.evaluation.verdict import lesions_in_words
+from flexunet.evaluation.summary.verdict import lesions_in_words
+from flexunet.evaluation.tables.document import Comparison, Figure, Scores
 
 _SIGNS = {"yes": "yes", "no": "no", "unsure": "not sure", "unknown": "not known"}
 

@@ -5,8 +5,8 @@ Source: Mitchell et al. (2019), Model Cards for Model Reporting, FAT*.
 
 from __future__ import annotations
 
-from flexunet.evaluation.document import Figure, Scores
-from flexunet.evaluation.verdict import in_words, lesions_in_words
+from flexunet.evaluation.summary.verdict import in_words, lesions_in_words
+from flexunet.evaluation.tables.document import Figure, Scores
 
 
 def model_card(scores: Scores, title: str, model: dict[str, str]) -> str:

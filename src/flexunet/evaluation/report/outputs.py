@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from flexunet.data.files import write_text
 from flexunet.errors import DatasetError, PathError
-from flexunet.evaluation.cases import CaseGallery
-from flexunet.evaluation.document import Scores
-from flexunet.evaluation.model_card import model_card
-from flexunet.evaluation.report import write_report
-from flexunet.evaluation.table_files import find_evaluation, read_tables, write_tables
-from flexunet.evaluation.tables import Tables
+from flexunet.evaluation.report.model_card import model_card
+from flexunet.evaluation.report.page import write_report
+from flexunet.evaluation.tables.cases import CaseGallery
+from flexunet.evaluation.tables.document import Scores
+from flexunet.evaluation.tables.files import find_evaluation, read_tables, write_tables
+from flexunet.evaluation.tables.rows import Tables
+from flexunet.files import write_text
 
 SCORES, REPORT, CARD, PUBLISHED = "scores.json", "report.html", "MODEL_CARD.md", "evaluation.csv"
 

@@ -9,17 +9,17 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from flexunet.data.files import write_text
-from flexunet.data.images import read_image
+from flexunet.data.images.files import read_image
 from flexunet.errors import InputError
-from flexunet.evaluation import report_charts
-from flexunet.evaluation.cases import Case, CaseGallery
-from flexunet.evaluation.charts import interval_bar
-from flexunet.evaluation.document import Figure, LesionFigures, PixelFigures, Scores
-from flexunet.evaluation.overlays import close_up, data_uri, overlay
-from flexunet.evaluation.scores import default_class_names
-from flexunet.evaluation.tables import Tables
-from flexunet.evaluation.verdict import lesions_in_words
+from flexunet.evaluation.charts import scores as report_charts
+from flexunet.evaluation.charts.svg import interval_bar
+from flexunet.evaluation.report.overlays import close_up, data_uri, overlay
+from flexunet.evaluation.summary.build import default_class_names
+from flexunet.evaluation.summary.verdict import lesions_in_words
+from flexunet.evaluation.tables.cases import Case, CaseGallery
+from flexunet.evaluation.tables.document import Figure, LesionFigures, PixelFigures, Scores
+from flexunet.evaluation.tables.rows import Tables
+from flexunet.files import write_text
 
 _RATE_NAMES = ("1/8", "1/4", "1/2", "1", "2", "4", "8")
 _MARKS = {True: "✓", False: "✗", None: "?"}
@@ -39,7 +39,7 @@ _EMPTY = {
 def environment() -> Environment:
     """The templates of this room; values are escaped, and a name that is not there is an error."""
     return Environment(
-        loader=PackageLoader("flexunet.evaluation", "templates"),
+        loader=PackageLoader("flexunet.evaluation.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.evaluation.pixel_scores import Values, ratio
+from flexunet.evaluation.scores.pixels import Values, ratio
 
 IN_PLAY = 0.01
 

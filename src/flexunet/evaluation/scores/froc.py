@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.evaluation.pixel_scores import Values, ratio
+from flexunet.evaluation.scores.pixels import Values, ratio
 
 RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 

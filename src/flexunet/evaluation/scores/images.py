@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexunet.errors import ShapeError
-from flexunet.evaluation.calibration import ProbabilityCounts, count_probabilities
-from flexunet.evaluation.lesion_scores import Candidates, Lesions, lesion_scores
-from flexunet.evaluation.pixel_scores import (
+from flexunet.evaluation.scores.calibration import ProbabilityCounts, count_probabilities
+from flexunet.evaluation.scores.lesions import Candidates, Lesions, lesion_scores
+from flexunet.evaluation.scores.pixels import (
     Counts,
     Values,
     confusion_matrix,
@@ -18,10 +18,10 @@ from flexunet.evaluation.pixel_scores import (
     mean_over_classes,
     pixel_scores,
 )
-from flexunet.evaluation.rules import ScoringRules
-from flexunet.evaluation.surface_scores import NOTHING, surface_scores
-from flexunet.inference.calibration import Calibration
-from flexunet.inference.probabilities import foreground_probability, mask_of, two_channels
+from flexunet.evaluation.scores.rules import ScoringRules
+from flexunet.evaluation.scores.surface import NOTHING, surface_scores
+from flexunet.inference.predict.calibration import Calibration
+from flexunet.inference.predict.probabilities import foreground_probability, mask_of, two_channels
 
 
 class ImageScores(NamedTuple):

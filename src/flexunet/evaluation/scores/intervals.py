@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.evaluation.pixel_scores import Values, ratio
+from flexunet.evaluation.scores.pixels import Values, ratio
 
 _BLOCK = 500_000
 _EXACT_UP_TO = 12

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.evaluation.lesion_matching import Floats, Ints, Regions, assign, find_regions, overlaps
-from flexunet.evaluation.rules import ScoringRules
+from flexunet.evaluation.scores.matching import Floats, Ints, Regions, assign, find_regions, overlaps
+from flexunet.evaluation.scores.rules import ScoringRules
 
 Bools = NDArray[np.bool_]
 

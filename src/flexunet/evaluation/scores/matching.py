@@ -21,7 +21,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from flexunet.evaluation.pixel_scores import ratio
+from flexunet.evaluation.scores.pixels import ratio
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.evaluation.pixel_scores import Counts, Values
+from flexunet.evaluation.scores.pixels import Counts, Values
 
 SMOOTH = 1.0
 EPSILON = 1e-6

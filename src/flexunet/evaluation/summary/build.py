@@ -10,17 +10,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from flexunet.data.masks import ColorMap
-from flexunet.evaluation.comparison import compare_tables
-from flexunet.evaluation.document import Fold, PublishedFigures, Scores
-from flexunet.evaluation.lesion_summary import lesion_figures
-from flexunet.evaluation.probability_summary import probability_figures
-from flexunet.evaluation.rules import ScoringRules
-from flexunet.evaluation.subgroups import subgroup_columns
-from flexunet.evaluation.summary import class_figures, foreground_figures, published_on_masks, resampling_of
-from flexunet.evaluation.tables import Tables
-from flexunet.evaluation.verdict import better_than_empty, better_than_last, leaking, sure_enough
-from flexunet.inference.calibration import Calibration
+from flexunet.data.images.masks import ColorMap
+from flexunet.evaluation.scores.rules import ScoringRules
+from flexunet.evaluation.summary.comparison import compare_tables
+from flexunet.evaluation.summary.lesions import lesion_figures
+from flexunet.evaluation.summary.pixels import (
+    class_figures,
+    foreground_figures,
+    published_on_masks,
+    resampling_of,
+)
+from flexunet.evaluation.summary.probability import probability_figures
+from flexunet.evaluation.summary.subgroups import subgroup_columns
+from flexunet.evaluation.summary.verdict import better_than_empty, better_than_last, leaking, sure_enough
+from flexunet.evaluation.tables.document import Fold, PublishedFigures, Scores
+from flexunet.evaluation.tables.rows import Tables
+from flexunet.inference.predict.calibration import Calibration
 from flexunet.version import __version__, installed_versions
 
 _PACKAGES = ("numpy", "scipy", "opencv-python-headless", "pillow")

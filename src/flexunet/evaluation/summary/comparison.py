@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from flexunet.errors import DatasetError
-from flexunet.evaluation.document import ComparedScore, Comparison
-from flexunet.evaluation.intervals import Estimate, Resampling, permutation_p
-from flexunet.evaluation.pixel_scores import Values
-from flexunet.evaluation.rules import ScoringRules
-from flexunet.evaluation.summary import figure, resampling_of
-from flexunet.evaluation.table_files import find_evaluation, read_tables
-from flexunet.evaluation.tables import Tables
+from flexunet.evaluation.scores.intervals import Estimate, Resampling, permutation_p
+from flexunet.evaluation.scores.pixels import Values
+from flexunet.evaluation.scores.rules import ScoringRules
+from flexunet.evaluation.summary.pixels import figure, resampling_of
+from flexunet.evaluation.tables.document import ComparedScore, Comparison
+from flexunet.evaluation.tables.files import find_evaluation, read_tables
+from flexunet.evaluation.tables.rows import Tables
 
 
 class Quotient(NamedTuple):

@@ -7,12 +7,12 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.evaluation.document import Figure, FrocPoint, FrocSensitivity, LesionFigures, SizeBand
-from flexunet.evaluation.froc import RATES, FrocCurve, average_precision, froc_curve, sensitivity_at
-from flexunet.evaluation.intervals import Estimate, Resampling
-from flexunet.evaluation.pixel_scores import Counts, Values
-from flexunet.evaluation.rules import ScoringRules
-from flexunet.evaluation.tables import Tables
+from flexunet.evaluation.scores.froc import RATES, FrocCurve, average_precision, froc_curve, sensitivity_at
+from flexunet.evaluation.scores.intervals import Estimate, Resampling
+from flexunet.evaluation.scores.pixels import Counts, Values
+from flexunet.evaluation.scores.rules import ScoringRules
+from flexunet.evaluation.tables.document import Figure, FrocPoint, FrocSensitivity, LesionFigures, SizeBand
+from flexunet.evaluation.tables.rows import Tables
 
 SPECK = 10
 _MOST_POINTS = 400
@@ -134,16 +134,10 @@ def thinned(curve: FrocCurve, most: int = _MOST_POINTS) -> FrocCurve:
     return FrocCurve(*(column[corners] for column in curve))
 
 
-def lesion_diameters(tables: Tables) -> tuple[Values, Values]:
-    """Diameter of the circle of equal area of each lesion, in pixels and in mm (NaN where unknown)."""
-    pixels = 2 * np.sqrt(tables.lesions.area / np.pi)
-    return pixels, pixels * np.sqrt(tables.spacing.prod(axis=1))[tables.lesion_image]
-
-
 def _size_bands(
     tables: Tables, rules: ScoringRules, draw: Resampling, lesion_in: NDArray[np.bool_]
 ) -> list[SizeBand]:
-    pixels, mm = lesion_diameters(tables)
+    pixels, mm = tables.lesion_diameters()
     in_mm = len(mm) > 0 and not np.isnan(mm).any()
     diameter, inner = (mm, rules.size_bands_mm) if in_mm else (pixels, rules.size_bands_px)
     edges, unit = [0.0, *inner, np.inf], "mm" if in_mm else "px"

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.evaluation.document import (
+from flexunet.evaluation.scores.intervals import Estimate, Resampling
+from flexunet.evaluation.scores.pixels import Counts, Values, apply_empty_rule, mean_over_classes
+from flexunet.evaluation.scores.published import PUBLISHED_METRICS, published_metric
+from flexunet.evaluation.scores.rules import ScoringRules
+from flexunet.evaluation.summary.lesions import lesion_figures
+from flexunet.evaluation.tables.document import (
     ClassFigures,
     Figure,
     LesionFigures,
@@ -15,12 +20,7 @@ from flexunet.evaluation.document import (
     PublishedFigure,
     PublishedFigures,
 )
-from flexunet.evaluation.intervals import Estimate, Resampling
-from flexunet.evaluation.lesion_summary import lesion_figures
-from flexunet.evaluation.pixel_scores import Counts, Values, apply_empty_rule, mean_over_classes
-from flexunet.evaluation.published_metrics import PUBLISHED_METRICS, published_metric
-from flexunet.evaluation.rules import ScoringRules
-from flexunet.evaluation.tables import Tables
+from flexunet.evaluation.tables.rows import Tables
 
 
 def figure(estimate: Estimate) -> Figure:

@@ -6,24 +6,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from flexunet.evaluation.calibration import (
+from flexunet.evaluation.scores.calibration import (
     ProbabilityCounts,
     brier_score,
     empty_brier_score,
     expected_calibration_error,
 )
-from flexunet.evaluation.document import (
+from flexunet.evaluation.scores.intervals import Resampling
+from flexunet.evaluation.scores.pixels import Values, apply_empty_rule, ratio
+from flexunet.evaluation.scores.rules import ScoringRules
+from flexunet.evaluation.tables.document import (
     CalibrationBin,
     Figure,
     FittedCalibration,
     PixelCalibration,
     ProbabilityFigures,
 )
-from flexunet.evaluation.intervals import Resampling
-from flexunet.evaluation.pixel_scores import Values, apply_empty_rule, ratio
-from flexunet.evaluation.rules import ScoringRules
-from flexunet.evaluation.tables import Tables
-from flexunet.inference.calibration import Calibration
+from flexunet.evaluation.tables.rows import Tables
+from flexunet.inference.predict.calibration import Calibration
 
 ALL_PIXELS, PIXELS_IN_PLAY = 0, 1
 

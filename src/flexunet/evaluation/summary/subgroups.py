@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexunet.errors import DatasetError
-from flexunet.evaluation.document import Subgroup, SubgroupColumn
-from flexunet.evaluation.lesion_summary import lesion_diameters
-from flexunet.evaluation.pixel_scores import apply_empty_rule
-from flexunet.evaluation.rules import ScoringRules
-from flexunet.evaluation.summary import figure, resampling_of
-from flexunet.evaluation.table_files import attribute_names
-from flexunet.evaluation.tables import Tables
+from flexunet.evaluation.scores.pixels import apply_empty_rule
+from flexunet.evaluation.scores.rules import ScoringRules
+from flexunet.evaluation.summary.pixels import figure, resampling_of
+from flexunet.evaluation.tables.document import Subgroup, SubgroupColumn
+from flexunet.evaluation.tables.files import attribute_names
+from flexunet.evaluation.tables.rows import Tables
 
 _MOST_VALUES = 12
 _QUARTERS = 4
@@ -69,7 +68,7 @@ def _natural(text: str) -> tuple[bool, float, str]:
 
 def _size_values(tables: Tables, rules: ScoringRules) -> list[str]:
     """Band of the largest lesion of each image."""
-    pixels, mm = lesion_diameters(tables)
+    pixels, mm = tables.lesion_diameters()
     in_mm = len(mm) > 0 and not np.isnan(mm).any()
     diameter, edges = (mm, rules.size_bands_mm) if in_mm else (pixels, rules.size_bands_px)
     largest = np.zeros(len(tables))

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from flexunet.evaluation.document import (
+from flexunet.evaluation.scores.intervals import Resampling
+from flexunet.evaluation.scores.pixels import apply_empty_rule
+from flexunet.evaluation.tables.document import (
     Answer,
     Comparison,
     Figure,
@@ -14,9 +16,7 @@ from flexunet.evaluation.document import (
     PixelFigures,
     PublishedFigures,
 )
-from flexunet.evaluation.intervals import Resampling
-from flexunet.evaluation.pixel_scores import apply_empty_rule
-from flexunet.evaluation.tables import Tables
+from flexunet.evaluation.tables.rows import Tables
 
 _FEW_PATIENTS = 30
 _LEVEL = 0.05

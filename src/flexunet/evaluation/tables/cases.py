@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.evaluation.image_scores import ImageScores
-from flexunet.evaluation.pixel_scores import foreground_counts, mean_over_classes, pixel_scores
+from flexunet.evaluation.scores.images import ImageScores
+from flexunet.evaluation.scores.pixels import foreground_counts, mean_over_classes, pixel_scores
 
 
 class Case(NamedTuple):

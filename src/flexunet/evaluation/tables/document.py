@@ -1,6 +1,6 @@
 """The form of scores.json. Its JSON Schema in docs/ is made from these classes; a test keeps them equal.
 
-python -m flexunet.evaluation.document > docs/scores.schema.json
+python -m flexunet.evaluation.tables.document > docs/scores.schema.json
 """
 
 from __future__ import annotations

@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.data.files import write_text
 from flexunet.errors import DatasetError, PathError
-from flexunet.evaluation.lesion_scores import Candidates, Lesions, rows_of
-from flexunet.evaluation.lesion_summary import lesion_diameters
-from flexunet.evaluation.tables import ImageOrigin, Tables, refuse_twins
+from flexunet.evaluation.scores.lesions import Candidates, Lesions, rows_of
+from flexunet.evaluation.tables.rows import ImageOrigin, Tables, refuse_twins
+from flexunet.files import write_text
 
 PER_IMAGE, PER_LESION = "per_image.csv", "per_lesion.csv"
 SCORE_COLUMNS = {
@@ -118,7 +117,7 @@ def lesion_columns(tables: Tables) -> dict[str, Column]:
     names = np.array([origin.name for origin in tables.origins])
     patients = np.array(tables.patients)
     lesions, candidates = tables.lesions, tables.candidates
-    pixels, mm = lesion_diameters(tables)
+    pixels, mm = tables.lesion_diameters()
     lesion_count, candidate_count = len(lesions.area), len(candidates.area)
     nothing, absent = np.full(lesion_count, np.nan), np.full(candidate_count, np.nan)
     first: dict[str, Column] = {

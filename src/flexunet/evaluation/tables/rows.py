@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexunet.errors import DatasetError
-from flexunet.evaluation.calibration import ProbabilityCounts
-from flexunet.evaluation.froc import DetectionTable
-from flexunet.evaluation.image_scores import ImageScores
-from flexunet.evaluation.lesion_scores import Candidates, Lesions, joined, rows_of
-from flexunet.evaluation.pixel_scores import Counts, Values, mean_over_classes, pixel_scores
-from flexunet.evaluation.published_metrics import ClassSums
+from flexunet.evaluation.scores.calibration import ProbabilityCounts
+from flexunet.evaluation.scores.froc import DetectionTable
+from flexunet.evaluation.scores.images import ImageScores
+from flexunet.evaluation.scores.lesions import Candidates, Lesions, joined, rows_of
+from flexunet.evaluation.scores.pixels import Counts, Values, mean_over_classes, pixel_scores
+from flexunet.evaluation.scores.published import ClassSums
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,11 @@ class Tables:
     def patients(self) -> list[str]:
         """Patient of each image."""
         return [origin.patient for origin in self.origins]
+
+    def lesion_diameters(self) -> tuple[Values, Values]:
+        """Diameter of the circle of equal area of each lesion, in pixels and in mm (NaN where unknown)."""
+        pixels = 2 * np.sqrt(self.lesions.area / np.pi)
+        return pixels, pixels * np.sqrt(self.spacing.prod(axis=1))[self.lesion_image]
 
     @property
     def class_sums(self) -> ClassSums:

@@ -12,12 +12,12 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.evaluation.cases import CaseGallery
-from flexunet.evaluation.image_scores import ImageScores, score_image
-from flexunet.evaluation.rules import ScoringRules
-from flexunet.evaluation.tables import ImageOrigin, Tables, Tally
-from flexunet.inference.calibration import Calibration
-from flexunet.inference.probabilities import mask_of
+from flexunet.evaluation.scores.images import ImageScores, score_image
+from flexunet.evaluation.scores.rules import ScoringRules
+from flexunet.evaluation.tables.cases import CaseGallery
+from flexunet.evaluation.tables.rows import ImageOrigin, Tables, Tally
+from flexunet.inference.predict.calibration import Calibration
+from flexunet.inference.predict.probabilities import mask_of
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")

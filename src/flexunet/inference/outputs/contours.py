@@ -20,8 +20,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from flexunet.data.files import write_text
-from flexunet.inference.lesions import Lesion, Region, find_regions
+from flexunet.files import write_text
+from flexunet.inference.outputs.lesions import Lesion, Region, find_regions
 from flexunet.version import __version__
 
 _MOST_HOLES = 200  # of an outline

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from scipy.spatial.distance import pdist
 
-from flexunet.data.files import write_text
-from flexunet.data.masks import foreground_classes
+from flexunet.data.images.masks import foreground_classes
+from flexunet.files import write_text
 
 if TYPE_CHECKING:
     from flexunet.config.run_sections import InferSection

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flexunet.data.dicom import read_header, refusing_damage
-from flexunet.data.files import replacing
+from flexunet.data.dicom.read import read_header, refusing_damage
 from flexunet.errors import ImageError, ShapeError
+from flexunet.files import replacing
 from flexunet.version import __version__
 
 if TYPE_CHECKING:

@@ -23,16 +23,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flexunet.data.configured import color_map, crop_size
-from flexunet.data.files import replacing, write_text
-from flexunet.data.images import write_image
-from flexunet.data.masks import write_mask
-from flexunet.data.overlay import draw_overlay
+from flexunet.data.images.files import write_image
+from flexunet.data.images.masks import write_mask
+from flexunet.data.images.overlay import draw_overlay
 from flexunet.errors import ImageError
+from flexunet.files import replacing, write_text
 from flexunet.inference.cases import Case
-from flexunet.inference.contours import coco_annotations, write_coco
-from flexunet.inference.decision import Decision
-from flexunet.inference.lesions import lesion_rows, measure_lesions, write_lesion_table
-from flexunet.inference.runtimes import engine_name
+from flexunet.inference.outputs.contours import coco_annotations, write_coco
+from flexunet.inference.outputs.lesions import lesion_rows, measure_lesions, write_lesion_table
+from flexunet.inference.predict.decision import Decision
+from flexunet.inference.runtimes.load import engine_name
 from flexunet.version import __version__
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Outputs:
             write_mask(self.film_dir / name, case.crop.restore(mask), self.colors)
         problem = ""
         if case.is_dicom and self.rules.dicom_seg:
-            from flexunet.inference.segmentation_object import write_segmentation
+            from flexunet.inference.outputs.segmentation_object import write_segmentation
 
             path = self.dicom_dir / f"{stem}.dcm"
             try:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from flexunet.data.breast import find_breast
+from flexunet.data.derive.breast import find_breast
 from flexunet.errors import ImageError
-from flexunet.inference.tiling import Grid
+from flexunet.inference.predict.tiling import Grid
 
 # Share of the film's longer side by which the breast's outline may be off.
 _MARGIN = 0.02

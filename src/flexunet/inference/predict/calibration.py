@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.data.files import write_text
 from flexunet.errors import DatasetError
-from flexunet.inference.probabilities import two_channels
+from flexunet.files import write_text
+from flexunet.inference.predict.probabilities import two_channels
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -112,7 +112,7 @@ def identity_of(config: Config) -> str:
         PathError: if a run has no trained model.
         ConfigError: if the configuration of one cannot be read.
     """
-    from flexunet.data.model_file import find_model_file
+    from flexunet.run_folder import find_model_file
 
     infer = config.infer
     weights = [sha256_of_weights(find_model_file(run)) for run in member_configs(config)]

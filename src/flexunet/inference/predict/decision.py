@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flexunet.errors import DatasetError, PathError
-from flexunet.inference.calibration import FILE_NAME, Calibration, apply_temperature, identity_of
-from flexunet.inference.probabilities import mask_of, two_channels
+from flexunet.inference.predict.calibration import FILE_NAME, Calibration, apply_temperature, identity_of
+from flexunet.inference.predict.probabilities import mask_of, two_channels
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flexunet.errors import ConfigError
-from flexunet.inference.fitting import Fit
-from flexunet.inference.predictor import Predictor
+from flexunet.inference.predict.fitting import Fit
+from flexunet.inference.predict.predictor import Predictor
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

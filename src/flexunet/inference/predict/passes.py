@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flexunet.inference.uncertainty import entropy
+from flexunet.inference.predict.uncertainty import entropy
 
 if TYPE_CHECKING:
-    from flexunet.inference.dropout import DropoutSampler
+    from flexunet.inference.predict.dropout import DropoutSampler
 
 
 @dataclass(frozen=True)

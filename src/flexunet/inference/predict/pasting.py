@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from flexunet.errors import ShapeError
-from flexunet.inference.tiling import Grid, check_overlap, in_batches
+from flexunet.inference.predict.tiling import Grid, check_overlap, in_batches
 
 
 def boxes_over(height: int, width: int, size: int) -> Grid:

@@ -11,21 +11,21 @@ import cv2
 import numpy as np
 
 from flexunet.data.configured import crop_size
-from flexunet.data.images import to_model_range
+from flexunet.data.images.files import to_model_range
 from flexunet.errors import ShapeError
-from flexunet.inference.batch_size import batch_size_for
-from flexunet.inference.breast_tiles import tiles_of_breast
-from flexunet.inference.fitting import PADDED, PUBLISHED_TILE, RESIZED, Fit
-from flexunet.inference.passes import Passes
-from flexunet.inference.pasting import predict_pasted
-from flexunet.inference.tiling import predict_tiled
-from flexunet.inference.uncertainty import Measure, choose_measure, entropy, mutual_information
+from flexunet.inference.predict.batch_size import batch_size_for
+from flexunet.inference.predict.breast_tiles import tiles_of_breast
+from flexunet.inference.predict.fitting import PADDED, PUBLISHED_TILE, RESIZED, Fit
+from flexunet.inference.predict.passes import Passes
+from flexunet.inference.predict.pasting import predict_pasted
+from flexunet.inference.predict.tiling import predict_tiled
+from flexunet.inference.predict.uncertainty import Measure, choose_measure, entropy, mutual_information
 
 if TYPE_CHECKING:
     import keras
 
     from flexunet.config.schema import Config
-    from flexunet.inference.runtimes import Runtime
+    from flexunet.inference.runtimes.load import Runtime
 
 
 class Prediction(NamedTuple):
@@ -94,8 +94,8 @@ class Predictor:
         engine = engine or config.infer.engine
         if not config.infer.ensemble:
             return cls(_open_model(config, engine), config)
-        from flexunet.inference.calibration import member_configs
-        from flexunet.inference.ensemble import Ensemble
+        from flexunet.inference.predict.calibration import member_configs
+        from flexunet.inference.predict.ensemble import Ensemble
 
         members = []
         for own in member_configs(config):
@@ -192,7 +192,7 @@ class Predictor:
     def _configured_passes(self) -> Passes:
         infer, sampler = self.config.infer, None
         if infer.monte_carlo:
-            from flexunet.inference.dropout import DropoutSampler
+            from flexunet.inference.predict.dropout import DropoutSampler
 
             sampler = DropoutSampler(self.model, self.config.train.seed)
         return Passes(
@@ -241,7 +241,7 @@ def _with_channels(image: np.ndarray) -> np.ndarray:
 def _open_model(config: Config, engine: str) -> Any:
     """The run's model in Keras, or the runtime of its export."""
     if engine != "keras":
-        from flexunet.inference.runtimes import open_engine
+        from flexunet.inference.runtimes.load import open_engine
 
         return open_engine(config, engine)
     from flexunet.models.trained import load_trained_model

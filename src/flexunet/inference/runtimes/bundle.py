@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_validator
 
-from flexunet.data.digests import digest_of, digest_of_text
-from flexunet.data.model_file import find_model_file
+from flexunet.data.dataset.digests import digest_of, digest_of_text
 from flexunet.errors import InputError, PathError, WeightsError
+from flexunet.run_folder import find_model_file
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

@@ -18,7 +18,7 @@ from flexunet.errors import ConfigError, EngineError, WeightsError
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
-    from flexunet.inference.bundle import Bundle
+    from flexunet.inference.runtimes.bundle import Bundle
 
 PRECISIONS = {"float32": "float32", "mixed_bfloat16": "bfloat16", "mixed_float16": "float16"}
 
@@ -55,7 +55,7 @@ def open_engine(config: Config, engine: str) -> Runtime:
         EngineError: if its library is not installed.
         WeightsError: if the export is damaged or of other weights.
     """
-    from flexunet.inference.bundle import find_bundle
+    from flexunet.inference.runtimes.bundle import find_bundle
 
     return open_bundle(find_bundle(config, engine), config.infer.precision)
 

@@ -11,8 +11,8 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
-from flexunet.data.masks import foreground_classes
-from flexunet.inference.lesions import outline_corners
+from flexunet.data.images.masks import foreground_classes
+from flexunet.inference.outputs.lesions import outline_corners
 
 Box = tuple[slice, slice, slice]
 

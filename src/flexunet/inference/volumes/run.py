@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flexunet.data.configured import color_map, crop_size
-from flexunet.data.digests import digest_of, digest_of_text
-from flexunet.data.images import resize_image
-from flexunet.data.volumes import (
+from flexunet.data.dataset.digests import digest_of, digest_of_text
+from flexunet.data.images.files import resize_image
+from flexunet.data.volumes.read import (
     Volume,
     label_suffix,
     parts_of_volume,
@@ -27,7 +27,6 @@ from flexunet.data.volumes import (
     write_labels,
 )
 from flexunet.errors import FlexUNetError
-from flexunet.inference.decision import Decision
 from flexunet.inference.inputs import (
     find_volumes,
     image_labels,
@@ -36,12 +35,13 @@ from flexunet.inference.inputs import (
     require_text,
 )
 from flexunet.inference.journal import Journal, digest_of_weights, settings_digest
-from flexunet.inference.lesions import write_lesion_table
-from flexunet.inference.outputs import LESION_TABLE, Record, beside
-from flexunet.inference.predictor import Predictor
-from flexunet.inference.slices import SliceAxes, grey_levels
-from flexunet.inference.video import slice_frames, write_video
-from flexunet.inference.volume_lesions import VOLUME_LESION_COLUMNS, drop_small_bodies, measure_bodies
+from flexunet.inference.outputs.lesions import write_lesion_table
+from flexunet.inference.outputs.write import LESION_TABLE, Record, beside
+from flexunet.inference.predict.decision import Decision
+from flexunet.inference.predict.predictor import Predictor
+from flexunet.inference.volumes.lesions import VOLUME_LESION_COLUMNS, drop_small_bodies, measure_bodies
+from flexunet.inference.volumes.slices import SliceAxes, grey_levels
+from flexunet.inference.volumes.video import slice_frames, write_video
 
 if TYPE_CHECKING:
     from flexunet.config.run_sections import Infer3dSection

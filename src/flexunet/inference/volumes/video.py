@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from flexunet.data.files import replacing
-from flexunet.data.images import resize_image
+from flexunet.data.images.files import resize_image
 from flexunet.errors import PathError
-from flexunet.inference.slices import SliceAxes, grey_levels
+from flexunet.files import replacing
+from flexunet.inference.volumes.slices import SliceAxes, grey_levels
 
 if TYPE_CHECKING:
     from flexunet.config.run_sections import Infer3dSection

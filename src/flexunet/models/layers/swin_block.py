@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from flexunet.models.patch_layers import DrawnLayer
+from flexunet.models.layers.patch_layers import DrawnLayer
 
 # Added to the attention between pixels that only the shift has brought together: as good as never.
 APART = -100.0

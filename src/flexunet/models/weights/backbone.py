@@ -10,9 +10,9 @@ import numpy as np
 from keras import layers
 
 from flexunet.errors import ConfigError
-from flexunet.models.backbones import backbone_class
+from flexunet.models.layers.backbones import backbone_class
 from flexunet.models.registry import find_architecture
-from flexunet.models.weights import load_weights
+from flexunet.models.weights.load import load_weights
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -65,7 +65,7 @@ def load_backbone_weights(model: keras.Model, config: Config) -> str:
 
 def backbone_of(config: Config) -> str | None:
     """The backbone of the configured model; none where it has none."""
-    module = importlib.import_module(f"flexunet.models.{find_architecture(config.model.model).module}")
+    module = importlib.import_module(f"flexunet.models.zoo.{find_architecture(config.model.model).module}")
     name = getattr(module, "BACKBONE", None)
     return name(config) if callable(name) else name
 

@@ -11,8 +11,8 @@ from typing import Any
 import keras
 
 from flexunet.errors import WeightsError
-from flexunet.models.layer_variables import layers_with_variables, whole_layers_with_variables
-from flexunet.models.weights_file import StoredArray, StoredLayer, StoredWeights
+from flexunet.models.layers.layer_variables import layers_with_variables, whole_layers_with_variables
+from flexunet.models.weights.file import StoredArray, StoredLayer, StoredWeights
 
 Shapes = list[tuple[int, ...]]
 # Ends a message where the shapes alone do not say which keys would fit (fitting_keys.py tries some).

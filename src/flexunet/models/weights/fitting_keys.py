@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from flexunet.errors import InputError, WeightsError
 from flexunet.models.registry import build_model, find_architecture, own_class_of
-from flexunet.models.transfer import classes_in
-from flexunet.models.weights_file import StoredWeights, open_weights
-from flexunet.models.weights_fit import UNKNOWN_ORIGIN, pair_weights
+from flexunet.models.weights.file import StoredWeights, open_weights
+from flexunet.models.weights.fit import UNKNOWN_ORIGIN, pair_weights
+from flexunet.models.weights.transfer import classes_in
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

@@ -18,14 +18,14 @@ import numpy as np
 from keras import layers
 
 from flexunet.config.files import RUN_CONFIG, save_config
-from flexunet.data.model_file import MODEL_FILE
 from flexunet.errors import PathError, WeightsError
-from flexunet.models.backbone_weights import IMAGENET_DEVIATION
-from flexunet.models.fitting_keys import with_fitting_keys
 from flexunet.models.registry import build_model, find_architecture, own_class_of
-from flexunet.models.transfer import classes_in
-from flexunet.models.weights import load_weights, save_weights
-from flexunet.models.weights_file import open_weights, split_name
+from flexunet.models.weights.backbone import IMAGENET_DEVIATION
+from flexunet.models.weights.file import open_weights, split_name
+from flexunet.models.weights.fitting_keys import with_fitting_keys
+from flexunet.models.weights.load import load_weights, save_weights
+from flexunet.models.weights.transfer import classes_in
+from flexunet.run_folder import MODEL_FILE
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

@@ -17,11 +17,11 @@ import h5py
 import keras
 import numpy as np
 
-from flexunet.data.files import replacing
 from flexunet.errors import PathError, WeightsError
-from flexunet.models.layer_variables import refresh_constants, whole_layers_with_variables
-from flexunet.models.weights_file import StoredLayer, StoredWeights, open_weights
-from flexunet.models.weights_fit import pair_weights, unet_settings
+from flexunet.files import replacing
+from flexunet.models.layers.layer_variables import refresh_constants, whole_layers_with_variables
+from flexunet.models.weights.file import StoredLayer, StoredWeights, open_weights
+from flexunet.models.weights.fit import pair_weights, unet_settings
 
 
 @dataclass(frozen=True)

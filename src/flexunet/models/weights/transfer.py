@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import keras
 
 from flexunet.config.files import load_config
-from flexunet.data.model_file import find_model_file
 from flexunet.errors import ConfigError, PathError, WeightsError
-from flexunet.models.backbone_weights import load_backbone_weights
-from flexunet.models.encoder_levels import encoder_levels
 from flexunet.models.registry import build_model
-from flexunet.models.weights import load_weights
-from flexunet.models.weights_file import open_weights
+from flexunet.models.weights.backbone import load_backbone_weights
+from flexunet.models.weights.encoder_levels import encoder_levels
+from flexunet.models.weights.file import open_weights
+from flexunet.models.weights.load import load_weights
+from flexunet.run_folder import find_model_file
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import layers
 
-from flexunet.models.blocks import (
+from flexunet.models.layers.blocks import (
     conv,
     head,
     input_image,

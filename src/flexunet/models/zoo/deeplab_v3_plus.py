@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import layers
 
-from flexunet.models.backbones import encode
-from flexunet.models.blocks import (
+from flexunet.models.layers.backbones import encode
+from flexunet.models.layers.blocks import (
     conv,
     head,
     input_image,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import layers
 
-from flexunet.models.backbones import encode
-from flexunet.models.blocks import conv, head, input_image, norm, relu, require_multiple, scale_input
+from flexunet.models.layers.backbones import encode
+from flexunet.models.layers.blocks import conv, head, input_image, norm, relu, require_multiple, scale_input
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

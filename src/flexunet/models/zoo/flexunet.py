@@ -22,8 +22,8 @@ import keras
 from keras import layers
 
 from flexunet.config.checks import check_image_size
-from flexunet.models.activations import find_activation
-from flexunet.models.batch_normalization import BatchNormalization
+from flexunet.models.layers.activations import find_activation
+from flexunet.models.layers.batch_normalization import BatchNormalization
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

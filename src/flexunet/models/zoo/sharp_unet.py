@@ -12,7 +12,14 @@ import keras
 import numpy as np
 from keras import layers
 
-from flexunet.models.blocks import conv, head, input_image, require_levels, require_multiple, scale_input
+from flexunet.models.layers.blocks import (
+    conv,
+    head,
+    input_image,
+    require_levels,
+    require_multiple,
+    scale_input,
+)
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

@@ -13,9 +13,9 @@ import keras
 from keras import layers
 
 from flexunet.errors import ConfigError
-from flexunet.models.blocks import head, input_image, require_multiple, scale_input
-from flexunet.models.patch_layers import PatchEmbedding, PatchExpanding, PatchMerging
-from flexunet.models.swin_block import SwinBlock
+from flexunet.models.layers.blocks import head, input_image, require_multiple, scale_input
+from flexunet.models.layers.patch_layers import PatchEmbedding, PatchExpanding, PatchMerging
+from flexunet.models.layers.swin_block import SwinBlock
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

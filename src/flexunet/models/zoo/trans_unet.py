@@ -12,7 +12,7 @@ import keras
 from keras import layers
 
 from flexunet.errors import ConfigError
-from flexunet.models.blocks import (
+from flexunet.models.layers.blocks import (
     conv,
     head,
     input_image,
@@ -22,7 +22,7 @@ from flexunet.models.blocks import (
     scale_input,
     upsample,
 )
-from flexunet.models.patch_layers import PatchEmbedding
+from flexunet.models.layers.patch_layers import PatchEmbedding
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from flexunet.data.cache_own_size import OwnSizeCache
-from flexunet.data.sampling import Draw
+from flexunet.data.cache.own_size import OwnSizeCache
+from flexunet.training.batches.sampling import Draw
 
 Corner = tuple[int, int]
 

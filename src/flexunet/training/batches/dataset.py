@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from flexunet.data.images import to_model_range
-from flexunet.data.sampling import Draw, Sampling
+from flexunet.data.images.files import to_model_range
 from flexunet.errors import ConfigError, ShapeError
+from flexunet.training.batches.sampling import Draw, Sampling
 
 if TYPE_CHECKING:
     import keras

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flexunet.data.batches import Batches, Part, Source
-from flexunet.data.crops import FixedCrops, RandomCrops, Tiles
-from flexunet.data.sampling import Draw, LesionSampling, PlainSampling, Sampling
+from flexunet.training.batches.crops import FixedCrops, RandomCrops, Tiles
+from flexunet.training.batches.dataset import Batches, Part, Source
+from flexunet.training.batches.sampling import Draw, LesionSampling, PlainSampling, Sampling
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
-    from flexunet.data.loading import Cache, OwnSizeCache
+    from flexunet.data.cache.open import Cache, OwnSizeCache
 
 
 def training_batches(config: Config, cache: Cache | OwnSizeCache, part: Part | None = None) -> Any:
@@ -29,7 +29,7 @@ def training_batches(config: Config, cache: Cache | OwnSizeCache, part: Part | N
     """
     augment = None
     if config.model.generator:
-        from flexunet.data.augment_online import online_augment
+        from flexunet.data.augment.online import online_augment
 
         augment = online_augment(config)
     return Batches(

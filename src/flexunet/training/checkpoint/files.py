@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from flexunet.data.files import flush_to_disk, replacing
 from flexunet.errors import WeightsError
+from flexunet.files import flush_to_disk, replacing
 
 FORMAT = 1
 _STATE = "state.json"

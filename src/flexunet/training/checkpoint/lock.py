@@ -16,8 +16,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from flexunet.data.files import explaining, write_text
 from flexunet.errors import RunLockedError
+from flexunet.files import explaining, write_text
 
 
 @contextmanager

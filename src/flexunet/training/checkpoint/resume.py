@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from flexunet.errors import ConfigError, PathError
-from flexunet.training.checkpoint import Checkpoint, CheckpointStore
+from flexunet.training.checkpoint.files import Checkpoint, CheckpointStore
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from flexunet.errors import DivergedError, WeightsError
-from flexunet.training.checkpoint import Checkpoint
+from flexunet.training.checkpoint.files import Checkpoint
 
 
 def prepare(model: keras.Model) -> None:

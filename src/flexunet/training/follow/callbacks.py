@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from flexunet.data.images import list_images
+from flexunet.data.images.files import list_images
 from flexunet.errors import DivergedError, PathError
 from flexunet.inference.folder import write_epoch_predictions
-from flexunet.inference.predictor import Predictor
-from flexunet.models.weights import save_weights
+from flexunet.inference.predict.predictor import Predictor
+from flexunet.models.weights.load import save_weights
 from flexunet.training.deep_supervision import without_heads
-from flexunet.training.distribution import undistributed
-from flexunet.training.history import History
+from flexunet.training.follow.history import History
+from flexunet.training.processes.distribution import undistributed
 
 if TYPE_CHECKING:
     from rich.progress import Progress

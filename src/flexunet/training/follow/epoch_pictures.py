@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from flexunet.data.images import read_image, to_model_range
-from flexunet.data.overlay import draw_overlay
-from flexunet.data.shrink import shrink_mask
+from flexunet.data.images.files import read_image, to_model_range
+from flexunet.data.images.overlay import draw_overlay
+from flexunet.data.images.shrink import shrink_mask
 from flexunet.inference.folder import epoch_mask_path
 from flexunet.inference.inputs import mask_names
 

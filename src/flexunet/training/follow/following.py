@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from flexunet.training.callbacks import BestCheckpoint, PredictEpoch
-from flexunet.training.gallery import Gallery
-from flexunet.training.history import History
-from flexunet.training.mlflow_run import LogToMLflow, require_mlflow
-from flexunet.training.tensorboard import WriteTensorBoard, require_tensorboard
+from flexunet.training.follow.callbacks import BestCheckpoint, PredictEpoch
+from flexunet.training.follow.gallery import Gallery
+from flexunet.training.follow.history import History
+from flexunet.training.follow.mlflow_run import LogToMLflow, require_mlflow
+from flexunet.training.follow.tensorboard import WriteTensorBoard, require_tensorboard
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

@@ -18,13 +18,13 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from flexunet.data.files import write_text
-from flexunet.data.masks import foreground_classes
-from flexunet.data.overlay import OUTLINE_COLORS
+from flexunet.data.images.masks import foreground_classes
+from flexunet.data.images.overlay import OUTLINE_COLORS
+from flexunet.files import write_text
 from flexunet.inference.folder import epoch_mask_path
 from flexunet.inference.inputs import mask_names
-from flexunet.training.curves_svg import curves_svg, figure_names
-from flexunet.training.epoch_pictures import page_image, page_mask, read_epoch_mask
+from flexunet.training.follow.curves_svg import curves_svg, figure_names
+from flexunet.training.follow.epoch_pictures import page_image, page_mask, read_epoch_mask
 
 PAGE = "index.html"
 _STRIP = 16  # epochs shown side by side
@@ -95,7 +95,7 @@ class Gallery:
                 self._add(place, epoch_mask_path(self.folder, epoch, self._names[image]))
         cards = [self._card(place) for place in range(len(self.images))]
         environment = Environment(
-            loader=PackageLoader("flexunet.training", "templates"),
+            loader=PackageLoader("flexunet.training.follow", "templates"),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,

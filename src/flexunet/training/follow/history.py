@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flexunet.data.files import replacing, write_text
+from flexunet.files import replacing, write_text
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from flexunet.data.files import write_text
 from flexunet.errors import ConfigError
-from flexunet.training.history import History
+from flexunet.files import write_text
+from flexunet.training.follow.history import History
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

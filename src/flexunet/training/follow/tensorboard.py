@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from flexunet.data.files import explaining, flush_to_disk, replacing
 from flexunet.errors import ConfigError
-from flexunet.training.callbacks import PredictEpoch
-from flexunet.training.epoch_pictures import overlays
-from flexunet.training.history import History
+from flexunet.files import explaining, flush_to_disk, replacing
+from flexunet.training.follow.callbacks import PredictEpoch
+from flexunet.training.follow.epoch_pictures import overlays
+from flexunet.training.follow.history import History
 
 if TYPE_CHECKING:
     from tensorboardX.proto.event_pb2 import Event

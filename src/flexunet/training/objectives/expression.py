@@ -17,9 +17,9 @@ from typing import Any
 import keras
 
 from flexunet.errors import ConfigError
-from flexunet.training.lesion_losses import LESION_LOSSES
-from flexunet.training.losses import LOSSES, get_loss
-from flexunet.training.names import unknown_name
+from flexunet.training.objectives.lesion_losses import LESION_LOSSES
+from flexunet.training.objectives.losses import LOSSES, get_loss
+from flexunet.training.objectives.names import unknown_name
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_]\w*)|(?P<sign>[+*(),=]))"

@@ -12,8 +12,8 @@ from typing import Any
 
 from keras import ops
 
-from flexunet.training.losses import _is_traced_by_jax, _logits_of
-from flexunet.training.metrics import _float32, _foreground
+from flexunet.training.objectives.losses import _is_traced_by_jax, _logits_of
+from flexunet.training.objectives.metrics import _float32, _foreground
 
 # One pixel: keeps the ratio defined, and quiet, where an image has no lesion.
 _SMOOTH = 1.0

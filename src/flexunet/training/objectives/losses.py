@@ -18,14 +18,14 @@ import keras
 from keras import ops
 
 from flexunet.errors import ConfigError
-from flexunet.training.metrics import (
+from flexunet.training.objectives.metrics import (
     _float32,
     dice_coef,
     dice_coef_foreground,
     dice_coef_multiclass,
     iou_coef,
 )
-from flexunet.training.ssim import ssim
+from flexunet.training.objectives.ssim import ssim
 
 _EPSILON = 1e-7  # keras.backend.epsilon() of the published system
 _SMALLEST = 1e-37
@@ -167,7 +167,7 @@ def get_loss(name: str, num_classes: int | None = None) -> Callable[..., Any]:
         ConfigError: if no loss has that name, or it is degenerate with `num_classes`.
     """
     if name not in LOSSES:
-        from flexunet.training.loss_expression import LossSum  # it builds on this module
+        from flexunet.training.objectives.expression import LossSum  # it builds on this module
 
         return LossSum(name, num_classes)
     if num_classes == 1 and name in _NEED_CLASSES:

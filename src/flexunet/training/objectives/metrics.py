@@ -16,7 +16,7 @@ import keras
 from keras import ops
 
 from flexunet.errors import ConfigError
-from flexunet.training.names import unknown_name
+from flexunet.training.objectives.names import unknown_name
 
 _EPSILON = 1e-7  # keras.backend.epsilon() of the published system
 _FOREGROUND_EPSILON = 1e-6
@@ -192,7 +192,7 @@ def get_metric(name: str, *, hybrid_alpha: float = 1.0, hybrid_beta: float = 1.0
     Raises:
         ConfigError: if no metric has that name, or the two weights sum to zero or less.
     """
-    from flexunet.training.losses import LOSSES  # the losses build on this module
+    from flexunet.training.objectives.losses import LOSSES  # the losses build on this module
 
     known = METRICS | LOSSES
     if name not in known:

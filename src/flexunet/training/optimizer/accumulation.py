@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 
-from flexunet.training.pace import Pace
+from flexunet.training.optimizer.pace import Pace
 
 
 @keras.saving.register_keras_serializable(package="flexunet")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from flexunet.errors import ConfigError
-from flexunet.training.accumulation import Accumulation
-from flexunet.training.compiled_update import Adam, AdamW
-from flexunet.training.names import unknown_name
-from flexunet.training.pace import Pace
-from flexunet.training.schedules import learning_rate
+from flexunet.training.objectives.names import unknown_name
+from flexunet.training.optimizer.accumulation import Accumulation
+from flexunet.training.optimizer.compiled_update import Adam, AdamW
+from flexunet.training.optimizer.pace import Pace
+from flexunet.training.optimizer.schedules import learning_rate
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

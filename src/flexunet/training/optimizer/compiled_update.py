@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 
-from flexunet.training.weight_average import WeightAverage
+from flexunet.training.optimizer.weight_average import WeightAverage
 
 
 def _engine_class(optimizer: Any) -> Any:

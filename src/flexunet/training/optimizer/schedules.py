@@ -22,7 +22,7 @@ import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
 from flexunet.errors import ConfigError
-from flexunet.training.pace import Pace
+from flexunet.training.optimizer.pace import Pace
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

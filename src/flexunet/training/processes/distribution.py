@@ -21,9 +21,9 @@ import keras
 import numpy as np
 
 from flexunet.config.processes import LOST, Membership, check_divides, membership
-from flexunet.data.batches import Part
-from flexunet.data.digests import digest_of_text
+from flexunet.data.dataset.digests import digest_of_text
 from flexunet.errors import ConfigError, EngineError, FlexUNetError
+from flexunet.training.batches.dataset import Part
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from flexunet.inference.predictor import Predictor
+from flexunet.inference.predict.predictor import Predictor
 from flexunet.models.registry import build_model
-from flexunet.training.checkpoint import CheckpointStore
+from flexunet.training.checkpoint.files import CheckpointStore
 from flexunet.training.deep_supervision import without_heads
-from flexunet.training.distribution import Team, undistributed
 from flexunet.training.interrupt import StopSignal
+from flexunet.training.processes.distribution import Team, undistributed
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

@@ -4,7 +4,8 @@
     python benchmarks/export_zoo.py u2net --engine torch
 
 The small models of tests/models/zoo/test_zoo.py, random weights, two images of 0..255 at 64 x 32
-pixels. A figure is the largest difference of a probability, in float32. `no` is an export that failed, with its reason below.
+pixels. A figure is the largest difference of a probability, in float32. `no` is an export that failed, with
+its reason below.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
 
 Keras joins the updates of all weights on PyTorch only in the very class that it names Adam; a subclass of it
 updates one weight after the other. Ours stands on the joining class
-(`training/optimizer/compiled_update.py`). It updates a U-Net of 16 filters and 6 levels; the figures are medians over updates.
+(`training/optimizer/compiled_update.py`). It updates a U-Net of 16 filters and 6
+levels; the figures are medians over updates.
 """
 
 from __future__ import annotations

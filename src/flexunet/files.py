@@ -21,6 +21,7 @@ _REFUSALS = {
     errno.ENOTDIR: "part of its path is a file, not a folder",
     errno.EEXIST: "part of its path is a file, not a folder",
     errno.EISDIR: "a folder has that name",
+    errno.EINVAL: "the system does not accept its name: choose another",
     errno.ENAMETOOLONG: "its name is too long for this file system",
 }
 

@@ -16,17 +16,16 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from types import FrameType
 from typing import IO, TYPE_CHECKING
 
 from flexunet.config.processes import LOST, Membership, check_divides
-from flexunet.data.configured import is_validated, open_split_shown
+from flexunet.data.configured import is_validated, open_split
 from flexunet.errors import EngineError, FlexUNetError
+from flexunet.extras import install_command, is_installed
+from flexunet.progress import Progress
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from flexunet.config.schema import Config
 
 # How long the others may take to notice that one is gone, or to save and stop, before they are killed.
@@ -71,7 +70,7 @@ def launch_training(
         config: The configuration.
         arguments: Of the command, as for one process alone.
         memberships: The processes to be started on this machine.
-        progress: Makes the bars that show how images are decoded.
+        progress: Shows how many images are decoded.
 
     Returns:
         The exit code: that of process 0, which has said why, unless all ended well.
@@ -84,10 +83,10 @@ def launch_training(
     environment = _environment()
     count = memberships[0].processes
     check_divides(config.train.batch_size, count, f"the {count} processes")
-    with progress() as bars:
+    with progress() as shown:
         # Once a machine, not once a process.
         for split in ("train", "valid") if is_validated(config) else ("train",):
-            open_split_shown(config, split, bars)
+            open_split(config, split, progress=shown)
     return _run(arguments, memberships, environment)
 
 
@@ -122,9 +121,9 @@ def _environment() -> dict[str, str]:
             f"training with several processes runs on JAX, and KERAS_BACKEND is '{engine}': set "
             "KERAS_BACKEND=jax, or unset it."
         )
-    if find_spec("jax") is None:
+    if not is_installed("jax"):
         raise EngineError(
-            "training with several processes runs on JAX, which is missing: pip install 'flexunet[jax]'."
+            f"training with several processes runs on JAX, which is missing: {install_command('jax')}."
         )
     return {**os.environ, "KERAS_BACKEND": "jax"}
 

@@ -145,7 +145,7 @@ def test_a_worker_killed_half_way_costs_no_image(cluster, run, tmp_path):
 
     seen = []
 
-    def kill_half_way(done, total):
+    def kill_half_way(_, done, total, note=None):
         seen.append((done, total))
         if done == 4:
             while ray.available_resources().get("CPU", 0):  # until both are at work

@@ -14,12 +14,12 @@ def run(monkeypatch):
     """Bars whose clock the test sets, and what they show in a window of 80 columns."""
     screen = Console(file=io.StringIO(), force_terminal=True, width=80)
     monkeypatch.setattr(shown, "error_console", screen)
-    bars = shown.progress()
+    bars = shown.progress_bars()
     clock = [0.0]
     bars.get_time = lambda: clock[0]
     best = BestCheckpoint(None, "val_loss")
     best.best, best.best_epoch = 0.1234, 1
-    return bars, clock, ShowProgress(bars, 100, 50, 4, best), screen
+    return bars, clock, ShowProgress(shown.in_bars(bars), 100, 50, 4, best), screen
 
 
 def step_through(callback, clock, epoch, steps, seconds):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +18,8 @@ def export_with_progress(
     from flexunet.deployment.export import export_bundle
     from flexunet.deployment.parity_table import parity_table
 
-    with _watching() as watch:
-        export = export_bundle(config, form, int8=int8, out=out, force=force, watch=watch)
+    with progress() as shown:
+        export = export_bundle(config, form, int8=int8, out=out, force=force, progress=shown)
     if export.report is not None:
         error_console.print(parity_table(export.report), highlight=False, soft_wrap=True)
     return export.bundle.folder, export.summary()
@@ -47,14 +45,3 @@ def export_if_missing(config: Config) -> None:
             soft_wrap=True,
         )
         export_with_progress(run, engine)
-
-
-@contextmanager
-def _watching() -> Iterator[Callable[[str, int], Callable[[], None]]]:
-    with progress() as bars:
-
-        def watch(what: str, count: int) -> Callable[[], None]:
-            bar = bars.add_task(what, total=count, note="")
-            return lambda: bars.advance(bar)
-
-        yield watch

@@ -12,8 +12,9 @@ from flexunet.config.files import config_file, read_file
 from flexunet.config.published_keys import ALIASES
 from flexunet.config.reading import Reading, Remark
 from flexunet.config.schema import Config
-from flexunet.config.writing import moved_paths, toml_text, write_text
+from flexunet.config.writing import moved_paths, toml_text
 from flexunet.errors import PathError
+from flexunet.files import write_text
 
 
 def convert_config(source: str | Path, out: str | Path | None = None, *, overwrite: bool = False) -> Path:
@@ -43,7 +44,7 @@ def convert_config(source: str | Path, out: str | Path | None = None, *, overwri
         if target.read_text(encoding="utf-8", errors="replace") == text:
             return target
         raise PathError(f"{target}: exists and says something else; give another name, or --overwrite")
-    write_text(text, target)
+    write_text(target, text)
     return target
 
 

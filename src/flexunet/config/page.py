@@ -12,7 +12,8 @@ from typing import Any
 
 from flexunet.config.published_keys import ALIASES, NO_EFFECT
 from flexunet.config.schema import Config, section_class
-from flexunet.config.writing import toml_value, write_text
+from flexunet.config.writing import toml_value
+from flexunet.files import write_text
 
 _START = "<!-- The tables below are made by `python -m flexunet.config.page`; do not edit them. -->"
 _END = "<!-- End of the tables. -->"
@@ -117,4 +118,4 @@ def _plural(kind: str) -> str:
 
 if __name__ == "__main__":
     target = Path(sys.argv[1])
-    write_text(renewed(target.read_text(encoding="utf-8")), target)
+    write_text(target, renewed(target.read_text(encoding="utf-8")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import tomlkit
 
 from flexunet.config.schema import Config, section_class
-from flexunet.errors import PathError
+from flexunet.files import write_text
 
 # Up to this many colours, a map stands on one line.
 _INLINE_COLORS = 4
@@ -41,7 +40,7 @@ def write_config(config: Config, path: Path) -> None:
             values[name][key] = value
     values = moved_paths(values, config, path.parent)
     heading = ["FlexUNet configuration, every key of it. docs/configuration.md tells more."]
-    write_text(toml_text(values, heading, unset=unset), path)
+    write_text(path, toml_text(values, heading, unset=unset))
 
 
 def toml_text(
@@ -111,27 +110,6 @@ def relative_path(path: Path, folder: Path) -> str:
     except ValueError:  # another drive
         return _real(path).as_posix()
     return Path(relative).as_posix()
-
-
-def write_text(text: str, path: Path) -> None:
-    """Write a file whole: to a temporary name beside it, then in its place.
-
-    Raises:
-        PathError: if the folder cannot be written to.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise PathError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _real(path: Path) -> Path:

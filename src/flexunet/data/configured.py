@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +11,9 @@ from platformdirs import user_cache_path
 from flexunet.data.dataset.pairs import Pair, find_pairs
 from flexunet.data.images.masks import ColorMap, read_mask
 from flexunet.errors import ConfigError, DatasetError, PairingError
+from flexunet.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from flexunet.config.schema import Config
     from flexunet.data.cache.open import Cache, OwnSizeCache
 
@@ -107,10 +105,11 @@ def crop_size(config: Config) -> int | None:
     return config.train.crop_size or config.model.image_width
 
 
-def open_split(
-    config: Config, split: str, *, progress: Callable[[int, int], None] | None = None
-) -> Cache | OwnSizeCache:
-    """The decoded images and masks of a split, memory-mapped: at the model's size, for crops at their own."""
+def open_split(config: Config, split: str, *, progress: Progress = silent) -> Cache | OwnSizeCache:
+    """The decoded images and masks of a split, memory-mapped: at the model's size, for crops at their own.
+
+    The progress is that of decoding; where all are in the cache already, there is none.
+    """
     from flexunet.data.cache.open import open_cache, open_own_size_cache
 
     settings: dict[str, Any] = {
@@ -121,22 +120,9 @@ def open_split(
         "cache_dir": cache_dir(config),
         "threshold": mask_threshold(config),
         "dicom_window": config.image.dicom_window,
-        "progress": progress,
+        "progress": lambda _, done, total: progress(f"{split} images", done, total),
     }
     size = crop_size(config)
     if size is None:
         return open_cache(split_pairs(config, split), **settings)
     return open_own_size_cache(split_pairs(config, split), crop_size=size, **settings)
-
-
-def open_split_shown(config: Config, split: str, bars: Progress | None) -> Cache | OwnSizeCache:
-    """The same, with a progress bar while images are decoded for the first time; none for silence."""
-    if bars is None:
-        return open_split(config, split)
-    bar = bars.add_task(f"{split} images", total=None, note="")
-    try:
-        return open_split(
-            config, split, progress=lambda done, total: bars.update(bar, completed=done, total=total)
-        )
-    finally:
-        bars.remove_task(bar)

@@ -8,7 +8,6 @@ that is short of memory kills without a word, and someone must be left to say wh
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -21,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from flexunet.config.files import load_config, save_config
 from flexunet.errors import EngineError
+from flexunet.extras import import_extra, install_command, is_installed
 from flexunet.inference.runtimes.bundle import MODELS
-from flexunet.inference.runtimes.load import import_library, import_openvino
+from flexunet.inference.runtimes.load import import_openvino
 from flexunet.run_folder import find_model_file
 
 if TYPE_CHECKING:
@@ -58,27 +58,22 @@ def convert(config: Config, model: keras.Model, form: str, folder: Path) -> Path
     if form == "openvino":
         import_openvino()
     elif form == "onnx":
-        import_library("onnx", "onnx")
-        import_library("tf2onnx", "onnx")
+        import_extra("onnx", "tf2onnx", extra="onnx")
     engine = keras.config.backend()
-    alone = engine == "torch" and form in ("openvino", "onnx") and not _has_tensorflow()
+    alone = engine == "torch" and form in ("openvino", "onnx") and not is_installed("tensorflow")
     if engine == "tensorflow" or alone:
         if model.count_params() > _LARGE_MODEL:
             _convert_in_child(config, form, path, engine)
         else:
             _convert_here(model, form, path)
-    elif _has_tensorflow():
+    elif is_installed("tensorflow"):
         _convert_in_child(config, form, path)
     else:
         raise EngineError(
             f"exporting to {form} from {engine} needs TensorFlow, which is not installed: "
-            "pip install 'flexunet[tensorflow]'."
+            f"{install_command('tensorflow')}."
         )
     return path
-
-
-def _has_tensorflow() -> bool:
-    return importlib.util.find_spec("tensorflow") is not None
 
 
 def _convert_here(model: keras.Model, form: str, path: Path) -> None:

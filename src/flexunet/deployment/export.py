@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from flexunet.inference.predict.predictor import Predictor
 from flexunet.inference.runtimes.bundle import MANIFEST, MODELS, Bundle, export_folder, weights_digest
 from flexunet.inference.runtimes.load import PRECISIONS, best_precision, open_bundle
 from flexunet.models.trained import load_trained_model
+from flexunet.progress import Progress, silent
 from flexunet.version import __version__, installed_versions
 
 if TYPE_CHECKING:
@@ -34,13 +34,6 @@ PARITY, PARITY_TABLE = "parity.json", "parity.md"
 # Enough for a mean to settle; the run's own model would take hours for all of a large split.
 PARITY_IMAGES = 200
 _PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "openvino", "nncf", "onnx", "tf2onnx", "onnxruntime")
-
-Watch = Callable[[str, int], Callable[[], None]]
-
-
-def unwatched(_what: str, _count: int) -> Callable[[], None]:
-    """Show no progress."""
-    return lambda: None
 
 
 @dataclass(frozen=True)
@@ -64,7 +57,7 @@ def export_bundle(
     out: Path | None = None,
     force: bool = False,
     tolerance: float = TOLERANCE,
-    watch: Watch = unwatched,
+    progress: Progress = silent,
 ) -> Export:
     """Write a run's best model for another runtime.
 
@@ -77,7 +70,7 @@ def export_bundle(
         out: Folder to write; none: `exported/FORM` in the run, with `-int8` where it is quantised.
         force: Whether to write a model that changes Dice by more than the tolerance.
         tolerance: The most that either Dice of the foreground may change.
-        watch: Shows progress.
+        progress: Told how far each stage is.
 
     Returns:
         The export.
@@ -101,7 +94,7 @@ def export_bundle(
     run = Predictor(load_trained_model(config, precision="float32"), _plain(config), plain=True)
     with replacing(folder) as temporary:
         temporary.mkdir()
-        work = _Work(config, run, sample, form, int8, temporary, tolerance, watch)
+        work = _Work(config, run, sample, form, int8, temporary, tolerance, progress)
         report = work.make(force)
         save_config(work.standalone_config(), temporary / RUN_CONFIG)
         if report is not None:
@@ -123,7 +116,7 @@ class _Work:
     int8: bool
     folder: Path
     tolerance: float
-    watch: Watch
+    progress: Progress
     precision: str = "float32"
     weights: str | None = None
     known: dict[Any, Any] = field(default_factory=dict)
@@ -154,9 +147,10 @@ class _Work:
         """
         floating = self.folder / "floating" if self.int8 else self.folder
         floating.mkdir(exist_ok=True)
-        done = self.watch(f"converting to {self.form}", 1)
+        stage = f"converting to {self.form}"
+        self.progress(stage, 0, 1)
         convert(self.config, self.run.model, self.form, floating)
-        done()
+        self.progress(stage, 1, 1)
         if self.form == "saved_model":
             return None
         kept: list[str] = []
@@ -186,7 +180,8 @@ class _Work:
 
     def quantise(self, floating: Path, score: Any = None) -> Quantised:
         """Quantise the converted model; what is kept in floating point."""
-        done = self.watch("quantising" + (", layer by layer" if score else ""), 1)
+        stage = "quantising" + (", layer by layer" if score else "")
+        self.progress(stage, 0, 1)
         found = quantise(
             self.form,
             floating / MODELS[self.form],
@@ -197,7 +192,7 @@ class _Work:
             score=score,
             tolerance=self.tolerance,
         )
-        done()
+        self.progress(stage, 1, 1)
         return found
 
     def score(self, runtime: Any, items: Any) -> float:
@@ -208,8 +203,7 @@ class _Work:
     def measure(self) -> Parity:
         """Compare what has been made with the run's own model."""
         export = Predictor(open_bundle(self.bundle()), self.run.config, plain=True)
-        advance = self.watch("comparing", len(self.sample.items))
-        return compare(self.run, export, self.sample.items, self.sample.read, advance)
+        return compare(self.run, export, self.sample.items, self.sample.read, self.progress)
 
     def bundle(self) -> Bundle:
         """The bundle as it stands, its files not digested yet."""

@@ -23,6 +23,7 @@ from flexunet.evaluation.scores.pixels import (
 )
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.inference.predict.probabilities import mask_of
+from flexunet.progress import Progress, silent
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -102,7 +103,7 @@ def compare(
     export: Predictor,
     cases: Sequence[Any],
     read: Callable[[Any], Case],
-    advance: Callable[[], None] | None = None,
+    progress: Progress = silent,
 ) -> Parity:
     """Compare an exported model with the run's own.
 
@@ -111,7 +112,7 @@ def compare(
         export: The exported one.
         cases: What `read` makes a `Case` of, one after the other.
         read: Reads a case.
-        advance: Called after each image.
+        progress: Told how many images are compared.
 
     Raises:
         ShapeError: if a mask is not of its image's size.
@@ -120,7 +121,7 @@ def compare(
     largest, largest_in, means, agreeing, pixels, identical = 0.0, "", [], 0, 0, 0
     confusions: list[tuple[np.ndarray, np.ndarray]] = []
     known = True
-    for item in cases:
+    for done, item in enumerate(cases, start=1):
         case = read(item)
         expected, found = run(case.image), export(case.image)
         difference = np.abs(expected - found)
@@ -136,8 +137,7 @@ def compare(
         confusions.append(
             (confusion_matrix(truth, masks[0], classes), confusion_matrix(truth, masks[1], classes))
         )
-        if advance:
-            advance()
+        progress("comparing", done, len(cases))
     by_model = [np.stack(matrices) for matrices in zip(*confusions, strict=True)]
     return Parity(
         images=len(cases),

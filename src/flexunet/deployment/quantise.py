@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flexunet.inference.runtimes.load import import_library, import_openvino
+from flexunet.extras import import_extra
+from flexunet.inference.runtimes.load import import_openvino
 
 # NNCF's own default. Ranges of activations settle well before.
 CALIBRATION_IMAGES = 300
@@ -84,7 +85,7 @@ def quantise(
     if any(name in architecture.lower() for name in _TRANSFORMERS):
         options["model_type"] = nncf.ModelType.TRANSFORMER
     if form == "onnx":
-        onnx = import_library("onnx", "onnx")
+        onnx = import_extra("onnx", extra="onnx")
         model = onnx.load(source)
         name = model.graph.input[0].name
         with _quiet():

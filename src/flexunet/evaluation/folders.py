@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from flexunet.evaluation.tables.cases import CaseGallery
 from flexunet.evaluation.tables.files import find_evaluation, read_tables
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.evaluation.tables.streaming import Prediction, score_stream
+from flexunet.progress import Progress, silent
 
 _LISTED = 10
 
@@ -94,7 +95,7 @@ def score_folders(
     threshold: float | None = None,
     jobs: int | None = None,
     gallery: CaseGallery | None = None,
-    advance: Callable[[], None] | None = None,
+    progress: Progress = silent,
 ) -> Tables:
     """Score pairs of mask files.
 
@@ -106,7 +107,7 @@ def score_folders(
         threshold: Grey value above which a mask is foreground, where the older dialect asks for one.
         jobs: Threads, all processors by default.
         gallery: Keeps best and worst cases.
-        advance: Called after each image.
+        progress: Told how many images are scored.
 
     Returns:
         The tables.
@@ -133,7 +134,14 @@ def score_folders(
         )
 
     return score_stream(
-        pairs, read, color_map.num_classes, rules, jobs=jobs, gallery=gallery, advance=advance
+        pairs,
+        read,
+        color_map.num_classes,
+        rules,
+        jobs=jobs,
+        gallery=gallery,
+        progress=progress,
+        total=len(pairs),
     )
 
 
@@ -151,8 +159,7 @@ def evaluate_folders(
     against: Path | str | None = None,
     out: Path | str | None = None,
     jobs: int | None = None,
-    start: Callable[[int], None] | None = None,
-    advance: Callable[[], None] | None = None,
+    progress: Progress = silent,
 ) -> Evaluation:
     """Score a folder of predicted masks: figures, and with `out` all the files.
 
@@ -169,8 +176,7 @@ def evaluate_folders(
         against: Folder of an evaluation or run to compare with; what `out` holds so far by default.
         out: Folder for the files.
         jobs: Threads.
-        start: Called with the number of images.
-        advance: Called after each image.
+        progress: Told how many images are scored.
 
     Returns:
         The evaluation.
@@ -186,11 +192,16 @@ def evaluate_folders(
         previous = (Path(against).name, read_tables(find_evaluation(against)))
     elif out is not None:
         previous = read_previous(Path(out))
-    if start is not None:
-        start(len(pairs))
     gallery = CaseGallery() if out is not None else None
     tables = score_folders(
-        pairs, color_map, rules, origins, threshold=threshold, jobs=jobs, gallery=gallery, advance=advance
+        pairs,
+        color_map,
+        rules,
+        origins,
+        threshold=threshold,
+        jobs=jobs,
+        gallery=gallery,
+        progress=progress,
     )
     notes: list[str] = []
     about = Circumstances(

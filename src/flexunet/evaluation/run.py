@@ -26,7 +26,7 @@ from flexunet.evaluation.report.outputs import (
     write_published,
 )
 from flexunet.evaluation.run_calibration import calibration_of
-from flexunet.evaluation.run_predictions import Watch, pairs_or_none, predictions, unwatched
+from flexunet.evaluation.run_predictions import pairs_or_none, predictions
 from flexunet.evaluation.scores.published import (
     PUBLISHED_METRICS,
     ClassSums,
@@ -41,6 +41,7 @@ from flexunet.evaluation.tables.document import PublishedFigure, PublishedFigure
 from flexunet.evaluation.tables.files import find_evaluation, read_tables
 from flexunet.evaluation.tables.streaming import score_stream
 from flexunet.inference.predict.predictor import Predictor
+from flexunet.progress import Progress, silent
 
 if TYPE_CHECKING:
     import keras
@@ -58,7 +59,7 @@ def evaluate(
     audit: dict[str, Any] | None = None,
     calibrate: bool = True,
     jobs: int | None = None,
-    watch: Watch = unwatched,
+    progress: Progress = silent,
 ) -> Evaluation:
     """Evaluate the model of a run and write everything there is to say.
 
@@ -75,7 +76,7 @@ def evaluate(
             data set, if there is one. Names are compared in any case.
         calibrate: Whether temperature and threshold are fitted where the run has none that fit its weights.
         jobs: Threads for reading and scoring.
-        watch: Shows progress.
+        progress: Told how far each stage is.
 
     Returns:
         The evaluation.
@@ -91,7 +92,7 @@ def evaluate(
     colors = color_map(config)
     predictor = Predictor(model, config) if model is not None else Predictor.load(config, engine="keras")
     published = published_figures(config, predictor.model, split)
-    calibration = calibration_of(config, predictor, split, calibrate, notes, jobs, watch)
+    calibration = calibration_of(config, predictor, split, calibrate, notes, jobs, progress)
     folder = evaluation_folder(config, split)
     previous = read_previous(folder)
     if against is not None:
@@ -106,7 +107,9 @@ def evaluate(
         jobs=jobs,
         calibration=calibration,
         gallery=gallery,
-        advance=watch(f"scoring {split} images", len(pairs)),
+        progress=progress,
+        stage=f"scoring {split} images",
+        total=len(pairs),
     )
     title = f"{config.run_dir.resolve().name}, {split} split"
     about = Circumstances(
@@ -216,7 +219,7 @@ def evaluate_fold_runs(
     split: str = "test",
     out: Path,
     jobs: int | None = None,
-    watch: Watch = unwatched,
+    progress: Progress = silent,
 ) -> Evaluation:
     """Pool the runs of a cross-validation; a run not yet evaluated on the split is evaluated first.
 
@@ -226,7 +229,7 @@ def evaluate_fold_runs(
         split: Split that each fold holds out.
         out: Folder for the pooled files.
         jobs: Threads.
-        watch: Shows progress.
+        progress: Told how far each stage is.
 
     Returns:
         The evaluation of all folds together.
@@ -236,7 +239,7 @@ def evaluate_fold_runs(
     for config in configs:
         folder = evaluation_folder(config, split)
         if not (folder / SCORES).is_file():
-            evaluate(config, split=split, jobs=jobs, watch=watch)
+            evaluate(config, split=split, jobs=jobs, progress=progress)
         folders.append(folder)
     rules = ScoringRules.from_section(configs[0].evaluate, seed=configs[0].train.seed)
     return evaluate_folds(

@@ -8,9 +8,10 @@ from flexunet.data.configured import split_pairs
 from flexunet.errors import DatasetError, InputError
 from flexunet.evaluation.calibration_fit import CalibrationFit
 from flexunet.evaluation.origins import Origins
-from flexunet.evaluation.run_predictions import Watch, pairs_or_none, predictions, unwatched
+from flexunet.evaluation.run_predictions import pairs_or_none, predictions
 from flexunet.inference.predict.calibration import Calibration, identity_of, refuse_test
 from flexunet.inference.predict.predictor import Predictor
+from flexunet.progress import Progress, silent
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -23,7 +24,7 @@ def calibration_of(
     wanted: bool,
     notes: list[str],
     jobs: int | None,
-    watch: Watch,
+    progress: Progress,
 ) -> Calibration | None:
     """What is stored in the run if it fits the weights, else a new fit on the validation split."""
     if split == "valid":
@@ -36,7 +37,7 @@ def calibration_of(
     if not wanted:
         return None
     try:
-        return fit_calibration(config, predictor, weights=weights, jobs=jobs, watch=watch)
+        return fit_calibration(config, predictor, weights=weights, jobs=jobs, progress=progress)
     except InputError as error:
         notes.append(f"no temperature or threshold was fitted: {error}")
         return None
@@ -49,7 +50,7 @@ def fit_calibration(
     split: str = "valid",
     weights: str = "",
     jobs: int | None = None,
-    watch: Watch = unwatched,
+    progress: Progress = silent,
 ) -> Calibration:
     """Fit temperature and threshold on the validation split and store them in the run.
 
@@ -59,7 +60,7 @@ def fit_calibration(
         split: Split to fit on; `test` is refused.
         weights: What the fit belongs to, as `identity_of` gives it.
         jobs: Threads for reading.
-        watch: Shows progress.
+        progress: Told how far each stage is.
 
     Returns:
         What was fitted.
@@ -77,11 +78,11 @@ def fit_calibration(
             "scores untrue. Give [valid] a folder of its own."
         )
     fit = CalibrationFit(split, seed=config.train.seed)
-    advance = watch(f"fitting on {split} images", len(pairs))
-    for prediction in predictions(config, predictor, pairs, Origins(), jobs):
+    made = predictions(config, predictor, pairs, Origins(), jobs)
+    for done, prediction in enumerate(made, start=1):
         if prediction.probabilities is not None:
             fit.add(prediction.truth, prediction.probabilities)
-        advance()
+        progress(f"fitting on {split} images", done, len(pairs))
     calibration = fit.fit(weights)
     calibration.write(config.run_dir)
     return calibration

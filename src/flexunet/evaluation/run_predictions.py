@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,14 +17,6 @@ from flexunet.inference.predict.predictor import Predictor
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
-
-Watch = Callable[[str, int], Callable[[], None]]
-"""Given what is done and how many times, returns what to call after each: a progress bar."""
-
-
-def unwatched(_what: str, _count: int) -> Callable[[], None]:
-    """Show no progress."""
-    return lambda: None
 
 
 def predictions(

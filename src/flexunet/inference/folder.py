@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,12 +19,11 @@ from flexunet.inference.outputs.write import CONTOURS, LESION_TABLE, Outputs, Re
 from flexunet.inference.pipeline import Outcome, Pipeline
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.inference.predict.probabilities import mask_of
+from flexunet.progress import Progress, silent
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
     from flexunet.inference.ray_pipeline import RayPipeline
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass
@@ -81,7 +80,7 @@ def infer_folder(
     inputs: Sequence[Path | str] = (),
     tiled: bool = False,
     predictor: Predictor | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     ray: str | None = None,
 ) -> FolderResult:
     """Predict every image of `[infer] images_dir`, or of `[tiledinfer] images_dir` tile by tile.
@@ -94,7 +93,7 @@ def infer_folder(
         inputs: Files, folders, globs, lists to predict instead of the configured folder; see `find_images`.
         tiled: Whether to predict in tiles at the image's own resolution; always so after training on crops.
         predictor: The model, where it is already at hand.
-        progress: Called with (images done, images in all).
+        progress: Told how many images are done.
         ray: Address of a Ray cluster to predict on, see `RayPipeline`; none: in this process.
 
     Raises:
@@ -130,8 +129,7 @@ def infer_folder(
         if outcome.record is not None and not outcome.reused:
             journal.append(outcome.record)
         outcomes[outcome.path] = outcome
-        if progress:
-            progress(len(outcomes), len(images))
+        progress("images", len(outcomes), len(images))
 
     pipeline: Pipeline | RayPipeline
     workers: dict[str, int] = {}

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from flexunet.errors import EngineError, FlexUNetError, ImageError, PathError
+from flexunet.extras import import_extra
 from flexunet.inference.image_work import ImageWork
 from flexunet.inference.inputs import require_text
 from flexunet.inference.journal import Journal, digest_of_weights
@@ -250,13 +251,7 @@ def _knock(address: str) -> None:
 def _connected(address: str) -> Iterator[None]:
     """A connection to a cluster; one that is there already is used and left as it is."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it would report to its makers
-    try:
-        import ray
-        import ray.data
-    except ImportError as error:
-        raise EngineError(
-            f"--ray needs {error.name}, which is missing: pip install 'flexunet[ray]'"
-        ) from error
+    ray = import_extra("ray", "ray.data", extra="ray", needed_by="--ray")
     if ray.is_initialized():
         yield
         return

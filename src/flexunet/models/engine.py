@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import sys
 import tempfile
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flexunet.errors import EngineError
+from flexunet.extras import install_command, is_installed
 
 # In the order in which an installed one is taken: TensorFlow is the fastest of the three on processors.
 ENGINES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
@@ -18,7 +18,7 @@ ENGINES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 
 def installed_engines() -> list[str]:
     """The engines found on this machine; looked up, not imported."""
-    return [engine for engine, module in ENGINES.items() if importlib.util.find_spec(module)]
+    return [engine for engine, module in ENGINES.items() if is_installed(module)]
 
 
 def choose_engine() -> str:
@@ -39,11 +39,11 @@ def choose_engine() -> str:
     if wanted and wanted not in installed:
         raise EngineError(
             f"KERAS_BACKEND asks for {wanted}, which is not installed: "
-            f"pip install 'flexunet[{wanted}]', or unset KERAS_BACKEND."
+            f"{install_command(wanted)}, or unset KERAS_BACKEND."
         )
     if not installed:
         raise EngineError(
-            "no engine is installed, and this command needs one: pip install 'flexunet[tensorflow]' "
+            f"no engine is installed, and this command needs one: {install_command('tensorflow')} "
             "(or flexunet[jax], flexunet[torch])."
         )
     engine = wanted or installed[0]

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flexunet.errors import ConfigError, EngineError, PathError
+from flexunet.errors import ConfigError, PathError
+from flexunet.extras import import_extra
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -102,15 +103,10 @@ def serve(config: Config, service: Service, announce: Callable[[str], None]) -> 
         PathError: if the run has no model, or the address cannot be had.
         EngineError: if the service's libraries are not installed.
     """
-    try:
-        import fastapi  # noqa: F401
-        import prometheus_client  # noqa: F401
-        import python_multipart  # noqa: F401
-        import uvicorn
-    except ImportError as error:
-        raise EngineError(
-            f"the service needs {error.name}, which is missing: pip install 'flexunet[serve]'"
-        ) from error
+    libraries = ("uvicorn", "fastapi", "prometheus_client", "python_multipart")
+    import_extra(*libraries, extra="serve", needed_by="the service")
+    import uvicorn
+
     listener = _listen(service)
     try:
         app = _make(config, service)

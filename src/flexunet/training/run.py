@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,13 +22,14 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from flexunet.config.files import save_config
-from flexunet.data.configured import is_validated, open_split_shown, split_pairs
+from flexunet.data.configured import is_validated, open_split, split_pairs
 from flexunet.errors import PathError, RunStoppedError
 from flexunet.files import PARTIAL, replacing
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.precision import choose_precision
 from flexunet.models.registry import build_model
 from flexunet.models.weights.transfer import apply_initial_weights
+from flexunet.progress import Progress, silent, unsaid
 from flexunet.run_folder import best_model_path
 from flexunet.training.allocation import WORTH_KEEPING, keep_freed_memory
 from flexunet.training.batches.feeding import images_of_step, training_batches, validation_batches
@@ -48,8 +50,6 @@ from flexunet.training.processes.leading import AgreedStop, SilentStore
 from flexunet.training.run_callbacks import RunCallbacks
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from flexunet.config.schema import Config
 
 
@@ -75,7 +75,13 @@ class TrainingResult:
         return {key: str(value) if isinstance(value, Path) else value for key, value in vars(self).items()}
 
 
-def train(config: Config, *, resume: Resume = "never", progress: Progress | None = None) -> TrainingResult:
+def train(
+    config: Config,
+    *,
+    resume: Resume = "never",
+    progress: Progress = silent,
+    say: Callable[[str], None] = unsaid,
+) -> TrainingResult:
     """Train the configured model and write its run folder.
 
     Nothing of an earlier run in the same folder is removed before this one has its replacement.
@@ -83,7 +89,8 @@ def train(config: Config, *, resume: Resume = "never", progress: Progress | None
     Args:
         config: The configuration.
         resume: Whether to go on from the run folder's checkpoint: "never", "auto" (if there is one), "must".
-        progress: Rich progress bars, already started; none for silence.
+        progress: Told how many images are decoded, and how far the run and its epoch are.
+        say: Told once from where the run goes on, or that it does not.
 
     Raises:
         InputError: for a configuration or data that cannot be used, before anything is written.
@@ -100,10 +107,12 @@ def train(config: Config, *, resume: Resume = "never", progress: Progress | None
         check_batch(config, team)
         if team.leads:
             _sweep(config)
-        return _train(config, resume, progress, team)
+        return _train(config, resume, team, progress, say)
 
 
-def _train(config: Config, resume: Resume, progress: Progress | None, team: Team) -> TrainingResult:
+def _train(
+    config: Config, resume: Resume, team: Team, progress: Progress, say: Callable[[str], None]
+) -> TrainingResult:
     """What `train` does once the run folder is its own."""
     notes: list[str] = []
     validated = is_validated(config)
@@ -122,8 +131,8 @@ def _train(config: Config, resume: Resume, progress: Progress | None, team: Team
     if config.model.deep_supervision:
         model = supervise_deeply(model, config)
 
-    training = open_split_shown(config, "train", progress)
-    validation = open_split_shown(config, "valid", progress) if validated else None
+    training = open_split(config, "train", progress=progress)
+    validation = open_split(config, "valid", progress=progress) if validated else None
     batches = training_batches(config, training, team.part)
     compile_model(config, model, pace_of(batches, config.train.accumulate_steps))
     prepare(model)
@@ -163,10 +172,9 @@ def _train(config: Config, resume: Resume, progress: Progress | None, team: Team
     if start and is_over(start, config.train.epochs):
         restore_callbacks(callbacks.in_order, start.state["callbacks"])
         return result(start.state["ended"], "the run had come to its end already: nothing was trained")
-    resumed = _say_where(start, resume, store, best, progress)
+    resumed = _say_where(start, resume, store, best, say)
     team.check_same(identity | {"the checkpoint": resumed or "none"})
-    if progress:
-        callbacks.show(progress, len(batches))
+    callbacks.show(progress, len(batches))
 
     environment = describe_environment(
         config,
@@ -223,7 +231,7 @@ def _say_where(
     resume: Resume,
     store: CheckpointStore,
     best: BestCheckpoint,
-    progress: Progress | None,
+    say: Callable[[str], None],
 ) -> str | None:
     """Tell where the run begins, where that is not plain; the text if it goes on."""
     text = resumed = None
@@ -239,8 +247,8 @@ def _say_where(
             f"starting anew, although a run in {store.folder.parent} stands at {unfinished}. Its checkpoint "
             "stays until this run writes its own; stop now and add --resume auto to go on with it."
         )
-    if text and progress:
-        progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+    if text:
+        say(text)
     return resumed
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import keras
 
 from flexunet.inference.predict.predictor import Predictor
+from flexunet.progress import Progress
 from flexunet.run_folder import best_model_path
 from flexunet.training.follow.callbacks import (
     BestCheckpoint,
@@ -26,8 +27,6 @@ from flexunet.training.processes.distribution import Team
 from flexunet.training.processes.leading import LeaderPredictor, SameFigures
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from flexunet.config.schema import Config
 
 # A file of this name in the run folder ends the run after the current epoch.
@@ -92,7 +91,7 @@ class RunCallbacks:
         self.in_order += [self._early_stopping, self._stop_file]
 
     def show(self, progress: Progress, steps: int) -> None:
-        """Show the run, whose epochs have so many steps, in bars."""
+        """Show the run, whose epochs have so many steps, to whoever follows it."""
         train = self.config.train
         self.in_order.append(ShowProgress(progress, train.epochs, steps, train.batch_size, self.best))
 

@@ -140,7 +140,7 @@ def test_an_interrupted_run_goes_on(dataset, tmp_path):
     class StoppedError(Exception):
         pass
 
-    def stop(done, total):
+    def stop(stage, done, total, note=None):
         if done == 2:
             raise StoppedError
 

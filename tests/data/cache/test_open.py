@@ -77,10 +77,10 @@ def test_the_number_of_workers_changes_nothing(dataset, tmp_path, workers):
 
 def test_progress_goes_from_one_to_all(dataset, tmp_path):
     seen = []
-    opened(dataset, tmp_path / "cache", progress=lambda done, total: seen.append((done, total)))
+    opened(dataset, tmp_path / "cache", progress=lambda _, done, total: seen.append((done, total)))
     assert seen == [(done, 7) for done in range(1, 8)]
     seen.clear()
-    opened(dataset, tmp_path / "cache", progress=lambda done, total: seen.append((done, total)))
+    opened(dataset, tmp_path / "cache", progress=lambda _, done, total: seen.append((done, total)))
     assert not seen  # nothing was decoded
 
 

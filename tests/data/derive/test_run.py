@@ -110,7 +110,7 @@ def test_interrupted_run_goes_on(raw, tmp_path):
     script = (
         # A shell that runs us in the background has interrupts ignored, and children inherit that.
         "import signal, sys, time; signal.signal(signal.SIGINT, signal.default_int_handler);"
-        "from flexunet.data.derive.run import derive; tell = lambda done, *_: ("
+        "from flexunet.data.derive.run import derive; tell = lambda _, done, *rest: ("
         "print(done, flush=True), time.sleep(0.5)); derive(sys.argv[1], sys.argv[2], jobs=1, progress=tell)"
     )
     command = [sys.executable, "-c", script, str(raw), str(tmp_path)]

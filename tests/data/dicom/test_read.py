@@ -361,7 +361,7 @@ def test_without_pydicom_the_message_says_what_to_install(write_dicom, tmp_path)
         f"read_image({str(path)!r})"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "pydicom is missing. Install it with: pip install 'flexunet[dicom]'" in answer.stderr
+    assert "needs pydicom, which is missing. Install it with: pip install 'flexunet[dicom]'" in answer.stderr
 
 
 def test_other_images_do_not_import_pydicom(tmp_path):

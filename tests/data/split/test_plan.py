@@ -232,7 +232,7 @@ class TestWriting:
         class InterruptedRunError(Exception):
             pass
 
-        def stop(stage, done, total):
+        def stop(stage, done, total, note=None):
             if done == 7:
                 raise InterruptedRunError
 

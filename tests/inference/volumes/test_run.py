@@ -171,7 +171,7 @@ def test_a_run_that_was_cut_off_goes_on(write_volume, voxels, tmp_path):
         infer_volumes(config, predictor=Stops(config))
     assert [path.name for path in (tmp_path / "output_dir").iterdir()] == ["0.mha"]
     told = []
-    result = infer_volumes(config, predictor=Bright(config), progress=lambda *counts: told.append(counts))
+    result = infer_volumes(config, predictor=Bright(config), progress=lambda _, *counts: told.append(counts))
     assert (result.reused, len(result.label_paths)) == (1, 3)
     assert told[-1] == (33, 33)
     assert told == sorted(told)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -40,16 +40,9 @@ def audit(
     from flexunet.data.audit import audit_dataset
 
     color_map = chosen_colors(config_path, rgb_map)
-    bars_of: dict[str, Any] = {}
-    with progress() as bars:
-
-        def report(stage: str, done: int, total: int) -> None:
-            if stage not in bars_of:
-                bars_of[stage] = bars.add_task(stage, total=total, note="")
-            bars.update(bars_of[stage], completed=done, total=total)
-
+    with progress() as shown:
         result = audit_dataset(
-            dataset, color_map=color_map, compare=compare, use_names=names, jobs=jobs, progress=report
+            dataset, color_map=color_map, compare=compare, use_names=names, jobs=jobs, progress=shown
         )
     if out is not None:
         _write(result, out)

@@ -54,8 +54,7 @@ def augment(
         return
     out = out or config.output(config.dataset.augmented_dir)
     chosen = [split.strip() for split in splits.split(",") if split.strip()]
-    with progress() as bars:
-        bar = bars.add_task("augment", total=None, note="")
+    with progress() as shown:
         done = augment_dataset(
             dataset,
             out,
@@ -63,7 +62,7 @@ def augment(
             splits=chosen,
             accept_leakage=accept_leakage,
             jobs=jobs,
-            progress=lambda finished, total: bars.update(bar, completed=finished, total=total),
+            progress=shown,
         )
     print_notes(done.notes)
     if as_json:

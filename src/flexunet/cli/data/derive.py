@@ -98,8 +98,7 @@ def derive(
         source = _annotated(outlines, classes)
     elif masks and masks != "none":
         source = _given(Path(masks), films, color_map, mask_suffix)
-    with progress() as bars:
-        bar = bars.add_task("derive", total=len(films), note="")
+    with progress() as shown:
         report = derive_films(
             raw,
             out,
@@ -112,7 +111,7 @@ def derive(
             color_map=color_map,
             columns=facts,
             jobs=jobs,
-            progress=lambda done, total, note: bars.update(bar, completed=done, total=total, note=note),
+            progress=shown,
         )
     sheet = _write_sheet(report, out, color_map)
     if as_json:

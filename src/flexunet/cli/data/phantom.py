@@ -34,8 +34,7 @@ def phantom(
 
     write = write_raw_phantoms if raw else write_phantom_dataset
     default = (1920, 1080) if raw else (512, 512)
-    with progress() as bars:
-        bar = bars.add_task("phantoms", total=None, note="")
+    with progress() as shown:
         manifest = write(
             out,
             patients,
@@ -45,7 +44,7 @@ def phantom(
             mass_share=mass_share,
             mass_contrast=mass_contrast,
             labels=labels,
-            progress=lambda done, total: bars.update(bar, completed=done, total=total),
+            progress=shown,
         )
     cancer = sum(row["class"] == "Cancer" for row in manifest.rows)
     if as_json:

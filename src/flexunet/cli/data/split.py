@@ -49,14 +49,7 @@ def split(
     from flexunet.data.split.write import write_split
 
     shares = parse_ratios(ratios)
-    bars_of: dict[str, Any] = {}
-    with progress() as bars:
-
-        def report(stage: str, done: int, total: int) -> None:
-            if stage not in bars_of:
-                bars_of[stage] = bars.add_task(stage, total=total, note="")
-            bars.update(bars_of[stage], completed=done, total=total)
-
+    with progress() as shown:
         plan = plan_split(
             source,
             ratios=shares,
@@ -67,15 +60,15 @@ def split(
             color_map=chosen_colors(config_path, rgb_map),
             look=look or merge_copies,
             merge_copies=merge_copies,
-            progress=report,
+            progress=shown,
         )
         if folds is None:
             plans, notes = [plan], notes_of(plan)
-            write_split(plan, out, link=link, progress=report)
+            write_split(plan, out, link=link, progress=shown)
         else:
             fold_plan = plan_folds(plan, folds, shares, seed)
             plans, notes = fold_plan.folds, fold_plan.notes
-            write_folds(fold_plan, out, link=link, progress=report)
+            write_folds(fold_plan, out, link=link, progress=shown)
     print_notes(notes)
     if as_json:
         tables = [{"fold": i, "splits": _rows(p)} for i, p in enumerate(plans, 1)]

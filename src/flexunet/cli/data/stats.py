@@ -31,13 +31,12 @@ def stats(
     from flexunet.data.statistics.count import measure_dataset
 
     threshold = None if rgb_map else _threshold(config_path)
-    with progress() as bars:
-        bar = bars.add_task("stats", total=None, note="")
+    with progress() as shown:
         statistics = measure_dataset(
             dataset,
             chosen_colors(config_path, rgb_map),
             threshold=threshold,
-            progress=lambda done, total: bars.update(bar, completed=done, total=total),
+            progress=shown,
         )
     written = statistics.write(out or dataset / "statistics") if pictures else []
     if as_json:

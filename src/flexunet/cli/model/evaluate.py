@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,9 +12,8 @@ from flexunet.cli.options import AsJson, Overrides, Strict
 from flexunet.cli.scores import print_evaluation
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from flexunet.evaluation.report.outputs import Evaluation
+    from flexunet.progress import Progress
 
 
 def evaluate(
@@ -54,10 +52,9 @@ def evaluate(
 
     if by:
         overrides = [*(overrides or []), f"evaluate.subgroups={list(by)!r}"]
-    with progress() as bars:
-        watch = _watch(bars)
+    with progress() as shown:
         if folds:
-            found = _evaluate_folds(paths, overrides, split, out, jobs, watch)
+            found = _evaluate_folds(paths, overrides, split, out, jobs, shown)
         elif len(paths) > 1:
             raise ConfigError(
                 f"expected one configuration or run, found {len(paths)}. Pool runs with --folds."
@@ -75,17 +72,9 @@ def evaluate(
                 audit=read_audit(audit) if audit else None,
                 calibrate=calibrate,
                 jobs=jobs,
-                watch=watch,
+                progress=shown,
             )
     print_evaluation(found, subgroups=bool(by), as_json=as_json)
-
-
-def _watch(bars: Progress) -> Callable[[str, int], Callable[[], None]]:
-    def start(what: str, count: int) -> Callable[[], None]:
-        bar = bars.add_task(what, total=count, note="")
-        return lambda: bars.advance(bar)
-
-    return start
 
 
 def _evaluate_folds(
@@ -94,11 +83,11 @@ def _evaluate_folds(
     split: str,
     out: Path | None,
     jobs: int | None,
-    watch: Callable[[str, int], Callable[[], None]],
+    shown: Progress,
 ) -> Evaluation:
     from flexunet.evaluation.folds import find_folds
     from flexunet.evaluation.run import evaluate_fold_runs
 
     runs = find_folds(paths)
     folder = out or runs[0].resolve().parent / "evaluation_of_folds"
-    return evaluate_fold_runs(runs, overrides or [], split=split, out=folder, jobs=jobs, watch=watch)
+    return evaluate_fold_runs(runs, overrides or [], split=split, out=folder, jobs=jobs, progress=shown)

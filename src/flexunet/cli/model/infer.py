@@ -100,13 +100,12 @@ def _infer(
 
     from flexunet.inference.folder import infer_folder
 
-    with progress() as bars:
-        bar = bars.add_task("images", total=None, note="")
+    with progress() as shown:
         result = infer_folder(
             config,
             inputs=inputs,
             tiled=section == "tiledinfer",
-            progress=lambda done, total: bars.update(bar, completed=done, total=total),
+            progress=shown,
             ray=ray,
         )
     if as_json:

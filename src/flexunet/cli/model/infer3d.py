@@ -48,12 +48,11 @@ def infer3d(
 
     from flexunet.inference.volumes.run import infer_volumes
 
-    with progress() as bars:
-        bar = bars.add_task("slices", total=None, note="")
+    with progress() as shown:
         result = infer_volumes(
             config,
             inputs=inputs or (),
-            progress=lambda done, total: bars.update(bar, completed=done, total=total),
+            progress=shown,
         )
     if as_json:
         print_json(result.summary())

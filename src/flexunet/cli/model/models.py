@@ -39,11 +39,11 @@ def models(
     from flexunet.models.catalogue import list_models, selected
 
     rows = []
-    with progress() as bars:
-        task = bars.add_task("models", total=len(selected(names or ())), note="")
+    count = len(selected(names or ()))
+    with progress() as shown:
         for row in list_models(config, names or (), timed=timed):
             rows.append(row)
-            bars.update(task, advance=1, note=row.name)
+            shown("models", len(rows), count, row.name)
     if as_json:
         print_json({"size": size, "models": [row.document() for row in rows]})
         return

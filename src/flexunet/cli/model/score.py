@@ -80,8 +80,7 @@ def score(
         min_lesion_pixels=min_lesion_pixels,
         bootstrap_samples=bootstrap,
     )
-    with progress() as bars:
-        bar = bars.add_task("scoring", total=None, note="")
+    with progress() as shown:
         found = evaluate_folders(
             truth,
             prediction,
@@ -95,7 +94,6 @@ def score(
             against=against,
             out=out,
             jobs=jobs,
-            start=lambda count: bars.update(bar, total=count),
-            advance=lambda: bars.advance(bar),
+            progress=shown,
         )
     print_evaluation(found, subgroups=bool(by), as_json=as_json)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flexunet.cli.console import console, print_json, print_notes, progress
+from flexunet.cli.console import console, print_json, print_notes, progress, say
 from flexunet.cli.options import AsJson, ConfigPath, Overrides, Strict
 
 
@@ -62,8 +62,8 @@ def train(
     from flexunet.training.checkpoint.resume import choose_resume
     from flexunet.training.run import train as train_model
 
-    with progress() as bars:
-        result = train_model(config, resume=choose_resume(resume), progress=bars)
+    with progress(logged="epochs") as shown:
+        result = train_model(config, resume=choose_resume(resume), progress=shown, say=say)
     print_notes(result.notes)
     if as_json:
         print_json(result.summary())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from flexunet.data.images.color_map import ColorMap
 from flexunet.data.images.files import read_image
 from flexunet.data.images.masks import read_mask
 from flexunet.errors import ImageError, MaskError
+from flexunet.progress import Progress, silent
 
 _COARSE = 256
 _COLOURED = 8  # grey levels between the channels of a pixel that count as colour
@@ -69,15 +70,14 @@ def examine_all(
     *,
     fingerprints: bool = True,
     jobs: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> list[Examined]:
     """Examine all entries, in order, by `jobs` threads (decoding and filtering release Python's lock)."""
     results = []
     with ThreadPoolExecutor(jobs) as pool:
         for examined in pool.map(lambda entry: examine(entry, color_map, fingerprints), entries):
             results.append(examined)
-            if progress:
-                progress(len(results), len(entries))
+            progress("examine", len(results), len(entries))
     return results
 
 

@@ -12,8 +12,9 @@ from flexunet.data.audit.findings import AuditResult, Finding
 from flexunet.data.audit.leak_findings import group_copies, leak_findings, leak_pairs
 from flexunet.data.audit.mask_findings import mask_findings
 from flexunet.data.audit.picture_findings import picture_findings
-from flexunet.data.copies.find import CopyPair, Progress, find_copies
+from flexunet.data.copies.find import CopyPair, find_copies
 from flexunet.data.images.color_map import ColorMap
+from flexunet.progress import Progress, silent
 
 
 def audit_dataset(
@@ -23,7 +24,7 @@ def audit_dataset(
     compare: bool = True,
     use_names: bool = True,
     jobs: int = 2,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> AuditResult:
     """Audit a data set, with or without a manifest, with or without splits.
 
@@ -33,7 +34,7 @@ def audit_dataset(
         compare: Whether the pictures are compared; names, manifest and file contents always are.
         use_names: Whether file names and manifest may tell which images are copies.
         jobs: Threads.
-        progress: Called with stage, done, total.
+        progress: Told how far each stage is.
 
     Returns:
         The findings, and figures of each split.
@@ -42,7 +43,6 @@ def audit_dataset(
         PathError: if there is no data set at `root`.
         DatasetError: if its manifest cannot be read.
     """
-    report = progress or (lambda stage, done, total: None)
     inventory = take_inventory(root)
     findings = list(inventory.findings)
     masks = [entry.mask for entry in inventory.entries if entry.mask]
@@ -55,12 +55,12 @@ def audit_dataset(
         color_map,
         fingerprints=compare,
         jobs=jobs,
-        progress=lambda done, total: report("examine", done, total),
+        progress=progress,
     )
     pairs: list[CopyPair] = []
     if compare:
         readable = [i for i, e in enumerate(examined) if e.fingerprint is not None]
-        found = find_copies([f for e in examined if (f := e.fingerprint) is not None], report, jobs)
+        found = find_copies([f for e in examined if (f := e.fingerprint) is not None], progress, jobs)
         pairs = [CopyPair(readable[p.first], readable[p.second], p.match) for p in found]
     groups = group_copies(examined, pairs, use_names)
     findings += picture_findings(examined)

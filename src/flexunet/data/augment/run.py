@@ -11,7 +11,7 @@ import hashlib
 import multiprocessing
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -29,6 +29,7 @@ from flexunet.data.dataset.manifest import FILE_NAME, Manifest, find_root
 from flexunet.data.dataset.names import operation_of
 from flexunet.data.dataset.pairs import find_pairs
 from flexunet.errors import DatasetError, OutOfMemoryError
+from flexunet.progress import Progress, silent
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -65,7 +66,7 @@ def augment_dataset(
     splits: Sequence[str] = ("train",),
     accept_leakage: bool = False,
     jobs: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> Augmented:
     """Write a data set again, with copies of its training images.
 
@@ -77,7 +78,7 @@ def augment_dataset(
         splits: Splits that get copies.
         accept_leakage: Whether copies of images that a score is measured on may be written.
         jobs: Processes.
-        progress: Called with the number of finished pairs and of all pairs.
+        progress: Told how many images have their copies.
 
     Returns:
         What was written.
@@ -97,12 +98,11 @@ def augment_dataset(
     record = Record(out, _settings(dataset, job, steps, tasks))
     waiting = [task for task in tasks if not record.has(files_of(task, steps))]
     done = finished_before = len(tasks) - len(waiting)
-    report = progress or (lambda done, total: None)
-    report(done, len(tasks))
+    progress("augment", done, len(tasks))
     for rows in _written(waiting, job, jobs):
         record.append(rows)
         done += 1
-        report(done, len(tasks))
+        progress("augment", done, len(tasks))
     manifest = record.finish([file for task in tasks for file, _ in files_of(task, steps)])
     augmented = sum(task.augmented for task in tasks)
     return Augmented(

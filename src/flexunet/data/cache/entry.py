@@ -17,6 +17,7 @@ from flexunet.data.cache.pair_reader import PairReader
 from flexunet.data.dataset.pairs import Pair
 from flexunet.errors import InputError, PathError
 from flexunet.files import PARTIAL, explaining
+from flexunet.progress import Progress
 
 ENTRY = "entry.json"
 _KEPT = 3  # entries kept of one image folder, latest used first
@@ -24,7 +25,6 @@ _ABANDONED = 3600  # seconds after which an unfinished entry is taken for one th
 _CHECKED = 8  # images whose check sums are compared on opening
 LISTED = 10  # unusable files named at once
 
-Progress = Callable[[int, int], None]
 Arrays = tuple[np.ndarray, np.ndarray]
 
 
@@ -32,7 +32,7 @@ class Layout(Protocol):
     """How the arrays of an entry lie in its folder."""
 
     def write(
-        self, folder: Path, pairs: Sequence[Pair], reader: PairReader, workers: int, progress: Progress | None
+        self, folder: Path, pairs: Sequence[Pair], reader: PairReader, workers: int, progress: Progress
     ) -> dict[str, Any]:
         """Decode all pairs into a folder; returns what to note: the check sums of each image, and more."""
 
@@ -50,7 +50,7 @@ def write_entry(
     reader: PairReader,
     layout: Layout,
     workers: int,
-    progress: Progress | None,
+    progress: Progress,
 ) -> None:
     """Decode all pairs into a new entry at `folder`.
 

@@ -22,7 +22,6 @@ import numpy as np
 
 from flexunet.data.cache.entry import (
     Layout,
-    Progress,
     is_whole,
     remove_abandoned,
     remove_stale,
@@ -36,6 +35,7 @@ from flexunet.data.dataset.pairs import Pair
 from flexunet.data.images.masks import TOLERANCE, ColorMap
 from flexunet.errors import PathError
 from flexunet.files import explaining
+from flexunet.progress import Progress, silent
 
 __all__ = ["Cache", "OwnSizeCache", "open_cache", "open_own_size_cache"]
 
@@ -93,7 +93,7 @@ def open_cache(
     tolerance: float = TOLERANCE,
     dicom_window: str = "auto",
     workers: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Cache:
     """Open the decoded images and masks of some pairs; decode them first if that was not done before.
 
@@ -108,7 +108,7 @@ def open_cache(
         tolerance: As in `read_mask`.
         dicom_window: As in `read_image`.
         workers: Threads that decode; as many as processors, at most 8, if not given.
-        progress: Called with (done, total) while decoding.
+        progress: Told how many images are decoded, where they are not in the cache yet.
 
     Raises:
         ImageError, MaskError: if a file cannot be used; up to ten such files are named at once.
@@ -131,7 +131,7 @@ def open_own_size_cache(
     tolerance: float = TOLERANCE,
     dicom_window: str = "auto",
     workers: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> OwnSizeCache:
     """Open the decoded images and masks of some pairs at their own sizes, to take crops of them.
 
@@ -147,7 +147,7 @@ def open_own_size_cache(
         tolerance: As in `read_mask`.
         dicom_window: As in `read_image`.
         workers: Threads that decode.
-        progress: Called with (done, total) while decoding.
+        progress: Told how many images are decoded, where they are not in the cache yet.
 
     Raises:
         ImageError, MaskError, PathError: as in `open_cache`.
@@ -163,7 +163,7 @@ def open_entry(
     opened: Callable[[Path, Sequence[Pair]], Opened],
     cache_dir: Path | str | None,
     workers: int | None,
-    progress: Progress | None,
+    progress: Progress,
 ) -> Opened:
     """Open an entry of the cache, whatever its layout; write it first if it is not there.
 
@@ -174,7 +174,7 @@ def open_entry(
         opened: Makes what is returned, of the folder of the entry and the pairs.
         cache_dir: As in `open_cache`, like the rest.
         workers: Threads that decode.
-        progress: Called with (done, total) while decoding.
+        progress: Told how many images are decoded, where they are not in the cache yet.
 
     Raises:
         ImageError, MaskError, PathError: as in `open_cache`.
@@ -201,7 +201,7 @@ def _entry(
     reader: PairReader,
     layout: Layout,
     workers: int,
-    progress: Progress | None,
+    progress: Progress,
 ) -> Path:
     """Folder of the cache entry for these files and settings, written now if it is not there or damaged."""
     files = [path for pair in pairs for path in (pair.image_path, pair.mask_path)]

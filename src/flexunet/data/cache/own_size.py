@@ -16,13 +16,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from flexunet.data.cache.entry import Progress, read_description, require_space
+from flexunet.data.cache.entry import read_description, require_space
 from flexunet.data.cache.pair_reader import CropReader, PairReader
 from flexunet.data.cache.stack import Deeper, Depth, stream_pairs
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.images.files import image_size
 from flexunet.data.images.shrink import lesion_positions
 from flexunet.errors import InputError, PathError
+from flexunet.progress import Progress
 
 IMAGES, MASKS, LESIONS = "images.bin", "masks.bin", "lesions.npy"
 _POINTS = 64  # pixels kept of a lesion
@@ -85,7 +86,7 @@ class OwnSizeLayout:
     """How these entries are written."""
 
     def write(
-        self, folder: Path, pairs: Sequence[Pair], reader: PairReader, workers: int, progress: Progress | None
+        self, folder: Path, pairs: Sequence[Pair], reader: PairReader, workers: int, progress: Progress
     ) -> dict[str, Any]:
         """Decode all pairs; 8 bits as long as no image has more."""
         try:
@@ -111,7 +112,7 @@ def _write_all(
     pairs: Sequence[Pair],
     reader: PairReader,
     workers: int,
-    progress: Progress | None,
+    progress: Progress,
 ) -> dict[str, Any]:
     require_space(folder, _pixels(pairs, reader) * (np.dtype(dtype).itemsize * reader.channels + 1))
     sums, shapes, lesions = [], [], [np.empty((0, 4), np.int32)]

@@ -8,10 +8,11 @@ from typing import IO, Any
 
 import numpy as np
 
-from flexunet.data.cache.entry import LISTED, Progress, in_order, raise_together, require_space
+from flexunet.data.cache.entry import LISTED, in_order, raise_together, require_space
 from flexunet.data.cache.pair_reader import PairReader
 from flexunet.data.dataset.pairs import Pair
 from flexunet.errors import InputError
+from flexunet.progress import Progress
 
 IMAGES, MASKS = "images.npy", "masks.npy"
 Depth = type[np.uint8] | type[np.uint16]
@@ -25,7 +26,7 @@ class StackLayout:
     """See the module."""
 
     def write(
-        self, folder: Path, pairs: Sequence[Pair], reader: PairReader, workers: int, progress: Progress | None
+        self, folder: Path, pairs: Sequence[Pair], reader: PairReader, workers: int, progress: Progress
     ) -> dict[str, Any]:
         """Decode all pairs; 8 bits as long as no image has more."""
         try:
@@ -47,7 +48,7 @@ def _decode_all(
     reader: PairReader,
     dtype: Depth,
     workers: int,
-    progress: Progress | None,
+    progress: Progress,
 ) -> list[list[int]]:
     """Write the two arrays; returns the check sums of each image and mask."""
     shape = (len(pairs), reader.height, reader.width)
@@ -65,7 +66,7 @@ def stream_pairs(
     pairs: Sequence[Pair],
     reader: PairReader,
     workers: int,
-    progress: Progress | None,
+    progress: Progress,
 ) -> Iterator[tuple[list[int], np.ndarray]]:
     """Append all images to one file and all masks to another; gives the check sums and the mask of each.
 
@@ -87,8 +88,7 @@ def stream_pairs(
             for stream, part in zip(streams, content, strict=True):
                 stream.write(part)
             yield [zlib.crc32(part) for part in content], result[1]
-        if progress:
-            progress(done, len(pairs))
+        progress("decode", done, len(pairs))
     for stream in streams:
         stream.flush()
         os.fsync(stream.fileno())

@@ -11,12 +11,13 @@ Source: Sivic, J., Zisserman, A. (2003), ICCV, 1470-1477 (visual words); Jegou, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
 from flexunet.data.copies.fingerprints import MIRRORED, Fingerprint, similarities, unit_rows
+from flexunet.progress import Progress, silent
 
 CANDIDATES = 10  # pictures that each picture is compared with
 _CELL = 300  # features in a cell, on average
@@ -28,14 +29,12 @@ _ROUNDS = 6
 _BLOCK = 16384
 
 
-def find_candidates(
-    fingerprints: Sequence[Fingerprint], progress: Callable[[int, int], None] | None = None
-) -> np.ndarray:
+def find_candidates(fingerprints: Sequence[Fingerprint], progress: Progress = silent) -> np.ndarray:
     """Pairs of pictures that may be copies of each other, the likeliest first.
 
     Args:
         fingerprints: One a picture.
-        progress: Called with cells searched and cells in all.
+        progress: Told how many cells are searched.
 
     Returns:
         Positions `(K, 2)`, first below second; each picture is in its own CANDIDATES best pairs at least.
@@ -47,9 +46,7 @@ def find_candidates(
     return _best_pairs(votes)
 
 
-def _votes(
-    fingerprints: Sequence[Fingerprint], counts: np.ndarray, progress: Callable[[int, int], None] | None
-) -> csr_array:
+def _votes(fingerprints: Sequence[Fingerprint], counts: np.ndarray, progress: Progress) -> csr_array:
     picture = np.repeat(np.arange(len(counts)), counts)
     features = np.concatenate([fingerprint.descriptors for fingerprint in fingerprints])
     words = _visual_words(features, max(1, len(features) // _CELL))
@@ -70,8 +67,7 @@ def _votes(
         if len(parts) == 256 or cell == len(words) - 1:
             sums = sums + _summed(parts, len(counts))
             parts = []
-        if progress:
-            progress(cell + 1, len(words))
+        progress("candidates", cell + 1, len(words))
     return csr_array(sums + sums.T)
 
 

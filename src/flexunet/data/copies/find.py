@@ -9,7 +9,7 @@ where they do not match each other.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from flexunet.data.copies.fingerprints import (
     take_fingerprint,
 )
 from flexunet.data.images.files import read_image
+from flexunet.progress import Progress, silent
 
 FEWEST_INLIERS = 14
 MIN_SPREAD = 0.02
@@ -32,8 +33,6 @@ _CHANCE_OF_EIGHT = 10 / 24090
 _RARER = 5.0
 _FALSE_MATCHES = 0.02
 _BATCH = 128
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def inliers_needed(count: int) -> int:
 
 
 def find_copies(
-    fingerprints: Sequence[Fingerprint], progress: Progress | None = None, jobs: int = 2
+    fingerprints: Sequence[Fingerprint], progress: Progress = silent, jobs: int = 2
 ) -> list[CopyPair]:
     """Pairs of pictures that show the same thing, enough of them to connect every group of copies.
 
@@ -67,11 +66,10 @@ def find_copies(
 
     Args:
         fingerprints: One a picture.
-        progress: Called with stage, done, total.
+        progress: Told how far each stage is.
         jobs: Threads.
     """
-    report = progress or (lambda stage, done, total: None)
-    candidates = find_candidates(fingerprints, lambda done, total: report("candidates", done, total))
+    candidates = find_candidates(fingerprints, progress)
     needed = inliers_needed(len(fingerprints))
     groups = _Groups(len(fingerprints))
     found = []
@@ -84,22 +82,21 @@ def find_copies(
                 if match.inliers >= needed and match.spread >= MIN_SPREAD:
                     groups.join(i, j)
                     found.append(CopyPair(i, j, match))
-            report("comparing", min(start + _BATCH, len(candidates)), len(candidates))
+            progress("comparing", min(start + _BATCH, len(candidates)), len(candidates))
     return found
 
 
-def find_copies_of_files(images: Sequence[Path], progress: Progress | None = None) -> list[tuple[int, int]]:
+def find_copies_of_files(images: Sequence[Path], progress: Progress = silent) -> list[tuple[int, int]]:
     """Positions of image files that show the same picture.
 
     Raises:
         ImageError: if an image cannot be read.
     """
-    report = progress or (lambda stage, done, total: None)
     fingerprints = []
     with ThreadPoolExecutor(2) as pool:
         for fingerprint in pool.map(lambda path: take_fingerprint(grey_of(read_image(path, None))), images):
             fingerprints.append(fingerprint)
-            report("look", len(fingerprints), len(images))
+            progress("look", len(fingerprints), len(images))
     return [(pair.first, pair.second) for pair in find_copies(fingerprints, progress)]
 
 

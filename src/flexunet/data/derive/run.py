@@ -42,12 +42,12 @@ from flexunet.data.derive.record import read_journal, remove_stale, write_record
 from flexunet.data.images.files import image_stem, is_image_file, read_image
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.errors import FlexUNetError, PathError
+from flexunet.progress import Progress, silent
 
 JOURNAL = "derive_journal.jsonl"
 NORMAL_FOLDERS = ("Non-Cancer", "Normal")
 
 MaskSource = Callable[[np.ndarray], MaskDraft]
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass
@@ -144,7 +144,7 @@ def derive(
     color_map: ColorMap | None = None,
     columns: Mapping[str, Mapping[str, str]] | None = None,
     jobs: int = 0,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> DeriveReport:
     """Make a data set from raw films.
 
@@ -159,7 +159,7 @@ def derive(
         color_map: Colours of the classes; black and white when left out.
         columns: Further columns of the manifest by stem of the film (`patient`, `density`, ...).
         jobs: Worker processes; one a processor when 0.
-        progress: Called with (films done, films in all, name of the last).
+        progress: Told how many films are done, and the name of the last.
 
     Returns:
         What was done.
@@ -185,8 +185,7 @@ def derive(
                 journal.write(json.dumps(row, ensure_ascii=False) + "\n")
                 journal.flush()
             rows.append(row)
-            if progress:
-                progress(len(rows), len(films), row["source"])
+            progress("derive", len(rows), len(films), row["source"])
     rows.sort(key=lambda row: row["raw_file"])
     remove_stale(out, previous, rows)
     manifest = write_records(out, rows, columns or {})

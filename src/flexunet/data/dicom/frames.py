@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flexunet.errors import ImageError
+from flexunet.extras import install_command
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_INSTALL = "Install it with: pip install 'flexunet[dicom]'"
-_INSTALL_GPL = "Install it with: pip install 'flexunet[dicom-gpl]'"
 # JPEG extended (12 bit), lossless, and lossless with first-order prediction (PS3.5 A.4.1).
 _NEED_LIBJPEG = {"1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"}
 
@@ -31,12 +30,12 @@ _FRAME_HEADERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 def missing_codec(path: Path, dataset: Dataset, error: Exception) -> ImageError:
     """The error of a file that no decoder installed here can decode."""
     syntax = dataset.file_meta.TransferSyntaxUID
-    reason, remedy = str(error).splitlines()[0].rstrip(".:"), _INSTALL
+    reason, extra = str(error).splitlines()[0].rstrip(".:"), "dicom"
     if syntax in _NEED_LIBJPEG:
-        reason, remedy = "its decoder is under the GPL and comes on its own", _INSTALL_GPL
+        reason, extra = "its decoder is under the GPL and comes on its own", "dicom-gpl"
     return ImageError(
         f"{path} is compressed as {syntax.name} ({syntax}), which cannot be decoded here: {reason}. "
-        f"{remedy}, or uncompress the file: gdcmconv --raw IN OUT."
+        f"Install it with: {install_command(extra)}, or uncompress the file: gdcmconv --raw IN OUT."
     )
 
 

@@ -12,7 +12,6 @@ Source: DICOM PS3.3 2024, C.7.6.3 (Image Pixel), C.11.1 and C.11.2 (Modality LUT
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from flexunet.data.dicom.header import check_header, laterality_of, spacing_of, 
 from flexunet.data.dicom.tones import stored_range, tone_table
 from flexunet.data.dicom.window import check_window
 from flexunet.errors import FlexUNetError, ImageError
+from flexunet.extras import import_extra
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 DICOM_SUFFIXES = (".dcm", ".dicom", ".dic")
 MAX_PIXELS = 89_478_485  # as for other images: a small file that unpacks to gigabytes
 _DEFLATED = "1.2.840.10008.1.2.1.99"
-_INSTALL = "Install it with: pip install 'flexunet[dicom]'"
 
 
 @dataclass(frozen=True)
@@ -229,11 +228,8 @@ def refusing_damage(path: Path) -> Iterator[None]:
 
 
 def _pydicom(path: Path) -> Any:
-    try:
-        importlib.import_module("pydicom.filereader")
-        return importlib.import_module("pydicom")
-    except ImportError as error:
-        raise ImageError(f"{path} is a DICOM file, and pydicom is missing. {_INSTALL}.") from error
+    needed_by = f"{path} is a DICOM file, and reading it"
+    return import_extra("pydicom", "pydicom.filereader", extra="dicom", needed_by=needed_by, error=ImageError)
 
 
 def _damaged(path: Path, error: Exception) -> ImageError:

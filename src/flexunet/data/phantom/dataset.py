@@ -6,7 +6,7 @@ write_raw_phantoms("raw", patients=24)               # {Cancer,Non-Cancer}/*.jpg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +18,10 @@ from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.data.phantom.draw import SIDES, VIEWS, Phantom, draw_phantom
 from flexunet.data.phantom.masses import Mass, draw_masses
 from flexunet.errors import DatasetError, PathError
+from flexunet.progress import Progress, silent
 
 PUBLISHED_SPLITS: Mapping[str, float] = {"train": 0.80, "valid": 0.15, "test": 0.05}
 _GOLDEN = 0.6180339887498949
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def write_phantom_dataset(
     sides: Sequence[str] = SIDES,
     views: Sequence[str] = VIEWS,
     labels: bool = True,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Manifest:
     """Write a data set of phantoms in the published layout, split by patient.
 
@@ -136,7 +135,7 @@ def write_phantom_dataset(
         sides: Which breasts of each person.
         views: Which views of each breast.
         labels: Whether view text and scanner edges are burned in.
-        progress: Called with (films written, films in all).
+        progress: Told how many films are written.
 
     Returns:
         The manifest, as written to `manifest.csv`; beyond the standard columns it has `side`, `view`,
@@ -173,8 +172,7 @@ def write_phantom_dataset(
                 **_describe(film, phantom),
             }
         )
-        if progress:
-            progress(number + 1, len(films))
+        progress("phantoms", number + 1, len(films))
     manifest.write(root)
     return manifest
 
@@ -192,7 +190,7 @@ def write_raw_phantoms(
     sides: Sequence[str] = SIDES,
     views: Sequence[str] = VIEWS,
     labels: bool = True,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Manifest:
     """Write raw films as in Mammogram Mastery's `Original Dataset`: JPEG, black borders, a folder a class.
 
@@ -209,7 +207,7 @@ def write_raw_phantoms(
         sides: Which breasts of each person.
         views: Which views of each breast.
         labels: Whether view text and scanner edges are burned in.
-        progress: Called with (films written, films in all).
+        progress: Told how many films are written.
 
     Returns:
         One row a film: `file` and `mask` (relative to `root` and `masks_dir`), `source`, `patient`, `side`,
@@ -243,8 +241,7 @@ def write_raw_phantoms(
         write_image(root / file, np.repeat(image[..., None], 3, axis=2), quality=92)
         write_mask(masks_dir / f"{film.name}.png", mask, color_map)
         rows.append({"file": file, "mask": f"{film.name}.png", "source": film.name, **row})
-        if progress:
-            progress(number + 1, len(films))
+        progress("phantoms", number + 1, len(films))
     rows.write(masks_dir)
     return rows
 

@@ -18,10 +18,11 @@ import numpy as np
 
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.split.groups import deal_groups
-from flexunet.data.split.plan import Progress, SplitPlan, check_ratios, notes_of
+from flexunet.data.split.plan import SplitPlan, check_ratios, notes_of
 from flexunet.data.split.write import digest_of_manifests, fill_folder, growing, is_written, manifest_of
 from flexunet.errors import ConfigError
 from flexunet.files import write_text
+from flexunet.progress import Progress, silent
 
 FOLDS_FILE = "folds.csv"
 
@@ -82,7 +83,7 @@ def plan_folds(plan: SplitPlan, count: int, ratios: Sequence[float], seed: int =
 
 
 def write_folds(
-    plan: FoldPlan, out: Path | str, *, link: bool = False, progress: Progress | None = None
+    plan: FoldPlan, out: Path | str, *, link: bool = False, progress: Progress = silent
 ) -> list[Manifest]:
     """Write `fold_1` ... `fold_K` and `folds.csv`; whole or not at all, and resumable, as `write_split`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from flexunet.data.dataset.pairs import find_pairs
 from flexunet.data.images.color_map import ColorMap
 from flexunet.data.images.masks import read_mask
 from flexunet.errors import DatasetError, PairingError
+from flexunet.progress import Progress, silent
 
 UNITS = ("patient", "source", "file")
 _AREA_STRATA = 4
@@ -53,7 +54,7 @@ class Item:
         return self.row.get("operation") or operation_of(self.image.stem) or ""
 
 
-def collect_items(root: Path | str, progress: Callable[[int, int], None] | None = None) -> list[Item]:
+def collect_items(root: Path | str, progress: Progress = silent) -> list[Item]:
     """Find all pairs below a folder, whatever its layout, sorted by name.
 
     Raises:
@@ -90,8 +91,7 @@ def collect_items(root: Path | str, progress: Callable[[int, int], None] | None 
             items.append(
                 Item(pair.image_path, pair.mask_path, name, source, patient, class_name, digest, row)
             )
-            if progress:
-                progress(done, len(found))
+            progress("read", done, len(found))
     _refuse_one_name_twice(items)
     return sorted(items, key=lambda item: item.name)
 
@@ -141,7 +141,7 @@ def stratum_of_groups(
     groups: np.ndarray,
     stratify: str,
     color_map: ColorMap,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> list[str]:
     """Name of the stratum of each group.
 
@@ -151,7 +151,7 @@ def stratum_of_groups(
         stratify: `lesion-area` (no lesion, then quarters of the groups by the mean area of their lesions),
             `class`, a column of the manifest, or `none`.
         color_map: Colours of the masks, for `lesion-area`.
-        progress: Called with masks read and masks in all.
+        progress: Told how many masks are read.
 
     Raises:
         DatasetError: if there is no such column.
@@ -181,15 +181,12 @@ def stratum_of_groups(
     return [f"{stratify} {value or '(none)'}" for value in commonest]
 
 
-def _lesion_areas(
-    items: Sequence[Item], color_map: ColorMap, progress: Callable[[int, int], None] | None
-) -> np.ndarray:
+def _lesion_areas(items: Sequence[Item], color_map: ColorMap, progress: Progress) -> np.ndarray:
     areas = np.zeros(len(items))
     with ThreadPoolExecutor(2) as pool:
         for position, area in enumerate(pool.map(lambda item: _lesion_area(item.mask, color_map), items)):
             areas[position] = area
-            if progress:
-                progress(position + 1, len(items))
+            progress("masks", position + 1, len(items))
     return areas
 
 

@@ -7,7 +7,7 @@ of one person. The splits are balanced by strata (lesion area, class, any column
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,11 +24,10 @@ from flexunet.data.split.items import (
     stratum_of_groups,
 )
 from flexunet.errors import ConfigError, DatasetError
+from flexunet.progress import Progress, silent
 
 RATIOS = (0.8, 0.15, 0.05)
 NOTABLE_DEVIATION = 0.02
-Progress = Callable[[str, int, int], None]
-"""Called with the name of a stage, what is done of it, and what there is to do."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def plan_split(
     color_map: ColorMap | None = None,
     look: bool = True,
     merge_copies: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> SplitPlan:
     """Decide which image goes to which split.
 
@@ -105,7 +104,7 @@ def plan_split(
         color_map: Colours of the masks; black and white if left out.
         look: Whether the images themselves are compared, to find copies that no name tells.
         merge_copies: Whether such copies are kept together; otherwise they are only reported.
-        progress: Called with stage, done, total.
+        progress: Told how far each stage is.
 
     Raises:
         DatasetError: if `by="file"` without `accept_leakage`, or with fewer groups than splits.
@@ -118,17 +117,14 @@ def plan_split(
             "Use --by source or --by patient; if you mean it, add --i-accept-leakage."
         )
     shares = check_ratios(ratios)
-    report = progress or (lambda stage, done, total: None)
-    items = collect_items(root, lambda done, total: report("read", done, total))
+    items = collect_items(root, progress)
     copies: list[tuple[int, int]] = []
     if look and len(items) > 1:
         from flexunet.data.copies.find import find_copies_of_files
 
-        copies = find_copies_of_files([item.image for item in items], report)
+        copies = find_copies_of_files([item.image for item in items], progress)
     groups = group_items(items, by, copies if merge_copies else ())
-    strata = stratum_of_groups(
-        items, groups, stratify, color_map or ColorMap.binary(), lambda d, t: report("masks", d, t)
-    )
+    strata = stratum_of_groups(items, groups, stratify, color_map or ColorMap.binary(), progress)
     names = list(shares)
     sizes = np.bincount(groups)
     dealt = deal_groups(sizes, strata, list(shares.values()), seed, names)

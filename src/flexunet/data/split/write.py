@@ -12,13 +12,14 @@ from pathlib import Path
 
 from flexunet.data.dataset.folder import SPLITS
 from flexunet.data.dataset.manifest import FILE_NAME, Manifest
-from flexunet.data.split.plan import Progress, SplitPlan
+from flexunet.data.split.plan import SplitPlan
 from flexunet.errors import DatasetError, PathError
 from flexunet.files import explaining, replacing
+from flexunet.progress import Progress, silent
 
 
 def write_split(
-    plan: SplitPlan, out: Path | str, *, link: bool = False, progress: Progress | None = None
+    plan: SplitPlan, out: Path | str, *, link: bool = False, progress: Progress = silent
 ) -> Manifest:
     """Write `train|valid|test/{images,masks}/` and `manifest.csv`.
 
@@ -29,7 +30,7 @@ def write_split(
         plan: From `plan_split`.
         out: Folder to write; it must not exist, or be empty, or hold this very split.
         link: Make hard links instead of copies.
-        progress: Called with stage, done, total.
+        progress: Told how many images are written.
 
     Returns:
         The manifest that was written.
@@ -75,17 +76,16 @@ def fill_folder(
     manifest: Manifest,
     *,
     how: str = "copy",
-    progress: Progress | None = None,
+    progress: Progress = silent,
     stage: str = "write",
 ) -> None:
     """Put what is missing of a plan's files into a folder (see `_place`), then write the manifest."""
-    report = progress or (lambda stage, done, total: None)
     for done, (item, split) in enumerate(zip(plan.items, plan.split, strict=True), 1):
         for source, kind in ((item.image, "images"), (item.mask, "masks")):
             target = folder / split / kind / f"{item.name}{source.suffix}"
             if not target.exists():
                 _place(source, target, how)
-        report(stage, done, len(plan.items))
+        progress(stage, done, len(plan.items))
     manifest.write(folder)
 
 

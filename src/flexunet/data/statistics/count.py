@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from flexunet.data.images.files import list_images, read_image, to_model_range
 from flexunet.data.images.masks import ColorMap, read_mask
 from flexunet.errors import FlexUNetError, PairingError, PathError
 from flexunet.files import write_text
+from flexunet.progress import Progress, silent
 
 ALL = "all"  # the split of images that lie in none
 _BINS = 256
@@ -132,7 +133,7 @@ def measure_dataset(
     *,
     threshold: float | None = None,
     workers: int = 4,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> DatasetStatistics:
     """Measure every image and mask of a data set, whatever its layout, with or without a manifest.
 
@@ -141,7 +142,7 @@ def measure_dataset(
         color_map: Colours of the classes; black and white when left out.
         threshold: If given, masks are grey and what lies above is class 1 (`[mask] binarize`).
         workers: Threads that read.
-        progress: Called with (images done, images in all).
+        progress: Told how many images are measured.
 
     Raises:
         PathError: if there is no data set.
@@ -155,8 +156,7 @@ def measure_dataset(
             measured.append(facts)
             if facts.problem:
                 notes.append(facts.problem)
-            if progress:
-                progress(len(measured), len(planned))
+            progress("images", len(measured), len(planned))
     return DatasetStatistics(root, color_map, measured, notes)
 
 

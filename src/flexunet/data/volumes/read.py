@@ -10,7 +10,6 @@ SimpleITK reads and writes; it comes with the extra `volumes` and is imported wh
 
 from __future__ import annotations
 
-import importlib
 import math
 import re
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import numpy as np
 
 from flexunet.data.volumes.header import VolumeHeader, read_volume_header, require_whole
 from flexunet.errors import ImageError, PathError
+from flexunet.extras import import_extra
 from flexunet.files import replacing
 
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd")
@@ -201,11 +201,8 @@ def _reason(error: RuntimeError) -> str:
 
 
 def _simpleitk(path: Path) -> Any:
-    try:
-        sitk = importlib.import_module("SimpleITK")
-    except ImportError as error:
-        raise ImageError(
-            f"{path} is a volume, and SimpleITK is missing. Install it with: pip install 'flexunet[volumes]'."
-        ) from error
+    sitk = import_extra(
+        "SimpleITK", extra="volumes", needed_by=f"{path} is a volume, and reading it", error=ImageError
+    )
     sitk.ProcessObject.SetGlobalWarningDisplay(False)  # what matters of it is said as an error
     return sitk

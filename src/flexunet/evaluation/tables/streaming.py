@@ -18,6 +18,7 @@ from flexunet.evaluation.tables.cases import CaseGallery
 from flexunet.evaluation.tables.rows import ImageOrigin, Tables, Tally
 from flexunet.inference.predict.calibration import Calibration
 from flexunet.inference.predict.probabilities import mask_of
+from flexunet.progress import Progress, silent
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -86,7 +87,9 @@ def score_stream(
     jobs: int | None = None,
     calibration: Calibration | None = None,
     gallery: CaseGallery | None = None,
-    advance: Callable[[], None] | None = None,
+    progress: Progress = silent,
+    stage: str = "scoring",
+    total: int = 0,
 ) -> Tables:
     """Score many images; memory holds a few images at a time and their scores.
 
@@ -98,7 +101,9 @@ def score_stream(
         jobs: Threads, all processors by default.
         calibration: Temperature and threshold fitted on the validation split.
         gallery: Keeps the best and worst cases for the report.
-        advance: Called after each image, to show progress.
+        progress: Told how many images are scored.
+        stage: What it is told is being done.
+        total: Number of items, for the progress.
 
     Returns:
         The tables.
@@ -124,12 +129,12 @@ def score_stream(
         return found._replace(mask=mask, probabilities=None), scores
 
     tally = Tally()
-    for prediction, scores in map_bounded(work, items, default_jobs() if jobs is None else jobs):
+    made = map_bounded(work, items, default_jobs() if jobs is None else jobs)
+    for done, (prediction, scores) in enumerate(made, start=1):
         tally.add(prediction.origin, scores)
         if gallery is not None and prediction.mask is not None:
             gallery.offer(
                 prediction.origin.name, prediction.image_path, prediction.truth, prediction.mask, scores
             )
-        if advance is not None:
-            advance()
+        progress(stage, done, total)
     return tally.finish()

@@ -15,6 +15,7 @@ import numpy as np
 
 from flexunet.data.dicom.read import read_header, refusing_damage
 from flexunet.errors import ImageError, ShapeError
+from flexunet.extras import import_extra
 from flexunet.files import replacing
 from flexunet.version import __version__
 
@@ -96,13 +97,15 @@ def make_segmentation(
         )
     if int(mask.max(initial=0)) > len(class_names):
         raise ShapeError(f"the mask has class {mask.max()}, but there are names for {len(class_names)} alone")
+    import_extra(
+        "highdicom",
+        extra="dicom",
+        needed_by=f"a DICOM Segmentation object for {source}",
+        error=ImageError,
+        otherwise=", or set [infer] dicom_seg = false",
+    )
     try:
         return _segmentation(header, mask, class_names, model)
-    except ImportError as error:
-        raise ImageError(
-            f"{source}: no DICOM Segmentation object without highdicom. Install it with: pip install "
-            "'flexunet[dicom]', or set [infer] dicom_seg = false."
-        ) from error
     except Exception as error:  # highdicom raises whatever a header makes it meet
         raise ImageError(
             f"{source}: no DICOM Segmentation object can be made from its header ({error}). Correct it, "

@@ -7,14 +7,14 @@ imported when one is opened; TensorFlow, JAX and PyTorch never are.
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from flexunet.errors import ConfigError, EngineError, WeightsError
+from flexunet.errors import ConfigError, WeightsError
+from flexunet.extras import import_extra
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -156,7 +156,7 @@ class OnnxRuntime:
     """ONNX Runtime on the processor."""
 
     def __init__(self, bundle: Bundle):
-        onnxruntime = import_library("onnxruntime", "onnx")
+        onnxruntime = import_extra("onnxruntime", extra="onnx")
         onnxruntime.disable_telemetry_events()
         self.digest = bundle.digest
         options = onnxruntime.SessionOptions()
@@ -178,7 +178,7 @@ class LiteRtRuntime:
     """LiteRT (TensorFlow Lite) with XNNPACK on the processor."""
 
     def __init__(self, bundle: Bundle):
-        interpreter = import_library("ai_edge_litert.interpreter", "litert")
+        interpreter = import_extra("ai_edge_litert.interpreter", extra="litert")
         self.digest = bundle.digest
         try:
             self._interpreter = interpreter.Interpreter(str(bundle.model_path), num_threads=os.cpu_count())
@@ -198,21 +198,6 @@ class LiteRtRuntime:
         return self._interpreter.get_tensor(self._interpreter.get_output_details()[0]["index"])
 
 
-def import_library(module: str, extra: str) -> Any:
-    """Import an optional library.
-
-    Raises:
-        EngineError: if it is not installed; the message names the extra.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise EngineError(
-            f"{module.partition('.')[0]} is not installed ({error}). Install it with: "
-            f'pip install "flexunet[{extra}]"'
-        ) from error
-
-
 def import_openvino(module: str = "openvino") -> Any:
     """Import OpenVINO, or a library upon it, such that it reports to nobody.
 
@@ -220,7 +205,7 @@ def import_openvino(module: str = "openvino") -> Any:
     package they send nothing, so for this process it does not exist.
     """
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
-    return import_library(module, "openvino")
+    return import_extra(module, extra="openvino")
 
 
 def _unreadable(bundle: Bundle, error: Exception) -> WeightsError:

@@ -42,12 +42,11 @@ from flexunet.inference.predict.predictor import Predictor
 from flexunet.inference.volumes.lesions import VOLUME_LESION_COLUMNS, drop_small_bodies, measure_bodies
 from flexunet.inference.volumes.slices import SliceAxes, grey_levels
 from flexunet.inference.volumes.video import slice_frames, write_video
+from flexunet.progress import Progress, silent
 
 if TYPE_CHECKING:
     from flexunet.config.run_sections import Infer3dSection
     from flexunet.config.schema import Config
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass
@@ -93,7 +92,7 @@ def infer_volumes(
     *,
     inputs: Sequence[Path | str] = (),
     predictor: Predictor | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> VolumesResult:
     """Predict every volume of `[infer3d] images_dir`, as that section says.
 
@@ -104,7 +103,7 @@ def infer_volumes(
         config: The configuration of a trained run.
         inputs: Files, folders, globs, lists to predict instead of the configured folder; see `find_volumes`.
         predictor: The model, where it is already at hand.
-        progress: Called with (slices done, slices in all).
+        progress: Told how many slices are done.
 
     Raises:
         ConfigError: if nothing is given and no folder is configured.
@@ -127,8 +126,7 @@ def infer_volumes(
     for path, count in slices.items():
 
         def advance(of_this: int, before: int = done) -> None:
-            if progress:
-                progress(before + of_this, sum(slices.values()))
+            progress("slices", before + of_this, sum(slices.values()))
 
         try:
             records[path] = work.run(path, names[path], labels[path], advance)

@@ -20,7 +20,7 @@ from flexunet.training.follow.history import History
 from flexunet.training.processes.distribution import undistributed
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from flexunet.progress import Progress
 
 
 class BestCheckpoint(keras.callbacks.Callback):
@@ -168,7 +168,7 @@ class StopFile(keras.callbacks.Callback):
 
 
 class ShowProgress(keras.callbacks.Callback):
-    """Bars for the run and for the epoch, with images a second, time left and the best figure so far."""
+    """Tell how far the run and the epoch are, with images per second and the best value so far."""
 
     def __init__(
         self, progress: Progress, epochs: int, steps: int, batch_size: int, checkpoint: BestCheckpoint
@@ -179,15 +179,13 @@ class ShowProgress(keras.callbacks.Callback):
         self.steps = steps
         self.batch_size = batch_size
         self.checkpoint = checkpoint
-        self.run_bar = progress.add_task("epochs", total=epochs, note="")
-        self.step_bar = progress.add_task("steps", total=steps, note="")
         self.epoch = 0
         self.began = 0.0
         self.done = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self.progress.reset(self.step_bar, total=self.steps, note="")
-        self.progress.update(self.run_bar, completed=epoch)
+        self.progress("epochs", epoch, self.epochs)
+        self.progress("steps", 0, self.steps, "")
         self.epoch = epoch
         # Other clocks of Windows stand still for 16 ms, in which a small step is over.
         self.began = time.perf_counter()
@@ -197,9 +195,9 @@ class ShowProgress(keras.callbacks.Callback):
         self.done += 1
         rate = self.done * self.batch_size / (time.perf_counter() - self.began)
         loss = float((logs or {}).get("loss", math.nan))
-        self.progress.update(self.step_bar, completed=batch + 1, note=f"{rate:.1f} images/s, loss {loss:.4f}")
+        self.progress("steps", batch + 1, self.steps, f"{rate:.1f} images/s, loss {loss:.4f}")
         # Parts of an epoch too: the time that is left is known long before the first epoch is over.
-        self.progress.update(self.run_bar, completed=self.epoch + (batch + 1) / self.steps)
+        self.progress("epochs", self.epoch + (batch + 1) / self.steps, self.epochs)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         best = self.checkpoint
@@ -207,10 +205,7 @@ class ShowProgress(keras.callbacks.Callback):
         note = f"{best.monitor} {watched:.4f}"
         if best.best_epoch is not None:
             note += f", best {best.best:.4f} in epoch {best.best_epoch}"
-        self.progress.update(self.run_bar, completed=epoch + 1, note=note)
-        if not self.progress.console.is_terminal:
-            # Bars vanish in a log file; a line an epoch stays.
-            self.progress.console.print(f"epoch {epoch + 1}/{self.epochs}: {note}")
+        self.progress("epochs", epoch + 1, self.epochs, note)
 
 
 def epoch_predictions(predictor: Predictor, notes: list[str]) -> list[PredictEpoch]:

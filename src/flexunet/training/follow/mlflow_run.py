@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from flexunet.errors import ConfigError
+from flexunet.extras import import_extra
 from flexunet.files import write_text
 from flexunet.training.follow.history import History
 
@@ -43,15 +44,15 @@ def require_mlflow() -> None:
     # A server that is gone must not hold up the training: the next epoch sends what is missing.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-    try:
-        import alembic  # noqa: F401
-        import mlflow  # noqa: F401
-        import sqlalchemy  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"[train] mlflow = true needs {error.name}, which is missing: pip install 'flexunet[mlflow]', "
-            "or set it to false."
-        ) from error
+    import_extra(
+        "mlflow",
+        "alembic",
+        "sqlalchemy",
+        extra="mlflow",
+        needed_by="[train] mlflow = true",
+        error=ConfigError,
+        otherwise=", or set it to false",
+    )
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from flexunet.errors import ConfigError
+from flexunet.extras import import_extra
 from flexunet.files import explaining, flush_to_disk, replacing
 from flexunet.training.follow.callbacks import PredictEpoch
 from flexunet.training.follow.epoch_pictures import overlays
@@ -35,13 +36,13 @@ def require_tensorboard() -> None:
     Raises:
         ConfigError: naming the extra that installs it.
     """
-    try:
-        import tensorboardX  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"[train] tensorboard = true needs {error.name}, which is missing: "
-            "pip install 'flexunet[tensorboard]', or set it to false."
-        ) from error
+    import_extra(
+        "tensorboardX",
+        extra="tensorboard",
+        needed_by="[train] tensorboard = true",
+        error=ConfigError,
+        otherwise=", or set it to false",
+    )
 
 
 class WriteTensorBoard(keras.callbacks.Callback):

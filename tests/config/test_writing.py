@@ -107,7 +107,7 @@ def test_paths_hold_through_links(tmp_path):
 
 def test_a_file_in_the_way_of_the_folder(tmp_path):
     (tmp_path / "run").write_text("")
-    with pytest.raises(PathError, match="cannot be written"):
+    with pytest.raises(PathError, match=r"cannot write .*part of its path is a file"):
         save_config(Config(), tmp_path / "run" / "config.toml")
 
 
@@ -120,7 +120,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(PathError, match="No space left"):
+    with pytest.raises(PathError, match="the disk is full"):
         save_config(Config.model_validate({"train": {"epochs": 1}}), file)
     assert file.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["config.toml"]

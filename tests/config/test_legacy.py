@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flexunet.config.files import load_config
@@ -98,7 +98,6 @@ def test_literals_with_comments_behind_them(text, value):
     assert parse_value(text) == value
 
 
-@settings(deadline=None)
 @given(
     st.recursive(
         st.none()
@@ -114,7 +113,6 @@ def test_every_literal_survives(value):
     assert parse_value(repr(value)) == value
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused_never_worse(text):
     try:
@@ -293,7 +291,6 @@ def test_metrics_without_a_curve_are_told(load):
     ]
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300), st.sampled_from([".toml", ".config"]))
 def test_any_bytes_are_a_configuration_or_an_error_of_ours(tmp_path_factory, content, suffix):
     file = tmp_path_factory.getbasetemp() / f"any{suffix}"
@@ -302,7 +299,6 @@ def test_any_bytes_are_a_configuration_or_an_error_of_ours(tmp_path_factory, con
         load_config(file)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(SNIPPETS), max_size=8))
 def test_any_lines_are_a_configuration_or_an_error_of_ours(tmp_path_factory, lines):
     file = tmp_path_factory.getbasetemp() / "lines.config"

@@ -34,7 +34,7 @@ def configs(draw):
     )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(configs())
 def test_what_is_saved_is_loaded(tmp_path_factory, config):
     file = tmp_path_factory.mktemp("saved") / "config.toml"

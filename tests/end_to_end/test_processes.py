@@ -142,7 +142,7 @@ def test_a_lost_process_ends_the_run_which_goes_on_from_its_checkpoint(project, 
             time.sleep(0.005)
         children = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children").read_text().split()
         os.kill(int(children[killed]), signal.SIGKILL)
-        said = launcher.communicate(timeout=60)[1]
+        said = launcher.communicate()[1]
     finally:
         launcher.kill()
     assert launcher.returncode == 1
@@ -170,7 +170,7 @@ def test_a_signal_to_the_launcher_stops_all_after_the_same_step(project, tmp_pat
             assert launcher.poll() is None, launcher.stderr.read()
             time.sleep(0.005)
         launcher.send_signal(signal.SIGTERM)
-        said = launcher.communicate(timeout=60)[1]
+        said = launcher.communicate()[1]
     finally:
         launcher.kill()
     assert launcher.returncode == 143

@@ -73,7 +73,7 @@ def test_a_port_that_is_taken_is_told_before_the_model_is_loaded(tmp_path):
 def test_the_command_refuses_to_be_open_without_a_token(tmp_path):
     (tmp_path / "c.toml").write_text("")
     command = [sys.executable, "-m", "flexunet", "serve", str(tmp_path / "c.toml"), "--host", "0.0.0.0"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
     assert "wants a token" in done.stderr
     assert "Traceback" not in done.stderr

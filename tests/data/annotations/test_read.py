@@ -51,7 +51,7 @@ def test_mini_mias_y_counts_from_the_bottom(tmp_path):
         films["mdb003"].rasterise(1024, 1024)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(x=st.floats(20, 80), y=st.floats(20, 80), radius=st.floats(3, 15))
 def test_circle_covers_its_area(x, y, radius):
     mask = FilmAnnotation(ANNOTATED, (Circle(x, y, radius),)).rasterise(100, 100)

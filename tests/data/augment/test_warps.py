@@ -3,7 +3,7 @@ from functools import cache
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -94,7 +94,6 @@ def test_sixteen_bits_change_as_eight(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(deadline=None)
 @given(mask=arrays(np.uint8, (24, 20), elements=st.sampled_from([0, 1, 3, 200])))
 def test_masks_stay_on_the_map(name, mask):
     changed = all_changes(24, 20)[name].mask(mask)

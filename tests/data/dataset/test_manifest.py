@@ -1,7 +1,7 @@
 import hashlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flexunet.data.dataset.manifest import COLUMNS, Manifest, find_root, sha256_of
@@ -15,7 +15,6 @@ rows = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(rows)
 def test_round_trip(tmp_path_factory, rows):
     folder = tmp_path_factory.mktemp("manifest")

@@ -47,7 +47,7 @@ def test_box_has_the_proportions_of_the_image():
     assert box.crop_height == 2 * box.crop_width
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 1000),
     raw=st.tuples(st.integers(40, 90), st.integers(40, 90)),

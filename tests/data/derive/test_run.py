@@ -111,7 +111,8 @@ def test_interrupted_run_goes_on(raw, tmp_path):
         # A shell that runs us in the background has interrupts ignored, and children inherit that.
         "import signal, sys, time; signal.signal(signal.SIGINT, signal.default_int_handler);"
         "from flexunet.data.derive.run import derive; tell = lambda _, done, *rest: ("
-        "print(done, flush=True), time.sleep(0.5)); derive(sys.argv[1], sys.argv[2], jobs=1, progress=tell)"
+        "print(done, flush=True), done == 2 and time.sleep(600));"
+        "derive(sys.argv[1], sys.argv[2], jobs=1, progress=tell)"
     )
     command = [sys.executable, "-c", script, str(raw), str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
@@ -119,7 +120,7 @@ def test_interrupted_run_goes_on(raw, tmp_path):
         assert process.stdout.readline() == "1\n"
         assert process.stdout.readline() == "2\n"
         os.kill(process.pid, signal.SIGINT if os.name == "posix" else signal.SIGTERM)
-        process.wait(30)
+        process.wait()
     assert not (tmp_path / "manifest.csv").exists()
     report = derive(raw, tmp_path, jobs=1)
     assert report.counts["reused"] >= 2

@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
@@ -296,7 +296,6 @@ def test_truncated_sixteen_bit_colour(tmp_path, suffix):
         read_image(path)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(0, 255), st.sampled_from(sorted(FORMATS)))
 def test_damaged_bytes_give_an_image_or_an_image_error(tmp_path_factory, place, value, kind):
     picture, options = FORMATS[kind]
@@ -342,7 +341,6 @@ def test_names_need_not_be_ascii(tmp_path):
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12)
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from([".png", ".tif", ".pnm"]),
     st.sampled_from([np.uint8, np.uint16]),

@@ -77,7 +77,7 @@ def test_distance_is_squared_and_euclidean():
 colors = st.tuples(*[st.integers(0, 255)] * 3)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(colors, min_size=1, max_size=12, unique=True), st.data())
 def test_encoding_equals_the_plain_definition(palette, data):
     classes = data.draw(st.permutations(range(len(palette))))
@@ -94,7 +94,7 @@ def test_encoding_equals_the_plain_definition(palette, data):
     assert np.array_equal(color_map.encode(large)[0], distances.argmin(axis=-1)[0])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(colors, min_size=1, max_size=12, unique=True), st.data())
 def test_colours_and_files_round_trip(tmp_path_factory, palette, data):
     color_map = ColorMap({color: index for index, color in enumerate(palette)})
@@ -334,7 +334,6 @@ def test_unreadable_masks(tmp_path):
         read_mask(tmp_path / "d.png", BINARY)
 
 
-@settings(deadline=None)
 @given(
     hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=20), elements=st.integers(0, 5)),
     st.integers(1, 40),
@@ -361,10 +360,10 @@ def test_encoding_is_fast():
     color_map.encode(rgb)
     seconds = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         color_map.encode(rgb)
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 0.05  # a few milliseconds on an idle machine
+        seconds.append(time.process_time() - start)
+    assert min(seconds) < 0.25  # of a processor: a few milliseconds; a loop over pixels takes seconds
 
 
 def test_foreground_classes():

@@ -68,7 +68,7 @@ def test_no_threshold_finds_the_masses():
     assert best < 0.4
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 10_000),
     width=st.integers(32, 200),

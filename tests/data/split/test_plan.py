@@ -50,7 +50,7 @@ class TestDealing:
         assert np.bincount(split[:20]).tolist() == [10, 10]
         assert np.bincount(split[20:]).tolist() == [5, 5]
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(
         st.lists(st.integers(1, 9), min_size=3, max_size=40),
         st.integers(0, 5),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flexunet.evaluation.scores.froc import DetectionTable, average_precision, froc_curve, sensitivity_at
@@ -96,7 +96,6 @@ candidates = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(rows=candidates, order=st.randoms())
 def test_the_order_of_candidates_does_not_matter(rows, order):
     shuffled = list(rows)
@@ -107,7 +106,6 @@ def test_the_order_of_candidates_does_not_matter(rows, order):
         np.testing.assert_array_equal(first, second)
 
 
-@settings(deadline=None)
 @given(rows=candidates)
 def test_the_curve_only_rises_and_thinning_keeps_what_it_says(rows):
     found = table(rows, [4] * 5)

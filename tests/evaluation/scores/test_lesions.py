@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -137,7 +137,6 @@ def test_classes_match_within_themselves():
     assert (candidates.label.tolist(), candidates.matched.tolist()) == ([2], [False])
 
 
-@settings(deadline=None)
 @given(
     truth=masks, prediction=masks, rule=st.sampled_from(["iou", "overlap", "centre"]), axis=st.integers(0, 1)
 )

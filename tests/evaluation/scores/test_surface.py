@@ -66,7 +66,7 @@ def test_a_class_on_one_side_only_has_no_distance_and_no_agreement():
     assert np.isnan(surface_scores(empty, empty)).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(truth=regions, prediction=regions, spacing=st.sampled_from([(1.0, 1.0), (0.5, 2.0)]))
 def test_exact_distances_as_by_brute_force(truth, prediction, spacing):
     scores = surface_scores(truth, prediction, 1.5, spacing)

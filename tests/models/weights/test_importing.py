@@ -118,7 +118,9 @@ def test_one_sigmoid_channel_becomes_two_of_softmax(efficient, tmp_path):
     load_weights(model, run.model_path)
     both = ops.convert_to_numpy(model(images, training=False))
     p = ops.convert_to_numpy(published(images, training=False))
-    np.testing.assert_allclose(both, np.concatenate([1 - p, p], -1), atol=1e-6)
+    # A float32 is rounded to 2**-24, and sums are made in an order that depends on the processor. Some 240
+    # layers move a logit of size 20 by about sqrt(240) * 20 * 2**-24 = 2e-5, p by a quarter of it.
+    np.testing.assert_allclose(both, np.concatenate([1 - p, p], -1), atol=1e-4)
 
 
 def test_the_scaling_of_pretrained_backbones():

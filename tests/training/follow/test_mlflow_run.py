@@ -179,7 +179,6 @@ def test_nothing_leaves_the_machine(config):
         ],
         env=environment,
         check=True,
-        timeout=120,
     )
     assert steps(config, runs(config)[0].info.run_id, "loss") == [(1, 0.9), (2, 0.5)]
 

@@ -116,7 +116,7 @@ def test_empty_masks_and_saturated_predictions_stay_finite(name, channels):
             assert math.isfinite(value(LOSSES[name], y_true, y_pred))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**31), classes=st.integers(2, 4))
 def test_truth_costs_least(seed, classes):
     random = np.random.default_rng(seed)

@@ -118,7 +118,7 @@ def test_masks_may_be_of_any_type(name, dtype):
     assert value(METRICS[name], TRUTH.astype(dtype), PREDICTED) == pytest.approx(expected, rel=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**31), classes=st.integers(1, 4), sharp=st.floats(0, 12))
 def test_metrics_lie_between_zero_and_one_and_agree_with_truth(seed, classes, sharp):
     random = np.random.default_rng(seed)

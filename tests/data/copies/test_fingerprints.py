@@ -12,7 +12,7 @@ from flexunet.data.copies.fingerprints import (
     take_fingerprint,
     unit_rows,
 )
-from flexunet.data.copies.foreground import fill_holes, find_foreground, without_filling
+from flexunet.data.copies.foreground import find_foreground, without_filling
 from flexunet.data.images.files import read_image
 from flexunet.data.phantom.draw import draw_phantom
 
@@ -48,14 +48,6 @@ class TestForeground:
         rng = np.random.default_rng(0)
         assert find_foreground(rng.integers(100, 200, (256, 256)).astype(np.uint8)).all()
         assert find_foreground(np.full((256, 256), 7, np.uint8)).all()
-
-    def test_holes_are_filled_but_not_bays(self):
-        shape = np.ones((9, 9), bool)
-        shape[4, 4] = False
-        shape[0:3, 2] = False
-        filled = fill_holes(shape)
-        assert filled[4, 4]
-        assert not filled[1, 2]
 
     def test_a_grey_frame_turns_black_and_the_picture_stays(self):
         picture = np.full((256, 256), 150, np.uint8)

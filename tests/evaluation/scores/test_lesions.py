@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from flexunet.data.images.regions import find_regions
 from flexunet.evaluation.scores.lesions import lesion_scores
-from flexunet.evaluation.scores.matching import Overlaps, assign, find_regions
+from flexunet.evaluation.scores.matching import Overlaps, assign
 from flexunet.evaluation.scores.rules import ScoringRules
 
 masks = arrays(np.uint8, (8, 9), elements=st.integers(0, 1))

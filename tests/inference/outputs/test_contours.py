@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from flexunet.data.annotations.read import read_annotations
+from flexunet.data.images.regions import find_class_regions
 from flexunet.inference.outputs.contours import (
     coco_annotations,
     fill_outline,
@@ -14,7 +15,7 @@ from flexunet.inference.outputs.contours import (
     run_lengths,
     write_coco,
 )
-from flexunet.inference.outputs.lesions import find_regions, measure_lesions
+from flexunet.inference.outputs.lesions import measure_lesions
 
 MASKS = hnp.arrays(
     np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=14), elements=st.integers(0, 2)
@@ -44,7 +45,7 @@ def test_a_ring_is_one_polygon_with_a_cut():
 @settings(max_examples=300)
 @given(MASKS)
 def test_filling_gives_back_the_mask_exactly(mask):
-    for region in find_regions(mask):
+    for region in find_class_regions(mask):
         outline = outline_of(region.inside)
         assert np.array_equal(fill_outline(outline, *region.inside.shape), region.inside)
         assert shoelace(outline) == region.area
@@ -101,9 +102,9 @@ def test_lesions_of_another_mask_are_refused():
 
 def test_run_lengths_by_hand():
     mask = np.array([[1, 0, 1], [1, 1, 1]], np.uint8)
-    (region,) = find_regions(mask)
+    (region,) = find_class_regions(mask)
     assert run_lengths(region, 2, 3) == [0, 2, 1, 3]
-    (corner,) = find_regions(np.array([[0, 0], [0, 1]], np.uint8))
+    (corner,) = find_class_regions(np.array([[0, 0], [0, 1]], np.uint8))
     assert run_lengths(corner, 2, 2) == [3, 1]
 
 

@@ -5,14 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from scipy import ndimage
 
 from flexunet.config.run_sections import InferSection
+from flexunet.data.images.regions import find_class_regions
 from flexunet.inference.outputs.lesions import (
     clean_mask,
-    drop_small,
-    fill_holes,
-    find_regions,
     lesion_rows,
     measure_lesions,
     write_lesion_table,
@@ -59,38 +56,12 @@ def test_one_channel_is_the_foreground():
 
 
 @given(MASKS)
-def test_regions_are_the_components_of_each_class(mask):
-    covered = np.zeros_like(mask)
-    for region in find_regions(mask):
-        assert region.area == region.inside.sum() > 0
-        assert (region.of(covered)[region.inside] == 0).all()
-        region.of(covered)[region.inside] = region.label
-    assert np.array_equal(covered, mask)
-    expected = sum(ndimage.label(mask == label, np.ones((3, 3)))[1] for label in (1, 2))
-    assert len(list(find_regions(mask))) == expected
-
-
-@given(MASKS)
 def test_long_axis_is_the_greatest_distance_of_pixel_corners(mask):
-    for region, lesion in zip(find_regions(mask), measure_lesions(mask), strict=True):
+    for region, lesion in zip(find_class_regions(mask), measure_lesions(mask), strict=True):
         pixels = np.argwhere(region.inside)
         corners = np.concatenate([pixels + offset for offset in np.ndindex(2, 2)])
         between = np.sqrt(np.square(corners[:, None] - corners).sum(-1))
         assert lesion.long_axis_px == pytest.approx(between.max(), abs=1e-3)
-
-
-def test_holes_worked_by_hand():
-    mask = drawn("11110", "10010", "10211", "11110", "00101", "00010")
-    # The class within stays, and so does what only corners enclose.
-    filled = drawn("11110", "11110", "11211", "11110", "00111", "00010")
-    assert np.array_equal(fill_holes(mask), filled)
-    assert np.array_equal(fill_holes(drawn("1110", "1000", "1110")), drawn("1110", "1000", "1110"))
-
-
-@given(MASKS)
-def test_holes_of_one_class_as_scipy_fills_them(mask):
-    binary = (mask == 1).astype(np.uint8)
-    assert np.array_equal(fill_holes(binary), ndimage.binary_fill_holes(binary).astype(np.uint8))
 
 
 def test_small_lesions_go():
@@ -118,15 +89,3 @@ def test_table_has_a_row_a_lesion(tmp_path):
     assert [row["file"] for row in table] == ["a.png", "a.png", "c,d.png"]
     assert [row["lesion"] for row in table] == ["1", "2", "1"]
     assert table[0]["area_mm2"] == "2.0"
-
-
-def test_a_mask_of_thousands_of_specks_is_cleaned_by_the_same_rule():
-    random = np.random.default_rng(0)
-    mask = (random.random((300, 400)) < 0.3).astype(np.uint8) * random.integers(1, 3, (300, 400), np.uint8)
-    cleaned = drop_small(mask, 4)
-    expected = mask.copy()
-    for region in find_regions(mask):
-        if region.area < 4:
-            region.of(expected)[region.inside] = 0
-    assert np.array_equal(cleaned, expected)
-    assert 0 < cleaned.astype(bool).sum() < mask.astype(bool).sum()

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from flexunet.inference.volumes.lesions import drop_small_bodies, find_bodies, measure_bodies
+from flexunet.data.images.regions import drop_small_bodies, find_bodies
+from flexunet.inference.volumes.lesions import measure_bodies
 
 SPACING = (0.5, 0.8, 3.0)
 

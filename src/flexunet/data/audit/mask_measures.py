@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.regions import find_regions
 
 RING = 0.35  # width of the ring around a lesion, relative to the lesion's equivalent diameter
 _SLACK = 0.01  # of the picture's side: how far the outline of the breast may be off
@@ -75,9 +76,9 @@ def measure_mask(
     if not mask.any():
         return MaskMeasures(class_pixels, (), between, 0.0, 0.0, float("nan"))
     marked, grey, breast = _reduced(mask > 0, grey, breast)
-    count, labels, statistics, _ = cv2.connectedComponentsWithStats(marked.astype(np.uint8))
-    areas = statistics[1:, cv2.CC_STAT_AREA]
-    outside = np.bincount(labels[_outside(grey, breast)], minlength=count)[1:]
+    regions = find_regions(marked)
+    areas = regions.areas
+    outside = np.bincount(regions.labels[_outside(grey, breast)], minlength=len(regions) + 1)[1:]
     shares = outside / areas
     # A speck of a few pixels beside a lesion is an edge artefact of JPEG, not a misplaced mask.
     large = areas >= 0.05 * areas.max()

@@ -20,6 +20,7 @@ from flexunet.data.images.color_map import ColorMap
 from flexunet.data.images.files import read_image
 from flexunet.data.images.masks import read_mask
 from flexunet.data.images.overlay import draw_overlay
+from flexunet.data.images.regions import find_regions
 from flexunet.errors import FlexUNetError
 from flexunet.files import write_text
 
@@ -144,10 +145,10 @@ def _outlined(small: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """A thumbnail with the outlines of the mask; a ring around what is too small to be seen."""
     height, width = small.shape
     drawn = draw_overlay(small, cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT))
-    _, _, boxes, centres = cv2.connectedComponentsWithStats((mask > 0).astype(np.uint8))
+    regions = find_regions(mask > 0)
     scale = width / mask.shape[1]
-    for box, (x, y) in list(zip(boxes, centres, strict=True))[1:][:_RINGS]:
-        if max(box[cv2.CC_STAT_WIDTH], box[cv2.CC_STAT_HEIGHT]) * scale < _TINY:
+    for box, (y, x) in zip(regions.boxes[:_RINGS], regions.centres[:_RINGS], strict=True):
+        if box[2:].max() * scale < _TINY:
             cv2.circle(drawn, (round(x * scale), round(y * scale)), _TINY, (255, 255, 255), 1, cv2.LINE_AA)
     return drawn
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from flexunet.data.cache.entry import read_description, require_space
@@ -21,6 +20,7 @@ from flexunet.data.cache.pair_reader import CropReader, PairReader
 from flexunet.data.cache.stack import Deeper, Depth, stream_pairs
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.images.files import image_size
+from flexunet.data.images.regions import find_regions
 from flexunet.data.images.shrink import lesion_positions
 from flexunet.errors import InputError, PathError
 from flexunet.progress import Progress
@@ -161,9 +161,8 @@ def lesion_points(mask: np.ndarray) -> np.ndarray:
     inside = rows - box[0].start, columns - box[1].start
     values = mask[rows, columns]
     for value in np.unique(values):
-        _, labels = cv2.connectedComponents((mask[box] == value).astype(np.uint8), connectivity=8)
         here = values == value
-        label[here] = labels[inside][here] + label.max()
+        label[here] = find_regions(mask[box] == value).labels[inside][here] + label.max()
     sizes = np.bincount(label)
     large = sizes >= min(_SPECK, sizes.max())
     kept = np.flatnonzero(large[label])

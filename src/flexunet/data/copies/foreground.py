@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from flexunet.data.images.regions import fill_holes, find_regions
+
 DARK_SHARE = 0.2  # the darker class is background only if its median lies in the lowest fifth of the range
 DARK_RATIO = 0.5  # and is less than half as bright as the rest
 MAJOR_SHARE = 0.25  # components smaller than this share of the largest are labels and scanner edges
@@ -39,12 +41,11 @@ def find_foreground(grey: np.ndarray) -> np.ndarray:
     if dark > low + DARK_SHARE * (high - low) or dark > DARK_RATIO * light:
         return everything
     opened = cv2.morphologyEx(bright.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
-    _, labels, statistics, _ = cv2.connectedComponentsWithStats(opened)
-    areas = statistics[1:, cv2.CC_STAT_AREA]
-    if not areas.size:
+    regions = find_regions(opened)
+    if not len(regions):
         return everything
-    major = np.r_[False, areas >= MAJOR_SHARE * areas.max()]
-    return fill_holes(major[labels])
+    major = regions.where(regions.areas >= MAJOR_SHARE * regions.areas.max())
+    return fill_holes(major.view(np.uint8), connectivity=8) > 0
 
 
 def without_filling(grey: np.ndarray) -> np.ndarray:
@@ -58,18 +59,10 @@ def without_filling(grey: np.ndarray) -> np.ndarray:
     """
     kernel = np.ones((3, 3), np.uint8)
     even = (cv2.dilate(grey, kernel) - cv2.erode(grey, kernel)) <= EVEN
-    count, labels, statistics, _ = cv2.connectedComponentsWithStats(even.astype(np.uint8), connectivity=4)
-    border = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-    large = statistics[:, cv2.CC_STAT_AREA] >= SMALLEST_FILLING * grey.size
-    filling = np.zeros(count, bool)
-    filling[border[border > 0]] = True
+    regions = find_regions(even, connectivity=4)
+    border = np.ones(grey.shape, bool)
+    border[1:-1, 1:-1] = False
+    filling = regions.where(regions.touching(border) & (regions.areas >= SMALLEST_FILLING * grey.size))
     # The edge of a filling is not even; what is left of it would frame the picture with a bright line.
-    chosen = cv2.dilate((filling & large)[labels].astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    chosen = cv2.dilate(filling.view(np.uint8), np.ones((7, 7), np.uint8)) > 0
     return np.where(chosen, grey.min(), grey)
-
-
-def fill_holes(foreground: np.ndarray) -> np.ndarray:
-    """Fill what the foreground encloses; what touches the border of the picture stays background."""
-    padded = np.pad(~foreground, 1, constant_values=True).astype(np.uint8)
-    _, labels = cv2.connectedComponents(padded)
-    return (labels != labels[0, 0])[1:-1, 1:-1]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from flexunet.data.images.regions import fill_holes, find_regions
 from flexunet.errors import ImageError
 
 _WORKING_SIZE = 400
@@ -119,33 +120,25 @@ def _largest(bright: np.ndarray, radius: int) -> np.ndarray:
     pad = 2 * radius + 1
     padded = cv2.copyMakeBorder(bright, pad, pad, pad, pad, cv2.BORDER_REFLECT)
     opened = cv2.morphologyEx(padded, cv2.MORPH_OPEN, disc)[pad:-pad, pad:-pad]
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
-    if count < 2:
+    cores = find_regions(opened, connectivity=4)
+    if not len(cores):
         return np.zeros_like(bright)
-    core = (labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))).astype(np.uint8)
+    core = (cores.labels == 1 + cores.largest).astype(np.uint8)
     # Give back the fine parts of the outline that the opening took (the nipple), but no more than its radius.
     whole = cv2.dilate(core, disc) & bright
-    filled = _fill_holes(whole)
+    filled = fill_holes(whole)
     padded = cv2.copyMakeBorder(filled, pad, pad, pad, pad, cv2.BORDER_REFLECT)
     smooth = cv2.GaussianBlur(padded * np.float32(1), (0, 0), radius / 2)[pad:-pad, pad:-pad] > 0.5
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(smooth.astype(np.uint8), connectivity=4)
-    return (labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))).astype(np.uint8)
-
-
-def _fill_holes(area: np.ndarray) -> np.ndarray:
-    """Fill what the area encloses; a dark patch at the chest wall is enclosed by the film's edge too."""
-    contours, _ = cv2.findContours(area, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    return cv2.drawContours(np.zeros_like(area), contours, -1, 1, cv2.FILLED)
+    parts = find_regions(smooth, connectivity=4)
+    return (parts.labels == 1 + parts.largest).astype(np.uint8)
 
 
 def _apart(bright: np.ndarray, outline: np.ndarray, gap: int) -> np.ndarray:
     """Bright areas farther than `gap` from the breast; what is nearer may be a piece of its skin line."""
-    count, labels = cv2.connectedComponents(bright, connectivity=8)
+    regions = find_regions(bright)
     near = cv2.dilate(outline, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * gap + 1, 2 * gap + 1)))
-    apart = np.ones(count, np.uint8)
-    apart[np.unique(labels[near > 0])] = 0
-    apart[0] = 0
-    return cv2.dilate(apart[labels], np.ones((5, 5), np.uint8))
+    apart = regions.where(~regions.touching(near > 0))
+    return cv2.dilate(apart.view(np.uint8), np.ones((5, 5), np.uint8))
 
 
 def _chest_side(outline: np.ndarray, level: np.ndarray) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from flexunet.data.images.regions import find_regions
+
 
 def shrink_mask(mask: np.ndarray, width: int, height: int) -> np.ndarray:
     """Resize class indices to `width` x `height` by the class that covers most of each pixel."""
@@ -41,8 +43,9 @@ def _keep_small_lesions(area: np.ndarray, value: int, resized: np.ndarray) -> No
     """Mark the middle of each lesion that has no pixel in the resized mask."""
     rows, columns = lesion_positions(area)
     box = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
-    count, labels = cv2.connectedComponents(area[box].astype(np.uint8), connectivity=8)
-    label = labels[rows - rows.min(), columns - columns.min()]
+    regions = find_regions(area[box])
+    count = len(regions) + 1
+    label = regions.labels[rows - rows.min(), columns - columns.min()]
     height, width = resized.shape
     small_rows, small_columns = rows * height // area.shape[0], columns * width // area.shape[1]
     seen = np.zeros(count, bool)

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from flexunet.data.dataset.layouts import FolderPair, find_layout
@@ -26,6 +25,7 @@ from flexunet.data.dataset.names import operation_of, patient_of, source_of
 from flexunet.data.dataset.pairs import find_pairs, list_masks
 from flexunet.data.images.files import list_images, read_image, to_model_range
 from flexunet.data.images.masks import ColorMap, read_mask
+from flexunet.data.images.regions import find_regions
 from flexunet.errors import FlexUNetError, PairingError, PathError
 from flexunet.files import write_text
 from flexunet.progress import Progress, silent
@@ -280,7 +280,6 @@ def _measure(plan: ImageFacts, color_map: ColorMap, threshold: float | None) -> 
     classes = np.bincount(mask.ravel(), minlength=color_map.num_classes)
     areas: list[int] = []
     for value in np.flatnonzero(classes[1:]) + 1:
-        _, _, measures, _ = cv2.connectedComponentsWithStats((mask == value).astype(np.uint8), connectivity=8)
-        areas += measures[1:, cv2.CC_STAT_AREA].tolist()
+        areas += find_regions(mask == value).areas.tolist()
     inside = float(grey[mask > 0].mean()) if areas else float("nan")
     return replace(facts, class_pixels=tuple(classes.tolist()), lesion_areas=tuple(areas), lesion_grey=inside)

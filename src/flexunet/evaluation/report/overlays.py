@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from flexunet.data.images.regions import find_regions
+
 CORRECT, MISSED, FALSE, CONFUSED = (86, 180, 233), (240, 228, 66), (213, 94, 0), (204, 121, 167)
 COLORS = {
     "correct": CORRECT,
@@ -54,13 +56,11 @@ def close_up(
 def focus(truth: NDArray[np.uint8], prediction: NDArray[np.uint8]) -> tuple[int, int, int]:
     """Top, left and side of a square around the largest region, twice as large, inside the image."""
     height, width = truth.shape
-    either = ((truth > 0) | (prediction > 0)).view(np.uint8)
-    _, _, statistics, _ = cv2.connectedComponentsWithStats(either, connectivity=8)
-    if len(statistics) == 1:
+    either = (truth > 0) | (prediction > 0)
+    areas = find_regions(either)
+    if not len(areas):
         return 0, 0, min(height, width)
-    x, y, across, down, _ = (
-        int(value) for value in statistics[1:][statistics[1:, cv2.CC_STAT_AREA].argmax()]
-    )
+    x, y, across, down = areas.boxes[areas.largest].tolist()
     length = min(max(2 * max(across, down), 48), height, width)
     top = min(max(0, y + down // 2 - length // 2), height - length)
     left = min(max(0, x + across // 2 - length // 2), width - length)

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.evaluation.scores.matching import Floats, Ints, Regions, assign, find_regions, overlaps
+from flexunet.data.images.regions import Regions, find_regions
+from flexunet.evaluation.scores.matching import Floats, Ints, assign, overlaps
 from flexunet.evaluation.scores.rules import ScoringRules
 
 Bools = NDArray[np.bool_]
@@ -180,10 +181,7 @@ def add_doubtful(decided: Regions, probability: NDArray[np.float32], rules: Scor
     """Decided regions, followed by the regions above `candidate_threshold` that hold no decided pixel."""
     above = (probability >= rules.candidate_threshold).view(np.uint8)
     low = find_regions(above, rules.connectivity, rules.min_lesion_pixels)
-    doubtful = np.ones(len(low) + 1, bool)
-    doubtful[0] = False
-    doubtful[low.labels[decided.labels > 0]] = False
-    kept = np.flatnonzero(doubtful)
+    kept = np.flatnonzero(~low.touching(decided.labels > 0)) + 1
     if not len(kept):
         return decided
     renumbered = np.zeros(len(low) + 1, np.int32)
@@ -192,6 +190,7 @@ def add_doubtful(decided: Regions, probability: NDArray[np.float32], rules: Scor
         np.where(decided.labels > 0, decided.labels, renumbered[low.labels]),
         np.concatenate([decided.areas, low.areas[kept - 1]]),
         np.concatenate([decided.centres, low.centres[kept - 1]]),
+        np.concatenate([decided.boxes, low.boxes[kept - 1]]),
     )
 
 

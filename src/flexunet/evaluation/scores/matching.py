@@ -14,57 +14,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from flexunet.data.images.regions import Regions
 from flexunet.evaluation.scores.pixels import ratio
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-
-class Regions(NamedTuple):
-    """Connected components of one class in one image.
-
-    Attributes:
-        labels: Component of each pixel, int32 `(H, W)`, 0 where there is none.
-        areas: Pixels of components 1.., int64 `(n,)`.
-        centres: Row and column of each centre of mass, float64 `(n, 2)`.
-    """
-
-    labels: NDArray[np.int32]
-    areas: Ints
-    centres: Floats
-
-    def __len__(self) -> int:
-        return len(self.areas)
-
-
-def find_regions(mask: NDArray[np.uint8], connectivity: int = 8, min_area: int = 0) -> Regions:
-    """Connected components.
-
-    Args:
-        mask: 0 or 1, uint8 `(H, W)`.
-        connectivity: Neighbours that join pixels, 4 or 8.
-        min_area: Smaller components are dropped.
-
-    Returns:
-        The components, numbered from the top left.
-    """
-    _, found, statistics, centroids = cv2.connectedComponentsWithStats(mask, connectivity=connectivity)
-    labels = found.astype(np.int32, copy=False)
-    areas = statistics[1:, cv2.CC_STAT_AREA].astype(np.int64)
-    centres = centroids[1:, ::-1].astype(np.float64, copy=False)
-    if len(areas) and areas.min() < min_area:
-        kept = areas >= min_area
-        renumbered = np.zeros(len(areas) + 1, np.int32)
-        renumbered[1:][kept] = np.arange(1, kept.sum() + 1)
-        labels, areas, centres = renumbered[labels], areas[kept], centres[kept]
-    return Regions(labels, areas, centres)
 
 
 class Overlaps(NamedTuple):

@@ -20,8 +20,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from flexunet.data.images.regions import ClassRegion, count_holes, find_class_regions
 from flexunet.files import write_text
-from flexunet.inference.outputs.lesions import Lesion, Region, find_regions
+from flexunet.inference.outputs.lesions import Lesion
 from flexunet.version import __version__
 
 _MOST_HOLES = 200  # of an outline
@@ -62,7 +63,7 @@ def fill_outline(outline: np.ndarray, height: int, width: int) -> np.ndarray:
     return change.cumsum(axis=0).cumsum(axis=1)[:height, :width] != 0
 
 
-def run_lengths(region: Region, height: int, width: int) -> list[int]:
+def run_lengths(region: ClassRegion, height: int, width: int) -> list[int]:
     """COCO's run lengths of a region: pixels outside, inside, outside, ..., column by column.
 
     Args:
@@ -87,7 +88,7 @@ def coco_annotations(mask: np.ndarray, lesions: Sequence[Lesion]) -> list[dict[s
     """
     return [
         _annotation(region, lesion, *mask.shape)
-        for region, lesion in zip(find_regions(mask), lesions, strict=True)
+        for region, lesion in zip(find_class_regions(mask), lesions, strict=True)
     ]
 
 
@@ -120,7 +121,7 @@ def write_coco(
     write_text(path, json.dumps(document, ensure_ascii=False) + "\n")
 
 
-def _annotation(region: Region, lesion: Lesion, height: int, width: int) -> dict[str, Any]:
+def _annotation(region: ClassRegion, lesion: Lesion, height: int, width: int) -> dict[str, Any]:
     segmentation: Any
     if _is_riddled(region):
         segmentation = {"size": [height, width], "counts": run_lengths(region, height, width)}
@@ -137,14 +138,10 @@ def _annotation(region: Region, lesion: Lesion, height: int, width: int) -> dict
     }
 
 
-def _is_riddled(region: Region) -> bool:
+def _is_riddled(region: ClassRegion) -> bool:
     """Whether a region has more holes than its outline is walked around for."""
-    outside = ~region.inside
-    if np.count_nonzero(outside) <= _MOST_HOLES:
-        return False
-    # A margin joins what lies around the region; two of the components are the region itself and that.
-    count, _ = cv2.connectedComponents(np.pad(outside.view(np.uint8), 1, constant_values=1), connectivity=4)
-    return count - 2 > _MOST_HOLES
+    outside = region.inside.size - region.area
+    return outside > _MOST_HOLES and count_holes(region.inside) > _MOST_HOLES
 
 
 def _straightened(corners: np.ndarray) -> np.ndarray:

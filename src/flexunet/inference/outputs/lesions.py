@@ -1,13 +1,10 @@
-"""Lesions of a predicted mask: what counts as one, and its measures.
-
-A lesion is a connected component (8 neighbours) of one class.
-"""
+"""Lesions of a predicted mask, each a region of one class, and their measures."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +13,7 @@ import cv2
 import numpy as np
 from scipy.spatial.distance import pdist
 
-from flexunet.data.images.masks import foreground_classes
+from flexunet.data.images.regions import ClassRegion, drop_small, fill_holes, find_class_regions
 from flexunet.files import write_text
 
 if TYPE_CHECKING:
@@ -64,41 +61,6 @@ class Lesion:
     mean_uncertainty: float | None = None
 
 
-@dataclass(frozen=True)
-class Region:
-    """A connected component of one class.
-
-    Attributes:
-        label: Class index.
-        left: First column in the image.
-        top: First row.
-        area: Pixels.
-        inside: Its pixels within its bounding box, bool `(height, width)`.
-    """
-
-    label: int
-    left: int
-    top: int
-    area: int
-    inside: np.ndarray
-
-    def of(self, plane: np.ndarray) -> np.ndarray:
-        """The part of a plane `(H, W, ...)` under the bounding box."""
-        height, width = self.inside.shape
-        return plane[self.top : self.top + height, self.left : self.left + width]
-
-
-def find_regions(mask: np.ndarray) -> Iterator[Region]:
-    """Connected components of a mask of class indices, uint8 `(H, W)`; class by class, from the top."""
-    left, top, width, height = cv2.boundingRect(mask)
-    part = mask[top : top + height, left : left + width]
-    for label in foreground_classes(part):
-        _, numbers, statistics, _ = cv2.connectedComponentsWithStats((part == label).view(np.uint8))
-        for number, (x, y, columns, rows, area) in enumerate(statistics[1:].tolist(), start=1):
-            inside = numbers[y : y + rows, x : x + columns] == number
-            yield Region(label, left + x, top + y, area, inside)
-
-
 def clean_mask(mask: np.ndarray, rules: InferSection, spacing: Spacing | None = None) -> np.ndarray:
     """Fill holes and drop small lesions, as `[infer]` says.
 
@@ -116,43 +78,6 @@ def clean_mask(mask: np.ndarray, rules: InferSection, spacing: Spacing | None = 
     if spacing is not None:
         least = max(least, rules.min_lesion_mm2 / (spacing[0] * spacing[1]))
     return drop_small(mask, least) if least > 1 else mask
-
-
-def drop_small(mask: np.ndarray, least: float) -> np.ndarray:
-    """Turn components of fewer than `least` pixels into background, however many there are.
-
-    Args:
-        mask: Class indices, uint8 `(H, W)`.
-        least: Pixels.
-
-    Returns:
-        The mask, a copy where anything changed.
-    """
-    left, top, width, height = cv2.boundingRect(mask)
-    part = mask[top : top + height, left : left + width]
-    small = np.zeros(part.shape, bool)
-    for label in foreground_classes(part):
-        inside = part == label
-        _, numbers, statistics, _ = cv2.connectedComponentsWithStats(inside.view(np.uint8))
-        small |= inside & (statistics[:, cv2.CC_STAT_AREA] < least * (1 - 1e-9))[numbers]
-    if not small.any():
-        return mask
-    cleaned = mask.copy()
-    cleaned[top : top + height, left : left + width][small] = 0
-    return cleaned
-
-
-def fill_holes(mask: np.ndarray) -> np.ndarray:
-    """Give background that a class encloses (4 neighbours) to that class; other classes within stay."""
-    left, top, width, height = cv2.boundingRect(mask)
-    filled = mask.copy()
-    part = filled[top : top + height, left : left + width]
-    for label in foreground_classes(part):
-        # A margin joins what reaches the edge of the part, so that it is component of the first pixel.
-        outside = np.pad((part != label).view(np.uint8), 1, constant_values=1)
-        _, numbers = cv2.connectedComponents(outside, connectivity=4)
-        part[(numbers[1:-1, 1:-1] != numbers[0, 0]) & (part == 0)] = label
-    return filled
 
 
 def measure_lesions(
@@ -174,18 +99,17 @@ def measure_lesions(
     """
     return [
         _measured(number, region, probabilities, spacing, uncertainty)
-        for number, region in enumerate(find_regions(mask), start=1)
+        for number, region in enumerate(find_class_regions(mask), start=1)
     ]
 
 
 def _measured(
     number: int,
-    region: Region,
+    region: ClassRegion,
     probabilities: np.ndarray | None,
     spacing: Spacing | None,
     uncertainty: np.ndarray | None,
 ) -> Lesion:
-    rows, columns = np.nonzero(region.inside)
     if probabilities is None:
         values = np.ones(1)
     else:
@@ -202,8 +126,8 @@ def _measured(
         long_axis_mm=round(_longest(corners * spacing[::-1]), 3) if spacing else None,
         mean_probability=round(float(values.mean()), 6),
         max_probability=round(float(values.max()), 6),
-        x=round(region.left + float(columns.mean()), 3),
-        y=round(region.top + float(rows.mean()), 3),
+        x=round(region.centre[1], 3),
+        y=round(region.centre[0], 3),
         box_x=region.left,
         box_y=region.top,
         box_width=width,

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
-from flexunet.data.images.masks import foreground_classes
+from flexunet.data.images.regions import Box3, find_bodies
 from flexunet.inference.outputs.lesions import outline_corners
-
-Box = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True)
@@ -57,34 +53,6 @@ class VolumeLesion:
 VOLUME_LESION_COLUMNS = tuple(field.name for field in fields(VolumeLesion))
 
 
-def find_bodies(labels: np.ndarray) -> Iterator[tuple[int, Box, np.ndarray]]:
-    """Connected components (26 neighbours) of a label volume: class, box in the volume, voxels in the box.
-
-    Args:
-        labels: Class indices, uint8 `(X, Y, Z)`.
-    """
-    turned = labels.T  # volumes run along x first, and SciPy is several times as fast along its last axis
-    for label in foreground_classes(labels.ravel(order="K")[:, np.newaxis]):
-        around = ndimage.find_objects((turned == label).view(np.uint8))[0]
-        numbers, _ = ndimage.label(turned[around] == label, np.ones((3, 3, 3), bool))
-        for number, box in enumerate(ndimage.find_objects(numbers), start=1):
-            z, y, x = (
-                slice(outer.start + inner.start, outer.start + inner.stop)
-                for outer, inner in zip(around, box, strict=True)
-            )
-            yield label, (x, y, z), (numbers[box] == number).T
-
-
-def drop_small_bodies(labels: np.ndarray, least_mm3: float, spacing: tuple[float, float, float]) -> None:
-    """Make background of lesions of less volume, in place."""
-    voxel = float(np.prod(spacing))
-    if least_mm3 <= voxel:
-        return
-    for _, box, inside in list(find_bodies(labels)):
-        if np.count_nonzero(inside) * voxel < least_mm3 * (1 - 1e-9):
-            labels[box][inside] = 0
-
-
 def measure_bodies(
     labels: np.ndarray, certainty: np.ndarray, spacing: tuple[float, float, float], depth: int
 ) -> list[dict[str, Any]]:
@@ -108,7 +76,7 @@ def measure_bodies(
 def _measured(
     number: int,
     label: int,
-    box: Box,
+    box: Box3,
     inside: np.ndarray,
     certainty: np.ndarray,
     spacing: np.ndarray,

@@ -18,6 +18,7 @@ import numpy as np
 from flexunet.data.configured import color_map, crop_size
 from flexunet.data.dataset.digests import digest_of, digest_of_text
 from flexunet.data.images.files import resize_image
+from flexunet.data.images.regions import drop_small_bodies
 from flexunet.data.volumes.read import (
     Volume,
     label_suffix,
@@ -39,7 +40,7 @@ from flexunet.inference.outputs.lesions import write_lesion_table
 from flexunet.inference.outputs.write import LESION_TABLE, Record, beside
 from flexunet.inference.predict.decision import Decision
 from flexunet.inference.predict.predictor import Predictor
-from flexunet.inference.volumes.lesions import VOLUME_LESION_COLUMNS, drop_small_bodies, measure_bodies
+from flexunet.inference.volumes.lesions import VOLUME_LESION_COLUMNS, measure_bodies
 from flexunet.inference.volumes.slices import SliceAxes, grey_levels
 from flexunet.inference.volumes.video import slice_frames, write_video
 from flexunet.progress import Progress, silent

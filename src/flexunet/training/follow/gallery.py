@@ -20,6 +20,7 @@ from PIL import Image
 
 from flexunet.data.images.masks import foreground_classes
 from flexunet.data.images.overlay import OUTLINE_COLORS
+from flexunet.data.images.regions import find_regions
 from flexunet.files import write_text
 from flexunet.inference.folder import epoch_mask_path
 from flexunet.inference.inputs import mask_names
@@ -140,7 +141,7 @@ class Gallery:
                 outlined(small),
                 pixels,
                 pixels / mask.size,
-                cv2.connectedComponents((mask > 0).astype(np.uint8), connectivity=8)[0] - 1,
+                len(find_regions(mask > 0)),
                 None if before is None else _dice(before, small),
             )
         )
@@ -200,11 +201,10 @@ def _close_up(mask: np.ndarray | None) -> tuple[float, tuple[float, float]]:
     """How far to zoom in, and on what point (shares of width and height): the largest region."""
     if mask is None or not mask.any():
         return 1.0, (0.5, 0.5)
-    _, _, statistics, centres = cv2.connectedComponentsWithStats((mask > 0).astype(np.uint8))
-    largest = 1 + int(statistics[1:, cv2.CC_STAT_AREA].argmax())
-    side = max(statistics[largest, cv2.CC_STAT_WIDTH], statistics[largest, cv2.CC_STAT_HEIGHT])
+    regions = find_regions(mask > 0)
+    side = regions.boxes[regions.largest, 2:].max()
     zoom = min(_ZOOM, max(1.0, 0.4 * max(mask.shape) / side))
-    x, y = centres[largest]
+    y, x = regions.centres[regions.largest]
     return round(zoom, 2), (round(x / mask.shape[1], 3), round(y / mask.shape[0], 3))
 
 

@@ -10,10 +10,10 @@ from flexunet.config.section import Centers, Floats, Positive, Section, Texts, i
 
 
 class GeneratorSection(Section):
-    """Augmentation while training, and the inputs of the published mask generators."""
+    """Online augmentation, and the inputs of the published mask generators."""
 
     augmentation: bool = True
-    """Whether the generator augments what it draws."""
+    """Whether training images are augmented, where [model] generator is on."""
     images_dirs: Texts | None = input_path()
     """Folders of original images."""
     segmentation_file: str | None = input_path()
@@ -21,13 +21,13 @@ class GeneratorSection(Section):
     annotation_file: str | None = input_path()
     """Table of annotations."""
     output_dir: str | None = output_path()
-    """Folder that the mask generator writes."""
+    """Output folder of the mask generator."""
     resize: Positive = 512
-    """Width and height of what the mask generator writes."""
+    """Width and height of the masks that the mask generator writes."""
 
 
 class AugmentorSection(Section):
-    """Which operations are applied, and with what strengths."""
+    """Augmentation: which operations are applied, and their parameters."""
 
     vflip: bool = True
     """Whether images are flipped upside down."""
@@ -42,7 +42,7 @@ class AugmentorSection(Section):
     shears: Floats = Field(default=[])
     """Factors of shearing."""
     fill: Literal["corner", "black"] = "corner"
-    """What rotation, shrinking and shearing uncover: the value of pixel [2][2] as published, or black."""
+    """Fill of the area uncovered by rotation, shrinking and shearing: pixel [2][2] as published, or black."""
     deformation: bool = False
     """Whether images are deformed elastically."""
     distortion: bool = False
@@ -56,21 +56,21 @@ class AugmentorSection(Section):
     brightening: bool = False
     """Whether images are brightened."""
     images_dir: str | None = input_path()
-    """Folder of images of the barrel distortion tool."""
+    """Image folder of the barrel distortion tool."""
     masks_dir: str | None = input_path()
-    """Folder of masks of the barrel distortion tool."""
+    """Mask folder of the barrel distortion tool."""
     output_dir: str | None = output_path()
-    """Folder that the barrel distortion tool writes."""
+    """Output folder of the barrel distortion tool."""
     centers: Centers | None = None
     """Centres of distortion of the barrel distortion tool, as fractions of width and height."""
     radius: float | None = Field(default=None, gt=0)
-    """Radius of distortion of the barrel distortion tool, as a fraction of the width."""
+    """Radius of the barrel distortion tool, as a fraction of the width."""
     radii: Floats | None = None
-    """Radii of distortion of the barrel distortion tool, in place of one."""
+    """Radii of the barrel distortion tool, as fractions of the width; several instead of `radius`."""
     amount: float | None = None
-    """Strength of distortion of the barrel distortion tool."""
+    """Strength of the barrel distortion tool."""
     amounts: Floats | None = None
-    """Strengths of distortion of the barrel distortion tool, in place of one."""
+    """Strengths of the barrel distortion tool; several instead of `amount`."""
 
 
 class DeformationSection(Section):
@@ -79,22 +79,22 @@ class DeformationSection(Section):
     alpha: float = 1300
     """Strength of the deformation."""
     sigmoids: Floats = Field(default=[8.0])
-    """Widths of the Gaussian that smooths the random field, in pixels."""
+    """Standard deviations of the Gaussian that smooths the random field, in pixels."""
 
 
 class DistortionSection(Section):
     """Distortion by a smooth random field."""
 
     gaussian_filter_rsigma: float = Field(default=40, gt=0)
-    """Width of the Gaussian that smooths the field, for images of 512 pixels."""
+    """Standard deviation of the Gaussian that smooths the field, in pixels of a 512-pixel image."""
     gaussian_filter_sigma: float = Field(default=0.5, gt=0)
-    """Width of the Gaussian that smooths the drawn noise, in pixels."""
+    """Standard deviation of the Gaussian that smooths the random noise, in pixels."""
     distortions: Floats = Field(default=[0.02])
-    """Largest displacements, as fractions of the image's size."""
+    """Maximum displacements, as fractions of the image size."""
     images_dir: str | None = input_path()
-    """Folder of images of the distortion tool."""
+    """Image folder of the distortion tool."""
     output_dir: str | None = output_path()
-    """Folder that the distortion tool writes."""
+    """Output folder of the distortion tool."""
 
 
 class BarrDistortionSection(Section):
@@ -103,15 +103,15 @@ class BarrDistortionSection(Section):
     radius: float = Field(default=0.5, gt=0)
     """Radius of the distorted disc, as a fraction of the width."""
     amount: float = 0.5
-    """Strength; negative values pinch instead of bulge."""
+    """Strength of the barrel distortion; negative values give a pincushion."""
     centers: Centers = Field(default=[(0.5, 0.5)])
-    """Centres, as fractions of width and height."""
+    """Centres of the distortion, as fractions of width and height."""
     cumulative: bool = False
-    """Whether each copy also has the distortions of the centres before its own, as published."""
+    """Whether each copy also has the distortions of the previous centres, as published."""
     images_dir: str | None = input_path()
-    """Folder of images of the barrel distortion tool."""
+    """Image folder of the barrel distortion tool."""
     output_dir: str | None = output_path()
-    """Folder that the barrel distortion tool writes."""
+    """Output folder of the barrel distortion tool."""
 
 
 class PincDistortionSection(Section):
@@ -120,11 +120,11 @@ class PincDistortionSection(Section):
     radius: float = Field(default=0.5, gt=0)
     """Radius of the distorted disc, as a fraction of the width."""
     amount: float = -0.5
-    """Strength; positive values bulge instead of pinch."""
+    """Strength of the pincushion distortion; positive values give a barrel."""
     centers: Centers = Field(default=[(0.5, 0.5)])
-    """Centres, as fractions of width and height."""
+    """Centres of the distortion, as fractions of width and height."""
     cumulative: bool = False
-    """Whether each copy also has the distortions of the centres before its own, as published."""
+    """Whether each copy also has the distortions of the previous centres, as published."""
 
 
 class SharpeningSection(Section):
@@ -138,6 +138,6 @@ class BrighteningSection(Section):
     """Brightening."""
 
     alpha: float = 1.2
-    """Factor on each grey value."""
+    """Factor by which each grey value is multiplied."""
     beta: float = 10
-    """Grey levels added after it."""
+    """Grey levels that are added after the multiplication."""

@@ -29,7 +29,7 @@ class ModelSection(Section):
     model: str = "TensorFlowFlexUNet"
     """Architecture, by its published or its short name, or a class of your own as `module:Class`."""
     own: dict[str, Any] = Field(default={})
-    """Keys that a class of your own asks for, as `{growth = 12}`."""
+    """Keys that a model class of your own reads, such as `{growth = 12}`."""
     variant: Literal["published", "paper"] = "published"
     """Whether the architecture is built as the published system builds it, or as its paper describes it."""
     generator: bool = False
@@ -41,57 +41,57 @@ class ModelSection(Section):
     image_channels: Literal[1, 3] = 3
     """Channels of the model's input: 3 for colour, 1 for grey."""
     input_normalize: bool = True
-    """Whether the image is divided by 255 first; not set: as the published class of the model does."""
+    """Whether the model divides images by 255 first. Default: as the published class of the model does."""
     normalization: bool = False
-    """Whether batch normalisation follows each convolution."""
+    """Whether batch normalisation follows each convolution of the U-Net."""
     num_classes: int = Field(default=2, ge=1, le=256)
-    """Classes, background included; 1 is a single sigmoid channel of foreground."""
+    """Number of classes, background included; 1 means one sigmoid channel for the foreground."""
     base_filters: Positive = 16
     """Filters of the first level; they double with each level."""
     base_kernels: Pair = (3, 3)
-    """Kernel of the first level; it shrinks by 2 per level down to 3."""
+    """Kernel size of the first level; the kernel shrinks by 2 per level, down to 3."""
     num_layers: Positive = 6
     """Levels of the U-Net, the bottleneck included."""
     dropout_rate: float = Field(default=0.1, ge=0, lt=1)
-    """Dropout of level n is n times this rate."""
+    """Dropout rate of the first level; level n has n times this rate."""
     dilation: Pair = (1, 1)
-    """Dilation of the first level; it shrinks by 1 per level down to 1."""
+    """Dilation of the first level; the dilation shrinks by 1 per level, down to 1."""
     activation: str = "relu"
-    """Activation after each convolution: relu, mish, or any that Keras names."""
+    """Activation after each convolution: relu, mish, or another name that Keras knows."""
     final_activation: str = "sigmoid"
-    """Activation of the last layer when there is one class; more classes always use softmax."""
+    """Activation of the last layer of a model with one class; models with more classes use softmax."""
 
     optimizer: str = "Adam"
     """Optimizer: Adam or AdamW."""
     learning_rate: float = Field(default=0.0001, gt=0)
     """Learning rate at the start."""
     clipvalue: float = Field(default=0.2, gt=0)
-    """Each gradient element is clipped to plus or minus this value."""
+    """Limit to which each element of a gradient is clipped, positive or negative."""
     weight_decay: float = Field(default=0.004, ge=0)
     """Weight decay of AdamW."""
     loss: str = "categorical_crossentropy"
-    """Loss function, by name."""
+    """Loss function: its name, or a weighted sum of names (docs/losses-and-metrics.md)."""
     deep_supervision: bool = False
-    """Whether coarser decoder levels answer too and learn from the mask, while training."""
+    """Whether the coarser decoder levels also predict the mask during training (deep supervision)."""
     metrics: Texts = Field(default=["dice_coef_multiclass"])
-    """Metrics, by name."""
+    """Names of the metrics that training reports."""
     hybrid_alpha: float = Field(default=1.0, ge=0)
     """Weight of dice_coef_multiclass in dice_coef_hybrid."""
     hybrid_beta: float = Field(default=1.0, ge=0)
     """Weight of dice_coef_foreground in dice_coef_hybrid."""
     initial_weights: str | None = input_path()
-    """Weights file that training starts from; none: random weights."""
+    """Weights file that training starts from. Default: random weights."""
     freeze_encoder_levels: int = Field(default=0, ge=0)
-    """Encoder levels, counted from the input, whose weights stay as they are."""
+    """Number of encoder levels, counted from the input, whose weights are frozen."""
 
     weights: str | None = None
-    """Pretrained weights of a backbone: a local file, or "imagenet" to fetch them; none: random weights."""
+    """Pretrained backbone weights: a file, or "imagenet" to download them. Default: random weights."""
     backbone: str | None = None
-    """Backbone of TransUNet, by its Keras name; none: its own encoder."""
+    """Backbone of TransUNet, by its Keras name. Default: the encoder of TransUNet."""
     freeze_backbone: bool | None = None
-    """Whether pretrained backbone weights stay as they are; none: EfficientNetB7UNet alone, as published."""
+    """Whether pretrained backbone weights are frozen. Default: in EfficientNetB7UNet only, as published."""
     freeze_batch_norm: bool = False
-    """Whether batch normalisation of a pretrained backbone stays as it is."""
+    """Whether the batch normalisation of a pretrained backbone is frozen."""
     batch_norm: bool = False
     """Whether TransUNet uses batch normalisation."""
     pool: bool = True
@@ -99,50 +99,50 @@ class ModelSection(Section):
     efficientnet: str = "B0"
     """Size of EfficientUNet's backbone: B0 to B7."""
     filters: Integers = Field(default=[32, 64, 128, 256])
-    """Filters of the levels of SharpUNet."""
+    """Number of filters in each level of SharpUNet."""
     max_filter: Positive = 512
-    """Filters of SharpUNet's bottleneck."""
+    """Number of filters in the bottleneck of SharpUNet."""
     base_ksize: Pair = (3, 3)
-    """Kernel of SharpUNet."""
+    """Kernel size of SharpUNet."""
     filter_num: Integers = Field(default=[64, 128, 256, 512])
-    """Filters of the levels of TransUNet."""
+    """Number of filters in each level of TransUNet."""
     filter_num_begin: Positive = 128
-    """Filters of the first level of SwinUNet."""
+    """Number of filters in the first level of SwinUNet."""
     depth: Positive = 4
-    """Levels of SwinUNet."""
+    """Number of levels of SwinUNet."""
     stack_num_down: Positive = 2
     """Blocks per level on the way down, in SwinUNet and TransUNet."""
     stack_num_up: Positive = 2
     """Blocks per level on the way up, in SwinUNet and TransUNet."""
     patch_size: _PatchSize = (4, 4)
-    """Size of SwinUNet's patches, in pixels."""
+    """Size of the patches of SwinUNet, in pixels."""
     num_heads: _Heads | None = None
-    """Attention heads, one number or one a level; none: 12 in TransUNet, [4, 8, 8, 8] in SwinUNet."""
+    """Number of attention heads, in all or per level. Default: 12 in TransUNet, [4, 8, 8, 8] in SwinUNet."""
     window_size: Integers | None = None
-    """Attention window of each level of SwinUNet."""
+    """Size of the attention window in each level of SwinUNet."""
     num_mlp: Positive | None = None
-    """Units of the attention blocks' dense layer; none: 3072 in TransUNet, 512 in SwinUNet."""
+    """Units of the dense layer in an attention block. Default: 3072 in TransUNet, 512 in SwinUNet."""
     shift_window: bool = True
-    """Whether every second block of SwinUNet shifts its windows."""
+    """Whether every second block of SwinUNet shifts its attention windows."""
     embed_dim: Positive = 768
-    """Length of TransUNet's patch embedding."""
+    """Length of the patch embedding of TransUNet."""
     num_transformer: Positive = 12
-    """Attention blocks of TransUNet."""
+    """Number of attention blocks of TransUNet."""
     mlp_activation: str = "GELU"
-    """Activation of the attention blocks' dense layer in TransUNet."""
+    """Activation of the dense layer in an attention block of TransUNet."""
 
 
 class DatasetSection(Section):
-    """Which reader the data set uses, and the folders of the offline augmentation tool."""
+    """The data set, and the folders that offline augmentation reads and writes."""
 
     class_name: str = "ImageCategorizedMaskDataset"
-    """Published name of the data set reader."""
+    """Published name of the class that reads the data set."""
     dataset_dir: str | None = input_path()
     """Data set that offline augmentation starts from."""
     augmented_dir: str | None = Field(default=None, json_schema_extra={"path": "output"})
     """Folder that offline augmentation writes."""
     no_augmentation: str = "test"
-    """Split that offline augmentation leaves alone."""
+    """Split that offline augmentation leaves unchanged."""
     image_width: Positive = 512
     """Width of the images that offline augmentation writes."""
     image_height: Positive = 512
@@ -162,15 +162,15 @@ class MaskSection(Section):
     """How masks are read and written."""
 
     mask_file_format: str = ".png"
-    """Form of the mask files as published; a mask is found by its name, and read by its own form."""
+    """Published key for the type of mask files; masks of any type are found by their names."""
     mask_datatype: str = "categorized"
-    """What a mask holds; categorized: one class a pixel."""
+    """What a mask file holds; categorized means one class per pixel."""
     binarize: bool = False
-    """Whether grey masks of one class are cut at the threshold below rather than at the nearest colour."""
+    """Whether grey masks are divided at [mask] threshold instead of by the nearest colour of rgb_map."""
     threshold: int = Field(default=127, ge=0, le=255)
-    """Grey value above which a mask is foreground, where binarize is on."""
+    """Grey value above which a mask pixel is foreground; used with binarize = true."""
     rgb_map: RgbMap = Field(default={})
-    """Class index of each mask colour; empty: black and white, or the published colours for more classes."""
+    """Class index of each mask colour. Default: black and white; for more classes, as published."""
 
 
 class MaskColorSection(Section):

@@ -12,91 +12,91 @@ Engine = Literal["keras", "openvino", "openvino-int8", "onnx", "onnx-int8", "lit
 
 
 class TrainSection(Section):
-    """Training: data, length, and what is written."""
+    """Training: images, length, learning rate, and the files that are written."""
 
     images_dir: str | None = input_path()
     """Folder of training images."""
     masks_dir: str | None = input_path()
     """Folder of training masks."""
     dataset_splitter: bool = False
-    """Whether validation images are split off the training folder when [valid] names none."""
+    """Whether validation images are taken from the training folder where [valid] names no folder."""
     epochs: Positive = 100
-    """Most epochs to train."""
+    """Maximum number of epochs."""
     batch_size: Positive = 4
-    """Images per step."""
+    """Images per training step."""
     steps_per_epoch: Positive | None = None
-    """Batches per epoch with [model] generator, crop or lesion_share; none: enough to show all images."""
+    """Steps per epoch with [model] generator, crop or lesion_share. Default: enough for every image."""
     lesion_share: float | None = Field(default=None, gt=0, le=1)
-    """Share of every batch that holds a lesion: of its images, or crops; none: as they come."""
+    """Share of images, or crops, with a lesion in every batch. Default: as they come."""
     crop: Literal["none", "random"] = "none"
-    """Whether the model sees whole images, resized to it, or random crops of larger ones."""
+    """Whether training uses whole images (resized) or random crops at full resolution."""
     crop_size: Positive | None = None
-    """Width and height of a crop in pixels of the image; none: those of the model."""
+    """Width and height of a crop, in pixels of the image. Default: [model] image_width."""
     patience: Positive = 10
-    """Epochs without a better validation loss before training stops."""
+    """Number of epochs without a better validation loss after which training stops."""
     metrics: Texts = Field(default=[])
-    """Curves that are written; empty: the metrics of [model], each with its val_ twin."""
+    """Names of the curves that are written. Default: the metrics of [model], for training and validation."""
     learning_rate_reducer: bool = False
-    """Whether the learning rate falls when the validation loss stops improving."""
+    """Whether the learning rate is reduced when the validation loss stops improving."""
     reducer_factor: float = Field(default=0.4, gt=0, lt=1)
-    """Factor that a reduction multiplies the learning rate by."""
+    """Factor by which the learning rate is multiplied at each reduction."""
     reducer_patience: Positive = 4
-    """Epochs without a better validation loss before the learning rate falls."""
+    """Number of epochs without a better validation loss after which the learning rate is reduced."""
     learning_rate_schedule: Literal["constant", "cosine", "polynomial"] = "constant"
-    """How the learning rate falls over the run, update by update, after the warm-up."""
+    """Schedule of the learning rate after the warm-up: constant, cosine or polynomial decay."""
     learning_rate_end: float = Field(default=0.0, ge=0)
-    """Learning rate that a cosine or polynomial schedule falls to."""
+    """Learning rate at the end of a cosine or polynomial schedule."""
     schedule_power: float = Field(default=0.9, gt=0)
-    """Power of the polynomial schedule; 1 is a straight line."""
+    """Power of the polynomial schedule; 1 gives a linear decay."""
     warmup_steps: int = Field(default=0, ge=0)
-    """Updates over which the learning rate rises to [model] learning_rate first; 0: no warm-up."""
+    """Length of the warm-up, in updates of the weights; 0 means no warm-up."""
     warmup_epochs: float = Field(default=0.0, ge=0)
-    """The same in epochs."""
+    """Length of the warm-up, in epochs; 0 means no warm-up."""
     ema_momentum: float | None = Field(default=None, ge=0, lt=1)
-    """Momentum of a moving average of the weights, which is validated and kept; none: no average."""
+    """Momentum of the moving average of the weights (EMA), used for validation. Default: no average."""
     accumulate_steps: Positive = 1
-    """Steps whose gradients make one update of the weights."""
+    """Number of steps whose gradients are accumulated for one update of the weights."""
     model_dir: str = output_path("./models")
-    """Folder of checkpoints."""
+    """Folder of the best model."""
     eval_dir: str = output_path("./eval")
-    """Folder of curves."""
+    """Folder of the training curves."""
     save_weights_only: bool = False
-    """Whether the best model is kept as best_model.weights.h5, weights alone, not as best_model.keras."""
+    """Whether the best model is saved as weights only (best_model.weights.h5) instead of best_model.keras."""
     epoch_change_infer: bool = True
-    """Whether chosen images are predicted after each epoch."""
+    """Whether a few images are predicted after each epoch."""
     epoch_change_infer_dir: str = output_path("./epoch_change_infer")
-    """Folder of those predictions."""
+    """Folder of the predictions after each epoch."""
     num_infer_images: int = Field(default=6, ge=0)
-    """Images predicted after each epoch."""
+    """Number of images predicted after each epoch."""
     epoch_change_tiled_infer: bool = False
-    """Whether chosen images are predicted by tiles after each epoch."""
+    """Whether a few images are predicted tile by tile after each epoch."""
     epoch_change_tiled_infer_dir: str = output_path("./epoch_change_tiled_infer")
-    """Folder of those tiled predictions."""
+    """Folder of the tiled predictions after each epoch."""
     tensorboard: bool = False
-    """Whether figures and chosen images go into the folder tensorboard of the run, for TensorBoard."""
+    """Whether scalars and predictions are written for TensorBoard, into RUN/tensorboard."""
     mlflow: bool = False
-    """Whether settings and figures are logged to MLflow."""
+    """Whether parameters and metrics are logged to MLflow."""
     mlflow_uri: str | None = None
-    """Tracking server of MLflow; none: the file mlflow.db of the run, and nothing leaves the machine."""
+    """Address of the MLflow server. Default: the file mlflow.db of the run; nothing leaves the machine."""
     mlflow_experiment: str = "flexunet"
-    """Experiment of MLflow that the run belongs to."""
+    """Name of the MLflow experiment."""
 
     run_dir: str = Field(default=".", json_schema_extra={"path": "run"})
-    """Folder that every output path starts from, relative to this file."""
+    """Run folder; output paths are relative to it, and it is relative to this file."""
     seed: int = Field(default=137, ge=0)
-    """Seed of everything drawn at random."""
+    """Seed of all random numbers."""
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
-    """Number format of the computation; auto: mixed_bfloat16 where the processor has it."""
+    """Number format of the computation; auto means mixed_bfloat16 where the processor supports it."""
     jit_compile: bool | Literal["auto"] = "auto"
-    """Whether the engine compiles the training step."""
+    """Whether the engine compiles the training step with XLA."""
     workers: int = Field(default=2, ge=0)
-    """Threads that prepare batches."""
+    """Number of threads that prepare batches."""
     checkpoint_steps: Positive | None = None
-    """Steps between two checkpoints within an epoch; none: checkpoint_minutes alone decides."""
+    """Number of steps between two checkpoints within an epoch. Default: only checkpoint_minutes counts."""
     checkpoint_minutes: float = Field(default=10.0, gt=0)
-    """Minutes between two checkpoints within an epoch; one is written at the end of every epoch too."""
+    """Minutes between two checkpoints within an epoch; a checkpoint is also written after every epoch."""
     cache_dir: str | None = output_path()
-    """Folder of the decoded-image cache; none: the user's cache folder."""
+    """Folder of the cache of decoded images. Default: the user's cache folder."""
 
     def moves_learning_rate(self) -> bool:
         """Whether a schedule moves the learning rate from update to update."""
@@ -104,7 +104,7 @@ class TrainSection(Section):
 
 
 class ValidSection(Section):
-    """Images that decide which epoch was best."""
+    """Validation: the images by which the best epoch is chosen."""
 
     images_dir: str | None = input_path()
     """Folder of validation images."""
@@ -113,7 +113,7 @@ class ValidSection(Section):
 
 
 class TestSection(Section):
-    """Images that the finished model is measured on."""
+    """Test: the images on which the trained model is evaluated."""
 
     __test__ = False  # not a test class, whatever pytest thinks of its name
 
@@ -124,65 +124,65 @@ class TestSection(Section):
 
 
 class InferSection(Section):
-    """Prediction of a folder of images."""
+    """Inference on a folder of images."""
 
     images_dir: str | None = input_path()
     """Folder of images to predict."""
     output_dir: str = output_path("./mini_test_output")
     """Folder of predicted masks."""
     overlay_dir: str | None = output_path()
-    """Folder of images with the outline drawn on them; none: output_dir with _overlay added."""
+    """Folder of overlays: images with outlined lesions. Default: output_dir with _overlay added."""
     probabilities: Literal["none", "png", "npz"] = "none"
-    """Whether probabilities are written: 16-bit PNG of each foreground class, or arrays of all classes."""
+    """Probabilities to write: none, 16-bit PNG per foreground class, or arrays of all classes (npz)."""
     threshold: Literal["none", "run"] | Fraction = "none"
-    """Foreground probability from which a pixel is lesion; none: the likeliest class; run: as fitted."""
+    """Minimum probability of a lesion pixel; none: most probable class; run: fitted threshold."""
     temperature: Literal["none", "run"] | Annotated[float, Field(gt=0)] = "none"
-    """Divisor of the logits of probabilities that are written; run: as evaluate fitted it."""
+    """Temperature that scales the written probabilities; run means the temperature fitted by `evaluate`."""
     fill_holes: bool = False
-    """Whether background that a lesion encloses becomes lesion."""
+    """Whether holes in predicted lesions are filled."""
     min_lesion_pixels: int = Field(default=0, ge=0)
-    """Predicted lesions of fewer pixels are dropped."""
+    """Minimum size of a predicted lesion, in pixels; smaller ones are removed."""
     min_lesion_mm2: float = Field(default=0.0, ge=0)
-    """Predicted lesions of less area are dropped, where the pixel spacing is known."""
+    """Minimum area of a predicted lesion, in mm2; used where the pixel spacing is known."""
     dicom_seg: bool = True
-    """Whether a DICOM image gets a DICOM Segmentation object as well."""
+    """Whether a DICOM Segmentation object is written for each DICOM image."""
     film_masks: bool = True
-    """Whether images that derive cut out of films get a mask of the whole film as well."""
+    """Whether a mask of the whole film is written for each image that `derive` cropped from a film."""
     fit: Literal["resize", "pad"] = "resize"
-    """How whole images come to the model's size: stretched, or in their own proportions and padded."""
+    """How images are fitted to the model: resized (stretched), or padded with their proportions kept."""
     test_time_augmentation: bool = False
-    """Whether flips and quarter turns of an image are predicted too, and the mean is taken."""
+    """Whether probabilities are averaged over flips and quarter turns of each image."""
     ensemble: Texts = Field(default=[], json_schema_extra={"path": "input"})
-    """Run folders that predict together, in place of this run's model; the mean is taken."""
+    """Run folders whose probabilities are averaged, instead of the model of this run."""
     monte_carlo: int = Field(default=0, ge=0)
-    """Predictions of an image with dropout at work, and the mean is taken; 0: one without dropout."""
+    """Number of averaged predictions with active dropout (Monte Carlo dropout); 0 means without."""
     uncertainty: Literal["auto", "none", "entropy", "mutual_information"] = "auto"
-    """Map of doubt that is written; auto: mutual_information with monte_carlo, else none."""
+    """Uncertainty map to write; auto means mutual_information with monte_carlo, otherwise none."""
     engine: Engine = "keras"
-    """What computes predictions: Keras, or an export of the run (docs/export.md)."""
+    """Engine that computes predictions: keras, or an exported model of the run (docs/export.md)."""
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
-    """Number format of predictions; auto: float32 in Keras, in an export the one it was checked in."""
+    """Number format of predictions; auto means float32 in Keras, the checked format in an exported model."""
 
 
 class TiledInferSection(Section):
-    """Prediction of images that are larger than the model."""
+    """Inference tile by tile, on images larger than the model."""
 
     images_dir: str | None = input_path()
-    """Folder of images to predict by tiles."""
+    """Folder of images to predict tile by tile."""
     output_dir: str = output_path("./mini_test_output_tiled")
-    """Folder of masks predicted by tiles."""
+    """Folder of masks predicted tile by tile."""
     split_size: Positive = 512
     """Width and height of a tile, in pixels of the image."""
     overlapping: int = Field(default=64, ge=0)
-    """Pixels that a tile shares with each neighbour."""
+    """Overlap of neighbouring tiles, in pixels."""
     bitwise_blending: bool = True
-    """No effect: `blending` says how tiles are joined."""
+    """Published key without effect; see [tiledinfer] blending."""
     blending: Literal["gaussian", "paste"] = "gaussian"
-    """How tiles are joined: by a smooth window, or side by side as published, their margins cut off."""
+    """How tiles are merged: gaussian weights them smoothly, paste cuts their margins off as published."""
     breast_only: bool = False
-    """Whether tiles of nothing but air are left out; they become background."""
+    """Whether tiles without breast tissue are skipped; they become background."""
     batch_size: Positive | None = None
-    """Tiles in one model call; none: as many as memory allows."""
+    """Number of tiles in one model call. Default: as many as memory allows."""
 
 
 def _opencv_name(value: Any) -> Any:
@@ -194,94 +194,94 @@ SliceRotation = Literal["cv2.ROTATE_90_CLOCKWISE", "cv2.ROTATE_180", "cv2.ROTATE
 
 
 class Infer3dSection(Section):
-    """Prediction of volumes, slice by slice: label volumes, videos and a table of lesions."""
+    """Inference on volumes, slice by slice: label volumes, videos and a table of lesions."""
 
     images_dir: str | None = input_path()
     """Folder of volumes to predict."""
     output_dir: str = output_path("./mini_test_3d_output")
     """Folder of label volumes."""
     mask_overlay: bool = True
-    """Whether the mask is laid over the slices of the video; otherwise the video shows masks alone."""
+    """Whether the video shows the mask over each slice; otherwise it shows only the mask."""
     overlay_alpha: float = Field(default=0.5, ge=0)
-    """Weight of the slice where the mask lies over it."""
+    """Weight of the slice under a mask, in the overlay of the video."""
     overlay_beta: float = Field(default=0.5, ge=0)
-    """Weight of the mask's colour there."""
+    """Weight of the mask's colour, in the overlay of the video."""
     overlay_gamma: float = 0.0
-    """Brightness added there."""
+    """Brightness added to the overlay of the video."""
     slice_normalize: bool = True
-    """Whether each slice is stretched to 0..255; otherwise its values are taken for grey levels."""
+    """Whether the values of each slice are stretched to 0..255; otherwise they are used as grey levels."""
     slice_resize: Pair | None = (512, 512)
-    """Size that slices are resized to, width and height; none: as they are."""
+    """Width and height to which slices are resized; none keeps their size."""
     slice_rotation: Annotated[SliceRotation | None, BeforeValidator(_opencv_name)] = "cv2.ROTATE_90_CLOCKWISE"
-    """Rotation of each slice, by its OpenCV name; none: as it is."""
+    """Rotation of each slice, by its OpenCV name; none means no rotation."""
     slice_shape_order: Literal["hwd", "whd", "hdw", "wdh", "dhw", "dwh"] = "hwd"
-    """What the axes of a volume are, in the order of the file: height, width and depth of its slices."""
+    """Meaning of the axes of a volume in the order of the file: height, width and depth of its slices."""
     video_dir: str = output_path("./video_3d")
     """Folder of videos."""
     video_fileformat: Literal[".mp4", ".gif"] = ".mp4"
-    """Form of the video."""
+    """File type of the videos."""
     video_fps: Positive = 10
-    """Slices per second of video."""
+    """Number of slices per second of video."""
     video_type: Literal["overlays", "masks", "none"] = "overlays"
-    """What the video shows: slices with their masks, masks alone, or none: no video."""
+    """Content of the videos: overlays, only masks, or none for no video."""
     min_lesion_mm3: float = Field(default=0.0, ge=0)
-    """Predicted lesions of less volume are dropped."""
+    """Minimum volume of a predicted lesion, in mm3; smaller ones are removed."""
 
 
 class EvaluateSection(Section):
-    """Rules of the evaluation beyond the two published figures."""
+    """Evaluation: rules of the scores beside the published metrics."""
 
     output_dir: str = output_path("./evaluation")
-    """Folder of the evaluation's tables and figures."""
+    """Folder of the report, the scores and their tables."""
     batch_size: Positive | None = None
-    """Images per step of the evaluation; none: that of [train]."""
+    """Number of images per step of the evaluation. Default: [train] batch_size."""
     empty_masks: Literal["exclude", "one", "zero"] = "exclude"
-    """Score of an image whose truth and prediction are both empty: left out, 1 or 0."""
+    """Dice of an image without lesion in truth and prediction: exclude (no value), one or zero."""
     bootstrap_samples: int = Field(default=2000, ge=0)
-    """Resamplings behind each confidence interval; 0: no intervals."""
+    """Number of bootstrap samples per confidence interval; 0 means no intervals."""
     confidence: float = Field(default=0.95, gt=0, lt=1)
     """Confidence level of the intervals."""
     lesion_match: Literal["iou", "overlap", "centre"] = "iou"
-    """What makes a predicted lesion a hit: its intersection over union, any overlap, or its centre."""
+    """Rule that makes a predicted lesion a detection: intersection over union, overlap, or centre."""
     lesion_iou: float = Field(default=0.1, gt=0, le=1)
-    """Least intersection over union of a hit; 0.1 as in Baumgartner et al. (2021), nnDetection."""
+    """Minimum intersection over union for a detection; 0.1 as in Baumgartner et al. (2021), nnDetection."""
     connectivity: Literal[4, 8] = 8
-    """Neighbours that join pixels into one lesion."""
+    """Connectivity of the pixels of one lesion: 4 or 8 neighbours."""
     min_lesion_pixels: int = Field(default=0, ge=0)
-    """Lesions smaller than this are left out, in truth and prediction alike."""
+    """Minimum size of a lesion, in pixels; smaller ones are ignored in truth and prediction."""
     candidate_threshold: float = Field(default=0.1, ge=0, le=1)
-    """Probability above which a component with no predicted pixel is still a doubtful candidate (FROC)."""
+    """Minimum probability of a candidate that the mask does not contain, for the FROC curve."""
     candidate_score: Literal["mean", "max"] = "mean"
-    """Confidence of a candidate: mean or largest probability over its pixels."""
+    """Score of a candidate: mean or maximum probability of its pixels."""
     size_bands_px: Floats = Field(default=[16, 32, 64])
-    """Edges of the lesion size bands: diameter of a disc of equal area, in pixels."""
+    """Limits of the lesion size groups: diameter of a disc of equal area, in pixels."""
     size_bands_mm: Floats = Field(default=[10, 20, 50])
-    """The same in mm, where the pixel spacing is known; by default the T1, T2 and T3 limits of TNM."""
+    """Limits of the lesion size groups in mm, with known pixel spacing; default: T1, T2, T3 of TNM."""
     subgroups: Texts = Field(default=[])
-    """Columns of manifest.csv to report separately."""
+    """Columns of manifest.csv by which scores are also reported."""
     surface_scores: bool = True
-    """Whether surface distances are measured too."""
+    """Whether surface distances are computed."""
     boundary_tolerance: float = Field(default=2, ge=0)
-    """Distance in pixels up to which two boundaries agree, for the boundary Dice."""
+    """Tolerance of the boundary Dice, in pixels."""
     calibration_bins: int = Field(default=15, ge=2, le=1000)
-    """Bins of the calibration curve."""
+    """Number of bins of the calibration curve."""
 
 
 class SegmentationSection(Section):
-    """Colours of one-class masks in the older published system."""
+    """Masks of one class as the older published system writes them."""
 
     colorize: bool = False
-    """Whether the mask is written in the two colours below."""
+    """Whether the mask is written in the colours [segmentation] black and white."""
     black: str = "black"
     """Colour of the background."""
     white: str = "white"
     """Colour of the foreground."""
     blursize: Annotated[Pair | None, BeforeValidator(lambda value: value or None)] = None
-    """Size of the blur of the written mask; none: not blurred."""
+    """Kernel size of the blur of the written mask. Default: no blur."""
 
 
 class DebugSection(Section):
-    """Diagnosis."""
+    """Diagnostic output."""
 
     verbose: bool = False
-    """Whether more is printed."""
+    """Whether more messages are printed."""

@@ -225,7 +225,9 @@ def test_words_without_quotes_are_read_as_text_and_told(load):
 def test_readable_values_that_do_not_fit_are_errors_even_in_the_published_dialect(load):
     with pytest.raises(ConfigError, match=r"line 2: \[model\] num_layers = -1: .*greater than 0"):
         load("[model]\nnum_layers = -1\n")
-    with pytest.raises(ConfigError, match=r"\[train\] batch_size = \"2\": .*valid integer.*Images per training step"):
+    with pytest.raises(
+        ConfigError, match=r"\[train\] batch_size = \"2\": .*valid integer.*Images per training step"
+    ):
         load('[train]\nbatch_size = "2"\n')
 
 

@@ -168,7 +168,8 @@ def test_overrides(load):
         ("train.epochs", "--set train.epochs: expected section.key=value, such as train.epochs=20"),
         (
             "train.epochs=many",
-            "[train] epochs = many: input should be a valid integer. The key means: Maximum number of epochs.",
+            "[train] epochs = many: input should be a valid integer. "
+            "The key means: Maximum number of epochs.",
         ),
         (
             "infra.images_dir=x",

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 
 RgbMap = Annotated[
     str | None,
-    typer.Option("--rgb-map", help="Colours: '{(0,0,0): 0, (255,255,255): 1}' or '#000000=0,...'."),
+    typer.Option(
+        "--rgb-map",
+        help="Class of each mask colour: '{(0,0,0): 0, (255,255,255): 1}' or '#000000=0,#ffffff=1'.",
+    ),
 ]
 ColorsFrom = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="Take the colours from its [mask] rgb_map.")
+    Path | None, typer.Option("--config", metavar="FILE", help="Configuration whose mask colours are used.")
 ]
 
 

@@ -42,9 +42,9 @@ def check(files: Files, overrides: Overrides = None, strict: Strict = False, as_
 def convert(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .config or .toml file, or a run folder.")],
     out: Annotated[
-        Path | None, typer.Argument(metavar="OUT", help="File to write; else FILE's name with .toml.")
+        Path | None, typer.Argument(metavar="OUT", help="File to write. Default: FILE with the suffix .toml.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite OUT if it exists.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a configuration as TOML; what it could not carry over stands in comments."""

@@ -20,23 +20,23 @@ _COLORS = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 def audit(
     dataset: Annotated[
         Path,
-        typer.Argument(metavar="DATASET", help="A data set, or a folder of images and masks."),
+        typer.Argument(metavar="DATASET", help="Data set, or folder of images and masks."),
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Write audit.html and audit.json here.")
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder for audit.html and audit.json.")
     ] = None,
     compare: Annotated[
         bool, typer.Option("--compare/--no-compare", help="Compare the pictures, to find copies.")
     ] = True,
     names: Annotated[
-        bool, typer.Option("--names/--no-names", help="Let file names tell which images are copies.")
+        bool, typer.Option("--names/--no-names", help="Use file names to find copies of one image.")
     ] = True,
-    jobs: Annotated[int, typer.Option(min=1, help="Threads.")] = 2,
+    jobs: Annotated[int, typer.Option(min=1, help="Number of parallel jobs.")] = 2,
     config_path: ColorsFrom = None,
     rgb_map: RgbMap = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find leaks, misplaced masks and what else makes a test score untrue; exit 1 if there is any."""
+    """Audit a data set for leaks and misplaced masks; exit code 1 if a test score would be untrue."""
     from flexunet.data.audit import audit_dataset
 
     color_map = chosen_colors(config_path, rgb_map)

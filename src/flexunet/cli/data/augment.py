@@ -16,31 +16,37 @@ def augment(
         Path | None,
         typer.Argument(
             metavar="[DATASET]",
-            help="Folder with train, valid, test, or with images and masks; else dataset.dataset_dir.",
+            help="Folder with train, valid and test, or images and masks. Default: [dataset] dataset_dir.",
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Argument(metavar="[OUT]", help="New folder; else dataset.augmented_dir.")
+        Path | None, typer.Argument(metavar="[OUT]", help="New folder. Default: [dataset] augmented_dir.")
     ] = None,
     config_path: Annotated[
-        Path, typer.Option("--config", metavar="FILE", help="Says which operations, and how strong.")
+        Path,
+        typer.Option(
+            "--config", metavar="FILE", help="Configuration of the operations and their parameters."
+        ),
     ] = ...,  # type: ignore[assignment]
-    splits: Annotated[str, typer.Option(help="Splits that get copies, separated by commas.")] = "train",
+    splits: Annotated[
+        str, typer.Option(help="Splits whose images are augmented, separated by commas.")
+    ] = "train",
     accept_leakage: Annotated[
-        bool, typer.Option("--i-accept-leakage", help="Write copies of valid and test images, too.")
+        bool, typer.Option("--i-accept-leakage", help="Also write copies of validation and test images.")
     ] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes that work at a time.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Number of parallel jobs.")] = 1,
     preview: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.png", help="Draw every copy of the first image here, and write no others."
+            metavar="FILE.png",
+            help="Draw the copies of the first image into this file, and write no data set.",
         ),
     ] = None,
     overrides: Overrides = None,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a data set with copies of its training images: flipped, rotated, sheared, deformed and more."""
+    """Write a data set with augmented copies of its training images."""
     from flexunet.cli.configuration import open_config
     from flexunet.data.augment.run import augment_dataset
 

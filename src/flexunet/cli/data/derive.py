@@ -17,63 +17,94 @@ if TYPE_CHECKING:
 
 
 def derive(
-    raw: Annotated[Path, typer.Argument(metavar="RAW", help="Folder of raw films, or of folders a class.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the data set; finished films stay.")],
+    raw: Annotated[
+        Path, typer.Argument(metavar="RAW", help="Folder of raw films, or of one folder per class.")
+    ],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Folder of the data set; films that are finished are kept.")
+    ],
     masks: Annotated[
-        str | None, typer.Option("--masks", metavar="DIR|none", help="Folder of masks of the films' size.")
+        str | None,
+        typer.Option("--masks", metavar="DIR|none", help="Folder of masks of the same size as the films."),
     ] = None,
     masks_from: Annotated[
         Path | None,
         typer.Option(
-            "--masks-from", metavar="RUN", help="A trained run or its configuration drafts the masks."
+            "--masks-from",
+            metavar="RUN",
+            help="Run folder or configuration of a trained model that drafts the masks.",
         ),
     ] = None,
     annotations: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Circles and polygons: MIAS Info.txt, CSV, COCO or LabelMe JSON."),
+        typer.Option(
+            metavar="FILE", help="Circles and polygons of lesions: MIAS Info.txt, CSV, COCO or LabelMe JSON."
+        ),
     ] = None,
     min_confidence: Annotated[
-        float, typer.Option(min=0, max=1, help="Drafts below this confidence go to OUT/to_review.")
+        float,
+        typer.Option(
+            min=0, max=1, help="Minimum confidence of a draft; less confident ones go to OUT/to_review."
+        ),
     ] = 0.0,
     config_path: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="Takes size and colours from here.")
+        Path | None,
+        typer.Option(
+            "--config", metavar="FILE", help="Configuration whose image size and mask colours are used."
+        ),
     ] = None,
-    width: Annotated[int | None, typer.Option(help="Pixels of the images; 512 if nothing says.")] = None,
-    height: Annotated[int | None, typer.Option(help="Pixels of the images; 512 if nothing says.")] = None,
+    width: Annotated[int | None, typer.Option(help="Width of the images, in pixels. Default: 512.")] = None,
+    height: Annotated[int | None, typer.Option(help="Height of the images, in pixels. Default: 512.")] = None,
     orient: Annotated[
-        str, typer.Option(metavar="keep|left|right", help="Mirror so that all look like this breast.")
+        str, typer.Option(metavar="keep|left|right", help="Side to which all breasts are mirrored.")
     ] = "keep",
-    margin: Annotated[float, typer.Option(help="Room around the breast, share of its longer side.")] = 0.04,
+    margin: Annotated[
+        float, typer.Option(help="Margin around the breast, as a share of its longer side.")
+    ] = 0.04,
     keep_labels: Annotated[
-        bool, typer.Option("--keep-labels", help="Do not clear burned-in labels and scanner edges.")
+        bool, typer.Option("--keep-labels", help="Keep burned-in labels and scanner edges.")
     ] = False,
     dicom_window: Annotated[
-        str, typer.Option(metavar="RULE", help="Grey levels of DICOM: auto|full|range|stored|CENTRE,WIDTH.")
+        str,
+        typer.Option(
+            metavar="RULE", help="Grey levels of DICOM images: auto|full|range|stored|CENTRE,WIDTH."
+        ),
     ] = "auto",
     table: Annotated[
         Path | None,
-        typer.Option(metavar="CSV", help="Facts by image: patient, side, ...; they go to the manifest."),
+        typer.Option(
+            metavar="CSV",
+            help="Table with one row per image (patient, side, ...); its columns go to the manifest.",
+        ),
     ] = None,
     patient_pattern: Annotated[
         str | None,
-        typer.Option(metavar="REGEX", help="Its first group, found in the file name, is the patient."),
+        typer.Option(metavar="REGEX", help="Pattern of file names whose first group is the patient."),
     ] = None,
     normal: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FOLDER", help="Folder of films without lesion; repeatable [Non-Cancer, Normal]."
+            metavar="FOLDER",
+            help="Name of a folder of films without lesions; repeatable. Default: Non-Cancer and Normal.",
         ),
     ] = None,
     mask_suffix: Annotated[
-        str, typer.Option(metavar="TEXT", help="What a mask's name has after that of its film.")
+        str,
+        typer.Option(
+            metavar="TEXT", help="Ending of the mask names after the name of the film, such as _mask."
+        ),
     ] = "",
     classes: Annotated[
-        str | None, typer.Option(metavar="LABEL=N,...", help="Class of each label; else all are class 1.")
+        str | None,
+        typer.Option(
+            metavar="LABEL=N,...",
+            help="Class index of each label of the annotations. Default: class 1 for all.",
+        ),
     ] = None,
-    jobs: Annotated[int, typer.Option(min=0, help="Processes that work at a time; 0: one a processor.")] = 0,
+    jobs: Annotated[int, typer.Option(min=0, help="Number of parallel jobs; 0 means one per processor.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Cut square images of the breast out of raw films, with masks that are given, drawn or drafted."""
+    """Crop raw films to the breast, with masks from files, annotations or a trained model."""
     from flexunet.data.derive.film import DeriveSettings
     from flexunet.data.derive.film_table import find_patients, join_facts, known_sides, read_film_table
     from flexunet.data.derive.run import NORMAL_FOLDERS, list_films

@@ -13,23 +13,30 @@ from flexunet.cli.options import AsJson
 
 def phantom(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder of the data set.")],
-    patients: Annotated[int, typer.Option(min=1, help="Number of people; each has four films.")] = 24,
+    patients: Annotated[int, typer.Option(min=1, help="Number of patients; each has four films.")] = 24,
     raw: Annotated[
-        bool, typer.Option("--raw", help="Raw 1920 x 1080 JPEGs in Cancer/ and Non-Cancer/, for derive.")
+        bool,
+        typer.Option(
+            "--raw", help="Draw raw 1920 x 1080 JPEG films in Cancer/ and Non-Cancer/, for `derive`."
+        ),
     ] = False,
-    width: Annotated[int | None, typer.Option(min=32, help="Pixels; 512, or 1920 with --raw.")] = None,
-    height: Annotated[int | None, typer.Option(min=32, help="Pixels; 512, or 1080 with --raw.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same films.")] = 137,
-    mass_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of the breasts that hold a mass.")
-    ] = 0.6,
+    width: Annotated[
+        int | None,
+        typer.Option(min=32, help="Width of the films, in pixels. Default: 512, or 1920 with --raw."),
+    ] = None,
+    height: Annotated[
+        int | None,
+        typer.Option(min=32, help="Height of the films, in pixels. Default: 512, or 1080 with --raw."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the phantoms.")] = 137,
+    mass_share: Annotated[float, typer.Option(min=0, max=1, help="Share of breasts with a mass.")] = 0.6,
     mass_contrast: Annotated[
-        float, typer.Option(min=0, help="Factor on the brightness of the masses; above 1: easier to see.")
+        float, typer.Option(min=0, help="Factor of the contrast of masses; above 1 they are easier to see.")
     ] = 1.0,
-    labels: Annotated[bool, typer.Option(help="Burn in view text and scanner edges.")] = True,
+    labels: Annotated[bool, typer.Option(help="Draw view labels and scanner edges into the films.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Draw synthetic mammograms with exact masks: a data set ready for training, or raw films."""
+    """Draw synthetic mammograms with exact masks, as a data set or as raw films."""
     from flexunet.data.phantom.dataset import write_phantom_dataset, write_raw_phantoms
 
     write = write_raw_phantoms if raw else write_phantom_dataset

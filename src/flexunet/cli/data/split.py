@@ -17,33 +17,43 @@ if TYPE_CHECKING:
 
 def split(
     source: Annotated[
-        Path, typer.Argument(metavar="IN", help="Folder with images and masks, or a data set to split anew.")
+        Path, typer.Argument(metavar="IN", help="Folder of images and masks, or a data set to split again.")
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the data set.")],
-    ratios: Annotated[str, typer.Option(help="Shares of train, valid, test.")] = "0.8,0.15,0.05",
+    ratios: Annotated[str, typer.Option(help="Shares of train, valid and test.")] = "0.8,0.15,0.05",
     by: Annotated[
-        str, typer.Option(metavar="patient|source|file", help="What is never separated.")
+        str, typer.Option(metavar="patient|source|file", help="Unit of which all images go to one split.")
     ] = "source",
     stratify: Annotated[
-        str, typer.Option(help="Spread evenly: lesion-area, class, a column of the manifest, or none.")
+        str,
+        typer.Option(
+            help="Property that is balanced over the splits: lesion-area, class, a manifest column, or none."
+        ),
     ] = "lesion-area",
-    seed: Annotated[int, typer.Option(help="The same seed gives the same split.")] = 137,
+    seed: Annotated[int, typer.Option(help="Seed of the split.")] = 137,
     folds: Annotated[
-        int | None, typer.Option(metavar="K", help="Cross-validation: OUT/fold_1 ... fold_K.")
+        int | None,
+        typer.Option(
+            metavar="K", help="Number of cross-validation folds, written to OUT/fold_1 ... OUT/fold_K."
+        ),
     ] = None,
     accept_leakage: Annotated[
-        bool, typer.Option("--i-accept-leakage", help="Allow --by file, which separates copies.")
+        bool, typer.Option("--i-accept-leakage", help="Allow --by file, which separates copies of one image.")
     ] = False,
-    link: Annotated[bool, typer.Option("--link", help="Hard links instead of copies of the files.")] = False,
+    link: Annotated[
+        bool, typer.Option("--link", help="Write hard links instead of copies of the files.")
+    ] = False,
     look: Annotated[
-        bool, typer.Option("--look/--no-look", help="Compare the images, to find copies no name tells.")
+        bool, typer.Option("--look/--no-look", help="Compare the pictures, to find copies with other names.")
     ] = True,
-    merge_copies: Annotated[bool, typer.Option("--merge-copies", help="Keep such copies together.")] = False,
+    merge_copies: Annotated[
+        bool, typer.Option("--merge-copies", help="Keep copies that were found by comparison in one split.")
+    ] = False,
     config_path: ColorsFrom = None,
     rgb_map: RgbMap = None,
     as_json: AsJson = False,
 ) -> None:
-    """Split images and masks into train, valid and test; copies and patients stay together."""
+    """Split a data set into train, valid and test, keeping copies and patients together."""
     from flexunet.data.split.folds import plan_folds, write_folds
     from flexunet.data.split.plan import notes_of, parse_ratios, plan_split
     from flexunet.data.split.write import write_split

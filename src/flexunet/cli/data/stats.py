@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 def stats(
     dataset: Annotated[
-        Path, typer.Argument(metavar="DATASET", help="Folder of images and masks, any layout.")
+        Path, typer.Argument(metavar="DATASET", help="Folder of images and masks, in any known layout.")
     ],
     out: Annotated[
-        Path | None, typer.Option(help="Folder of charts and contact sheets; else DATASET/statistics.")
+        Path | None, typer.Option(help="Folder for charts and contact sheets. Default: DATASET/statistics.")
     ] = None,
     config_path: ColorsFrom = None,
     rgb_map: RgbMap = None,
     pictures: Annotated[bool, typer.Option(help="Draw charts and contact sheets.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Count images and lesions, measure sizes and grey levels, and draw contact sheets."""
+    """Count images and lesions, and draw charts and contact sheets of a data set."""
     from flexunet.data.statistics.count import measure_dataset
 
     threshold = None if rgb_map else _threshold(config_path)

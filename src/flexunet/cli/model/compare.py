@@ -12,16 +12,20 @@ from flexunet.cli.options import AsJson
 
 
 def compare(
-    first: Annotated[
-        Path, typer.Argument(metavar="RUN_A", help="Run folder, or the folder of an evaluation.")
+    first: Annotated[Path, typer.Argument(metavar="RUN_A", help="Run folder, or folder of an evaluation.")],
+    second: Annotated[
+        Path, typer.Argument(metavar="RUN_B", help="Run folder or evaluation folder to compare RUN_A with.")
     ],
-    second: Annotated[Path, typer.Argument(metavar="RUN_B", help="The other one.")],
-    bootstrap: Annotated[int, typer.Option("--bootstrap", help="Resamplings and permutations.")] = 2000,
-    confidence: Annotated[float, typer.Option("--confidence", help="Level of the interval.")] = 0.95,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of both.")] = 137,
+    bootstrap: Annotated[
+        int, typer.Option("--bootstrap", help="Number of bootstrap samples and of permutations.")
+    ] = 2000,
+    confidence: Annotated[
+        float, typer.Option("--confidence", help="Confidence level of the interval.")
+    ] = 0.95,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the bootstrap and the permutations.")] = 137,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two evaluated runs: differences (B less A), their intervals, permutation p values."""
+    """Compare two evaluated runs: differences (B minus A), their intervals and permutation p values."""
     from flexunet.evaluation.scores.rules import ScoringRules
     from flexunet.evaluation.summary.comparison import compare_runs
 

@@ -12,13 +12,14 @@ from flexunet.cli.console import console
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="New folder for everything the demo writes.")] = Path("demo"),
+    folder: Annotated[Path, typer.Argument(help="New folder for all files of the demo.")] = Path("demo"),
     seed: Annotated[int, typer.Option(help="Seed of the phantoms.")] = 137,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Few images, one epoch: shows the path alone.")
+        bool,
+        typer.Option("--quick", help="Use few images and one epoch: shows the steps, not a trained model."),
     ] = False,
 ) -> None:
-    """Show the whole path, from raw films to a report, on synthetic mammograms (minutes on two cores)."""
+    """Run every step, from raw films to a report, on synthetic mammograms."""
     from flexunet.demo import run_demo
 
     result = run_demo(folder, seed=seed, quick=quick, announce=_announce)

@@ -22,31 +22,38 @@ def evaluate(
         typer.Argument(metavar="CONFIG", help="A .toml or published .config file, or a run folder."),
     ],
     overrides: Overrides = None,
-    split: Annotated[str, typer.Option("--split", help="Split to score: test, valid or train.")] = "test",
+    split: Annotated[str, typer.Option("--split", help="Split to evaluate: test, valid or train.")] = "test",
     folds: Annotated[
         bool,
         typer.Option(
-            "--folds", help="Pool several run folders (or those inside one folder) of a cross-validation."
+            "--folds", help="Pool the runs of a cross-validation: several run folders, or one folder of them."
         ),
     ] = False,
     against: Annotated[
-        Path | None, typer.Option("--against", help="Run or evaluation to compare with.")
+        Path | None, typer.Option("--against", help="Run folder or evaluation to compare with.")
     ] = None,
     audit: Annotated[
-        Path | None, typer.Option("--audit", help="Output of `flexunet audit --json` on the data set.")
+        Path | None,
+        typer.Option("--audit", help="File written by `flexunet audit --json` for this data set."),
     ] = None,
     by: Annotated[
-        list[str] | None, typer.Option("--by", help="Manifest column to report by; repeatable.")
+        list[str] | None,
+        typer.Option("--by", help="Column of the manifest by which scores are also reported; repeatable."),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="With --folds: folder for the files.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the pooled evaluation, with --folds.")
+    ] = None,
     calibrate: Annotated[
-        bool, typer.Option(help="Fit temperature and threshold on the validation split if not done yet.")
+        bool,
+        typer.Option(help="Fit temperature and threshold on the validation split, unless they are fitted."),
     ] = True,
-    jobs: Annotated[int | None, typer.Option("--jobs", help="Threads; all processors by default.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", help="Number of parallel jobs. Default: one per processor.")
+    ] = None,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """Score a trained model: published figures beside the empty prediction, then scores with intervals."""
+    """Evaluate a trained model: published metrics, and scores with confidence intervals."""
     from flexunet.cli.configuration import open_config
     from flexunet.errors import ConfigError
 

@@ -24,7 +24,7 @@ class Form(StrEnum):
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, or its configuration.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or its configuration.")],
     to: Annotated[
         Form,
         typer.Option(
@@ -36,19 +36,22 @@ def export(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", help="File or folder to write; beside the best model, or in RUN/exported, if not given."
+            "--out", help="File or folder to write. Default: beside the best model, or RUN/exported."
         ),
     ] = None,
     int8: Annotated[
         bool, typer.Option("--int8", help="Quantise to 8-bit integers, calibrated on the validation split.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Write a model that changes the Dice of the foreground, too.")
+        bool,
+        typer.Option(
+            "--force", help="Write the exported model even if its foreground Dice differs from the run's."
+        ),
     ] = False,
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Export a run's best model, and prove that it predicts the same."""
+    """Export the best model of a run, and check that it predicts the same."""
     from flexunet.cli.configuration import open_config
 
     config = open_config(run, overrides, False)

@@ -13,15 +13,15 @@ from flexunet.cli.options import AsJson, ConfigPath, Overrides, Strict
 
 def import_weights(
     weights: Annotated[
-        Path, typer.Argument(metavar="WEIGHTS", help="best_model.h5 or another weights file of Keras 2 or 3.")
+        Path, typer.Argument(metavar="WEIGHTS", help="Weights file of Keras 2 or 3, such as best_model.h5.")
     ],
     config_path: ConfigPath,
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Run folder to write; it must not hold a run.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="New run folder.")],
     overrides: Overrides = None,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a run folder of a published weights file, for evaluate and infer."""
+    """Make a run folder from a published weights file, for `evaluate` and `infer`."""
     from flexunet.cli.configuration import open_config
 
     config = open_config(config_path, overrides, strict)

@@ -14,19 +14,28 @@ Inputs = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[INPUT]...",
-        help="Images, folders, globs, CSV lists or DICOM directories, instead of the configured folder.",
+        help="Images, folders, globs, CSV lists or DICOM directories. Default: the configured images_dir.",
     ),
 ]
-Images = Annotated[list[str] | None, typer.Option("--images", help="The same as INPUT; repeatable.")]
+Images = Annotated[
+    list[str] | None, typer.Option("--images", help="Image or folder to predict, as INPUT; repeatable.")
+]
 Runs = Annotated[
     list[str] | None,
-    typer.Option("--runs", help="Run folder that predicts, in place of CONFIG's model; several: their mean."),
+    typer.Option(
+        "--runs",
+        help="Run folder whose model predicts instead of that of CONFIG; repeat it to average several.",
+    ),
 ]
-Output = Annotated[str | None, typer.Option("--out", help="Folder of masks, instead of the configured one.")]
+Output = Annotated[
+    str | None, typer.Option("--out", help="Folder for the masks. Default: output_dir of the configuration.")
+]
 Ray = Annotated[
     str | None,
     typer.Option(
-        "--ray", metavar="ADDRESS", help="Predict on a Ray cluster: auto, local, or host:port of its head."
+        "--ray",
+        metavar="ADDRESS",
+        help="Predict on a Ray cluster: auto, local, or host:port of its head node.",
     ),
 ]
 
@@ -43,7 +52,7 @@ def infer(
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """Predict images, DICOM among them: masks at each image's own size, overlays, lesions."""
+    """Predict images: masks, overlays and lesions, at the size of each image."""
     given = [*(inputs or ()), *(images or ())]
     settings = _settings("infer", overrides, runs, output, engine)
     _infer("infer", config_path, given, settings, ray, strict, as_json)
@@ -61,7 +70,7 @@ def tiledinfer(
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """Predict images larger than the model in overlapping tiles, by default blended without seams."""
+    """Predict images larger than the model, in overlapping tiles that are blended."""
     given = [*(inputs or ()), *(images or ())]
     settings = _settings("tiledinfer", overrides, runs, output, engine)
     _infer("tiledinfer", config_path, given, settings, ray, strict, as_json)

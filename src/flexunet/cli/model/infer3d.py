@@ -17,21 +17,22 @@ def infer3d(
         list[str] | None,
         typer.Argument(
             metavar="[INPUT]...",
-            help="Volumes, folders, globs or CSV lists, instead of the configured folder.",
+            help="Volumes, folders, globs or CSV lists. Default: [infer3d] images_dir.",
         ),
     ] = None,
     overrides: Overrides = None,
     output: Annotated[
-        Path | None, typer.Option("--out", help="Folder of label volumes, instead of the configured one.")
+        Path | None,
+        typer.Option("--out", help="Folder for the label volumes. Default: [infer3d] output_dir."),
     ] = None,
     video: Annotated[
-        Path | None, typer.Option("--video", help="Folder of videos, instead of the configured one.")
+        Path | None, typer.Option("--video", help="Folder for the videos. Default: [infer3d] video_dir.")
     ] = None,
     engine: Engine = None,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """Predict volumes (NIfTI, MetaImage) slice by slice: labels in their own space, videos, lesions."""
+    """Predict volumes (NIfTI, MetaImage) slice by slice: label volumes, videos and lesions."""
     from flexunet.cli.configuration import open_config
 
     settings = list(overrides or [])

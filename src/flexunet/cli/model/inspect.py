@@ -15,12 +15,12 @@ def inspect(
     overrides: Overrides = None,
     output: Annotated[
         str | None,
-        typer.Option("--out", help="Folder for summary.txt and model.png; the run's if not given."),
+        typer.Option("--out", help="Folder for summary.txt and model.png. Default: the run folder."),
     ] = None,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """Describe the configured model: summary.txt and model.png, or --json."""
+    """Describe the configured model in summary.txt and model.png."""
     from pathlib import Path
 
     from flexunet.cli.configuration import open_config

@@ -14,19 +14,19 @@ from flexunet.cli.options import AsJson, Overrides
 def models(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Which; all if none is named."),
+        typer.Argument(metavar="[NAME]...", help="Names of architectures. Default: all."),
     ] = None,
     size: Annotated[
         int, typer.Option("--size", min=1, help="Width and height of the image, in pixels.")
     ] = 256,
     config_path: Annotated[
-        Path | None, typer.Option("--config", help="Take all other keys from this configuration.")
+        Path | None, typer.Option("--config", help="Configuration for all keys but the image size.")
     ] = None,
     overrides: Overrides = None,
-    timed: Annotated[bool, typer.Option("--time", help="Predict an image with each and time it.")] = False,
+    timed: Annotated[bool, typer.Option("--time", help="Time the prediction of one image.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the architectures: parameters, multiply-adds and, with --time, seconds of one image."""
+    """List the architectures, with parameters, multiply-adds and prediction time."""
     from flexunet.cli.configuration import open_config
     from flexunet.config.files import default_config
 

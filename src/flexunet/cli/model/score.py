@@ -14,49 +14,77 @@ from flexunet.cli.scores import print_evaluation
 
 def score(
     truth: Annotated[Path, typer.Option("--truth", help="Folder of true masks.")],
-    prediction: Annotated[Path, typer.Option("--prediction", help="Folder of predicted masks, same names.")],
+    prediction: Annotated[
+        Path, typer.Option("--prediction", help="Folder of predicted masks, named like the true ones.")
+    ],
     rgb_map: Annotated[
         str | None,
-        typer.Option("--rgb-map", help="Colours: '{(0,0,0): 0, (255,255,255): 1}' or '#000000=0,...'."),
+        typer.Option(
+            "--rgb-map",
+            help="Class of each mask colour: '{(0,0,0): 0, (255,255,255): 1}' or '#000000=0,#ffffff=1'.",
+        ),
     ] = None,
     config_path: Annotated[
-        Path | None, typer.Option("--config", help="Configuration with the colours and the rules.")
+        Path | None,
+        typer.Option("--config", help="Configuration whose mask colours and scoring rules are used."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for report.html, scores.json and the CSV files.")
     ] = None,
     images: Annotated[
-        Path | None, typer.Option("--images", help="Folder of the images, for pictures.")
+        Path | None, typer.Option("--images", help="Folder of the images, for the overlays of the report.")
     ] = None,
     manifest: Annotated[
-        Path | None, typer.Option("--manifest", help="manifest.csv, or the data set.")
+        Path | None,
+        typer.Option(
+            "--manifest",
+            help="Manifest with patients and pixel spacing: manifest.csv, or the folder of the data set.",
+        ),
     ] = None,
     spacing: Annotated[
-        str | None, typer.Option("--spacing", help="Pixel spacing in mm: 0.07 or 0.07,0.08.")
+        str | None,
+        typer.Option("--spacing", help="Pixel spacing in mm, height and width: 0.07 or 0.07,0.08."),
     ] = None,
     by: Annotated[
-        list[str] | None, typer.Option("--by", help="Manifest column to report by; repeatable.")
+        list[str] | None,
+        typer.Option("--by", help="Column of the manifest by which scores are also reported; repeatable."),
     ] = None,
     against: Annotated[
-        Path | None, typer.Option("--against", help="Evaluation or run to compare with.")
+        Path | None, typer.Option("--against", help="Run folder or evaluation to compare with.")
     ] = None,
     empty_masks: Annotated[
-        str | None, typer.Option("--empty-masks", help="Image empty in both: exclude, one or zero.")
+        str | None,
+        typer.Option(
+            "--empty-masks",
+            help="Dice of an image without lesion in truth and prediction: exclude, one or zero.",
+        ),
     ] = None,
     match: Annotated[
-        str | None, typer.Option("--match", help="Lesion found by: iou, overlap or centre.")
+        str | None,
+        typer.Option(
+            "--match", help="Rule that makes a predicted lesion a detection: iou, overlap or centre."
+        ),
     ] = None,
-    lesion_iou: Annotated[float | None, typer.Option("--lesion-iou", help="Least IoU of a find.")] = None,
+    lesion_iou: Annotated[
+        float | None, typer.Option("--lesion-iou", help="Minimum IoU for a detection.")
+    ] = None,
     min_lesion_pixels: Annotated[
-        int | None, typer.Option("--min-lesion-pixels", help="Leave out smaller lesions, true and predicted.")
+        int | None,
+        typer.Option(
+            "--min-lesion-pixels",
+            help="Minimum size of a lesion, in pixels; smaller ones are ignored in truth and prediction.",
+        ),
     ] = None,
     bootstrap: Annotated[
-        int | None, typer.Option("--bootstrap", help="Resamplings; 0 for no intervals.")
+        int | None,
+        typer.Option("--bootstrap", help="Number of bootstrap samples per interval; 0 for no intervals."),
     ] = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", help="Threads; all processors by default.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", help="Number of parallel jobs. Default: one per processor.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score a folder of predicted masks against a folder of true ones."""
+    """Score a folder of predicted masks against a folder of true masks."""
     from flexunet.evaluation.folders import evaluate_folders, parse_rgb_map
     from flexunet.evaluation.origins import parse_spacing
     from flexunet.evaluation.scores.rules import ScoringRules

@@ -15,26 +15,35 @@ def serve(
     config_path: ConfigPath,
     overrides: Overrides = None,
     host: Annotated[
-        str, typer.Option("--host", help="Address to listen on; any but this machine's own wants a token.")
+        str, typer.Option("--host", help="Address to listen on; addresses other than loopback need a token.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")] = 8000,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 chooses a free one.")] = 8000,
     token_file: Annotated[
         Path | None,
-        typer.Option("--token-file", help="File with the bearer token, instead of $FLEXUNET_TOKEN."),
+        typer.Option("--token-file", help="File with the bearer token. Default: $FLEXUNET_TOKEN."),
     ] = None,
     engine: Engine = None,
     tiled: Annotated[
-        bool, typer.Option("--tiled", help="Predict in tiles at the image's own resolution.")
+        bool, typer.Option("--tiled", help="Predict tile by tile, at the resolution of the image.")
     ] = False,
-    batch: Annotated[int, typer.Option("--batch", min=1, max=64, help="Most images predicted together.")] = 4,
+    batch: Annotated[
+        int, typer.Option("--batch", min=1, max=64, help="Maximum number of images per batch.")
+    ] = 4,
     waiting: Annotated[
-        int, typer.Option("--waiting", min=1, help="Images that may wait; more are answered 503.")
+        int,
+        typer.Option(
+            "--waiting", min=1, help="Maximum number of waiting images; further requests get status 503."
+        ),
     ] = 32,
-    megabytes: Annotated[int, typer.Option("--max-megabytes", min=1, help="Largest file.")] = 64,
-    megapixels: Annotated[int, typer.Option("--max-megapixels", min=1, help="Largest image.")] = 50,
+    megabytes: Annotated[
+        int, typer.Option("--max-megabytes", min=1, help="Maximum size of an uploaded file, in megabytes.")
+    ] = 64,
+    megapixels: Annotated[
+        int, typer.Option("--max-megapixels", min=1, help="Maximum size of an image, in megapixels.")
+    ] = 50,
     strict: Strict = False,
 ) -> None:
-    """Serve a trained run over HTTP: images in, masks, lesions, overlays or DICOM SEG out."""
+    """Serve a trained run over HTTP: masks, lesions, overlays or DICOM SEG of uploaded images."""
     from flexunet.cli.configuration import open_config
     from flexunet.cli.exporting import export_if_missing
     from flexunet.serve.server import Service

@@ -14,33 +14,34 @@ def train(
     config_path: ConfigPath,
     overrides: Overrides = None,
     run_dir: Annotated[
-        str | None, typer.Option("--run", help="Folder for everything that is written.")
+        str | None,
+        typer.Option(
+            "--run", help="Run folder, for all files that training writes. Default: [train] run_dir."
+        ),
     ] = None,
     resume: Annotated[
         str,
-        typer.Option(
-            help="Go on from the checkpoint of a stopped run: never, auto (if there is one) or must."
-        ),
+        typer.Option(help="Resume a stopped run from its checkpoint: never, auto (if there is one) or must."),
     ] = "never",
     processes: Annotated[
-        int | None, typer.Option("--processes", help="Processes on this machine that train together (JAX).")
+        int | None,
+        typer.Option("--processes", help="Number of processes on this machine that train one model (JAX)."),
     ] = None,
     coordinator: Annotated[
         str | None,
-        typer.Option(
-            metavar="HOST:PORT", help="Machine of process 0, where several machines train together."
-        ),
+        typer.Option(metavar="HOST:PORT", help="Address of process 0, for training on several machines."),
     ] = None,
     num_processes: Annotated[
-        int | None, typer.Option("--num-processes", help="With --coordinator: processes in all.")
+        int | None, typer.Option("--num-processes", help="Total number of processes, with --coordinator.")
     ] = None,
     process_id: Annotated[
-        int | None, typer.Option("--process-id", help="With --coordinator: which one this is, from 0.")
+        int | None,
+        typer.Option("--process-id", help="Number of this process, counted from 0, with --coordinator."),
     ] = None,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train the configured model; writes checkpoints, curves and predictions after every epoch."""
+    """Train the configured model."""
     from pathlib import Path
 
     from flexunet.cli.configuration import open_config

@@ -56,8 +56,7 @@ def our_model(config: Config, precision: str, jit: str) -> tuple[Any, str]:
     from flexunet.models.precision import choose_jit, choose_precision
     from flexunet.models.registry import build_model
     from flexunet.training.allocation import keep_freed_memory
-    from flexunet.training.objectives.losses import get_loss
-    from flexunet.training.objectives.metrics import get_metric
+    from flexunet.training.objectives.named import get_loss, get_metric
     from flexunet.training.optimizer.build import build_optimizer
 
     kept = keep_freed_memory()

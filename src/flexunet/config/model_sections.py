@@ -15,11 +15,11 @@ from flexunet.config.section import (
     RgbMap,
     Section,
     Texts,
-    _tupled,
     input_path,
+    tupled,
 )
 
-_PatchSize = Annotated[int | tuple[int, int], BeforeValidator(_tupled)]
+_PatchSize = Annotated[int | tuple[int, int], BeforeValidator(tupled)]
 _Heads = Annotated[int | list[int], BeforeValidator(lambda v: list(v) if isinstance(v, tuple) else v)]
 
 

@@ -60,7 +60,8 @@ def _paired(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _tupled(value: Any) -> Any:
+def tupled(value: Any) -> Any:
+    """A list, as TOML writes it, as a tuple; anything else as it is."""
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -100,7 +101,7 @@ Byte = Annotated[int, Field(ge=0, le=255)]
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Pair = Annotated[tuple[Positive, Positive], Strict(False), BeforeValidator(_paired)]
-RGB = Annotated[tuple[Byte, Byte, Byte], Strict(False), BeforeValidator(_tupled)]
+RGB = Annotated[tuple[Byte, Byte, Byte], Strict(False), BeforeValidator(tupled)]
 Center = tuple[float, float]
 Centers = Annotated[list[Center], BeforeValidator(_centers)]
 Texts = Annotated[list[str], BeforeValidator(_listed)]

@@ -12,8 +12,7 @@ from flexunet.training.batches.feeding import evaluation_batches
 from flexunet.training.checkpoint.state import build_figures
 from flexunet.training.deep_supervision import without_heads
 from flexunet.training.memory import explained_memory_errors
-from flexunet.training.objectives.losses import get_loss
-from flexunet.training.objectives.metrics import get_metric
+from flexunet.training.objectives.named import get_loss, get_metric
 from flexunet.training.optimizer.build import build_optimizer
 
 if TYPE_CHECKING:

@@ -5,11 +5,15 @@ import math
 import keras
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flexunet.errors import ConfigError
-from flexunet.training.objectives.expression import LossSum, Term, parse_losses
-from flexunet.training.objectives.lesion_losses import LESION_LOSSES
-from flexunet.training.objectives.losses import get_loss
+from flexunet.training.objectives.expression import MOST_CHARACTERS, Term, parse_losses
+from flexunet.training.objectives.named import LossSum, get_loss
+from flexunet.training.objectives.rows import LOSSES
+
+LESION_LOSSES = {name: row.function for name, row in LOSSES.items() if not row.published}
 
 # Two pixels, background and lesion, predicted with 0.75 and 0.5.
 TRUTH = np.array([[[[1, 0], [0, 1]]]], "float32")
@@ -124,11 +128,37 @@ def test_read(text, terms):
         ("focal_tversky(gamma=0)", "gamma of focal_tversky must be above 0"),
         ("focal(gamma=__import__)", "position 13: expected a number"),
         ("", "position 1"),
+        ("dice(", r"expected '\)', found the end"),
+        ("2*dice*focal", "position 1: expected a number, found '2'"),
+        ("0x5*dice", "position 1: expected a number, found '0x5'"),
+        ("1e999*dice", "position 1: expected a finite number"),
+        ("dice if focal else dice", "expected the name of a loss"),
+        ("dice(**focal)", "expected the name of a loss or parameter"),
+        ("dice(0.5)", "position 6: expected the name of a loss or parameter, found '0.5'"),
+        ("tversky(alpha=1 beta=2)", "position 17: expected ',', found 'beta'"),
+        ("dice\n+ foc\u00e1l", "position 11: expected a number, a name"),
+        ("dice+" * 100 + "dice", f"has 504 characters, and at most {MOST_CHARACTERS}"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_its_position(text, message):
     with pytest.raises(ConfigError, match=message):
         get_loss(text)
+
+
+@given(st.text("0123456789.eE+-*(),=_ \n[]{}'#:abdfgilmnorstuvy", max_size=60) | st.text(max_size=20))
+@settings(deadline=None)
+def test_any_text_is_read_or_refused(text):
+    try:
+        terms = parse_losses(text)
+    except ConfigError:
+        return
+    assert all(term.name in LOSSES and math.isfinite(term.weight) for term in terms)
+
+
+@given(st.lists(st.builds(Term, st.sampled_from(sorted(LOSSES)), st.floats(0, 1e30)), min_size=1, max_size=8))
+@settings(deadline=None)
+def test_what_is_written_is_read(terms):
+    assert parse_losses(" + ".join(f"{term.weight!r}*{term.name}" for term in terms)) == terms
 
 
 def test_a_term_that_one_channel_cannot_learn_is_refused():

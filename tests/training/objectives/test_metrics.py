@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flexunet.errors import ConfigError
-from flexunet.training.objectives.metrics import METRICS, PublishedMean, get_metric
+from flexunet.training.objectives.named import PublishedMean, get_metric
+from flexunet.training.objectives.rows import METRICS
 
 # Truth and probabilities of one image of 1 x 2 pixels and two classes, small enough to work by hand.
 TRUTH = np.array([[[[1, 0], [0, 1]]]], "float32")

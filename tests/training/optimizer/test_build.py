@@ -11,8 +11,7 @@ from flexunet.config.schema import Config
 from flexunet.errors import ConfigError
 from flexunet.models.precision import choose_jit
 from flexunet.models.registry import build_model
-from flexunet.training.objectives.losses import get_loss
-from flexunet.training.objectives.metrics import get_metric
+from flexunet.training.objectives.named import get_loss, get_metric
 from flexunet.training.optimizer.build import build_optimizer
 
 

@@ -8,7 +8,7 @@ from flexunet.config.schema import Config
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.precision import choose_jit
 from flexunet.models.registry import build_model
-from flexunet.training.objectives.losses import get_loss
+from flexunet.training.objectives.named import get_loss
 from flexunet.training.optimizer.compiled_update import Adam, AdamW
 
 DECAYING = (AdamW, keras.optimizers.AdamW, {"weight_decay": 0.05})

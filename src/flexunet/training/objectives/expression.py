@@ -1,6 +1,6 @@
 """Weighted sums of losses, read from text: `loss = "0.5*tversky(beta=0.8) + 0.5*categorical_crossentropy"`.
 
-The text is split into numbers, names and signs and read by the rules below. Nothing of it is evaluated.
+Python's own parser takes the text apart; nothing of it is evaluated. Only these nodes are known:
 
     sum     term { "+" term }
     term    [ number "*" ] name [ "(" setting { "," setting } ")" ]
@@ -9,21 +9,20 @@ The text is split into numbers, names and signs and read by the rules below. Not
 
 from __future__ import annotations
 
-import inspect
+import ast
+import math
 import re
 from dataclasses import dataclass, field
-from typing import Any
-
-import keras
 
 from flexunet.errors import ConfigError
-from flexunet.training.objectives.lesion_losses import LESION_LOSSES
-from flexunet.training.objectives.losses import LOSSES, get_loss
 from flexunet.training.objectives.names import unknown_name
+from flexunet.training.objectives.rows import LOSSES, Loss
 
-_TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_]\w*)|(?P<sign>[+*(),=]))"
-)
+MOST_CHARACTERS = 500  # which bounds the depth of the tree too
+# A minus stands in exponents alone.
+_FOREIGN = re.compile(r"(?<![\d.][eE])-|[^\w\s.+*(),=-]", re.ASCII)
+_NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_NAME = "the name of a loss or parameter"
 _EXAMPLE = '"0.5*dice + 0.5*categorical_crossentropy"'
 
 
@@ -42,119 +41,102 @@ def parse_losses(text: str) -> list[Term]:
     Raises:
         ConfigError: if it cannot be read, with the position; if a loss or parameter is unknown.
     """
-    return _Reader(text).sum()
-
-
-@keras.saving.register_keras_serializable(package="flexunet")
-class LossSum(keras.losses.Loss):
-    """A weighted sum of losses, ready for `model.compile`.
-
-    Args:
-        expression: The sum as text.
-        num_classes: Channels of the model, where known.
-    """
-
-    def __init__(self, expression: str, num_classes: int | None = None, **kwargs: Any):
-        super().__init__(name="loss_sum", reduction=kwargs.get("reduction", "sum_over_batch_size"))
-        self.expression = expression
-        self.terms = parse_losses(expression)
-        self.functions = [
-            LESION_LOSSES.get(term.name) or get_loss(term.name, num_classes) for term in self.terms
-        ]
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """One value an image `(N,)`, or a scalar if every term pools the batch."""
-        total: Any = 0.0
-        for term, function in zip(self.terms, self.functions, strict=True):
-            total = total + term.weight * function(y_true, y_pred, **term.settings)
-        return total
-
-    def get_config(self) -> dict[str, Any]:
-        """The text alone: the terms are read from it again."""
-        return {"expression": self.expression}
+    return _Reader(text).terms()
 
 
 class _Reader:
-    """Reads one expression from left to right."""
+    """Reads one expression."""
 
     def __init__(self, text: str):
+        # Blanks of any kind mean the same, and the parser wants none in front.
         self.text = text
-        self.tokens: list[tuple[str, str, int]] = []
-        place = 0
-        while text[place:].strip():
-            match = _TOKEN.match(text, place)
-            if match is None:
-                place += len(text[place:]) - len(text[place:].lstrip())
-                raise self._wrong(place, repr(text[place]))
-            kind = str(match.lastgroup)
-            self.tokens.append((kind, match[kind], match.start(kind)))
-            place = match.end()
-        self.tokens.append(("end", "the end", len(text)))
-        self.next = 0
+        self.line = re.sub(r"\s", " ", text)
+        self.start = len(text) - len(text.lstrip())
 
-    def sum(self) -> list[Term]:
-        terms = [self._term()]
-        while not self._is("end"):
-            self._take("sign", "+")
-            terms.append(self._term())
-        return terms
-
-    def _term(self) -> Term:
-        weight = 1.0
-        if self._is("number"):
-            weight = float(self._take("number"))
-            self._take("sign", "*")
-        name = self._take("name")
-        known = LOSSES | LESION_LOSSES
-        if name not in known:
-            raise ConfigError(unknown_name("[model] loss", name, "a loss", known))
-        settings: dict[str, float] = {}
-        if self._is("sign", "("):
-            self._take("sign", "(")
-            while True:
-                self._setting(name, settings)
-                if self._is("sign", ")"):
-                    break
-                self._take("sign", ",")
-            self._take("sign", ")")
-        return Term(name, weight, settings)
-
-    def _setting(self, loss: str, settings: dict[str, float]) -> None:
-        parameters = []
-        if loss in LESION_LOSSES:
-            parameters = list(inspect.signature(LESION_LOSSES[loss]).parameters)[2:]
-        place = self.tokens[self.next][2]
-        key = self._take("name")
-        if key not in parameters:
-            takes = f"it takes {', '.join(parameters)}" if parameters else "it takes no parameters"
-            at = f'[model] loss = "{self.text}", position {place + 1}'
-            raise ConfigError(f"{at}: {loss} has no {key}; {takes}.")
-        if key in settings:
-            raise self._wrong(place, f"{key} a second time")
-        self._take("sign", "=")
-        value = float(self._take("number"))
-        if key in {"gamma", "reach"} and loss != "focal" and value <= 0:
+    def terms(self) -> list[Term]:
+        if len(self.text) > MOST_CHARACTERS:
             raise ConfigError(
-                f'[model] loss = "{self.text}": {key} of {loss} must be above 0, not {value:g}.'
+                f"[model] loss has {len(self.text)} characters, and at most {MOST_CHARACTERS} are read."
             )
-        settings[key] = value
+        if foreign := _FOREIGN.search(self.line):
+            raise self._wrong(foreign.start(), "a number, a name or one of + * ( ) , =")
+        try:
+            node = ast.parse(self.line[self.start :], mode="eval").body
+        except SyntaxError as error:
+            raise self._unreadable(error) from None
+        summands = []
+        while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            summands.append(node.right)
+            node = node.left
+        return [self._term(summand) for summand in (node, *reversed(summands))]
 
-    def _is(self, kind: str, text: str | None = None) -> bool:
-        found = self.tokens[self.next]
-        return found[0] == kind and text in (None, found[1])
+    def _term(self, node: ast.expr) -> Term:
+        weight = 1.0
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+            weight, node = self._number(node.left), node.right
+        called = node if isinstance(node, ast.Call) else None
+        named = called.func if called else node
+        if not isinstance(named, ast.Name):
+            raise self._wrong(self._place(named), _NAME)
+        if named.id not in LOSSES:
+            raise ConfigError(unknown_name("[model] loss", named.id, "a loss", LOSSES))
+        settings: dict[str, float] = {}
+        if called:
+            for argument in called.args:
+                raise self._wrong(self._place(argument), _NAME)
+            for keyword in called.keywords:
+                self._setting(LOSSES[named.id], keyword, settings)
+        return Term(named.id, weight, settings)
 
-    def _take(self, kind: str, text: str | None = None) -> str:
-        _, found, place = self.tokens[self.next]
-        if not self._is(kind, text):
-            wanted = {"name": "the name of a loss or parameter", "number": "a number"}.get(kind, f"'{text}'")
-            raise self._wrong(place, repr(found) if place < len(self.text) else found, wanted)
-        self.next += 1
-        return found
+    def _setting(self, loss: Loss, keyword: ast.keyword, settings: dict[str, float]) -> None:
+        place, key = self._place(keyword), keyword.arg
+        if key is None:
+            raise self._wrong(place, _NAME)
+        if key not in loss.parameters:
+            takes = f"it takes {', '.join(loss.parameters)}" if loss.parameters else "it takes no parameters"
+            at = f'[model] loss = "{self.text}", position {place + 1}'
+            raise ConfigError(f"{at}: {loss.name} has no {key}; {takes}.")
+        if key in settings:
+            raise self._wrong(place, "another parameter", f"{key} a second time")
+        settings[key] = self._number(keyword.value)
+        if key in loss.above_zero and settings[key] <= 0:
+            raise ConfigError(
+                f'[model] loss = "{self.text}": {key} of {loss.name} must be above 0, not {settings[key]:g}.'
+            )
 
-    def _wrong(
-        self, place: int, found: str, wanted: str = "a number, a name or one of + * ( ) , ="
-    ) -> ConfigError:
+    def _number(self, node: ast.expr) -> float:
+        place = self._place(node)
+        written = self.line[place : self.start + (node.end_col_offset or 0)]
+        if not isinstance(node, ast.Constant) or not _NUMBER.fullmatch(written):
+            raise self._wrong(place, "a number")
+        number = float(written)
+        if not math.isfinite(number):
+            raise self._wrong(place, "a finite number")
+        return number
+
+    def _place(self, node: ast.expr | ast.keyword) -> int:
+        return self.start + node.col_offset
+
+    def _unreadable(self, error: SyntaxError) -> ConfigError:
+        """What Python's parser expected, from what stands before the place where it gave up."""
+        if "never closed" in error.msg:
+            return self._wrong(len(self.line), "')'")
+        place = self.start + error.offset - 1 if error.offset else len(self.line)
+        if "forgot a comma" in error.msg:  # it points at the value before the comma
+            place = re.compile(r"\S+\s*").match(self.line, place).end()  # type: ignore[union-attr]
+        before = self.line[:place].rstrip()
+        inside = before.count("(") > before.count(")")
+        last = re.findall(rf"{_NUMBER.pattern}|\w+|\S", before)[-1:] or ["+"]
+        if _NUMBER.fullmatch(last[0]):
+            return self._wrong(place, "','" if inside else "'*'")
+        if re.fullmatch(r"\w+|\)", last[0]):
+            return self._wrong(place, "'='" if inside else "'+'")
+        return self._wrong(place, "a number" if last[0] == "=" else _NAME)
+
+    def _wrong(self, place: int, expected: str, found: str = "") -> ConfigError:
+        token = re.compile(r"[\w.]+|\S").match(self.line, place)
+        found = found or (repr(token[0]) if token else "the end")
         return ConfigError(
-            f'[model] loss = "{self.text}", position {place + 1}: expected {wanted}, found {found}. '
+            f'[model] loss = "{self.text}", position {place + 1}: expected {expected}, found {found}. '
             f"A sum of losses is written as {_EXAMPLE}."
         )

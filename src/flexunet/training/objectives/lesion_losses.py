@@ -7,39 +7,45 @@ class the value is their mean. Parameters are set as in `loss = "tversky(alpha=0
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from keras import ops
 
-from flexunet.training.objectives.losses import _is_traced_by_jax, _logits_of
-from flexunet.training.objectives.metrics import _float32, _foreground
+from flexunet.training.objectives.rows import loss
+from flexunet.training.objectives.tensors import (
+    EPSILON,
+    SMALLEST,
+    float32,
+    foreground,
+    logits_of,
+    smallest_probability,
+)
 
 # One pixel: keeps the ratio defined, and quiet, where an image has no lesion.
 _SMOOTH = 1.0
-_EPSILON = 1e-7
-_SMALLEST = 1e-37
 
 
+@loss()
 def dice(y_true: Any, y_pred: Any, smooth: float = _SMOOTH) -> Any:
     """One minus soft Dice with squares in the denominator, `(N,)`.
 
     Source: Milletari, F. et al. (2016), V-Net, 3DV, 565-571, equation 2; the smoothing is ours.
     """
-    y_true, y_pred = _float32(_foreground(y_true), _foreground(y_pred))
+    y_true, y_pred = float32(foreground(y_true), foreground(y_pred))
     overlap = ops.sum(y_true * y_pred, axis=(1, 2))
     total = ops.sum(ops.square(y_true) + ops.square(y_pred), axis=(1, 2))
     return ops.mean(1.0 - (2.0 * overlap + smooth) / (total + smooth), axis=-1)
 
 
 def _tversky_index(y_true: Any, y_pred: Any, alpha: float, beta: float, smooth: float) -> Any:
-    y_true, y_pred = _float32(_foreground(y_true), _foreground(y_pred))
+    y_true, y_pred = float32(foreground(y_true), foreground(y_pred))
     hit = ops.sum(y_true * y_pred, axis=(1, 2))
     false_alarm = ops.sum((1.0 - y_true) * y_pred, axis=(1, 2))
     missed = ops.sum(y_true * (1.0 - y_pred), axis=(1, 2))
     return (hit + smooth) / (hit + alpha * false_alarm + beta * missed + smooth)
 
 
+@loss()
 def tversky(y_true: Any, y_pred: Any, alpha: float = 0.3, beta: float = 0.7, smooth: float = _SMOOTH) -> Any:
     """One minus the Tversky index: false alarms weigh alpha, missed pixels beta, `(N,)`.
 
@@ -48,6 +54,7 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.3, beta: float = 0.7, smo
     return ops.mean(1.0 - _tversky_index(y_true, y_pred, alpha, beta, smooth), axis=-1)
 
 
+@loss(above_zero=("gamma",))
 def focal_tversky(
     y_true: Any,
     y_pred: Any,
@@ -63,9 +70,10 @@ def focal_tversky(
     """
     distance = 1.0 - _tversky_index(y_true, y_pred, alpha, beta, smooth)
     # A root has no finite slope at 0, where nothing is left to learn.
-    return ops.mean(ops.power(ops.maximum(distance, _EPSILON), 1.0 / gamma), axis=-1)
+    return ops.mean(ops.power(ops.maximum(distance, EPSILON), 1.0 / gamma), axis=-1)
 
 
+@loss()
 def focal(y_true: Any, y_pred: Any, gamma: float = 2.0) -> Any:
     """Cross-entropy of each pixel times (1 - p) ** gamma, p the probability of its true class; mean, `(N,)`.
 
@@ -74,10 +82,11 @@ def focal(y_true: Any, y_pred: Any, gamma: float = 2.0) -> Any:
     entropy = _entropy_by_pixel(y_true, y_pred)
     # Rounding may leave the entropy a little below 0, and a negative number has no fractional power.
     missing = ops.maximum(1.0 - ops.exp(-entropy), 0.0)
-    weight = ops.power(ops.maximum(missing, _EPSILON), gamma) if gamma else ops.ones_like(missing)
+    weight = ops.power(ops.maximum(missing, EPSILON), gamma) if gamma else ops.ones_like(missing)
     return ops.mean(weight * entropy, axis=(1, 2))
 
 
+@loss()
 def generalised_dice(y_true: Any, y_pred: Any) -> Any:
     """One minus Dice summed over all classes, background too, each divided by its area squared, `(N,)`.
 
@@ -85,7 +94,7 @@ def generalised_dice(y_true: Any, y_pred: Any) -> Any:
 
     Source: Sudre, C. H. et al. (2017), DLMIA, LNCS 10553, 240-248.
     """
-    y_true, y_pred = _float32(y_true, y_pred)
+    y_true, y_pred = float32(y_true, y_pred)
     if y_true.shape[-1] == 1:
         y_true = ops.concatenate([1.0 - y_true, y_true], axis=-1)
         y_pred = ops.concatenate([1.0 - y_pred, y_pred], axis=-1)
@@ -95,6 +104,7 @@ def generalised_dice(y_true: Any, y_pred: Any) -> Any:
     return 1.0 - 2.0 * overlap / total
 
 
+@loss(above_zero=("reach",))
 def boundary(y_true: Any, y_pred: Any, reach: float = 16.0) -> Any:
     """Mean over pixels of probability times signed distance to the true boundary; may be negative, `(N,)`.
 
@@ -105,7 +115,7 @@ def boundary(y_true: Any, y_pred: Any, reach: float = 16.0) -> Any:
     Source: Kervadec, H. et al. (2019), Boundary loss for highly unbalanced segmentation, MIDL, PMLR 102,
     285-296, there with Euclidean distances without limit.
     """
-    y_true, y_pred = _float32(_foreground(y_true), _foreground(y_pred))
+    y_true, y_pred = float32(foreground(y_true), foreground(y_pred))
     steps = int(reach)
     outside = _distance_to(y_true, steps)
     inside = _distance_to(1.0 - y_true, steps)
@@ -126,26 +136,16 @@ def _distance_to(region: Any, reach: int) -> Any:
 
 def _entropy_by_pixel(y_true: Any, y_pred: Any) -> Any:
     """Cross-entropy of each pixel `(N, H, W)`, from the logits where Keras kept them."""
-    logits = _logits_of(y_pred)
-    floor = _SMALLEST if _is_traced_by_jax(y_pred) else _EPSILON
-    y_true, y_pred = _float32(y_true, y_pred)
+    logits = logits_of(y_pred)
+    floor = smallest_probability(y_pred)
+    y_true, y_pred = float32(y_true, y_pred)
     if y_pred.shape[-1] > 1:
         if logits is not None:
             return ops.categorical_crossentropy(y_true, logits, from_logits=True)
-        scaled = y_pred / ops.maximum(ops.sum(y_pred, axis=-1, keepdims=True), _SMALLEST)
+        scaled = y_pred / ops.maximum(ops.sum(y_pred, axis=-1, keepdims=True), SMALLEST)
         return -ops.sum(y_true * ops.log(ops.clip(scaled, floor, 1.0)), axis=-1)
     y_true, y_pred = y_true[..., 0], y_pred[..., 0]
     if logits is not None:
         logits = logits[..., 0]
         return ops.relu(logits) - logits * y_true + ops.log1p(ops.exp(-ops.abs(logits)))
     return -ops.log(ops.clip(ops.where(y_true > 0.5, y_pred, 1.0 - y_pred), floor, 1.0))
-
-
-LESION_LOSSES: dict[str, Callable[..., Any]] = {
-    "dice": dice,
-    "tversky": tversky,
-    "focal_tversky": focal_tversky,
-    "focal": focal,
-    "generalised_dice": generalised_dice,
-    "boundary": boundary,
-}

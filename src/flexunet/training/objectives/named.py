@@ -1,0 +1,139 @@
+"""Losses and metrics by name: `get_loss("0.5*dice + 0.5*ssim_loss")`, `get_metric("iou_coef")`.
+
+The metric of an epoch is the *unweighted* mean over its batches, as in the published curves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import keras
+from keras import ops
+
+from flexunet.errors import ConfigError
+from flexunet.training.objectives import lesion_losses, losses, metrics
+from flexunet.training.objectives.expression import parse_losses
+from flexunet.training.objectives.names import unknown_name
+from flexunet.training.objectives.rows import LOSSES, METRICS, Loss
+from flexunet.training.objectives.tensors import mean_by_image
+
+# Each of these gives its functions their rows when it is imported.
+MODULES = (losses, lesion_losses, metrics)
+
+
+def get_loss(name: str, num_classes: int | None = None) -> Callable[..., Any]:
+    """A loss by its name, or a weighted sum of losses, ready for `model.compile`.
+
+    Args:
+        name: A name of `LOSSES`, or a sum of losses as `parse_losses` reads it.
+        num_classes: Channels of the model, where known, so that a loss that cannot learn there is refused.
+
+    Raises:
+        ConfigError: if no loss has that name, or it is degenerate with `num_classes`.
+    """
+    if name in LOSSES and LOSSES[name].published:
+        return _checked(LOSSES[name], num_classes)
+    return LossSum(name, num_classes)
+
+
+def _checked(row: Loss, num_classes: int | None) -> Callable[..., Any]:
+    if num_classes == 1 and row.needs_classes:
+        raise ConfigError(
+            f"[model] loss = '{row.name}' needs two classes or more, and [model] num_classes is 1: with a "
+            "single channel it is 0 whatever the model predicts. Set loss = 'binary_crossentropy' (or "
+            "'bce_dice_loss'), or num_classes = 2."
+        )
+    return row.function
+
+
+@keras.saving.register_keras_serializable(package="flexunet")
+class LossSum(keras.losses.Loss):
+    """A weighted sum of losses, ready for `model.compile`.
+
+    Args:
+        expression: The sum as text.
+        num_classes: Channels of the model, where known.
+    """
+
+    def __init__(self, expression: str, num_classes: int | None = None, **kwargs: Any):
+        super().__init__(name="loss_sum", reduction=kwargs.get("reduction", "sum_over_batch_size"))
+        self.expression = expression
+        self.terms = parse_losses(expression)
+        self.functions = [_checked(LOSSES[term.name], num_classes) for term in self.terms]
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """One value per image `(N,)`, or a scalar if every term pools the batch."""
+        total: Any = 0.0
+        for term, function in zip(self.terms, self.functions, strict=True):
+            value = function(y_true, y_pred, **term.settings)
+            if len(value.shape) > 1:  # one of one's own, of each pixel
+                value = mean_by_image(value)
+            total = total + term.weight * value
+        return total
+
+    def get_config(self) -> dict[str, Any]:
+        """The text alone: the terms are read from it again."""
+        return {"expression": self.expression}
+
+
+@keras.saving.register_keras_serializable(package="flexunet")
+class PublishedMean(keras.metrics.Metric):
+    """A metric averaged as in the published curves: unweighted mean over batches of each batch's mean.
+
+    An uneven last batch counts as much as a full one. (The loss of an epoch is the mean over images; that is
+    Keras's own rule and needs nothing here.)
+
+    Args:
+        fn: Function of one-hot truth and probabilities, giving a scalar or one value an image.
+        name: Name in logs and curves.
+    """
+
+    def __init__(self, fn: Callable[..., Any], name: str, **kwargs: Any) -> None:
+        super().__init__(name=name, dtype="float32", **kwargs)
+        self.fn = fn
+        self.total = self.add_weight(name="total", initializer="zeros")
+        self.batches = self.add_weight(name="batches", initializer="zeros")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count one batch; weights of samples are not used, as published."""
+        self.total.assign_add(ops.cast(ops.mean(self.fn(y_true, y_pred)), "float32"))
+        self.batches.assign_add(1.0)
+
+    def result(self) -> Any:
+        """Mean over the batches seen since the last reset; 0 before the first."""
+        return ops.divide_no_nan(self.total, self.batches)
+
+    def get_config(self) -> dict[str, Any]:
+        """The name alone: the function is found again by it."""
+        return {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> PublishedMean:
+        """The metric of that name."""
+        return get_metric(config["name"])
+
+
+def get_metric(name: str, *, hybrid_alpha: float = 1.0, hybrid_beta: float = 1.0) -> PublishedMean:
+    """A fresh metric by its name, ready for `model.compile`.
+
+    Args:
+        name: A name of `METRICS`, or of a loss (the published system allows a loss as metric).
+        hybrid_alpha: Weight of `dice_coef_multiclass` in `dice_coef_hybrid`, `[model] hybrid_alpha`.
+        hybrid_beta: Weight of `dice_coef_foreground` in it, `[model] hybrid_beta`.
+
+    Raises:
+        ConfigError: if no metric has that name, or the two weights sum to zero or less.
+    """
+    known = {row.name: row.function for row in LOSSES.values()} | METRICS
+    if name not in known:
+        raise ConfigError(unknown_name("[model] metrics", name, "a metric", known))
+    if name != "dice_coef_hybrid":
+        return PublishedMean(known[name], name)
+    if hybrid_alpha + hybrid_beta <= 0:
+        raise ConfigError(
+            f"[model] hybrid_alpha + hybrid_beta is {hybrid_alpha + hybrid_beta:g}, and must be above 0: "
+            "they weight dice_coef_multiclass and dice_coef_foreground in dice_coef_hybrid."
+        )
+    return PublishedMean(partial(metrics.dice_coef_hybrid, alpha=hybrid_alpha, beta=hybrid_beta), name)

@@ -1,0 +1,41 @@
+"""What losses and metrics do to truth and probabilities before they compare them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+EPSILON = 1e-7  # keras.backend.epsilon() of the published system
+SMALLEST = 1e-37
+
+
+def float32(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Both in float32, whatever the precision of the model and the type of the masks."""
+    return ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
+
+
+def foreground(y: Any) -> Any:
+    """Channels without the background; a single (sigmoid) channel is foreground already."""
+    return y if y.shape[-1] == 1 else y[..., 1:]
+
+
+def mean_by_image(values: Any) -> Any:
+    """Mean over all axes but the first."""
+    return ops.mean(values, axis=tuple(range(1, len(values.shape))))
+
+
+def logits_of(y_pred: Any) -> Any:
+    """The logits a softmax or sigmoid layer was given, in float32; None where Keras did not keep them."""
+    logits = getattr(y_pred, "_keras_logits", None)
+    return None if logits is None else ops.cast(logits, "float32")
+
+
+def smallest_probability(y_pred: Any) -> float:
+    """The least that a probability counts as in a logarithm: 1e-7, or 1e-37 while JAX traces.
+
+    JAX then keeps no logits, and a floor of 1e-7 would end the learning of probabilities that saturate.
+    """
+    traced = keras.config.backend() == "jax" and type(y_pred).__name__.endswith("Tracer")
+    return SMALLEST if traced else EPSILON

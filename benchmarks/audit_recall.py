@@ -97,7 +97,7 @@ def patient(data: Path, stem: str) -> str:
         return str((int(re.findall(r"\d+", stem)[0]) + 1) // 2)
     if data.name.startswith("csaw_s"):
         return stem[:3]
-    return patient_of(stem)
+    return patient_of(stem) or source_of(stem)
 
 
 def copies_of(image: np.ndarray, stem: str, steps: list) -> dict[str, np.ndarray]:

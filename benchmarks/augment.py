@@ -36,6 +36,7 @@ from flexunet.config.schema import Config
 from flexunet.data.augment import fields
 from flexunet.data.augment.operations import planned
 from flexunet.data.augment.pair import Job, Task, write_pair
+from flexunet.data.dataset.identity import Identity
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.images.files import write_image
 from flexunet.data.images.masks import ColorMap, write_mask
@@ -189,7 +190,7 @@ def pair_with_files(image, mask, rounds, folder):
     """Seconds of each arm: {arm: [seconds, ...]}."""
     write_image(folder / "in.png", image)
     write_mask(folder / "mask.png", mask, ColorMap.binary())
-    task = Task(Pair(folder / "in.png", folder / "mask.png", "in", "in"), "train", {}, True)
+    task = Task(Pair(folder / "in.png", folder / "mask.png", Identity("in", "in")), "train", True)
     taken = {"plain": [], "cold": [], "warm": []}
     for number in range(rounds):
         out = folder / str(number)

@@ -72,3 +72,63 @@ def test_what_cannot_be_done(folder, tmp_path, options, error, text):
 
 def test_leakage_accepted(folder, tmp_path):
     assert split(folder, tmp_path / "out", "--by", "file", "--i-accept-leakage", "--no-look").exit_code == 0
+
+
+class TestPatients:
+    def rows(self, tmp_path):
+        return {row["source"]: row for row in Manifest.read(tmp_path / "out").rows}
+
+    def test_unknown_ones_are_refused_with_the_remedy(self, folder, tmp_path):
+        answer = split(folder, tmp_path / "out", "--by", "patient", "--no-look")
+        assert isinstance(answer.exception, DatasetError)
+        message = str(answer.exception)
+        assert "the patient of 20 of 20 images is unknown" in message
+        for remedy in ("--patient-pattern", "--table", "--by source", "--i-know-patients-are-unknown"):
+            assert remedy in message
+        assert not (tmp_path / "out").exists()
+
+    def test_the_file_name_in_place_of_the_patient_is_no_patient(self, folder, tmp_path):
+        # What derive wrote before: `split --by patient` dealt views of one woman over all splits.
+        manifest = Manifest()
+        for n in range(20):
+            manifest.append({"file": f"images/{n:02}.png", "source": f"{n:02}", "patient": f"{n:02}"})
+        manifest.write(folder)
+        answer = split(folder, tmp_path / "out", "--by", "patient", "--no-look")
+        assert "20 of 20 images is unknown" in str(answer.exception)
+
+    def test_a_pattern_tells_them(self, folder, tmp_path):
+        # 00 to 09 are of patient 0, 10 to 19 of patient 1.
+        options = ("--by", "patient", "--patient-pattern", r"^(?P<patient>\d)", "--ratios", "0.5,0.5")
+        answer = split(folder, tmp_path / "out", "--no-look", *options)
+        assert answer.exit_code == 0, answer.output
+        rows = self.rows(tmp_path)
+        assert {source: row["patient"] for source, row in rows.items()} == {s: s[0] for s in rows}
+        assert len({(row["split"], row["patient"]) for row in rows.values()}) == 2
+        # The manifest has them: splitting anew needs no pattern.
+        again = split(
+            tmp_path / "out", tmp_path / "again", "--by", "patient", "--ratios", "0.5,0.5", "--no-look"
+        )
+        assert again.exit_code == 0, again.output
+
+    def test_those_that_a_pattern_misses_stay_unknown(self, folder, tmp_path):
+        answer = split(folder, tmp_path / "out", "--by", "patient", "--patient-pattern", "^0.", "--no-look")
+        assert "the patient of 10 of 20 images is unknown, for example of 10.png" in str(answer.exception)
+        answer = split(folder, tmp_path / "out", "--patient-pattern", "^x", "--no-look")
+        assert "fits no image" in str(answer.exception)
+        answer = split(folder, tmp_path / "out", "--patient-pattern", "(", "--no-look")
+        assert isinstance(answer.exception, ConfigError)
+
+    def test_each_source_may_count_as_a_patient_if_the_user_says_so(self, folder, tmp_path):
+        option = "--i-know-patients-are-unknown"
+        answer = split(folder, tmp_path / "out", "--by", "patient", option, "--no-look")
+        assert answer.exit_code == 0, answer.output
+        assert "the patient of 20 of 20 images is unknown" in " ".join(answer.stderr.split())
+        assert {row["patient"] for row in self.rows(tmp_path).values()} == {""}
+
+    def test_a_placeholder_is_named_and_no_patient(self, folder, tmp_path):
+        manifest = Manifest()
+        manifest.append(*({"file": f"images/{n:02}.png", "patient": "removed"} for n in range(20)))
+        manifest.write(folder)
+        answer = split(folder, tmp_path / "out", "--no-look")
+        assert "20 images have the patient 'removed': a placeholder" in " ".join(answer.stderr.split())
+        assert {row["patient"] for row in self.rows(tmp_path).values()} == {""}

@@ -7,10 +7,12 @@ import shutil
 import numpy as np
 import pytest
 
+from flexunet.data.dataset.identity import Identities
 from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.spacing import parse_spacing
 from flexunet.errors import ConfigError, DatasetError, PairingError, PathError, ShapeError
 from flexunet.evaluation.folders import evaluate_folders, parse_rgb_map
-from flexunet.evaluation.origins import Origins, parse_spacing
+from flexunet.evaluation.origins import origin_of
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.tables.document import Scores
 
@@ -164,8 +166,10 @@ def test_senseless_spacing_is_refused(text):
 
 
 def test_without_a_manifest_sources_stand_for_patients(tmp_path):
-    origin, spacing = Origins().of(tmp_path / "barrdistorted_1003_0.3_0.3_42.png")
-    assert (origin.source, origin.patient, spacing) == ("42", "42", None)
+    path = tmp_path / "barrdistorted_1003_0.3_0.3_42.png"
+    identity = Identities().of(path)
+    origin = origin_of(path, identity)
+    assert (origin.source, origin.patient, identity.spacing) == ("42", "42", None)
     assert origin.attributes == {"operation": "barrdistortion"}
     with pytest.raises(DatasetError, match="no manifest at"):
-        Origins.of_file(tmp_path)
+        Identities.of_manifest(tmp_path)

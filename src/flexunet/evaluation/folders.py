@@ -10,11 +10,12 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from flexunet.config.model_sections import MaskSection
+from flexunet.data.dataset.identity import Identities
 from flexunet.data.dataset.pairs import list_masks
 from flexunet.data.images.files import list_images
 from flexunet.data.images.masks import ColorMap, read_mask
 from flexunet.errors import ConfigError, MaskError, PairingError, PathError, ShapeError
-from flexunet.evaluation.origins import Origins
+from flexunet.evaluation.origins import origin_of
 from flexunet.evaluation.report.outputs import Evaluation, read_previous, write_evaluation
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.build import Circumstances, make_scores
@@ -90,8 +91,9 @@ def score_folders(
     pairs: list[MaskPair],
     color_map: ColorMap,
     rules: ScoringRules,
-    origins: Origins,
+    identities: Identities,
     *,
+    spacing: tuple[float, float] | None = None,
     threshold: float | None = None,
     jobs: int | None = None,
     gallery: CaseGallery | None = None,
@@ -103,7 +105,8 @@ def score_folders(
         pairs: The files.
         color_map: Colours of the classes.
         rules: The rules.
-        origins: Patients and spacing.
+        identities: Whose images they are.
+        spacing: Height and width of a pixel in mm, for images without one in the manifest.
         threshold: Grey value above which a mask is foreground, where the older dialect asks for one.
         jobs: Threads, all processors by default.
         gallery: Keeps best and worst cases.
@@ -128,9 +131,13 @@ def score_folders(
             )
         if color_map.num_classes < 2:
             raise MaskError("[mask] rgb_map has one class only; scoring needs background and one other.")
-        origin, spacing = origins.of(pair.truth)
+        identity = identities.of(pair.truth)
         return Prediction(
-            origin, truth, mask, spacing=spacing, image_path=str(pair.image) if pair.image else None
+            origin_of(pair.truth, identity),
+            truth,
+            mask,
+            spacing=identity.spacing or spacing,
+            image_path=str(pair.image) if pair.image else None,
         )
 
     return score_stream(
@@ -186,7 +193,7 @@ def evaluate_folders(
     """
     color_map, rules = color_map or ColorMap.binary(), rules or ScoringRules()
     pairs = pair_masks(truth, prediction, images)
-    origins = Origins.of_file(manifest, spacing) if manifest else Origins.of_folder(truth, spacing)
+    identities = Identities.of_manifest(manifest) if manifest else Identities.of_folder(truth)
     previous = None
     if against is not None:
         previous = (Path(against).name, read_tables(find_evaluation(against)))
@@ -197,7 +204,8 @@ def evaluate_folders(
         pairs,
         color_map,
         rules,
-        origins,
+        identities,
+        spacing=spacing,
         threshold=threshold,
         jobs=jobs,
         gallery=gallery,
@@ -208,7 +216,7 @@ def evaluate_folders(
         truth=str(truth),
         prediction=str(prediction),
         color_map=color_map,
-        patients_known=origins.patients_known,
+        patients_known=all(identities.of(pair.truth).patient_known for pair in pairs),
         subgroups=subgroups,
         previous=comparable(previous, tables, notes, demanded=against is not None),
     )

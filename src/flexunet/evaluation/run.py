@@ -14,7 +14,6 @@ from flexunet.data.dataset.pairs import Pair
 from flexunet.evaluation.folders import comparable
 from flexunet.evaluation.folds import evaluate_folds
 from flexunet.evaluation.leakage import find_audit, read_audit, shared_origins
-from flexunet.evaluation.origins import Origins
 from flexunet.evaluation.report.outputs import (
     CARD,
     PUBLISHED,
@@ -97,10 +96,9 @@ def evaluate(
     previous = read_previous(folder)
     if against is not None:
         previous = (Path(against).name, read_tables(find_evaluation(against)))
-    origins = Origins.of_folder(pairs[0].image_path.parent, _spacing(config))
     gallery = CaseGallery()
     tables = score_stream(
-        predictions(config, predictor, pairs, origins, jobs),
+        predictions(config, predictor, pairs, jobs),
         lambda prediction: prediction,
         colors.num_classes,
         rules,
@@ -117,7 +115,7 @@ def evaluate(
         prediction=f"{config.model.model} of {config.run_dir.resolve()}",
         color_map=colors,
         split=split,
-        patients_known=origins.patients_known,
+        patients_known=all(pair.identity.patient_known for pair in pairs),
         published=published,
         calibration=calibration,
         subgroups=config.evaluate.subgroups,
@@ -183,11 +181,6 @@ def _audit(
     if not training:
         return audit
     return {**shared_origins(training, pairs), **(audit or {})}
-
-
-def _spacing(config: Config) -> tuple[float, float] | None:
-    value = getattr(config.evaluate, "pixel_spacing_mm", None)
-    return (value, value) if value else None
 
 
 def _environment(config: Config, predictor: Predictor) -> dict[str, Any]:

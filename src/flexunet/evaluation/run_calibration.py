@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from flexunet.data.configured import split_pairs
 from flexunet.errors import DatasetError, InputError
 from flexunet.evaluation.calibration_fit import CalibrationFit
-from flexunet.evaluation.origins import Origins
 from flexunet.evaluation.run_predictions import pairs_or_none, predictions
 from flexunet.inference.predict.calibration import Calibration, identity_of, refuse_test
 from flexunet.inference.predict.predictor import Predictor
@@ -78,8 +77,7 @@ def fit_calibration(
             "scores untrue. Give [valid] a folder of its own."
         )
     fit = CalibrationFit(split, seed=config.train.seed)
-    made = predictions(config, predictor, pairs, Origins(), jobs)
-    for done, prediction in enumerate(made, start=1):
+    for done, prediction in enumerate(predictions(config, predictor, pairs, jobs), start=1):
         if prediction.probabilities is not None:
             fit.add(prediction.truth, prediction.probabilities)
         progress(f"fitting on {split} images", done, len(pairs))

@@ -11,7 +11,7 @@ from flexunet.data.configured import read_configured_mask, split_pairs
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.images.files import read_image
 from flexunet.errors import InputError, ShapeError
-from flexunet.evaluation.origins import Origins
+from flexunet.evaluation.origins import origin_of
 from flexunet.evaluation.tables.streaming import Prediction, map_bounded
 from flexunet.inference.predict.predictor import Predictor
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def predictions(
-    config: Config, predictor: Predictor, pairs: Sequence[Pair], origins: Origins, jobs: int | None
+    config: Config, predictor: Predictor, pairs: Sequence[Pair], jobs: int | None
 ) -> Iterator[Prediction]:
     """Images with truth and probabilities, one after the other; reading runs ahead of the model."""
 
@@ -35,9 +35,12 @@ def predictions(
         return pair, image, truth
 
     for pair, image, truth in map_bounded(read, pairs, 2 if jobs is None else jobs):
-        origin, spacing = origins.of(pair.image_path)
         yield Prediction(
-            origin, truth, probabilities=predictor(image), spacing=spacing, image_path=str(pair.image_path)
+            origin_of(pair.image_path, pair.identity),
+            truth,
+            probabilities=predictor(image),
+            spacing=pair.identity.spacing,
+            image_path=str(pair.image_path),
         )
 
 

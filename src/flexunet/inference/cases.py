@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flexunet.data.dataset.manifest import Manifest, find_root
+from flexunet.data.dataset.identity import Identities, Identity
 from flexunet.data.derive.crop import CropBox
 from flexunet.data.dicom.read import is_dicom_file, read_facts
 from flexunet.data.images.files import IMAGE_SUFFIXES, read_image
-from flexunet.data.images.spacing import spacing_of_row
 from flexunet.errors import ImageError
 from flexunet.inference.inputs import require_text
 
@@ -58,16 +57,13 @@ class CaseReader:
     def __init__(self, config: Config, labels: Mapping[Path, str]):
         self.window = config.image.dicom_window
         self.labels = labels
-        self.roots = {folder: find_root(folder) for folder in {path.parent for path in labels}}
-        manifests = {root: Manifest.read(root) for root in set(self.roots.values()) if root}
-        self.rows = {root: manifest.by_file for root, manifest in manifests.items() if manifest}
+        self.identities = {
+            folder: Identities.of_folder(folder) for folder in {path.parent for path in labels}
+        }
 
-    def row_of(self, path: Path) -> dict[str, str]:
-        """What the manifest says about an image."""
-        full, root = path.resolve(), self.roots[path.parent]
-        if root is None or not full.is_relative_to(root):
-            return {}
-        return self.rows[root].get(full.relative_to(root).as_posix(), {})
+    def identity_of(self, path: Path) -> Identity:
+        """Whose image it is, by manifest or name."""
+        return self.identities[path.parent].of(path)
 
     def read(self, path: Path) -> Case:
         """Read an image.
@@ -84,13 +80,13 @@ class CaseReader:
                 f"{path} has {width} x {height} pixels; expected at least {MIN_SIDE} x {MIN_SIDE}. Take it "
                 "out of the folder."
             )
-        row = self.row_of(path)
-        spacing = spacing_of_row(row)
+        identity = self.identity_of(path)
+        spacing = identity.spacing
         is_dicom = path.suffix.lower() not in IMAGE_SUFFIXES and is_dicom_file(path)
         if is_dicom:
             spacing = read_facts(path).spacing_mm or spacing
         # A copy that augmentation bent or turned lies nowhere on the film.
-        is_crop = bool(row.get("crop_width")) and row.get("operation", "") in ("", "original")
-        return Case(
-            path, self.labels[path], image, spacing, CropBox.from_row(row) if is_crop else None, is_dicom
-        )
+        crop = None
+        if identity.row.get("crop_width") and not identity.operation:
+            crop = CropBox.from_row(identity.row)
+        return Case(path, self.labels[path], image, spacing, crop, is_dicom)

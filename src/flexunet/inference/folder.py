@@ -122,7 +122,7 @@ def infer_folder(
     outcomes: dict[Path, Outcome] = {}
 
     def finished(path: Path) -> Record | None:
-        keys[path] = journal.key_of(path, work.reader.row_of(path))
+        keys[path] = journal.key_of(path, work.reader.identity_of(path).row)
         return journal.find(keys[path], names[path])
 
     def settle(outcome: Outcome) -> None:

@@ -8,7 +8,7 @@ what the manifest says. Anything else is predicted anew.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +47,7 @@ class Journal:
         self.settings = settings
         self._known = _read(self.path)
 
-    def key_of(self, path: Path, row: dict[str, str]) -> str:
+    def key_of(self, path: Path, row: Mapping[str, str]) -> str:
         """Key of an image; `row` is what the manifest says of it.
 
         Raises:

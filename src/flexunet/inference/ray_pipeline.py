@@ -193,7 +193,7 @@ class _Worker:
         keys: dict[Path, str] = {}
 
         def note_key(path: Path) -> None:
-            keys[path] = self.journal.key_of(path, self.work.reader.row_of(path))
+            keys[path] = self.journal.key_of(path, self.work.reader.identity_of(path).row)
 
         pipeline = Pipeline(self.work, self.predictor)
         pipeline.run(

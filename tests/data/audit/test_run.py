@@ -177,6 +177,22 @@ class TestLeaks:
         (finding,) = audit_dataset(dataset, compare=False).with_code("patient-in-two-splits")
         assert finding.files == ("train/images/s0.png", "test/images/s9.png")
 
+    def test_unknown_patients_are_told(self, dataset):
+        (finding,) = audit_dataset(dataset, compare=False).with_code("patients-unknown")
+        assert finding.severity == "note"
+        assert "the patient of 12 of 12 images is unknown" in finding.explanation
+
+    def test_a_placeholder_is_no_patient_in_two_splits(self, dataset):
+        manifest = Manifest()
+        for path in sorted(dataset.rglob("images/*.png")):
+            manifest.append({"file": path.relative_to(dataset).as_posix(), "patient": "anonymous"})
+        manifest.write(dataset)
+        result = audit_dataset(dataset, compare=False)
+        assert not result.with_code("patient-in-two-splits")
+        assert (
+            "12 images have the patient 'anonymous'" in result.with_code("patients-doubtful")[0].explanation
+        )
+
     def test_copies_inside_the_test_split(self, dataset):
         put(dataset, "test", "hflipped_s9", 9, change=np.fliplr)
         put(dataset, "train", "hflipped_s0", 0, change=np.fliplr)  # where copies belong

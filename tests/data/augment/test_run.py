@@ -83,7 +83,7 @@ def test_manifest_says_what_each_file_is(dataset, tmp_path):
         assert (out / row["mask"]).is_file()
         assert row["split"] == file.split("/")[0]
         name = row["file"].removesuffix(".png").rsplit("_", 1)[-1].rsplit("/", 1)[-1]
-        known = ("film 7", "Ann", "B") if name == "1" else (name, name, "")
+        known = ("film 7", "Ann", "B") if name == "1" else (name, "", "")  # nobody knows whose image 2 is
         assert (row["source"], row["patient"], row["density"]) == known
     sheared = rows["train/images/hvflipped_sheared_0_2_1.png"]
     assert sheared["operation"] == "shear+hvflip"

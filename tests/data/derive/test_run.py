@@ -15,6 +15,7 @@ from flexunet.data.dataset.pairs import find_pairs
 from flexunet.data.derive.crop import restore_mask
 from flexunet.data.derive.film import DeriveSettings
 from flexunet.data.derive.film_masks import AnnotatedMasks, GivenMasks, MaskDraft, ModelMasks
+from flexunet.data.derive.film_table import doubts_about_table
 from flexunet.data.derive.run import JOURNAL, derive, list_films
 from flexunet.data.images.files import read_image, write_image
 from flexunet.data.images.masks import ColorMap, read_mask
@@ -209,6 +210,27 @@ def test_facts_of_a_table_go_to_the_manifest(raw, tmp_path):
     rows = derive(raw, tmp_path, settings=SMALL, masks=given(raw), columns=facts, jobs=1).manifest.rows
     row = next(row for row in rows if row["source"] == "P001_L_MLO")
     assert (row["patient"], row["density"], row["file"]) == ("Ada", "C", "images/P001_L_MLO.png")
+
+
+def test_a_patient_whom_nobody_names_stays_unknown(raw, tmp_path):
+    facts = {"P001_L_MLO": {"patient": "anonymous"}, "P001_R_MLO": {"patient": "P001_R_MLO"}}
+    rows = derive(raw, tmp_path, settings=SMALL, masks=given(raw), columns=facts, jobs=1).manifest.rows
+    assert len(rows) > 2
+    assert {row["patient"] for row in rows} == {""}
+
+
+def test_what_a_table_says_wrongly_is_named():
+    stems = ["001", "002", "10"]
+    (lost,) = doubts_about_table(
+        {"1": {"patient": "a"}, "2": {"patient": "b"}, "10": {"patient": "c"}}, stems
+    )
+    assert lost.startswith("2 rows of the table lost leading zeros: '1' is the name of no film, '001' is.")
+    (shared,) = doubts_about_table({"001": {"patient": "removed"}, "002": {"patient": "Removed"}}, stems[:1])[
+        :1
+    ]
+    assert "a placeholder" in shared
+    assert doubts_about_table({"x": {}}, stems) == ["no row of the table names a film, for example not 'x'."]
+    assert doubts_about_table({"001": {"patient": "a"}, "x": {}}, stems) == []
 
 
 def test_side_that_is_known_counts_more_than_the_picture(raw):

@@ -135,7 +135,9 @@ class TestPlan:
         root = write_pairs(tmp_path, names)
         for seed in range(5):
             plan = plan_split(root, seed=seed, look=False)
-            assert all(len(splits) == 1 for splits in splits_by(plan, lambda item: item.source).values())
+            assert all(
+                len(splits) == 1 for splits in splits_by(plan, lambda item: item.identity.source).values()
+            )
             assert sum(row.images for row in plan.table()) == 36
 
     def test_splitting_by_file_must_be_confirmed(self, tmp_path):
@@ -151,7 +153,9 @@ class TestPlan:
         assert any("8 patients for 16 sources" in note for note in notes_of(plan))
         plan = plan_split(root, look=False, ratios=(0.5, 0.25, 0.25), by="patient")
         assert not any("recommended" in note for note in notes_of(plan))
-        assert all(len(splits) == 1 for splits in splits_by(plan, lambda item: item.patient).values())
+        assert all(
+            len(splits) == 1 for splits in splits_by(plan, lambda item: item.identity.patient).values()
+        )
 
     def test_a_deviation_is_told(self, tmp_path):
         names = [f"{prefix}{n}" for n in range(3) for prefix in ("", "hflipped_", "vflipped_")]
@@ -173,7 +177,7 @@ class TestPlan:
             "Non-Cancer_IMG (2)",
             "Non-Cancer_IMG (3)",
         }
-        assert items["Cancer_IMG (2)"].source != items["Non-Cancer_IMG (2)"].source
+        assert items["Cancer_IMG (2)"].identity.source != items["Non-Cancer_IMG (2)"].identity.source
         assert items["IMG (1)"].class_name == "Cancer"
 
     def test_images_without_masks(self, tmp_path):
@@ -201,7 +205,9 @@ class TestPlan:
 
     def test_patients_of_cdd_cesm(self, mammograms):
         plan = plan_split(mammograms / "cdd_cesm", by="patient", look=False, stratify="none")
-        assert all(len(splits) == 1 for splits in splits_by(plan, lambda item: item.patient).values())
+        assert all(
+            len(splits) == 1 for splits in splits_by(plan, lambda item: item.identity.patient).values()
+        )
         assert all(abs(row.deviation) < 0.02 for row in plan.table())
 
 
@@ -282,7 +288,9 @@ class TestFolds:
         tested = np.array([[split == "test" for split in fold.split] for fold in folds.folds])
         assert (tested.sum(axis=0) == 1).all()
         for fold in folds.folds:
-            assert all(len(splits) == 1 for splits in splits_by(fold, lambda item: item.source).values())
+            assert all(
+                len(splits) == 1 for splits in splits_by(fold, lambda item: item.identity.source).values()
+            )
             assert set(fold.split) == {"train", "valid", "test"}
         manifests = write_folds(folds, tmp_path / "out")
         assert len(manifests) == 4

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from flexunet.data.dataset.identity import Identity
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.images.masks import ColorMap
 from flexunet.errors import DatasetError, PathError
@@ -75,7 +76,7 @@ def test_leaks():
 
 def test_originals_and_patients_in_both_splits_are_found(tmp_path):
     def pair(name, source, patient):
-        return Pair(tmp_path / f"{name}.png", tmp_path / f"{name}_mask.png", source, patient)
+        return Pair(tmp_path / f"{name}.png", tmp_path / f"{name}_mask.png", Identity(source, patient, True))
 
     training = [pair("a", "1", "p1"), pair("hflipped_2", "2", "p2")]
     tested = [pair("2", "2", "p2"), pair("c", "3", "p1"), pair("d", "4", "p4")]
@@ -90,7 +91,7 @@ def test_splits_that_each_count_from_one_are_not_taken_for_leaks(tmp_path):
         path = tmp_path / split / f"{name}.png"
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
-        return Pair(path, path, name, name)
+        return Pair(path, path, Identity(name, name))
 
     training = [pair("train", "1", b"a"), pair("train", "2", b"b"), pair("train", "3", b"c")]
     tested = [pair("test", "1", b"x"), pair("test", "2", b"y"), pair("test", "3", b"c")]

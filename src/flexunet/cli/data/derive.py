@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flexunet.cli.console import console, error_console, print_json, progress
+from flexunet.cli.console import console, error_console, print_json, print_notes, progress
 from flexunet.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -106,7 +106,13 @@ def derive(
 ) -> None:
     """Crop raw films to the breast, with masks from files, annotations or a trained model."""
     from flexunet.data.derive.film import DeriveSettings
-    from flexunet.data.derive.film_table import find_patients, join_facts, known_sides, read_film_table
+    from flexunet.data.derive.film_table import (
+        doubts_about_table,
+        find_patients,
+        join_facts,
+        known_sides,
+        read_film_table,
+    )
     from flexunet.data.derive.run import NORMAL_FOLDERS, list_films
     from flexunet.data.derive.run import derive as derive_films
     from flexunet.data.images.files import image_stem
@@ -115,9 +121,12 @@ def derive(
     size, color_map = _size_and_colors(config_path or masks_from, width, height)
     films = list_films(raw, normal_folders=normal or NORMAL_FOLDERS)
     outlines = _read_outlines(annotations)
+    stems = [image_stem(film.path) for film in films]
+    recorded = read_film_table(table) if table else {}
+    print_notes(doubts_about_table(recorded, stems))
     facts = join_facts(
-        find_patients([image_stem(film.path) for film in films], patient_pattern) if patient_pattern else {},
-        read_film_table(table) if table else {},
+        find_patients(stems, patient_pattern) if patient_pattern else {},
+        recorded,
         {stem: dict(outline.columns) for stem, outline in outlines.items()},
     )
     films = list_films(raw, normal_folders=normal or NORMAL_FOLDERS, sides=known_sides(facts))

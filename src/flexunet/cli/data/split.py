@@ -43,6 +43,20 @@ def split(
     link: Annotated[
         bool, typer.Option("--link", help="Write hard links instead of copies of the files.")
     ] = False,
+    patient_pattern: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGEX",
+            help="Pattern whose group `patient`, or first group, is the patient in the name of the source.",
+        ),
+    ] = None,
+    unknown_patients: Annotated[
+        bool,
+        typer.Option(
+            "--i-know-patients-are-unknown",
+            help="Allow --by patient with unknown patients; each source then counts as a patient.",
+        ),
+    ] = False,
     look: Annotated[
         bool, typer.Option("--look/--no-look", help="Compare the pictures, to find copies with other names.")
     ] = True,
@@ -54,6 +68,7 @@ def split(
     as_json: AsJson = False,
 ) -> None:
     """Split a data set into train, valid and test, keeping copies and patients together."""
+    from flexunet.data.dataset.identity import patient_pattern as compiled
     from flexunet.data.split.folds import plan_folds, write_folds
     from flexunet.data.split.plan import notes_of, parse_ratios, plan_split
     from flexunet.data.split.write import write_split
@@ -67,6 +82,8 @@ def split(
             stratify=stratify,
             seed=seed,
             accept_leakage=accept_leakage,
+            patients=compiled(patient_pattern) if patient_pattern else None,
+            accept_unknown_patients=unknown_patients,
             color_map=chosen_colors(config_path, rgb_map),
             look=look or merge_copies,
             merge_copies=merge_copies,

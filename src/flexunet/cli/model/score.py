@@ -85,8 +85,8 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score a folder of predicted masks against a folder of true masks."""
+    from flexunet.data.images.spacing import parse_spacing
     from flexunet.evaluation.folders import evaluate_folders, parse_rgb_map
-    from flexunet.evaluation.origins import parse_spacing
     from flexunet.evaluation.scores.rules import ScoringRules
 
     color_map, threshold, section = None, None, None

@@ -33,8 +33,9 @@ def split_figures(examined: Sequence[Examined], num_classes: int) -> dict[str, d
             "empty_masks": sum(m.is_empty for m in masks),
             "lesions": len(areas),
             "median_lesion_area": float(np.median(areas)) if len(areas) else None,
-            "patients": len({e.entry.patient for e in inside if e.entry.patient}) or None,
-            "sources": len({e.entry.source for e in inside}),
+            "patients": len({e.entry.identity.patient for e in inside if e.entry.identity.patient_known})
+            or None,
+            "sources": len({e.entry.identity.source for e in inside}),
             "class_shares": [float(share) for share in pixels / max(1, pixels.sum())],
             "median_intensity": float(np.median([e.mean for e in inside if not e.image_error] or [np.nan])),
         }

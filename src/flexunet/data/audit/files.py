@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from flexunet.data.audit.findings import SCORED_SPLITS, Finding, listed
+from flexunet.data.dataset.identity import Identities, Identity
 from flexunet.data.dataset.layouts import FolderPair, find_layout
-from flexunet.data.dataset.manifest import Manifest, find_root
-from flexunet.data.dataset.names import patient_of, source_of
+from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.images.files import is_image_file
 
 _HIDDEN = ("Thumbs.db", "desktop.ini")
@@ -26,32 +26,19 @@ class Entry:
         split: `train`, `valid`, `test` or "".
         image: Path of the image.
         mask: Path of the mask; None if there is none.
-        row: What the manifest says of the image.
+        identity: Whose image it is.
     """
 
     name: str
     split: str
     image: Path
     mask: Path | None
-    row: dict[str, str] = field(default_factory=dict, hash=False, compare=False)
+    identity: Identity
 
     @property
     def stem(self) -> str:
         """Name without folder and suffix."""
         return self.image.stem
-
-    @property
-    def source(self) -> str:
-        """Original image it descends from, by manifest or by name."""
-        return self.row.get("source") or source_of(self.stem)
-
-    @property
-    def patient(self) -> str:
-        """The person, where manifest or name tell it; else ""."""
-        if self.row.get("patient"):
-            return self.row["patient"] if self.row["patient"] != self.row.get("source") else ""
-        by_name = patient_of(self.stem)
-        return by_name if by_name != source_of(self.stem) else ""
 
 
 @dataclass
@@ -85,20 +72,16 @@ def take_inventory(root: Path | str) -> Inventory:
     """
     root = Path(root)
     folders = find_layout(root)
-    manifest_root = find_root(root)
-    manifest = Manifest.read(manifest_root) if manifest_root else None
-    rows = manifest.by_file if manifest else {}
     entries: list[Entry] = []
     findings: list[Finding] = []
     for folder in folders:
         found, wrong = _pair(root, folder, any(other.masks for other in folders))
         findings += wrong
-        for name, image, mask in found:
-            known = {}
-            if manifest_root:
-                known = rows.get(image.resolve().relative_to(manifest_root).as_posix(), {})
-            entries.append(Entry(name, folder.split, image, mask, known))
-    findings += _missing_files(root, manifest, manifest_root)
+        identities = Identities.of_folder(folder.images)
+        entries += [
+            Entry(name, folder.split, image, mask, identities.of(image)) for name, image, mask in found
+        ]
+    findings += _missing_files(root)
     return Inventory(root, entries, findings, any(folder.masks for folder in folders))
 
 
@@ -199,10 +182,10 @@ def _masks_by_image_stem(stems: Sequence[str], masks: Sequence[Path]) -> dict[st
     return {mask.stem.removesuffix(ending_text): mask for mask in masks}
 
 
-def _missing_files(root: Path, manifest: Manifest | None, manifest_root: Path | None) -> list[Finding]:
-    if manifest is None or manifest_root is None or manifest_root != root.resolve():
-        return []
-    missing = tuple(row["file"] for row in manifest.rows if not (manifest_root / row["file"]).is_file())
+def _missing_files(root: Path) -> list[Finding]:
+    manifest = Manifest.read(root)
+    rows = manifest.rows if manifest else []
+    missing = tuple(row["file"] for row in rows if not (root / row["file"]).is_file())
     if not missing:
         return []
     return [

@@ -10,6 +10,14 @@ KINDS: dict[str, tuple[str, str]] = {
         "One patient in two splits",
         "The breasts of one person resemble each other; two views or exposures of one lesion even more.",
     ),
+    "patients-doubtful": (
+        "Patients that are no persons",
+        "Placeholders, and numbers that lost their zeros, say nothing about who is in which split.",
+    ),
+    "patients-unknown": (
+        "Unknown patients",
+        "Images of one person resemble each other. Where nobody says whose they are, splits may share them.",
+    ),
     "mask-misplaced": (
         "Masks outside the breast",
         "At least half of a marked area lies where no lesion can be: on black, off the breast.",

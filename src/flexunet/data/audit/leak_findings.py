@@ -12,7 +12,8 @@ from flexunet.data.audit.examine import Examined
 from flexunet.data.audit.files import Entry
 from flexunet.data.audit.findings import Finding, listed
 from flexunet.data.copies.find import CopyPair
-from flexunet.data.dataset.names import operation_of, source_of
+from flexunet.data.dataset.identity import doubtful_patients
+from flexunet.data.dataset.names import operation_of
 from flexunet.data.split.items import connected_labels
 
 
@@ -93,15 +94,11 @@ def _equal(keys: Sequence[str]) -> list[tuple[int, int]]:
 
 def _sources(entries: Sequence[Entry]) -> list[str]:
     """Source of each image where something other than an equal plain name tells it, else ""."""
-    telling = {source_of(e.stem) for e in entries if operation_of(e.stem)}
+    telling = {entry.identity.source for entry in entries if operation_of(entry.stem)}
     keys = []
     for entry in entries:
-        if entry.row.get("source"):
-            keys.append(f"manifest {entry.row['source']}")
-        elif (stem := source_of(entry.stem)) in telling:
-            keys.append(f"name {stem}")
-        else:
-            keys.append("")
+        identity = entry.identity
+        keys.append(identity.source if identity.row.get("source") or identity.source in telling else "")
     return keys
 
 
@@ -153,9 +150,31 @@ def _copies_inside(entries: Sequence[Entry], split: str, parts: Sequence[np.ndar
 def _patients(entries: Sequence[Entry]) -> list[Finding]:
     by_patient: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
-        if entry.patient:
-            by_patient[entry.patient].append(entry)
-    findings = []
+        if entry.identity.patient_known:
+            by_patient[entry.identity.patient].append(entry)
+    findings = [
+        Finding(
+            "patients-doubtful",
+            "warning",
+            (),
+            doubt,
+            "Correct the column patient of manifest.csv, then split anew with `flexunet split --by patient`.",
+        )
+        for doubt in doubtful_patients([entry.identity.row for entry in entries])
+    ]
+    unknown = tuple(entry.name for entry in entries if not entry.identity.patient_known)
+    if unknown:
+        findings.append(
+            Finding(
+                "patients-unknown",
+                "note",
+                unknown,
+                f"the patient of {len(unknown)} of {len(entries)} images is unknown: neither manifest nor "
+                "file name tells. Whether one person is in two splits was not checked for them.",
+                "Name the patients in the column patient of manifest.csv (flexunet derive --table or "
+                "--patient-pattern, flexunet split --patient-pattern).",
+            )
+        )
     for patient, members in sorted(by_patient.items()):
         splits = list(dict.fromkeys(entry.split for entry in members))
         if len(splits) > 1:

@@ -16,7 +16,6 @@ from flexunet.data.augment.operations import Step, planned
 from flexunet.data.augment.record import Row
 from flexunet.data.configured import color_map, read_configured_mask
 from flexunet.data.dataset.manifest import sha256_of
-from flexunet.data.dataset.names import operation_of
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.images.files import read_image, resize_image, write_image
 from flexunet.data.images.masks import ColorMap, resize_mask, write_mask
@@ -51,13 +50,11 @@ class Task:
     Attributes:
         pair: Image and mask.
         split: Folder of the data set it is in; "" in a plain pair of folders.
-        row: What the manifest of the data set says of it, if anything.
         augmented: Whether copies are written, or the original alone.
     """
 
     pair: Pair
     split: str
-    row: Row
     augmented: bool
 
 
@@ -92,7 +89,8 @@ def write_pair(task: Task, job: Job) -> list[Row]:
         for (file, mask_file), (facts, image, mask) in zip(
             files_of(task, steps), _versions(task, job, steps), strict=True
         ):
-            row = {**task.row, "source": task.pair.source, "patient": task.pair.patient}
+            identity = task.pair.identity
+            row = {**identity.row, "source": identity.source, "patient": identity.known_patient}
             row |= {"file": file, "mask": mask_file, "split": task.split, **facts}
             saved = writers.submit(_save, job.out / file, image, job.out / mask_file, mask, colors)
             pending.append((row, saved))
@@ -110,7 +108,7 @@ def _versions(
     image = read_image(path, channels=None)
     mask = read_configured_mask(job.config, task.pair.mask_path)
     _check_sizes(task.pair, image, mask)
-    operation = task.row.get("operation") or operation_of(path.stem) or ""
+    operation = task.pair.identity.operation
     parameters = _recorded_parameters(task)
     if job.size and job.size != (image.shape[1], image.shape[0]):
         image, mask = resize_image(image, *job.size), resize_mask(mask, *job.size)
@@ -129,12 +127,13 @@ def _versions(
 
 
 def _recorded_parameters(task: Task) -> Any:
-    text = task.row.get("parameters", "")
+    row = task.pair.identity.row
+    text = row.get("parameters", "")
     try:
         return json.loads(text or "{}")
     except ValueError as error:
         raise DatasetError(
-            f"manifest row of {task.row['file']}: expected JSON in the column parameters, found {text!r}."
+            f"manifest row of {row['file']}: expected JSON in the column parameters, found {text!r}."
         ) from error
 
 

@@ -25,8 +25,7 @@ from flexunet.data.augment.pair import Job, Task, files_of, write_pair
 from flexunet.data.augment.record import Record, Row
 from flexunet.data.configured import mask_threshold
 from flexunet.data.dataset.folder import DatasetFolder
-from flexunet.data.dataset.manifest import FILE_NAME, Manifest, find_root
-from flexunet.data.dataset.names import operation_of
+from flexunet.data.dataset.manifest import FILE_NAME
 from flexunet.data.dataset.pairs import find_pairs
 from flexunet.errors import DatasetError, OutOfMemoryError
 from flexunet.progress import Progress, silent
@@ -123,15 +122,11 @@ def _tasks(dataset: Path, config: Config, splits: Sequence[str], accept_leakage:
         folder = DatasetFolder(dataset)
         folders, chosen = {split: dataset / split for split in folder.splits}, set(splits)
         _check_splits(chosen, folder, config, accept_leakage)
-    tasks = []
-    for split, parent in folders.items():
-        root = find_root(parent / "images")
-        manifest = Manifest.read(root) if root else None
-        known = manifest.by_file if manifest else {}
-        for pair in find_pairs(parent / "images", parent / "masks"):
-            name = pair.image_path.resolve().relative_to(root).as_posix() if root else ""
-            tasks.append(Task(pair, split, known.get(name, {}), split in chosen))
-    return tasks
+    return [
+        Task(pair, split, split in chosen)
+        for split, parent in folders.items()
+        for pair in find_pairs(parent / "images", parent / "masks")
+    ]
 
 
 def _check_splits(chosen: set[str], folder: DatasetFolder, config: Config, accept_leakage: bool) -> None:
@@ -240,7 +235,9 @@ def _notes(tasks: Sequence[Task]) -> list[str]:
             "the copies were made before the split. flexunet split keeps copies with their source, but valid "
             "and test will hold copies too: better split first, then augment."
         )
-    copied = sum(bool(task.augmented and operation_of(task.pair.image_path.stem)) for task in tasks)
+    copied = sum(bool(task.augmented and task.pair.identity.operation) for task in tasks)
     if copied:
-        notes.append(f"{copied} of the images are copies already, by their names; copies of them were made.")
+        notes.append(
+            f"{copied} of the images are copies already, by manifest or name; copies of them were made."
+        )
     return notes

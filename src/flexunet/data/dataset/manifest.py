@@ -91,7 +91,7 @@ def sha256_of(path: Path | str) -> str:
 def find_root(folder: Path | str) -> Path | None:
     """Find the data set that a folder of images belongs to: the nearest folder above with a manifest.
 
-    Only the folder itself and the two above it are looked at (`root/train/images`).
+    Only the folder itself and the three above it are looked at (`root/train/Cancer/images`).
     """
     folder = Path(folder).resolve()
-    return next((path for path in (folder, *folder.parents[:2]) if (path / FILE_NAME).is_file()), None)
+    return next((path for path in (folder, *folder.parents[:3]) if (path / FILE_NAME).is_file()), None)

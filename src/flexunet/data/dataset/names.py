@@ -60,14 +60,12 @@ def operation_of(stem: str) -> str | None:
     return "+".join(split_name(stem)[1]) or None
 
 
-def patient_of(stem: str) -> str:
-    """Patient as far as the file name tells it beyond doubt, else the source.
+def patient_of(stem: str) -> str | None:
+    """Patient as far as the file name tells it beyond doubt; None where it does not.
 
     >>> patient_of("mirrored_P34_R_DM_MLO"), patient_of("004_0")
-    ('P34', '004_0')
+    ('P34', None)
     """
     source = source_of(stem)
-    for scheme in _PATIENTS:
-        if match := scheme.fullmatch(source):
-            return match["patient"]
-    return source
+    matches = (scheme.fullmatch(source) for scheme in _PATIENTS)
+    return next((match["patient"] for match in matches if match), None)

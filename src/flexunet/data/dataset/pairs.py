@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from flexunet.data.dataset.manifest import Manifest, find_root
-from flexunet.data.dataset.names import patient_of, source_of
+from flexunet.data.dataset.identity import Identities, Identity
 from flexunet.data.images.files import is_image_file, list_images
 from flexunet.errors import PairingError, PathError
 
@@ -15,12 +14,21 @@ _LISTED = 10
 
 @dataclass(frozen=True)
 class Pair:
-    """An image, its mask, the original image it descends from and the person it shows."""
+    """An image, its mask, and whose image it is."""
 
     image_path: Path
     mask_path: Path
-    source: str
-    patient: str
+    identity: Identity
+
+    @property
+    def source(self) -> str:
+        """Original image that it descends from."""
+        return self.identity.source
+
+    @property
+    def patient(self) -> str:
+        """The person it shows; the source where the person is unknown."""
+        return self.identity.patient
 
 
 def find_pairs(images_dir: Path | str, masks_dir: Path | str, mask_suffix: str = "") -> list[Pair]:
@@ -29,9 +37,6 @@ def find_pairs(images_dir: Path | str, masks_dir: Path | str, mask_suffix: str =
     A mask may carry more than the stem of its image (`a_mask.png` for `a.png`): either say what in
     `mask_suffix`, or let it be found; that works if no mask has the plain name and one and the same ending
     explains all of them.
-
-    Source and patient come from the data set's manifest where it has them, else from the file names
-    (`names.source_of`, `names.patient_of`).
 
     Raises:
         PathError: if a folder is missing or has no images.
@@ -44,8 +49,8 @@ def find_pairs(images_dir: Path | str, masks_dir: Path | str, mask_suffix: str =
     if mask_suffix:
         masks = _by_stem(masks.values(), "masks", mask_suffix)
     _refuse_unpaired(images, masks, Path(images_dir), Path(masks_dir))
-    origins = _Origins(Path(images_dir))
-    return [Pair(path, masks[stem], *origins.of(path)) for stem, path in sorted(images.items())]
+    identities = Identities.of_folder(images_dir)
+    return [Pair(path, masks[stem], identities.of(path)) for stem, path in sorted(images.items())]
 
 
 def list_masks(folder: Path | str) -> list[Path]:
@@ -66,23 +71,6 @@ def list_masks(folder: Path | str) -> list[Path]:
 
 def _is_array_file(path: Path) -> bool:
     return path.suffix.lower() == ".npz" and not path.name.startswith(".") and path.is_file()
-
-
-class _Origins:
-    """Source and patient of image files, from the manifest of their data set or from their names."""
-
-    def __init__(self, images_dir: Path):
-        self.folder = images_dir.resolve()
-        self.root = find_root(images_dir)
-        manifest = Manifest.read(self.root) if self.root else None
-        self.rows = manifest.by_file if manifest else {}
-
-    def of(self, path: Path) -> tuple[str, str]:
-        row: dict[str, str] = {}
-        if self.root and self.rows:
-            row = self.rows.get((self.folder / path.name).relative_to(self.root).as_posix(), {})
-        source = row.get("source") or source_of(path.stem)
-        return source, row.get("patient") or patient_of(source)
 
 
 def _by_stem(paths: Iterable[Path], what: str, ending: str = "") -> dict[str, Path]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from flexunet.errors import ConfigError, DatasetError, PathError
+from flexunet.data.dataset.identity import doubtful_patients, find_patient, patient_pattern
+from flexunet.errors import DatasetError, PathError
 
 _FILE_COLUMNS = ("image", "file", "filename", "source")
 _SIDES = {"l": "L", "left": "L", "r": "R", "right": "R"}
@@ -50,26 +50,41 @@ def find_patients(stems: Iterable[str], pattern: str) -> Facts:
 
     Args:
         stems: Names of films without suffix.
-        pattern: Regular expression; its first group, or all it matches, is the patient.
+        pattern: Regular expression; its group `patient`, its first group, or all it matches is the patient.
 
     Raises:
         ConfigError: if the expression is none.
         DatasetError: if it fits no name.
     """
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise ConfigError(f"--patient-pattern {pattern!r} is no regular expression: {error}.") from error
+    expression = patient_pattern(pattern)
     names = list(stems)
-    matches = {stem: expression.search(stem) for stem in names}
-    facts = {
-        stem: {"patient": match.group(1 if expression.groups else 0)}
-        for stem, match in matches.items()
-        if match
-    }
+    facts = {stem: {"patient": patient} for stem in names if (patient := find_patient(expression, stem))}
     if not facts:
         raise DatasetError(f"--patient-pattern {pattern!r} fits no film, for example not {names[0]!r}.")
     return facts
+
+
+def doubts_about_table(facts: Mapping[str, Mapping[str, str]], stems: Collection[str]) -> list[str]:
+    """What a table says that cannot be relied on, a sentence each: rows of no film, patients that are none.
+
+    Args:
+        facts: The table, as `read_film_table` reads it.
+        stems: Names of the films without suffix.
+    """
+    doubts = doubtful_patients(
+        [{"file": stem, "patient": row.get("patient", "")} for stem, row in facts.items()]
+    )
+    strangers = [stem for stem in facts if stem not in stems]
+    without_zeros = {stem.lstrip("0"): stem for stem in stems if stem.startswith("0")}
+    lost = [stem for stem in strangers if stem in without_zeros]
+    if lost:
+        doubts.append(
+            f"{len(lost)} rows of the table lost leading zeros: {lost[0]!r} is the name of no film, "
+            f"{without_zeros[lost[0]]!r} is. Their facts were not used; save the column as text."
+        )
+    elif len(strangers) == len(facts) and facts:
+        doubts.append(f"no row of the table names a film, for example not {strangers[0]!r}.")
+    return doubts
 
 
 def join_facts(*sources: Mapping[str, Mapping[str, str]]) -> Facts:

@@ -8,8 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from flexunet.data.dataset.identity import identify
 from flexunet.data.dataset.manifest import COLUMNS, Manifest, sha256_of
-from flexunet.data.dataset.names import patient_of
 from flexunet.data.derive.film import FAILED, Row
 from flexunet.data.derive.film_masks import EXCLUDED, LABELLED, TO_REVIEW
 from flexunet.data.images.files import image_stem
@@ -56,10 +56,9 @@ def write_records(out: Path, rows: Sequence[Row], columns: Mapping[str, Mapping[
         stem = image_stem(Path(row["raw_file"]))
         further = {name: value for name, value in columns.get(stem, {}).items() if name not in COLUMNS[:4]}
         facts = {name: value for name, value in row.items() if name not in _INTERNAL}
-        facts |= {
-            "sha256": row.get("file_sha256", ""),
-            "patient": further.pop("patient", "") or row.get("patient") or patient_of(stem),
-        }
+        recorded = further.pop("patient", "") or row.get("patient", "")
+        identity = identify(Path(row["raw_file"]), {**row, "patient": recorded})
+        facts |= {"sha256": row.get("file_sha256", ""), "patient": identity.known_patient}
         if row["state"] == LABELLED:
             manifest.append({**further, **facts})
         elif row["state"] == TO_REVIEW:

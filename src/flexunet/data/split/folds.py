@@ -124,5 +124,5 @@ def _folds_csv(plan: FoldPlan) -> str:
     writer.writerow(["name", "source", "patient", "test_in_fold"])
     tested = np.array([[split == "test" for split in fold.split] for fold in plan.folds]).argmax(axis=0)
     for item, fold in zip(plan.folds[0].items, tested, strict=True):
-        writer.writerow([item.name, item.source, item.patient, int(fold) + 1])
+        writer.writerow([item.name, item.identity.source, item.identity.known_patient, int(fold) + 1])
     return stream.getvalue()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from flexunet.data.dataset.identity import Identity, find_patient
 from flexunet.data.dataset.layouts import find_layout
-from flexunet.data.dataset.manifest import Manifest, sha256_of
-from flexunet.data.dataset.names import operation_of
+from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.dataset.pairs import find_pairs
 from flexunet.data.images.color_map import ColorMap
 from flexunet.data.images.masks import read_mask
@@ -32,39 +33,36 @@ class Item:
         image: Path of the image.
         mask: Path of the mask.
         name: Stem under which both are written.
-        source: Original image it descends from.
-        patient: The person it shows.
+        identity: Whose image it is.
         class_name: Class folder it lies in, or the manifest's column `class`.
         sha256: Of the image file.
-        row: What the manifest of the input says of it.
     """
 
     image: Path
     mask: Path
     name: str
-    source: str
-    patient: str
+    identity: Identity
     class_name: str
     sha256: str
-    row: dict[str, str] = field(default_factory=dict, hash=False, compare=False)
-
-    @property
-    def operation(self) -> str:
-        """How the image was made from its source; "" for an original."""
-        return self.row.get("operation") or operation_of(self.image.stem) or ""
 
 
-def collect_items(root: Path | str, progress: Progress = silent) -> list[Item]:
+def collect_items(
+    root: Path | str, progress: Progress = silent, *, patients: re.Pattern[str] | None = None
+) -> list[Item]:
     """Find all pairs below a folder, whatever its layout, sorted by name.
+
+    Args:
+        root: The folder.
+        progress: Told how far reading is.
+        patients: Finds the patient in the name of an image's source; where it finds none, manifest and file
+            name tell as without it.
 
     Raises:
         PathError: if there is no data set.
         PairingError: if images and masks do not match.
-        DatasetError: if two images would be written under one name.
+        DatasetError: if two images would be written under one name, or `patients` finds none at all.
     """
     root = Path(root)
-    manifest = Manifest.read(root)
-    rows = manifest.by_file if manifest else {}
     found = []
     for folder in find_layout(root):
         if folder.masks is None:
@@ -78,21 +76,23 @@ def collect_items(root: Path | str, progress: Progress = silent) -> list[Item]:
     with ThreadPoolExecutor(2) as pool:
         digests = pool.map(sha256_of, [pair.image_path for _, pair in found])
         for done, ((folder, pair), digest) in enumerate(zip(found, digests, strict=True), 1):
-            row = rows.get(pair.image_path.relative_to(root).as_posix(), {})
-            class_name = row.get("class") or folder.class_name
+            identity = pair.identity.told_by(patients) if patients else pair.identity
+            class_name = identity.row.get("class") or folder.class_name
             stem = pair.image_path.stem
             # Image (1) of Cancer and image (1) of Non-Cancer are two pictures.
             clash = stems[stem] > 1 and class_name
             name = f"{class_name}_{stem}" if clash else stem
-            source, patient = pair.source, pair.patient
-            if clash and not row.get("source"):
-                source = f"{class_name}_{source}"
-                patient = f"{class_name}_{patient}" if not row.get("patient") else patient
-            items.append(
-                Item(pair.image_path, pair.mask_path, name, source, patient, class_name, digest, row)
-            )
+            if clash and not identity.row.get("source"):
+                source = f"{class_name}_{identity.source}"
+                patient = identity.patient if identity.patient_known else source
+                identity = replace(identity, source=source, patient=patient)
+            items.append(Item(pair.image_path, pair.mask_path, name, identity, class_name, digest))
             progress("read", done, len(found))
     _refuse_one_name_twice(items)
+    if patients and not any(find_patient(patients, pair.source) for _, pair in found):
+        raise DatasetError(
+            f"--patient-pattern {patients.pattern!r} fits no image, for example not {found[0][1].source!r}."
+        )
     return sorted(items, key=lambda item: item.name)
 
 
@@ -114,9 +114,9 @@ def group_items(items: Sequence[Item], by: str, same: Sequence[tuple[int, int]] 
     labels = np.arange(len(items))
     if by == "file":
         return labels
-    keys = [[("source", item.source) for item in items], [("sha256", item.sha256) for item in items]]
+    keys = [[("source", item.identity.source) for item in items], [("sha256", item.sha256) for item in items]]
     if by == "patient":
-        keys.append([("patient", item.patient) for item in items])
+        keys.append([("patient", item.identity.patient) for item in items])
     first: dict[tuple[str, str], int] = {}
     links = list(same)
     for column in keys:
@@ -164,9 +164,11 @@ def stratum_of_groups(
         areas = _lesion_areas(items, color_map, progress)
         mean = np.bincount(groups, areas, count) / np.bincount(groups, minlength=count)
         return _area_names(mean)
-    values = [item.class_name if stratify == "class" else item.row.get(stratify, "") for item in items]
+    values = [
+        item.class_name if stratify == "class" else item.identity.row.get(stratify, "") for item in items
+    ]
     if not any(values):
-        columns = sorted({column for item in items for column, value in item.row.items() if value})
+        columns = sorted({column for item in items for column, value in item.identity.row.items() if value})
         raise DatasetError(
             f"--stratify {stratify}: the manifest has no such column. Expected lesion-area, class, none or "
             f"one of: {', '.join(columns) or '(no manifest)'}."

@@ -6,6 +6,7 @@ of one person. The splits are balanced by strata (lesion area, class, any column
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from flexunet.data.dataset.folder import SPLITS
+from flexunet.data.dataset.identity import doubtful_patients
 from flexunet.data.images.color_map import ColorMap
 from flexunet.data.split.groups import deal_groups
 from flexunet.data.split.items import (
@@ -87,6 +89,8 @@ def plan_split(
     stratify: str = "lesion-area",
     seed: int = 137,
     accept_leakage: bool = False,
+    patients: re.Pattern[str] | None = None,
+    accept_unknown_patients: bool = False,
     color_map: ColorMap | None = None,
     look: bool = True,
     merge_copies: bool = False,
@@ -101,13 +105,17 @@ def plan_split(
         stratify: `lesion-area`, `class`, a column of the manifest, or `none`.
         seed: The same seed gives the same split.
         accept_leakage: Must be true for `by="file"`.
+        patients: Finds the patient in the name of an image's source (`identity.patient_pattern`).
+        accept_unknown_patients: Whether `by="patient"` takes each source of an unknown patient for a patient
+            of its own; otherwise unknown patients are refused.
         color_map: Colours of the masks; black and white if left out.
         look: Whether the images themselves are compared, to find copies that no name tells.
         merge_copies: Whether such copies are kept together; otherwise they are only reported.
         progress: Told how far each stage is.
 
     Raises:
-        DatasetError: if `by="file"` without `accept_leakage`, or with fewer groups than splits.
+        DatasetError: if `by="file"` without `accept_leakage`, if `by="patient"` and patients are unknown, or
+            with fewer groups than splits.
         ConfigError: if the ratios are no ratios.
         PathError, PairingError, MaskError: if the folder cannot be used.
     """
@@ -117,7 +125,9 @@ def plan_split(
             "Use --by source or --by patient; if you mean it, add --i-accept-leakage."
         )
     shares = check_ratios(ratios)
-    items = collect_items(root, progress)
+    items = collect_items(root, progress, patients=patients)
+    if by == "patient" and not accept_unknown_patients:
+        _refuse_unknown_patients(items)
     copies: list[tuple[int, int]] = []
     if look and len(items) > 1:
         from flexunet.data.copies.find import find_copies_of_files
@@ -129,6 +139,18 @@ def plan_split(
     sizes = np.bincount(groups)
     dealt = deal_groups(sizes, strata, list(shares.values()), seed, names)
     return SplitPlan(items, groups, strata, [names[s] for s in dealt[groups]], shares, by, copies)
+
+
+def _refuse_unknown_patients(items: Sequence[Item]) -> None:
+    unknown = [item for item in items if not item.identity.patient_known]
+    if unknown:
+        raise DatasetError(
+            f"--by patient: the patient of {len(unknown)} of {len(items)} images is unknown, for example of "
+            f"{unknown[0].image.name}; neither manifest nor file name tells. Say how names tell the patient "
+            "with --patient-pattern REGEX, name the patients in manifest.csv (flexunet derive --table CSV), "
+            "or split --by source. With --i-know-patients-are-unknown each source counts as a patient of its "
+            "own, and one person may be in two splits."
+        )
 
 
 def parse_ratios(text: str) -> list[float]:
@@ -164,13 +186,20 @@ def notes_of(plan: SplitPlan) -> list[str]:
     """What a user should know about a plan."""
     notes = []
     items = plan.items
-    patients = {item.patient for item in items}
-    sources = {item.source for item in items}
+    patients = {item.identity.patient for item in items}
+    sources = {item.identity.source for item in items}
     if plan.by == "source" and len(patients) < len(sources):
         notes.append(
             f"the data set knows {len(patients)} patients for {len(sources)} sources. Images of one patient "
             "resemble each other: --by patient keeps them together, and is recommended."
         )
+    unknown = sum(not item.identity.patient_known for item in items)
+    if plan.by == "patient" and unknown:
+        notes.append(
+            f"the patient of {unknown} of {len(items)} images is unknown; each of their sources was dealt as "
+            "a patient of its own, so that one person may be in two splits."
+        )
+    notes += doubtful_patients([item.identity.row for item in items])
     repeated = sum(count - 1 for count in Counter(item.sha256 for item in items).values())
     if repeated:
         kept = "may be apart" if plan.by == "file" else "are kept together"

@@ -52,16 +52,16 @@ def manifest_of(plan: SplitPlan) -> Manifest:
     """Manifest of the data set that a plan makes, one row an image."""
     manifest = Manifest()
     for item, split in zip(plan.items, plan.split, strict=True):
-        known = {column: value for column, value in item.row.items() if value}
+        known = {column: value for column, value in item.identity.row.items() if value}
         manifest.append(
             {
                 **known,
                 "file": f"{split}/images/{item.name}{item.image.suffix}",
                 "mask": f"{split}/masks/{item.name}{item.mask.suffix}",
                 "split": split,
-                "source": item.source,
-                "patient": item.patient,
-                "operation": item.operation,
+                "source": item.identity.source,
+                "patient": item.identity.known_patient,
+                "operation": item.identity.operation,
                 "sha256": item.sha256,
                 **({"class": item.class_name} if item.class_name else {}),
             }

@@ -19,9 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from flexunet.data.dataset.identity import Identities, Identity, doubtful_patients
 from flexunet.data.dataset.layouts import FolderPair, find_layout
-from flexunet.data.dataset.manifest import Manifest, find_root
-from flexunet.data.dataset.names import operation_of, patient_of, source_of
 from flexunet.data.dataset.pairs import find_pairs, list_masks
 from flexunet.data.images.files import list_images, read_image, to_model_range
 from flexunet.data.images.masks import ColorMap, read_mask
@@ -42,9 +41,7 @@ class ImageFacts:
         image: The image file.
         mask: Its mask file; None if it has none.
         split: `train`, `valid`, `test` or `all`.
-        source: Original image that it descends from.
-        patient: The person it shows.
-        operation: How a copy was made; "" for an original.
+        identity: Whose image it is.
         class_name: Class folder or the manifest's column `class`.
         width: Pixels.
         height: Pixels.
@@ -58,9 +55,7 @@ class ImageFacts:
     image: Path
     mask: Path | None
     split: str
-    source: str
-    patient: str
-    operation: str
+    identity: Identity
     class_name: str
     width: int = 0
     height: int = 0
@@ -150,6 +145,7 @@ def measure_dataset(
     root, color_map = Path(root), color_map or ColorMap.binary()
     notes: list[str] = []
     planned = [facts for folder in find_layout(root) for facts in _plan(root, folder, notes)]
+    notes += doubtful_patients([facts.identity.row for facts in planned])
     measured: list[ImageFacts] = []
     with ThreadPoolExecutor(workers) as pool:
         for facts in pool.map(lambda plan: _measure(plan, color_map, threshold), planned):
@@ -171,14 +167,16 @@ def summarise(images: Sequence[ImageFacts]) -> dict[str, Any]:
     pixels = np.sum([facts.class_pixels for facts in masked], axis=0) if classes else np.zeros(0)
     return {
         "images": len(images),
-        "originals": sum(not facts.operation for facts in images),
-        "sources": len({facts.source for facts in images}),
-        "patients": len({facts.patient for facts in images}),
+        "originals": sum(not facts.identity.operation for facts in images),
+        "sources": len({facts.identity.source for facts in images}),
+        "patients": len({facts.identity.patient for facts in images}),
         "without_mask": sum(facts.mask is None for facts in images),
         "unreadable": len(images) - len(readable),
         "sizes": dict(Counter(f"{facts.width}x{facts.height}" for facts in readable).most_common()),
         "class_folders": dict(sorted(Counter(f.class_name for f in images if f.class_name).items())),
-        "operations": dict(Counter(facts.operation for facts in images if facts.operation).most_common()),
+        "operations": dict(
+            Counter(f.identity.operation for f in images if f.identity.operation).most_common()
+        ),
         "images_with_lesion": len(with_lesion),
         "images_with_empty_mask": len(masked) - len(with_lesion),
         "lesions": len(areas),
@@ -225,22 +223,18 @@ def _plan(root: Path, folder: FolderPair, notes: list[str]) -> list[ImageFacts]:
     except PathError as error:
         notes.append(str(error))
         return []
-    manifest_root = find_root(folder.images)
-    manifest = Manifest.read(manifest_root) if manifest_root else None
-    rows = manifest.by_file if manifest else {}
+    identities = Identities.of_folder(folder.images)
     masks = _masks_of(folder, notes)
     planned = []
     for path in images:
-        row = rows.get(path.resolve().relative_to(manifest_root).as_posix(), {}) if manifest_root else {}
+        identity = identities.of(path)
         planned.append(
             ImageFacts(
                 image=path,
                 mask=masks.get(path),
-                split=folder.split or row.get("split") or ALL,
-                source=row.get("source") or source_of(path.stem),
-                patient=row.get("patient") or patient_of(path.stem),
-                operation=row.get("operation") or operation_of(path.stem) or "",
-                class_name=folder.class_name or row.get("class", ""),
+                split=folder.split or identity.row.get("split") or ALL,
+                identity=identity,
+                class_name=folder.class_name or identity.row.get("class", ""),
             )
         )
     return planned

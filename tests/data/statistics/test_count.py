@@ -9,6 +9,7 @@ from flexunet.data.images.files import read_image, write_image
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.data.statistics.count import grey_levels, measure_dataset, quantiles
+from flexunet.data.statistics.write import write_statistics
 from flexunet.errors import PathError
 
 TISSUE = ColorMap({(64, 64, 64): 0, (128, 128, 128): 1, (255, 255, 255): 2})
@@ -94,7 +95,7 @@ def test_no_data_set(tmp_path):
 
 def test_charts_and_sheets(dataset, tmp_path):
     statistics = measure_dataset(dataset)
-    written = statistics.write(tmp_path / "out")
+    written = write_statistics(statistics, tmp_path / "out")
     assert [path.name for path in written] == [
         "statistics.json",
         "counts.png",
@@ -115,7 +116,7 @@ def test_charts_and_sheets(dataset, tmp_path):
 def test_charts_of_a_data_set_without_lesions(tmp_path):
     write_pair(tmp_path, "", "a", np.zeros((8, 8), np.uint8), 0)
     write_image(tmp_path / "images" / "b.png", np.zeros((8, 8), np.uint8))
-    assert len(measure_dataset(tmp_path).write(tmp_path / "out")) == 7
+    assert len(write_statistics(measure_dataset(tmp_path), tmp_path / "out")) == 7
 
 
 def test_figures_of_nothing():

@@ -29,6 +29,7 @@ def stats(
 ) -> None:
     """Count images and lesions, and draw charts and contact sheets of a data set."""
     from flexunet.data.statistics.count import measure_dataset
+    from flexunet.data.statistics.write import write_statistics
 
     threshold = None if rgb_map else _threshold(config_path)
     with progress() as shown:
@@ -38,7 +39,7 @@ def stats(
             threshold=threshold,
             progress=shown,
         )
-    written = statistics.write(out or dataset / "statistics") if pictures else []
+    written = write_statistics(statistics, out or dataset / "statistics") if pictures else []
     if as_json:
         print_json(statistics.summary() | {"written": [str(path) for path in written]})
     else:

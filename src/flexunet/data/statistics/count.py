@@ -2,14 +2,13 @@
 
     statistics = measure_dataset("phantoms")
     statistics.summary()        # a document for JSON
-    statistics.write("out")     # charts and contact sheets
+    write_statistics(statistics, "out")     # charts and contact sheets (statistics/write.py)
 
 Images are read one at a time; only a few figures of each stay in memory.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +25,6 @@ from flexunet.data.images.files import list_images, read_image, to_model_range
 from flexunet.data.images.masks import ColorMap, read_mask
 from flexunet.data.images.regions import find_regions
 from flexunet.errors import FlexUNetError, PairingError, PathError
-from flexunet.files import write_text
 from flexunet.progress import Progress, silent
 
 ALL = "all"  # the split of images that lie in none
@@ -104,22 +102,6 @@ class DatasetStatistics:
             "splits": {split: summarise(self.of_split(split)) for split in self.splits},
             "notes": self.notes,
         }
-
-    def write(self, out: Path | str, *, most: int = 48) -> list[Path]:
-        """Write `statistics.json`, the charts and, for each split, sheets of images, masks and overlays.
-
-        Args:
-            out: Folder; made if missing.
-            most: Pictures on a sheet at most.
-
-        Returns:
-            The files written.
-        """
-        from flexunet.data.statistics.charts import write_charts, write_sheets
-
-        out = Path(out)
-        write_text(out / "statistics.json", json.dumps(self.summary(), indent=2))
-        return [out / "statistics.json", *write_charts(self, out), *write_sheets(self, out, most)]
 
 
 def measure_dataset(

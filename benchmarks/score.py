@@ -63,11 +63,11 @@ def draw_folders(root: Path, count: int, size: int) -> None:
 
 def score_once(root: Path, jobs: int) -> dict[str, float]:
     """Score the folders in this process; seconds and peak memory."""
-    from flexunet.evaluation.folders import evaluate_folders
+    from flexunet.evaluation.folders import score_folders
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     start, processor = time.perf_counter(), time.process_time()
-    found = evaluate_folders(root / "masks", root / "predicted", out=root / "out", jobs=jobs)
+    found = score_folders(root / "masks", root / "predicted", out=root / "out", jobs=jobs)
     return {
         "images": found.scores.images,
         "seconds": time.perf_counter() - start,

@@ -21,7 +21,17 @@ A message says what was expected, what was found and what to do, and names the f
 
 
 class FlexUNetError(Exception):
-    """Root of every error that FlexUNet raises on purpose."""
+    """Root of every error that FlexUNet raises on purpose.
+
+    Its text says what was expected, what was found and what to do; `exit_code` is that of the command line.
+
+    Example:
+        >>> try:
+        ...     flexunet.load_config("no_such.toml")
+        ... except flexunet.FlexUNetError as error:
+        ...     print(type(error).__name__, error.exit_code)
+        PathError 2
+    """
 
     exit_code = 1
 

@@ -5,14 +5,14 @@ import pytest
 
 from flexunet.config.schema import Config
 from flexunet.data.audit.files import take_inventory
-from flexunet.data.augment.run import augment_dataset
+from flexunet.data.augment.run import augment
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.dataset.pairs import find_pairs
 from flexunet.data.images.files import write_image
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.data.split.items import collect_items, group_items
 from flexunet.data.statistics.count import measure_dataset
-from flexunet.evaluation.folders import evaluate_folders
+from flexunet.evaluation.folders import score_folders
 from flexunet.evaluation.origins import origin_of
 from flexunet.inference.cases import CaseReader
 
@@ -81,7 +81,7 @@ def test_all_rooms_agree(dataset, tmp_path):
     reader = CaseReader(Config(), {path: path.name for path in paths})
     assert {path.stem: answer_of(reader.identity_of(path)) for path in paths} == expected
 
-    scores = evaluate_folders(masks, masks)
+    scores = score_folders(masks, masks)
     for origins in (scores.tables.origins, [origin_of(pair.image_path, pair.identity) for pair in pairs]):
         assert {each.name: (each.source, each.patient) for each in origins} == {
             name: (source, patient) for name, (source, patient, _) in expected.items()
@@ -91,7 +91,7 @@ def test_all_rooms_agree(dataset, tmp_path):
     assert scores.scores.patients == len(set(group_items(items, "patient").tolist()))
     assert scores.scores.patients_known == all(known for *_, known in expected.values())
 
-    rows = augment_dataset(root, tmp_path / "out", Config()).rows
+    rows = augment(root, tmp_path / "out", Config()).rows
     written = {(row["source"], row["patient"]) for row in rows}
     assert len(rows) > len(expected)
     assert written == {(source, patient if known else "") for source, patient, known in expected.values()}

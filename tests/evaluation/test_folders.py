@@ -11,7 +11,7 @@ from flexunet.data.dataset.identity import Identities
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.data.images.spacing import parse_spacing
 from flexunet.errors import ConfigError, DatasetError, PairingError, PathError, ShapeError
-from flexunet.evaluation.folders import evaluate_folders, parse_rgb_map
+from flexunet.evaluation.folders import parse_rgb_map, score_folders
 from flexunet.evaluation.origins import origin_of
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.tables.document import Scores
@@ -28,7 +28,7 @@ COLORS = ColorMap({(0, 0, 0): 0, (255, 0, 0): 1, (0, 255, 0): 2})
 )
 def test_the_published_predictions(mammograms, name, counted, dice, published, empty):
     folder = mammograms / name
-    scores = evaluate_folders(folder / "masks", folder / "reference_predictions").scores
+    scores = score_folders(folder / "masks", folder / "reference_predictions").scores
     assert scores.images == 24
     assert scores.foreground.dice_per_image_mean.value == pytest.approx(dice, abs=5e-4)
     assert scores.foreground.dice_per_image_mean.images == counted
@@ -61,7 +61,7 @@ def folders(tmp_path):
 
 
 def test_the_manifest_gives_patients_spacing_and_subgroups(folders):
-    scores = evaluate_folders(*folders, color_map=COLORS).scores
+    scores = score_folders(*folders, color_map=COLORS).scores
     assert (scores.patients, scores.patients_known) == (3, True)
     assert scores.foreground.hausdorff_95_mm_mean.value == pytest.approx(
         0.1 * scores.foreground.hausdorff_95_px_mean.value
@@ -74,7 +74,7 @@ def test_the_manifest_gives_patients_spacing_and_subgroups(folders):
 
 def test_everything_is_written_and_compared_with_what_was_there(folders, tmp_path):
     out = tmp_path / "out"
-    first = evaluate_folders(*folders, color_map=COLORS, out=out)
+    first = score_folders(*folders, color_map=COLORS, out=out)
     assert sorted(path.name for path in out.iterdir()) == [
         "per_image.csv", "per_lesion.csv", "report.html", "scores.json"
     ]  # fmt: skip
@@ -84,7 +84,7 @@ def test_everything_is_written_and_compared_with_what_was_there(folders, tmp_pat
     assert Scores.model_validate(document) == first.scores
     for path in folders[1].iterdir():
         write_mask(path, np.zeros((40, 30), np.uint8), COLORS)
-    second = evaluate_folders(*folders, color_map=COLORS, out=out).scores
+    second = score_folders(*folders, color_map=COLORS, out=out).scores
     assert second.comparison is not None
     assert second.verdict[1].question == "Better than the last run?"
     assert second.comparison.scores[0].difference.value == pytest.approx(
@@ -95,34 +95,34 @@ def test_everything_is_written_and_compared_with_what_was_there(folders, tmp_pat
 
 def test_an_old_evaluation_of_other_images_is_no_obstacle(folders, tmp_path):
     out = tmp_path / "out"
-    evaluate_folders(*folders, color_map=COLORS, out=out)
+    score_folders(*folders, color_map=COLORS, out=out)
     for folder in folders:
         for path in folder.iterdir():
             path.rename(path.with_name(f"other_{path.name}"))
-    found = evaluate_folders(*folders, color_map=COLORS, out=out)
+    found = score_folders(*folders, color_map=COLORS, out=out)
     assert found.scores.comparison is None
     assert "no image in common" in found.notes[0]
     shutil.copytree(out, tmp_path / "old")
     (tmp_path / "old" / "per_image.csv").write_text("image\n")
     with pytest.raises(DatasetError, match="no rows"):
-        evaluate_folders(*folders, color_map=COLORS, against=tmp_path / "old")
+        score_folders(*folders, color_map=COLORS, against=tmp_path / "old")
 
 
 def test_a_missing_prediction_is_not_an_empty_one(folders):
     (folders[1] / "case_2.png").unlink()
     with pytest.raises(PairingError, match=r"case_2\.png has no prediction"):
-        evaluate_folders(*folders, color_map=COLORS)
+        score_folders(*folders, color_map=COLORS)
 
 
 def test_masks_of_another_size_are_refused_by_name(folders):
     write_mask(folders[1] / "case_2.png", np.zeros((20, 30), np.uint8), COLORS)
     with pytest.raises(ShapeError, match=r"case_2\.png has 30 x 20 pixels.*30 x 40"):
-        evaluate_folders(*folders, color_map=COLORS)
+        score_folders(*folders, color_map=COLORS)
 
 
 def test_a_missing_folder_is_named(folders, tmp_path):
     with pytest.raises(PathError, match="nowhere"):
-        evaluate_folders(folders[0], tmp_path / "nowhere")
+        score_folders(folders[0], tmp_path / "nowhere")
 
 
 def test_the_empty_mask_rule_is_switchable(folders):
@@ -130,7 +130,7 @@ def test_the_empty_mask_rule_is_switchable(folders):
         write_mask(folder / "healthy.png", np.zeros((40, 30), np.uint8), COLORS)
     means = {}
     for rule in ("exclude", "one", "zero"):
-        found = evaluate_folders(*folders, color_map=COLORS, rules=ScoringRules(empty_masks=rule)).scores
+        found = score_folders(*folders, color_map=COLORS, rules=ScoringRules(empty_masks=rule)).scores
         assert found.foreground.empty_images == 1
         means[rule] = found.foreground.dice_per_image_mean.value
     assert means["one"] == pytest.approx((6 * means["exclude"] + 1) / 7)
@@ -138,7 +138,7 @@ def test_the_empty_mask_rule_is_switchable(folders):
 
 
 def test_one_thread_and_many_give_the_same(folders):
-    one, many = (evaluate_folders(*folders, color_map=COLORS, jobs=jobs).scores for jobs in (1, 3))
+    one, many = (score_folders(*folders, color_map=COLORS, jobs=jobs).scores for jobs in (1, 3))
     assert one.model_copy(update={"created": ""}) == many.model_copy(update={"created": ""})
 
 

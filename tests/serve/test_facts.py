@@ -4,7 +4,7 @@ import json
 
 from flexunet.config.schema import Config
 from flexunet.data.images.files import write_image
-from flexunet.evaluation.folders import evaluate_folders
+from flexunet.evaluation.folders import score_folders
 from flexunet.serve.facts import evaluation_of, model_facts
 
 from .conftest import draw
@@ -17,7 +17,7 @@ def test_figures_are_those_of_the_evaluation(tmp_path):
         predicted[:, :28] = 0
         write_image(tmp_path / "masks" / f"{seed}.png", truth.astype("uint8"))
         write_image(tmp_path / "predicted" / f"{seed}.png", predicted.astype("uint8"))
-    found = evaluate_folders(tmp_path / "masks", tmp_path / "predicted", out=tmp_path / "evaluation")
+    found = score_folders(tmp_path / "masks", tmp_path / "predicted", out=tmp_path / "evaluation")
     config = Config(train={"run_dir": str(tmp_path)})
     told = evaluation_of(config)
     assert told["images"] == 2

@@ -35,6 +35,11 @@ def load_config(path: str | Path, overrides: Sequence[str] = (), strict: bool = 
     Raises:
         PathError: if there is no such file.
         ConfigError: if the file cannot be used.
+
+    Example:
+        >>> config = flexunet.load_config("mammogram.toml", ["train.epochs=20"])
+        >>> config.model.image_width, config.train.epochs
+        (64, 20)
     """
     file = config_file(Path(path))
     reading = read_file(file)
@@ -43,6 +48,11 @@ def load_config(path: str | Path, overrides: Sequence[str] = (), strict: bool = 
     for text in overrides:
         reading.take(_override(text), replace=True)
     return reading.config(file.absolute(), strict=strict)
+
+
+def as_config(config: Config | str | Path) -> Config:
+    """The configuration itself, or the one that a path names (see `load_config`)."""
+    return load_config(config) if isinstance(config, (str, Path)) else config
 
 
 def save_config(config: Config, path: str | Path) -> None:

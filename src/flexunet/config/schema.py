@@ -47,7 +47,19 @@ from flexunet.errors import ConfigError
 
 
 class Config(BaseModel):
-    """A whole configuration; every section and key has a default."""
+    """A whole configuration; every section and key has a default.
+
+    Sizes are in pixels, height and width of the model; docs/configuration.md lists all keys.
+
+    Raises:
+        ConfigError: by `load_config`, for a key or value that cannot be used; in Python, pydantic's
+            ValidationError.
+
+    Example:
+        >>> config = flexunet.Config(model={"image_width": 128, "image_height": 128, "num_layers": 5})
+        >>> config.model.num_classes
+        2
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, validate_assignment=True)
 

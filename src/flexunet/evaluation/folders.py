@@ -87,7 +87,7 @@ def _pictures(truth: Path, images: Path | str | None) -> dict[str, Path]:
         return {}
 
 
-def score_folders(
+def score_pairs(
     pairs: list[MaskPair],
     color_map: ColorMap,
     rules: ScoringRules,
@@ -152,7 +152,7 @@ def score_folders(
     )
 
 
-def evaluate_folders(
+def score_folders(
     truth: Path | str,
     prediction: Path | str,
     *,
@@ -190,6 +190,11 @@ def evaluate_folders(
 
     Raises:
         InputError: if folders, masks or manifest cannot be used.
+
+    Example:
+        >>> evaluation = flexunet.score_folders("dataset/test/masks", "dataset/test/masks")
+        >>> evaluation.scores.images
+        4
     """
     color_map, rules = color_map or ColorMap.binary(), rules or ScoringRules()
     pairs = pair_masks(truth, prediction, images)
@@ -200,7 +205,7 @@ def evaluate_folders(
     elif out is not None:
         previous = read_previous(Path(out))
     gallery = CaseGallery() if out is not None else None
-    tables = score_folders(
+    tables = score_pairs(
         pairs,
         color_map,
         rules,

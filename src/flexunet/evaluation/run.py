@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flexunet.config.files import load_config
+from flexunet.config.files import as_config, load_config
 from flexunet.data.configured import color_map, open_split, split_pairs
 from flexunet.data.dataset.pairs import Pair
 from flexunet.evaluation.folders import comparable
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    config: Config,
+    config: Config | str | Path,
     *,
     split: str = "test",
     model: keras.Model | None = None,
@@ -67,7 +67,7 @@ def evaluate(
     folder of its name in there).
 
     Args:
-        config: The configuration of the run.
+        config: The configuration of the run, its file, or the run folder.
         split: `train`, `valid` or `test`.
         model: The model, where it is already at hand.
         against: Run or evaluation to compare with; the last evaluation of this run by default.
@@ -84,7 +84,13 @@ def evaluate(
         ConfigError: if the configuration names no folder for the split.
         PathError: if the run has no model or a folder is missing.
         DatasetError: if the runs to compare do not fit.
+
+    Example:
+        >>> evaluation = flexunet.evaluate("run")
+        >>> evaluation.scores.images, evaluation.scores.patients
+        (4, 1)
     """
+    config = as_config(config)
     notes: list[str] = []
     pairs = split_pairs(config, split)
     rules = ScoringRules.from_section(config.evaluate, seed=config.train.seed)

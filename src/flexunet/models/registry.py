@@ -141,6 +141,11 @@ def build_model(config: Config, *, policy: str | None = None, drawn: bool = True
 
     Raises:
         ConfigError: if the name is unknown, or the model cannot be built as configured.
+
+    Example:
+        >>> model = flexunet.build_model(flexunet.load_config("mammogram.toml"))
+        >>> model.input_shape, model.output_shape
+        ((None, 64, 64, 1), (None, 64, 64, 2))
     """
     name = config.model.model.strip()
     with _precision(policy), quick_draws() if drawn else no_draws():

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from flexunet.config.files import save_config
+from flexunet.config.files import as_config, save_config
 from flexunet.data.configured import is_validated, open_split, split_pairs
 from flexunet.errors import PathError, RunStoppedError
 from flexunet.files import PARTIAL, replacing
@@ -76,7 +76,7 @@ class TrainingResult:
 
 
 def train(
-    config: Config,
+    config: Config | str | Path,
     *,
     resume: Resume = "never",
     progress: Progress = silent,
@@ -87,7 +87,7 @@ def train(
     Nothing of an earlier run in the same folder is removed before this one has its replacement.
 
     Args:
-        config: The configuration.
+        config: A configuration, or its file.
         resume: Whether to go on from the run folder's checkpoint: "never", "auto" (if there is one), "must".
         progress: Told how many images are decoded, and how far the run and its epoch are.
         say: Told once from where the run goes on, or that it does not.
@@ -98,7 +98,13 @@ def train(
         OutOfMemoryError: if a step cannot fit into memory.
         DivergedError: if the loss becomes infinite or not a number.
         RunStoppedError: if a signal asked the run to stop; it can go on from there.
+
+    Example:
+        >>> result = flexunet.train(flexunet.load_config("mammogram.toml", ["train.run_dir='another'"]))
+        >>> result.epochs, result.best_epoch, result.model_path.name
+        (1, 1, 'best_model.keras')
     """
+    config = as_config(config)
     split_pairs(config, "train")
     if is_validated(config):
         split_pairs(config, "valid")

@@ -7,7 +7,7 @@ import pytest
 from flexunet.config.files import load_config
 from flexunet.config.schema import Config
 from flexunet.data.augment import run as augment_module
-from flexunet.data.augment.run import augment_dataset
+from flexunet.data.augment.run import augment
 from flexunet.data.dataset.folder import DatasetFolder
 from flexunet.data.dataset.manifest import Manifest, sha256_of
 from flexunet.data.images.files import read_image, write_image
@@ -55,7 +55,7 @@ def contents(root):
 
 
 def test_train_gets_copies_and_the_others_go_over_as_they_are(dataset, tmp_path):
-    done = augment_dataset(dataset, tmp_path / "out", config())
+    done = augment(dataset, tmp_path / "out", config())
     # hflip, vflip, 2 angles, 1 shrink, shear with 3 flips, deformation, distortion, barrel, sharpen, brighten
     copies = 14
     folder = DatasetFolder(tmp_path / "out")
@@ -74,7 +74,7 @@ def test_manifest_says_what_each_file_is(dataset, tmp_path):
     )
     manifest.write(dataset)
     out = tmp_path / "out"
-    augment_dataset(dataset, out, config())
+    augment(dataset, out, config())
     rows = Manifest.read(out).by_file
     files = {path.relative_to(out).as_posix() for path in out.rglob("images/*.png")}
     assert rows.keys() == files
@@ -95,7 +95,7 @@ def test_manifest_says_what_each_file_is(dataset, tmp_path):
 
 def test_copies_of_copies_keep_their_history(tmp_path):
     write_split(tmp_path / "ds" / "train", ["hfliped_1"])
-    done = augment_dataset(tmp_path / "ds", tmp_path / "out", config())
+    done = augment(tmp_path / "ds", tmp_path / "out", config())
     assert done.notes
     row = Manifest.read(tmp_path / "out").by_file["train/images/rotated_90_hfliped_1.png"]
     assert (row["source"], row["operation"]) == ("1", "hflip+rotation")
@@ -105,7 +105,7 @@ def test_every_mask_holds_classes_of_the_map(tmp_path):
     colors = ColorMap({(10, 20, 30): 0, (0, 255, 0): 1, (255, 0, 0): 2})
     write_split(tmp_path / "ds" / "train", ["a"], colors=colors)
     chosen = config(model={"num_classes": 3}, mask={"rgb_map": colors.colors_to_class})
-    augment_dataset(tmp_path / "ds", tmp_path / "out", chosen)
+    augment(tmp_path / "ds", tmp_path / "out", chosen)
     for path in (tmp_path / "out" / "train" / "masks").iterdir():
         assert colors.distance(read_image(path)).max() == 0
         assert set(np.unique(read_mask(path, colors))) <= {0, 2}
@@ -114,28 +114,28 @@ def test_every_mask_holds_classes_of_the_map(tmp_path):
 @pytest.mark.parametrize(("channels", "suffix"), [(1, ".png"), (3, ".png"), (3, ".jpg")])
 def test_copies_are_png_with_the_channels_of_the_original(tmp_path, channels, suffix):
     write_split(tmp_path / "ds" / "train", ["a"], channels, suffix)
-    augment_dataset(tmp_path / "ds", tmp_path / "out", config())
+    augment(tmp_path / "ds", tmp_path / "out", config())
     images = sorted((tmp_path / "out" / "train" / "images").iterdir())
     assert [path.name for path in images if path.suffix != ".png"] == (["a.jpg"] if suffix == ".jpg" else [])
     assert {read_image(path, channels=None).shape for path in images} == {(SIZE, SIZE, channels)}
 
 
 def test_results_depend_neither_on_jobs_nor_on_order(dataset, tmp_path):
-    augment_dataset(dataset, tmp_path / "one", config())
-    augment_dataset(dataset, tmp_path / "two", config(), jobs=2)
+    augment(dataset, tmp_path / "one", config())
+    augment(dataset, tmp_path / "two", config(), jobs=2)
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     assert Manifest.read(tmp_path / "one").rows == Manifest.read(tmp_path / "two").rows
     write_split(tmp_path / "other" / "train", ["0", "1"])
     image, mask = draw_pair(0)
     write_image(tmp_path / "other" / "train" / "images" / "1.png", image)
     write_mask(tmp_path / "other" / "train" / "masks" / "1.png", mask, ColorMap.binary())
-    augment_dataset(tmp_path / "other", tmp_path / "three", config())
+    augment(tmp_path / "other", tmp_path / "three", config())
     name = "train/images/distorted_0.02_rsigma0.5_sigma40_1.png"
     assert contents(tmp_path / "one")[name] == contents(tmp_path / "three")[name]
 
 
 def test_an_interrupted_run_goes_on(dataset, tmp_path):
-    augment_dataset(dataset, tmp_path / "whole", config())
+    augment(dataset, tmp_path / "whole", config())
 
     class StoppedError(Exception):
         pass
@@ -146,13 +146,13 @@ def test_an_interrupted_run_goes_on(dataset, tmp_path):
 
     out = tmp_path / "out"
     with pytest.raises(StoppedError):
-        augment_dataset(dataset, out, config(), progress=stop)
+        augment(dataset, out, config(), progress=stop)
     assert Manifest.read(out) is None
     with (out / ".augment.rows.jsonl").open("a") as journal:
         journal.write('[{"file": "cut o')
     (out / "train" / "images" / ".1.0123456789ab.partial.png").write_bytes(b"half")
     kept = (out / "train" / "images" / "hfliped_1.png").stat().st_mtime_ns
-    done = augment_dataset(dataset, out, config())
+    done = augment(dataset, out, config())
     assert done.finished_before == 2
     assert (out / "train" / "images" / "hfliped_1.png").stat().st_mtime_ns == kept
     assert contents(out) == contents(tmp_path / "whole")
@@ -161,35 +161,35 @@ def test_an_interrupted_run_goes_on(dataset, tmp_path):
 
 def test_a_finished_run_is_not_redone_but_lost_files_are(dataset, tmp_path):
     out = tmp_path / "out"
-    augment_dataset(dataset, out, config())
+    augment(dataset, out, config())
     before = contents(out)
     (out / "train" / "masks" / "vfliped_2.png").unlink()
-    done = augment_dataset(dataset, out, config())
+    done = augment(dataset, out, config())
     assert done.finished_before == 3
     assert contents(out) == before
 
 
 def test_other_settings_do_not_mix_with_an_earlier_run(dataset, tmp_path):
-    augment_dataset(dataset, tmp_path / "out", config())
+    augment(dataset, tmp_path / "out", config())
     with pytest.raises(DatasetError, match="seed changed"):
-        augment_dataset(dataset, tmp_path / "out", config(train={"seed": 1}))
+        augment(dataset, tmp_path / "out", config(train={"seed": 1}))
     write_split(dataset / "train", ["9"])
     with pytest.raises(DatasetError, match="files changed"):
-        augment_dataset(dataset, tmp_path / "out", config())
+        augment(dataset, tmp_path / "out", config())
 
 
 @pytest.mark.parametrize("split", ["valid", "test"])
 def test_copies_of_scored_images_need_a_word(dataset, tmp_path, split):
     with pytest.raises(DatasetError, match="--i-accept-leakage"):
-        augment_dataset(dataset, tmp_path / "out", config(), splits=["train", split])
+        augment(dataset, tmp_path / "out", config(), splits=["train", split])
     assert not (tmp_path / "out").exists()
-    done = augment_dataset(dataset, tmp_path / "out", config(), splits=[split], accept_leakage=True)
+    done = augment(dataset, tmp_path / "out", config(), splits=[split], accept_leakage=True)
     assert len([row for row in done.rows if row["operation"]]) == 14
 
 
 def test_no_augmentation_is_honoured(dataset, tmp_path):
     with pytest.raises(DatasetError, match="no_augmentation"):
-        augment_dataset(dataset, tmp_path / "out", config(dataset={"no_augmentation": "train"}))
+        augment(dataset, tmp_path / "out", config(dataset={"no_augmentation": "train"}))
 
 
 def test_what_cannot_be_done_is_refused_before_anything_is_written(dataset, tmp_path):
@@ -198,30 +198,30 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(dataset, tmp_
         {"augmentor": {"hflip": False, "vflip": False, "rotation": False, "shrinks": []}}
     )
     with pytest.raises(DatasetError, match="no operation"):
-        augment_dataset(dataset, out, nothing)
+        augment(dataset, out, nothing)
     with pytest.raises(DatasetError, match="no split extra"):
-        augment_dataset(dataset, out, config(), splits=["extra"])
+        augment(dataset, out, config(), splits=["extra"])
     for inside in (dataset, dataset / "train" / "out", tmp_path):
         with pytest.raises(DatasetError, match="lie in each other"):
-            augment_dataset(dataset, inside, config())
+            augment(dataset, inside, config())
     assert not out.exists()
     out.mkdir()
     (out / "precious.txt").write_text("mine")
     with pytest.raises(DatasetError, match="not empty"):
-        augment_dataset(dataset, out, config())
+        augment(dataset, out, config())
     assert [path.name for path in out.iterdir()] == ["precious.txt"]
 
 
 def test_a_copy_never_takes_the_name_of_an_original(tmp_path):
     write_split(tmp_path / "ds" / "train", ["1", "hfliped_1"])
     with pytest.raises(DatasetError, match="hfliped_1"):
-        augment_dataset(tmp_path / "ds", tmp_path / "out", config())
+        augment(tmp_path / "ds", tmp_path / "out", config())
 
 
 def test_image_and_mask_of_different_sizes(dataset, tmp_path):
     write_mask(dataset / "train" / "masks" / "2.png", np.zeros((20, 30), np.uint8), ColorMap.binary())
     with pytest.raises(MaskError, match=r"30 x 20 .* 40 x 40"):
-        augment_dataset(dataset, tmp_path / "out", config())
+        augment(dataset, tmp_path / "out", config())
 
 
 def test_parameters_that_are_not_json_are_named(dataset, tmp_path):
@@ -229,12 +229,12 @@ def test_parameters_that_are_not_json_are_named(dataset, tmp_path):
     manifest.append({"file": "train/images/1.png", "parameters": "angle 3"})
     manifest.write(dataset)
     with pytest.raises(DatasetError, match="angle 3"):
-        augment_dataset(dataset, tmp_path / "out", config())
+        augment(dataset, tmp_path / "out", config())
 
 
 def test_a_plain_pair_of_folders_keeps_its_sources(tmp_path):
     write_split(tmp_path / "ds", ["1", "2"])
-    done = augment_dataset(tmp_path / "ds", tmp_path / "out", config())
+    done = augment(tmp_path / "ds", tmp_path / "out", config())
     assert "before the split" in done.notes[0]
     assert len(list((tmp_path / "out" / "images").iterdir())) == 30
     with (tmp_path / "out" / "manifest.csv").open(newline="") as stream:
@@ -248,7 +248,7 @@ def test_the_published_configuration_writes_what_the_published_tool_wrote(refere
             write_image(tmp_path / "in" / split / f"{kind}s" / "1001.png", picture)
     chosen = load_config(reference / "augment" / "offline_generator.config")
     chosen.mask.rgb_map = {(0, 0, 0): 0, (255, 0, 0): 1, (255, 255, 255): 2}  # the colours of its input mask
-    augment_dataset(tmp_path / "in", tmp_path / "out", chosen)
+    augment(tmp_path / "in", tmp_path / "out", chosen)
     names = json.loads((reference / "augment" / "meta.json").read_text())["offline"]["filenames"]
     for folder, expected in names.items():
         assert sorted(path.name for path in (tmp_path / "out" / folder).iterdir()) == sorted(expected)
@@ -262,7 +262,7 @@ def test_the_published_configuration_writes_what_the_published_tool_wrote(refere
 
 def test_images_are_resized_where_the_configuration_gives_a_size(dataset, tmp_path):
     chosen = config(dataset={"image_width": 32, "image_height": 24})
-    augment_dataset(dataset, tmp_path / "out", chosen)
+    augment(dataset, tmp_path / "out", chosen)
     paths = list((tmp_path / "out").rglob("*.png"))
     assert {read_image(path, channels=None).shape[:2] for path in paths} == {(24, 32)}
     rows = Manifest.read(tmp_path / "out").by_file
@@ -272,7 +272,7 @@ def test_images_are_resized_where_the_configuration_gives_a_size(dataset, tmp_pa
 def test_a_worker_that_dies_is_told_as_want_of_memory(monkeypatch, dataset, tmp_path):
     monkeypatch.setattr(augment_module, "write_pair", _die)
     with pytest.raises(augment_module.OutOfMemoryError, match="fewer"):
-        augment_dataset(dataset, tmp_path / "out", config(), jobs=2)
+        augment(dataset, tmp_path / "out", config(), jobs=2)
 
 
 def _die(task, job):

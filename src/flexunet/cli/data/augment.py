@@ -48,7 +48,7 @@ def augment(
 ) -> None:
     """Write a data set with augmented copies of its training images."""
     from flexunet.cli.configuration import open_config
-    from flexunet.data.augment.run import augment_dataset
+    from flexunet.data.augment.run import augment
 
     config = open_config(config_path, overrides, strict)
     dataset = dataset or config.resolve(config.dataset.dataset_dir)
@@ -61,7 +61,7 @@ def augment(
     out = out or config.output(config.dataset.augmented_dir)
     chosen = [split.strip() for split in splits.split(",") if split.strip()]
     with progress() as shown:
-        done = augment_dataset(
+        done = augment(
             dataset,
             out,
             config,

@@ -86,7 +86,7 @@ def score(
 ) -> None:
     """Score a folder of predicted masks against a folder of true masks."""
     from flexunet.data.images.spacing import parse_spacing
-    from flexunet.evaluation.folders import evaluate_folders, parse_rgb_map
+    from flexunet.evaluation.folders import parse_rgb_map, score_folders
     from flexunet.evaluation.scores.rules import ScoringRules
 
     color_map, threshold, section = None, None, None
@@ -109,7 +109,7 @@ def score(
         bootstrap_samples=bootstrap,
     )
     with progress() as shown:
-        found = evaluate_folders(
+        found = score_folders(
             truth,
             prediction,
             color_map=color_map,

@@ -42,6 +42,11 @@ def audit_dataset(
     Raises:
         PathError: if there is no data set at `root`.
         DatasetError: if its manifest cannot be read.
+
+    Example:
+        >>> audit = flexunet.audit_dataset("dataset")
+        >>> audit.scores_hold
+        True
     """
     inventory = take_inventory(root)
     findings = list(inventory.findings)

@@ -28,9 +28,9 @@ def write_preview(dataset: Path | str, path: Path | str, config: Config) -> Path
     """Draw every copy of the first image of a data set that has something in its mask.
 
     Args:
-        dataset: As for `augment_dataset`; of a split data set, the first split is looked at.
+        dataset: As for `augment`; of a split data set, the first split is looked at.
         path: Picture to write.
-        config: As for `augment_dataset`.
+        config: As for `augment`.
 
     Returns:
         The path of the image that was taken.

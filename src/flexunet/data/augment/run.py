@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 
+from flexunet.config.files import as_config
 from flexunet.data.augment.operations import Step, planned
 from flexunet.data.augment.pair import Job, Task, files_of, write_pair
 from flexunet.data.augment.record import Record, Row
@@ -57,10 +58,10 @@ class Augmented:
     notes: list[str] = field(default_factory=list)
 
 
-def augment_dataset(
+def augment(
     dataset: Path | str,
     out: Path | str,
-    config: Config,
+    config: Config | str | Path,
     *,
     splits: Sequence[str] = ("train",),
     accept_leakage: bool = False,
@@ -72,8 +73,8 @@ def augment_dataset(
     Args:
         dataset: Folder with `train|valid|test/{images,masks}/`, or with `images/` and `masks/` alone.
         out: Folder to write; new, or begun by the same call before.
-        config: What to do ([augmentor] and the sections of the operations), the colours of the masks, the
-            seed, and the size if [dataset] image_width and image_height are set.
+        config: A configuration or its file: what to do ([augmentor] and the sections of the operations), the
+            colours of the masks, the seed, and the size if [dataset] image_width and image_height are set.
         splits: Splits that get copies.
         accept_leakage: Whether copies of images that a score is measured on may be written.
         jobs: Processes.
@@ -85,8 +86,14 @@ def augment_dataset(
     Raises:
         DatasetError: if copies of valid or test images are asked for without `accept_leakage`, if nothing is
             switched on, if `out` holds something else, or if a copy would have the name of an original.
+
+    Example:
+        >>> config = flexunet.Config(augmentor={"vflip": False, "angles": [90.0]})
+        >>> augmented = flexunet.augment("dataset", "augmented", config)
+        >>> augmented.originals["train"], augmented.copies
+        (12, {'hflip': 12, 'rotation': 12, 'shrink': 12})
     """
-    dataset, out = Path(dataset), Path(out)
+    config, dataset, out = as_config(config), Path(dataset), Path(out)
     steps = planned(config)
     if not steps:
         raise DatasetError("[augmentor] switches no operation on: there would be no copies. Switch one on.")

@@ -14,7 +14,13 @@ _LISTED = 10
 
 @dataclass(frozen=True)
 class Pair:
-    """An image, its mask, and whose image it is."""
+    """An image, its mask, and whose image it is.
+
+    Example:
+        >>> pair = flexunet.find_pairs("dataset/train/images", "dataset/train/masks")[0]
+        >>> pair.image_path.name == pair.mask_path.name, pair.identity.patient_known
+        (True, True)
+    """
 
     image_path: Path
     mask_path: Path
@@ -41,6 +47,11 @@ def find_pairs(images_dir: Path | str, masks_dir: Path | str, mask_suffix: str =
     Raises:
         PathError: if a folder is missing or has no images.
         PairingError: if an image has no mask, a mask no image, or two files share a stem.
+
+    Example:
+        >>> pairs = flexunet.find_pairs("dataset/train/images", "dataset/train/masks")
+        >>> len(pairs), pairs[0].patient
+        (12, 'P001')
     """
     images = _by_stem(list_images(images_dir), "images")
     masks = _by_stem(list_masks(masks_dir), "masks")

@@ -121,6 +121,11 @@ def read_dicom(path: Path | str, window: str = "auto") -> DicomImage:
         ImageError: if the file is missing, truncated, compressed in a way that cannot be decoded, or no
             single grey image.
         ConfigError: if there is no such window rule.
+
+    Example:
+        >>> film = flexunet.read_dicom("film.dcm")
+        >>> film.pixels.shape, film.pixels.dtype, film.spacing_mm
+        ((64, 64, 1), dtype('uint16'), (0.1, 0.1))
     """
     path = Path(path)
     check_window(window)

@@ -27,6 +27,11 @@ class ColorMap:
     Raises:
         ConfigError: if the map is empty, or a colour or class index is out of range, or a class between
             0 and the highest has no colour.
+
+    Example:
+        >>> colors = flexunet.ColorMap({(0, 0, 0): 0, (255, 0, 0): 1})
+        >>> colors.num_classes
+        2
     """
 
     def __init__(self, colors: Mapping[Color, int]):

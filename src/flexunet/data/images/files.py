@@ -71,7 +71,7 @@ def list_images(folder: Path | str) -> list[Path]:
 
 
 def read_image(path: Path | str, channels: int | None = 3, *, dicom_window: str = "auto") -> np.ndarray:
-    """Read an image file.
+    """Read an image file as an array.
 
     Args:
         path: PNG, JPEG, TIFF, BMP, PNM or DICOM file.
@@ -84,6 +84,11 @@ def read_image(path: Path | str, channels: int | None = 3, *, dicom_window: str 
 
     Raises:
         ImageError: if the file is missing, empty, truncated, too large, not an image or not 8 or 16 bit.
+
+    Example:
+        >>> image = flexunet.read_image("film.png", channels=1)
+        >>> image.shape, image.dtype
+        ((64, 64, 1), dtype('uint8'))
     """
     path = Path(path)
     pixels = _read_pixels(path, dicom_window)

@@ -51,6 +51,12 @@ def read_mask(
 
     Raises:
         MaskError: if the file cannot be read or its colours or indices do not fit the map.
+
+    Example:
+        >>> colors = flexunet.ColorMap({(0, 0, 0): 0, (255, 255, 255): 1})
+        >>> mask = flexunet.read_mask("mask.png", colors)
+        >>> mask.shape, mask.dtype
+        ((64, 64), dtype('uint8'))
     """
     path = Path(path)
     if path.suffix.lower() == ".npz":
@@ -78,9 +84,23 @@ def read_mask(
 def write_mask(path: Path | str, mask: np.ndarray, color_map: ColorMap) -> None:
     """Write a mask as palette PNG: the stored values are class indices, the palette has the colours.
 
+    Args:
+        path: The file; its name ends in .png.
+        mask: Class indices, uint8 array `(H, W)`.
+        color_map: Colours of the classes.
+
     Raises:
         MaskError: if an index has no colour, or the name does not end in .png.
         PathError: if the file cannot be written.
+
+    Example:
+        >>> import numpy as np
+        >>> mask = np.zeros((64, 64), np.uint8)
+        >>> mask[20:30, 20:40] = 1
+        >>> colors = flexunet.ColorMap({(0, 0, 0): 0, (255, 255, 255): 1})
+        >>> flexunet.write_mask("drawn.png", mask, colors)
+        >>> int(flexunet.read_mask("drawn.png", colors).sum())
+        200
     """
     path = Path(path)
     if path.suffix.lower() != ".png":

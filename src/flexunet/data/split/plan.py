@@ -118,6 +118,11 @@ def plan_split(
             with fewer groups than splits.
         ConfigError: if the ratios are no ratios.
         PathError, PairingError, MaskError: if the folder cannot be used.
+
+    Example:
+        >>> plan = flexunet.plan_split("dataset", by="patient", ratios=(0.6, 0.2, 0.2))
+        >>> {row.split: row.images for row in plan.table()}
+        {'train': 12, 'valid': 4, 'test': 4}
     """
     if by == "file" and not accept_leakage:
         raise DatasetError(

@@ -38,6 +38,12 @@ def write_split(
     Raises:
         DatasetError: if `out` holds something else.
         PathError: if a file cannot be written or linked.
+
+    Example:
+        >>> plan = flexunet.plan_split("dataset", by="patient", ratios=(0.6, 0.2, 0.2))
+        >>> manifest = flexunet.write_split(plan, "split")
+        >>> len(manifest.rows)
+        20
     """
     out = Path(out)
     manifest = manifest_of(plan)

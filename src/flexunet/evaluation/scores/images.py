@@ -55,14 +55,14 @@ class ImageScores(NamedTuple):
 def score_image(
     truth: NDArray[np.uint8],
     prediction: NDArray[np.uint8] | None,
-    num_classes: int,
-    rules: ScoringRules,
+    num_classes: int = 2,
+    rules: ScoringRules = ScoringRules(),
     *,
     probabilities: NDArray[np.float32] | None = None,
     spacing: tuple[float, float] | None = None,
     calibration: Calibration | None = None,
 ) -> ImageScores:
-    """Score one image.
+    """Score the predicted mask of one image against its true mask.
 
     Args:
         truth: Class indices, uint8 `(H, W)`.
@@ -79,6 +79,15 @@ def score_image(
     Raises:
         ShapeError: if the shapes differ or there is neither a prediction nor probabilities.
         MaskError: if a class index is out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> truth, prediction = np.zeros((8, 8), np.uint8), np.zeros((8, 8), np.uint8)
+        >>> truth[2:4, 2:6] = 1
+        >>> prediction[2:4, 2:5] = 1
+        >>> flexunet.score_image(truth, prediction).confusion
+        array([[56,  0],
+               [ 2,  6]])
     """
     if probabilities is not None:
         if probabilities.shape[:2] != truth.shape or probabilities.shape[2] not in (1, num_classes):

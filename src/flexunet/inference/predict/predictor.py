@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from flexunet.data.configured import crop_size
-from flexunet.data.images.files import to_model_range
+from flexunet.data.images.files import read_image, to_model_range
 from flexunet.errors import ConfigError, ShapeError
 from flexunet.inference.predict.batch_size import batch_size_for
 from flexunet.inference.predict.breast_tiles import tiles_of_breast
@@ -53,8 +53,10 @@ class Predictor:
         ConfigError: if the model cannot predict as `[infer]` asks.
 
     Example:
-        predictor = Predictor.load("runs/mammogram")
-        mask = mask_of(predictor(read_image("case.png")))
+        >>> predictor = flexunet.Predictor.load("run")
+        >>> probabilities = predictor("film.png")
+        >>> probabilities.shape, flexunet.mask_of(probabilities).shape
+        ((64, 64, 2), (64, 64))
     """
 
     def __init__(self, model: keras.Model | Runtime, config: Config, *, plain: bool = False):
@@ -88,9 +90,9 @@ class Predictor:
             ConfigError, PathError, WeightsError: if configuration or weights cannot be used.
             EngineError: if the engine is not installed.
         """
-        from flexunet.config.files import load_config
+        from flexunet.config.files import as_config
 
-        config = load_config(run) if isinstance(run, (str, Path)) else run
+        config = as_config(run)
         engine = engine or config.infer.engine
         if not config.infer.ensemble:
             return cls(_open_model(config, engine), config)
@@ -102,21 +104,27 @@ class Predictor:
             members.append(cls(_open_model(own, engine), own))
         return Ensemble(members, config)
 
-    def __call__(self, image: np.ndarray) -> np.ndarray:
+    def __repr__(self) -> str:
+        size = f"{self.width} x {self.height} x {self.channels}"
+        return f"<{type(self).__name__} of {self.config.source or 'a model'}: {size}, {self.classes} classes>"
+
+    def __call__(self, image: np.ndarray | str | Path) -> np.ndarray:
         """Probabilities of one image, at its own size.
 
         Args:
-            image: `(H, W)` or `(H, W, C)`, any size, uint8, uint16 or float32 in 0..255.
+            image: Array `(H, W)` or `(H, W, C)` of any size, uint8, uint16 or float32 in 0..255; or the path
+                of an image file, which is read as the configuration says.
 
         Returns:
             Float32 array `(H, W, classes)`; one channel, the foreground, for a model of one class.
 
         Raises:
-            ShapeError: if the image is not an image.
+            ShapeError: if the array is not an image.
+            ImageError: if the file cannot be read.
         """
         return self.predict(image).probabilities
 
-    def predict(self, image: np.ndarray, *, tiled: bool = False) -> Prediction:
+    def predict(self, image: np.ndarray | str | Path, *, tiled: bool = False) -> Prediction:
         """All that the model says of one image, at its own size.
 
         Args:
@@ -125,8 +133,11 @@ class Predictor:
                 crops knows no other way.
 
         Raises:
-            ShapeError: if the image is not an image.
+            ShapeError: if the array is not an image.
+            ImageError: if the file cannot be read.
         """
+        if not isinstance(image, np.ndarray):
+            image = read_image(image, self.channels, dicom_window=self.config.image.dicom_window)
         if tiled or crop_size(self.config) is not None:
             return self._conclude(self._tiled(image))
         return self.finish(self.forward([self.prepare(image)])[0], *image.shape[:2])

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def mask_of(probabilities: NDArray[np.float32], threshold: float | None = None) -> NDArray[np.uint8]:
-    """Class of each pixel.
+    """The class of each pixel, from probabilities.
 
     Args:
         probabilities: Float32 `(..., C)`; with one channel it is the probability of class 1.
@@ -16,6 +16,11 @@ def mask_of(probabilities: NDArray[np.float32], threshold: float | None = None) 
 
     Returns:
         Class indices, uint8 `(...)`.
+
+    Example:
+        >>> import numpy as np
+        >>> flexunet.mask_of(np.array([[[0.9, 0.1], [0.2, 0.8]]], np.float32))
+        array([[0, 1]], dtype=uint8)
     """
     if threshold is None and probabilities.shape[-1] == 1:
         return (probabilities[..., 0] > 0.5).astype(np.uint8)

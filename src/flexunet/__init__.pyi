@@ -1,0 +1,23 @@
+# The public names and where each is defined; __init__.py reads this file.
+from .config.files import load_config as load_config
+from .config.schema import Config as Config
+from .data.audit.run import audit_dataset as audit_dataset
+from .data.augment.run import augment as augment
+from .data.dataset.pairs import Pair as Pair
+from .data.dataset.pairs import find_pairs as find_pairs
+from .data.dicom.read import read_dicom as read_dicom
+from .data.images.color_map import ColorMap as ColorMap
+from .data.images.files import read_image as read_image
+from .data.images.masks import read_mask as read_mask
+from .data.images.masks import write_mask as write_mask
+from .data.split.plan import plan_split as plan_split
+from .data.split.write import write_split as write_split
+from .errors import FlexUNetError as FlexUNetError
+from .evaluation.folders import score_folders as score_folders
+from .evaluation.run import evaluate as evaluate
+from .evaluation.scores.images import score_image as score_image
+from .inference.predict.predictor import Predictor as Predictor
+from .inference.predict.probabilities import mask_of as mask_of
+from .models.registry import build_model as build_model
+from .training.run import train as train
+from .version import __version__ as __version__

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from flexunet.config.model_sections import MaskSection
 from flexunet.data.dataset.identity import Identities
+from flexunet.data.dataset.matching import listed, match_names
 from flexunet.data.dataset.pairs import list_masks
 from flexunet.data.images.files import list_images
 from flexunet.data.images.masks import ColorMap, read_mask
@@ -52,30 +53,23 @@ def pair_masks(truth: Path | str, prediction: Path | str, images: Path | str | N
         PathError: if a folder is missing or empty.
         PairingError: if a mask has no partner or two files of a folder share a stem.
     """
-    truths, predictions = _by_stem(truth), _by_stem(prediction)
-    lonely = [f"{path.name} has no prediction" for stem, path in truths.items() if stem not in predictions]
-    lonely += [f"{path.name} has no true mask" for stem, path in predictions.items() if stem not in truths]
+    matches = match_names(list_masks(truth), list_masks(prediction), ending="")
+    for folder, repeated in ((truth, matches.repeated), (prediction, matches.repeated_partners)):
+        if repeated:
+            raise PairingError(
+                f"{folder}: {' and '.join(path.name for path in repeated[0])} share a name. Names pair the "
+                "masks: rename or remove one."
+            )
+    lonely = [f"{path.name} has no prediction" for path in matches.alone]
+    lonely += [f"{path.name} has no true mask" for path in matches.strangers]
     if lonely:
-        more = f" and {len(lonely) - _LISTED} more" if len(lonely) > _LISTED else ""
         raise PairingError(
             f"{truth} and {prediction} must hold masks of the same names; {len(lonely)} have no partner: "
-            f"{'; '.join(lonely[:_LISTED])}{more}. A missing prediction is not an empty one: write it, or "
+            f"{listed(lonely, _LISTED, '; ')}. A missing prediction is not an empty one: write it, or "
             "take its mask away."
         )
     pictures = _pictures(Path(truth), images)
-    return [MaskPair(path, predictions[stem], pictures.get(stem)) for stem, path in sorted(truths.items())]
-
-
-def _by_stem(folder: Path | str) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for path in list_masks(folder):
-        if path.stem in found:
-            raise PairingError(
-                f"{folder}: {found[path.stem].name} and {path.name} share a name. Names pair the masks: "
-                "rename or remove one."
-            )
-        found[path.stem] = path
-    return found
+    return [MaskPair(path, mask, pictures.get(path.stem)) for path, mask in matches.partners.items()]
 
 
 def _pictures(truth: Path, images: Path | str | None) -> dict[str, Path]:

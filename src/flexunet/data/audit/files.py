@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flexunet.data.audit.findings import SCORED_SPLITS, Finding, listed
+from flexunet.data.audit.findings import SCORED_SPLITS, Finding
 from flexunet.data.dataset.identity import Identities, Identity
 from flexunet.data.dataset.layouts import FolderPair, find_layout
 from flexunet.data.dataset.manifest import Manifest
+from flexunet.data.dataset.matching import listed, match_names
+from flexunet.data.dataset.pairs import mask_files
 from flexunet.data.images.files import is_image_file
 
 _HIDDEN = ("Thumbs.db", "desktop.ini")
@@ -114,42 +113,28 @@ def _pair(
             what = f"none of the {len(names)} images has a mask: there is no folder of masks"
             findings.append(_unpaired("image-without-mask", names, folder.split, what))
         return [(_relative(image, root), image, None) for image in images], findings
-    masks = [path for path in sorted(folder.masks.iterdir()) if is_image_file(path) or path.suffix == ".npz"]
-    by_stem = _masks_by_image_stem([image.stem for image in images], masks)
-    repeated = [stem for stem, count in Counter(image.stem for image in images).items() if count > 1]
+    masks = mask_files(folder.masks)
+    matches = match_names(images, masks)
+    repeated = [*matches.repeated, *matches.repeated_partners]
     if repeated:
         findings.append(
             Finding(
                 "name-twice",
                 "error",
-                tuple(_relative(image, root) for image in images if image.stem in repeated),
-                f"{len(repeated)} name(s) occur twice with different endings: {listed(repeated)}; which mask "
-                "belongs to which image is open.",
+                tuple(_relative(path, root) for paths in repeated for path in paths),
+                f"{len(repeated)} name(s) occur twice with different endings: "
+                f"{listed([paths[0].stem for paths in repeated])}; which mask is whose is open.",
                 "Rename or remove one of each.",
             )
         )
-    alone = tuple(_relative(image, root) for image in images if image.stem not in by_stem)
-    if alone:
-        findings.append(
-            _unpaired(
-                "image-without-mask",
-                alone,
-                folder.split,
-                f"{len(alone)} of {len(images)} images have no mask",
-            )
-        )
-    stems = {image.stem for image in images}
-    orphans = tuple(_relative(path, root) for stem, path in by_stem.items() if stem not in stems)
-    if orphans:
-        findings.append(
-            _unpaired(
-                "mask-without-image",
-                orphans,
-                folder.split,
-                f"{len(orphans)} of {len(masks)} masks have no image",
-            )
-        )
-    return [(_relative(image, root), image, by_stem.get(image.stem)) for image in images], findings
+    for code, alone, total, what in (
+        ("image-without-mask", matches.alone, len(images), "images have no mask"),
+        ("mask-without-image", matches.strangers, len(masks), "masks have no image"),
+    ):
+        if alone:
+            names = tuple(_relative(path, root) for path in alone)
+            findings.append(_unpaired(code, names, folder.split, f"{len(alone)} of {total} {what}"))
+    return [(_relative(image, root), image, matches.partners.get(image)) for image in images], findings
 
 
 def _unpaired(code: str, files: tuple[str, ...], split: str, what: str) -> Finding:
@@ -162,24 +147,6 @@ def _unpaired(code: str, files: tuple[str, ...], split: str, what: str) -> Findi
         "Add what is missing under the same name, or take the file out. An image without a lesion needs an "
         "empty mask.",
     )
-
-
-def _masks_by_image_stem(stems: Sequence[str], masks: Sequence[Path]) -> dict[str, Path]:
-    """Masks by the stem of their image; an ending that most masks have in common (`_mask`) is taken off."""
-    known = set(stems)
-    plain = {mask.stem: mask for mask in masks}
-    if known & plain.keys() or not known:
-        return plain
-    endings: Counter[str] = Counter()
-    for mask in masks:
-        cuts = [match.start() for match in re.finditer(r"[^0-9A-Za-z]", mask.stem)]
-        fitting = [cut for cut in cuts if mask.stem[:cut] in known]
-        if fitting:
-            endings[mask.stem[max(fitting) :]] += 1
-    if not endings:
-        return plain
-    ending_text = endings.most_common(1)[0][0]
-    return {mask.stem.removesuffix(ending_text): mask for mask in masks}
 
 
 def _missing_files(root: Path) -> list[Finding]:

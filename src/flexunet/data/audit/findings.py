@@ -113,9 +113,3 @@ class AuditResult:
             "figures": self.figures,
             "findings": [{**asdict(finding), "files": list(finding.files)} for finding in self.findings],
         }
-
-
-def listed(names: list[str] | tuple[str, ...], most: int = 5) -> str:
-    """Names joined by commas, the first few of many."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -10,9 +10,10 @@ import numpy as np
 
 from flexunet.data.audit.examine import Examined
 from flexunet.data.audit.files import Entry
-from flexunet.data.audit.findings import Finding, listed
+from flexunet.data.audit.findings import Finding
 from flexunet.data.copies.find import CopyPair
 from flexunet.data.dataset.identity import doubtful_patients
+from flexunet.data.dataset.matching import listed
 from flexunet.data.dataset.names import operation_of
 from flexunet.data.split.items import connected_labels
 

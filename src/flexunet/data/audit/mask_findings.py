@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from flexunet.data.audit.examine import Examined
-from flexunet.data.audit.findings import SCORED_SPLITS, Finding, listed
+from flexunet.data.audit.findings import SCORED_SPLITS, Finding
+from flexunet.data.dataset.matching import listed
 
 MISPLACED = 0.5  # share of a lesion outside the breast from which its mask counts as misplaced
 PARTLY = 0.15

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from flexunet.data.audit.examine import Examined
 from flexunet.data.audit.files import unreadable
-from flexunet.data.audit.findings import Finding, listed
+from flexunet.data.audit.findings import Finding
+from flexunet.data.dataset.matching import listed
 
 _BLANK = 2.0  # standard deviation of the grey levels
 _TINTED = 0.001  # share of coloured pixels from which an image counts as coloured

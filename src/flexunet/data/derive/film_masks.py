@@ -6,7 +6,7 @@ Each source answers for one film at a time, so that worker processes can ask it.
 from __future__ import annotations
 
 import hashlib
-import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 
 from flexunet.data.annotations.shapes import NORMAL, UNKNOWN, FilmAnnotation
 from flexunet.data.dataset.manifest import sha256_of
+from flexunet.data.dataset.matching import match_names
 from flexunet.data.dataset.pairs import list_masks
 from flexunet.data.images.masks import ColorMap, read_mask
 from flexunet.errors import MaskError, PairingError
@@ -187,32 +188,31 @@ class GivenMasks:
         """
         folder = Path(folder)
         groups = sorted({film.group for film in films if film.group and (folder / film.group).is_dir()})
-        by_group = {group: _by_stem(list_masks(folder / group)) for group in groups}
-        has_own = folder.is_dir() and any(path.is_file() for path in folder.iterdir())
-        by_group[""] = _by_stem(list_masks(folder)) if has_own or not groups else {}
-        stems = [film.path.stem for film in films]
-        suffix = suffix or _common_suffix(stems, [stem for found in by_group.values() for stem in found])
+        places = [(folder / group, [film for film in films if film.group == group]) for group in groups]
+        if not groups or any(path.is_file() for path in folder.iterdir()):
+            places.append((folder, list(films)))
         paths: dict[str, Path] = {}
-        for film in films:
-            wanted = film.path.stem + suffix
-            path = by_group.get(film.group, {}).get(wanted) or by_group[""].get(wanted)
-            if path is not None:
-                paths[film.name] = path
+        masks: list[Path] = []
+        for place, members in places:
+            waiting = [film for film in members if film.name not in paths]
+            there = list_masks(place)
+            partners = match_names([film.path for film in waiting], there, suffix or None).partners
+            paths |= {film.name: partners[film.path] for film in waiting if film.path in partners}
+            masks += there
         if not paths:
-            example = next((path.name for found in by_group.values() for path in found.values()), "nothing")
             raise PairingError(
-                f"no mask in {folder} belongs to a film: films are named like {films[0].path.name}, masks "
-                f"like {example}. Name them alike, or say with --mask-suffix what masks have in addition."
+                f"no mask in {folder} belongs to a film: films are named like {films[0].path.name}, "
+                f"masks like {masks[0].name}. Name them alike, or say "
+                "with --mask-suffix what masks have in addition."
             )
-        if len(set(paths.values())) < len(paths):
-            twice = next(path for path in paths.values() if list(paths.values()).count(path) > 1)
+        used = Counter(paths.values())
+        if len(used) < len(paths):
+            twice = used.most_common(1)[0][0]
             raise PairingError(
                 f"{twice} would be the mask of two films of the same name in different folders. Put the "
                 "masks into folders named like those of the films."
             )
-        used = set(paths.values())
-        unused = [path for found in by_group.values() for path in found.values() if path not in used]
-        return cls(paths, color_map, unused=unused)
+        return cls(paths, color_map, unused=[path for path in masks if path not in used])
 
     def fingerprint(self, film: RawFilm) -> str:
         """SHA-256 of the mask file and its colours."""
@@ -256,20 +256,3 @@ def draft_mask(probabilities: np.ndarray) -> MaskDraft:
         return MaskDraft(mask, float(1 - foreground.max()), 0.0)
     entropy = -(seen * np.log(np.clip(seen, 1e-12, 1))).sum(axis=1) / np.log(values.shape[2])
     return MaskDraft(mask, float(seen.max(axis=1).mean()), float(entropy.mean()))
-
-
-def _by_stem(paths: Sequence[Path]) -> dict[str, Path]:
-    return {path.stem: path for path in paths}
-
-
-def _common_suffix(films: Sequence[str], masks: Sequence[str]) -> str:
-    """The ending that turns names of films into names of masks, if no mask has the plain name of a film."""
-    known = set(masks)
-    if known & set(films):
-        return ""
-    endings = {mask[len(film) :] for film in films[:50] for mask in masks if mask.startswith(film)}
-    fits = {
-        end: sum(film + end in known for film in films) for end in endings if re.match(r"[^0-9A-Za-z]", end)
-    }
-    best = [end for end, count in fits.items() if count == max(fits.values()) and count > len(films) / 2]
-    return best[0] if len(best) == 1 else ""

@@ -20,11 +20,12 @@ import numpy as np
 
 from flexunet.data.dataset.identity import Identities, Identity, doubtful_patients
 from flexunet.data.dataset.layouts import FolderPair, find_layout
-from flexunet.data.dataset.pairs import find_pairs, list_masks
+from flexunet.data.dataset.matching import match_names
+from flexunet.data.dataset.pairs import complaint_about, list_masks
 from flexunet.data.images.files import list_images, read_image, to_model_range
 from flexunet.data.images.masks import ColorMap, read_mask
 from flexunet.data.images.regions import find_regions
-from flexunet.errors import FlexUNetError, PairingError, PathError
+from flexunet.errors import FlexUNetError, PathError
 from flexunet.progress import Progress, silent
 
 ALL = "all"  # the split of images that lie in none
@@ -228,14 +229,13 @@ def _masks_of(folder: FolderPair, notes: list[str]) -> dict[Path, Path]:
         notes.append(f"{folder.images} has no folder of masks beside it.")
         return {}
     try:
-        return {pair.image_path: pair.mask_path for pair in find_pairs(folder.images, folder.masks)}
-    except PairingError as error:
-        notes.append(str(error))
-        masks = {path.stem: path for path in list_masks(folder.masks)}
-        return {path: masks[path.stem] for path in list_images(folder.images) if path.stem in masks}
+        matches = match_names(list_images(folder.images), list_masks(folder.masks))
     except PathError as error:
         notes.append(str(error))
         return {}
+    if complaint := complaint_about(matches, folder.images, folder.masks):
+        notes.append(complaint)
+    return matches.partners
 
 
 def _measure(plan: ImageFacts, color_map: ColorMap, threshold: float | None) -> ImageFacts:

@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+# Processes that share the tests, each with its engine: about 3 GB of memory each.
+WORKERS ?= 2
 
 .PHONY: demo test check engines engines-jax engines-torch clean
 
@@ -10,7 +12,7 @@ demo: $(VENV)/.installed
 	$(BIN)/flexunet demo
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff check .

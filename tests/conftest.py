@@ -11,6 +11,11 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "agg")
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
+    # Tests side by side share the cores; more threads than cores wait for each other.
+    threads = str(max(1, (os.cpu_count() or 1) // workers))
+    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(name, threads)
 
 # The same examples everywhere, however slow or loaded the machine is: a failure is a fault, and comes again.
 settings.register_profile(
@@ -21,6 +26,17 @@ settings.register_profile(
     print_blob=False,
 )
 settings.load_profile("anywhere")
+
+
+# Rooms whose files take long, longest first.
+LONG = ("end_to_end", "training", "inference", "deployment", "models", "serve")
+
+
+def pytest_collection_modifyitems(items):
+    """Side by side, long files come first: whoever is done early has short ones left to take."""
+    if workers:
+        rooms = {item: item.path.relative_to(Path(__file__).parent).parts[0] for item in items}
+        items.sort(key=lambda item: LONG.index(rooms[item]) if rooms[item] in LONG else len(LONG))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,14 +1,17 @@
 """The whole path through the real command line, on tiny phantoms: train, evaluate, infer, inspect."""
 
+import io
 import json
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from flexunet.cli import main
 from flexunet.data.phantom.dataset import write_phantom_dataset
 
 CONFIG = """
@@ -51,10 +54,20 @@ overlapping = 16
 """
 
 
-def flexunet(*arguments, check=True):
-    answer = subprocess.run(
-        [sys.executable, "-m", "flexunet", *map(str, arguments)], capture_output=True, text=True, check=False
-    )
+def flexunet(*arguments, check=True, alone=False):
+    """The command line: in this process, or in one of its own."""
+    command = ["flexunet", *map(str, arguments)]
+    if alone:
+        answer = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
+    else:
+        out, err, code = io.StringIO(), io.StringIO(), 0
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.setattr(sys, "argv", command)
+            try:
+                main()
+            except SystemExit as ended:
+                code = ended.code or 0
+        answer = subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
     if check:
         assert answer.returncode == 0, answer.stderr
     assert "Traceback" not in answer.stderr
@@ -77,7 +90,7 @@ def project(tmp_path_factory):
     )
     (folder / "mammogram.toml").write_text(CONFIG)
     (folder / "published.config").write_text(published(CONFIG))
-    flexunet("train", folder / "mammogram.toml", "--run", folder / "run")
+    flexunet("train", folder / "mammogram.toml", "--run", folder / "run", alone=True)
     return folder
 
 
@@ -162,14 +175,15 @@ def test_a_published_configuration_trains_and_infers_as_it_is(project):
     flexunet("train", config, "--set", "train.epochs=1", "--set", "train.save_weights_only=True")
     assert (project / "models/best_model.weights.h5").is_file()
     assert (project / "models/published.config").is_file()
-    flexunet("infer", config)
+    flexunet("infer", config, alone=True)
     assert len(list((project / "predicted").iterdir())) == 4
 
 
 def test_the_same_seed_gives_the_same_run(project, tmp_path):
     losses = []
-    for name in ("first", "second"):
-        flexunet("train", project / "mammogram.toml", "--run", tmp_path / name, "--set", "train.epochs=1")
+    for name, alone in (("first", True), ("second", False)):
+        arguments = ("--run", tmp_path / name, "--set", "train.epochs=1")
+        flexunet("train", project / "mammogram.toml", *arguments, alone=alone)
         losses.append((tmp_path / name / "eval/train_losses.csv").read_text())
     assert losses[0] == losses[1]
 

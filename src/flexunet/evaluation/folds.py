@@ -11,15 +11,17 @@ from flexunet.data.images.masks import ColorMap
 from flexunet.errors import DatasetError, PathError
 from flexunet.evaluation.report.outputs import Evaluation, read_previous, read_scores, write_evaluation
 from flexunet.evaluation.scores.lesions import joined
+from flexunet.evaluation.scores.registry import shown_in
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.build import Circumstances, make_scores
 from flexunet.evaluation.summary.probability import pooled_probability
 from flexunet.evaluation.tables.document import (
     Fold,
-    ProbabilityFigures,
-    PublishedFigure,
-    PublishedFigures,
+    ProbabilityScores,
+    PublishedMetric,
+    PublishedMetrics,
     Scores,
+    estimate_of,
 )
 from flexunet.evaluation.tables.files import read_tables
 from flexunet.evaluation.tables.rows import Tables, refuse_twins
@@ -80,7 +82,6 @@ def pool_tables(parts: Sequence[Tables]) -> Tables:
         predicted=stacked("predicted"),
         confusion=np.sum([part.confusion for part in parts], axis=0),
         surface=stacked("surface"),
-        surface_mm=stacked("surface_mm"),
         lesion_image=images("lesion_image"),
         lesions=joined([part.lesions for part in parts]),
         candidate_image=images("candidate_image"),
@@ -147,13 +148,11 @@ def _fold(name: str, tables: Tables, document: Scores) -> Fold:
         run=name,
         images=len(tables),
         patients=len(set(tables.patients)),
-        dice_per_image_mean=document.foreground.dice_per_image_mean.value,
-        sensitivity=document.lesions.sensitivity.value,
-        false_positives_per_image=document.lesions.false_positives_per_image.value,
+        **{score.key: estimate_of(document, score).value for score in shown_in("headline")},
     )
 
 
-def _published(documents: Sequence[Scores]) -> PublishedFigures:
+def _published(documents: Sequence[Scores]) -> PublishedMetrics:
     """Published figures of the folds, averaged by their numbers of images."""
     weights = np.array([document.images for document in documents], np.float64)
     figures = []
@@ -163,7 +162,7 @@ def _published(documents: Sequence[Scores]) -> PublishedFigures:
             continue
         empty = [one.empty_prediction for one in found if one.empty_prediction is not None]
         figures.append(
-            PublishedFigure(
+            PublishedMetric(
                 name=name,
                 value=float(np.average([one.value for one in found], weights=weights)),
                 empty_prediction=float(np.average(empty, weights=weights))
@@ -172,10 +171,10 @@ def _published(documents: Sequence[Scores]) -> PublishedFigures:
             )
         )
     on = documents[0].published.computed_on
-    return PublishedFigures(computed_on=f"{on}; mean of the folds by their images", figures=figures)
+    return PublishedMetrics(computed_on=f"{on}; mean of the folds by their images", figures=figures)
 
 
-def _probability(documents: Sequence[Scores]) -> ProbabilityFigures | None:
+def _probability(documents: Sequence[Scores]) -> ProbabilityScores | None:
     known = [document.probability for document in documents]
     return pooled_probability([one for one in known if one is not None]) if None not in known else None
 

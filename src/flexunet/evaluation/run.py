@@ -36,7 +36,7 @@ from flexunet.evaluation.scores.published import (
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.build import Circumstances, make_scores
 from flexunet.evaluation.tables.cases import CaseGallery
-from flexunet.evaluation.tables.document import PublishedFigure, PublishedFigures
+from flexunet.evaluation.tables.document import PublishedMetric, PublishedMetrics
 from flexunet.evaluation.tables.files import find_evaluation, read_tables
 from flexunet.evaluation.tables.streaming import score_stream
 from flexunet.inference.predict.predictor import Predictor
@@ -142,7 +142,7 @@ def evaluate(
     return Evaluation(scores, tables, folder, notes)
 
 
-def published_figures(config: Config, model: keras.Model, split: str) -> PublishedFigures:
+def published_figures(config: Config, model: keras.Model, split: str) -> PublishedMetrics:
     """The loss and the first metric as published, and those of an empty prediction."""
     from flexunet.training.batches.feeding import all_pixels
     from flexunet.training.compiling import evaluate_published
@@ -161,10 +161,10 @@ def published_figures(config: Config, model: keras.Model, split: str) -> Publish
         empty["categorical_crossentropy"] = empty_crossentropy(float(truth[:, 1:].sum() / truth.sum()))
     width, height = config.model.image_width, config.model.image_height
     what = "probabilities" if config.train.crop == "none" else "probabilities of tiles"
-    return PublishedFigures(
+    return PublishedMetrics(
         computed_on=f"{what} at {width} x {height} in batches of {batch_size}, as published",
         figures=[
-            PublishedFigure(name=name, value=value, empty_prediction=empty.get(name))
+            PublishedMetric(name=name, value=value, empty_prediction=empty.get(name))
             for name, value in found.items()
         ],
     )

@@ -13,7 +13,7 @@ from flexunet.version import __version__
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
-    from flexunet.evaluation.tables.document import Figure
+    from flexunet.evaluation.scores.intervals import Estimate
 
 NOTICE = "For research. No medical device; nothing here replaces a reader."
 
@@ -51,7 +51,7 @@ def model_facts(config: Config, digest: str, *, tiled: bool) -> dict[str, Any]:
 
 
 def evaluation_of(config: Config) -> dict[str, Any] | None:
-    """The main figures of the run's evaluation with their intervals; None where it has none to read."""
+    """The main scores of the run's evaluation with their intervals; None where it has none to read."""
     try:
         scores = read_scores(config.output(config.evaluate.output_dir))
     except InputError:
@@ -61,12 +61,12 @@ def evaluation_of(config: Config) -> dict[str, Any] | None:
         "created": scores.created,
         "images": scores.images,
         "patients": scores.patients if scores.patients_known else None,
-        "dice_per_image_mean": _figure(scores.foreground.dice_per_image_mean),
-        "dice_pooled": _figure(scores.foreground.dice_pooled),
-        "lesion_sensitivity": _figure(scores.lesions.sensitivity),
-        "false_positives_per_image": _figure(scores.lesions.false_positives_per_image),
+        "dice_per_image_mean": _estimate(scores.foreground.dice_per_image_mean),
+        "dice_pooled": _estimate(scores.foreground.dice_pooled),
+        "lesion_sensitivity": _estimate(scores.lesions.sensitivity),
+        "false_positives_per_image": _estimate(scores.lesions.false_positives_per_image),
     }
 
 
-def _figure(figure: Figure) -> dict[str, Any]:
-    return figure.model_dump(mode="json")
+def _estimate(estimate: Estimate) -> dict[str, Any]:
+    return estimate.model_dump(mode="json")

@@ -17,7 +17,7 @@ from flexunet.evaluation.scores.images import score_image
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.build import Circumstances, make_scores
 from flexunet.evaluation.tables.cases import CaseGallery
-from flexunet.evaluation.tables.document import Scores, json_schema
+from flexunet.evaluation.tables.document import Scores, json_schema, with_score_table
 
 ROOT = Path(__file__).parents[3]
 
@@ -134,7 +134,14 @@ def test_scores_json_is_what_the_schema_says(written):
 def test_the_schema_in_docs_is_the_schema_of_the_code():
     path = ROOT / "docs" / "scores.schema.json"
     assert json.loads(path.read_text(encoding="utf-8")) == json_schema(), (
-        "write it again: python -m flexunet.evaluation.tables.document > docs/scores.schema.json"
+        "write it again: python -m flexunet.evaluation.tables.document docs"
+    )
+
+
+def test_the_table_of_scores_in_docs_is_that_of_the_rows():
+    page = (ROOT / "docs" / "scores-schema.md").read_text(encoding="utf-8")
+    assert with_score_table(page) == page, (
+        "write it again: python -m flexunet.evaluation.tables.document docs"
     )
 
 

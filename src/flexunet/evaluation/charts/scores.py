@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from flexunet.evaluation.charts.svg import BLUE, GREEN, GREY, ORANGE, Chart
 from flexunet.evaluation.scores.froc import RATES
-from flexunet.evaluation.tables.document import LesionFigures, PixelCalibration, ProbabilityFigures, Scores
+from flexunet.evaluation.tables.document import LesionScores, ProbabilityScores, Reliability, Scores
 from flexunet.evaluation.tables.rows import Tables
 
 _RATE_LABELS = ("⅛", "¼", "½", "1", "2", "4", "8")
@@ -53,7 +53,7 @@ def dice_by_size(tables: Tables) -> Markup | None:
     return chart.svg()
 
 
-def froc_chart(lesions: LesionFigures) -> Markup | None:
+def froc_chart(lesions: LesionScores) -> Markup | None:
     """Sensitivity against false positives an image; a single point for hard masks."""
     if not lesions.froc:
         return None
@@ -87,7 +87,7 @@ def froc_chart(lesions: LesionFigures) -> Markup | None:
     return chart.svg()
 
 
-def calibration_chart(probability: ProbabilityFigures) -> Markup:
+def calibration_chart(probability: ProbabilityScores) -> Markup:
     """Share of foreground against probability, pixels in play."""
     chart = Chart("Calibration curve", "predicted probability of foreground", "share that is", (0, 1))
     chart.line([(0, 0), (1, 1)], GREY, dashed=True)
@@ -99,7 +99,7 @@ def calibration_chart(probability: ProbabilityFigures) -> Markup:
     return chart.svg()
 
 
-def _curve(part: PixelCalibration) -> tuple[list[tuple[float, float]], list[str]]:
+def _curve(part: Reliability) -> tuple[list[tuple[float, float]], list[str]]:
     points, names = [], []
     for one in part.bins:
         if one.mean_probability is not None and one.foreground_share is not None:

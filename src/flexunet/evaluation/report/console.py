@@ -6,8 +6,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from flexunet.evaluation.scores.intervals import Estimate
+from flexunet.evaluation.scores.registry import SET_LESION_SCORES, SET_SCORES, shown_in
+from flexunet.evaluation.scores.row import LesionScore
 from flexunet.evaluation.summary.verdict import lesions_in_words
-from flexunet.evaluation.tables.document import Comparison, Figure, Scores
+from flexunet.evaluation.tables.document import Comparison, Scores, estimate_of
 
 _SIGNS = {"yes": "yes", "no": "no", "unsure": "not sure", "unknown": "not known"}
 
@@ -45,58 +48,26 @@ def _main(scores: Scores) -> Table:
     table = Table(title=f"Scores of {scores.images} images, foreground classes", title_justify="left")
     for name in ("score", "value", level, "images"):
         table.add_column(name, justify="left" if name == "score" else "right")
-    foreground, lesions = scores.foreground, scores.lesions
-    rows: list[tuple[str, Figure, int]] = [
-        ("dice_per_image_mean", foreground.dice_per_image_mean, 3),
-        ("dice_per_image_median", foreground.dice_per_image_median, 3),
-        ("dice_pooled", foreground.dice_pooled, 3),
-        ("iou_per_image_mean", foreground.iou_per_image_mean, 3),
-        ("precision_pooled", foreground.precision_pooled, 3),
-        ("recall_pooled", foreground.recall_pooled, 3),
-        ("boundary_dice_per_image_mean", foreground.boundary_dice_per_image_mean, 3),
-        ("hausdorff_95_px_mean", foreground.hausdorff_95_px_mean, 1),
-        ("hausdorff_95_mm_mean", foreground.hausdorff_95_mm_mean, 2),
-        ("average_surface_distance_px_mean", foreground.average_surface_distance_px_mean, 2),
-        ("average_surface_distance_mm_mean", foreground.average_surface_distance_mm_mean, 2),
-    ]
-    for name, one, digits in rows:
-        if one.value is not None:
-            table.add_row(name, _number(one.value, digits), _interval(one, digits), str(one.images))
-    table.add_section()
-    by_lesion: list[tuple[str, Figure, int]] = [
-        ("sensitivity (lesions)", lesions.sensitivity, 3),
-        ("false_positives_per_image", lesions.false_positives_per_image, 2),
-        ("lesion_precision (regions)", lesions.lesion_precision, 3),
-        ("dice_per_lesion_mean (lesions)", lesions.dice_per_lesion_mean, 3),
-        ("average_precision (lesions)", lesions.average_precision, 3),
-        ("froc_mean_sensitivity (lesions)", lesions.froc_mean_sensitivity, 3),
-    ]
-    for name, one, digits in by_lesion:
-        if one.value is not None:
-            table.add_row(name, _number(one.value, digits), _interval(one, digits), str(one.images))
+    for group in (SET_SCORES, SET_LESION_SCORES):
+        table.add_section()
+        for score in shown_in("console", group):
+            estimate, digits = estimate_of(scores, score), score.row.digits
+            if estimate.value is not None:
+                counted = score.row.per if isinstance(score.row, LesionScore) else "images"
+                name = score.key if counted == "images" else f"{score.key} ({counted})"
+                interval = _interval(estimate, digits)
+                table.add_row(name, _number(estimate.value, digits), interval, str(estimate.images))
     return table
 
 
 def _classes(scores: Scores) -> Table:
     table = Table(title="By class", title_justify="left")
-    for name in (
-        "class",
-        "dice_per_image_mean",
-        "dice_pooled",
-        "iou_per_image_mean",
-        "sensitivity",
-        "FP/image",
-    ):
+    columns = shown_in("classes")
+    for name in ("class", *(score.short for score in columns)):
         table.add_column(name, justify="left" if name == "class" else "right")
     for one in scores.classes:
-        table.add_row(
-            f"{one.index} {one.name}",
-            _number(one.pixels.dice_per_image_mean.value, 3),
-            _number(one.pixels.dice_pooled.value, 3),
-            _number(one.pixels.iou_per_image_mean.value, 3),
-            _number(one.lesions.sensitivity.value, 3),
-            _number(one.lesions.false_positives_per_image.value, 2),
-        )
+        values = [_number(estimate_of(one, score).value, score.row.digits) for score in columns]
+        table.add_row(f"{one.index} {one.name}", *values)
     return table
 
 
@@ -104,16 +75,16 @@ def _subgroups(scores: Scores) -> list[Table]:
     tables = []
     for column in scores.subgroups:
         table = Table(title=f"By {column.column}", title_justify="left")
-        for name in (column.column, "images", "dice_per_image_mean", "interval", "sensitivity", "FP/image"):
+        first, *others = shown_in("headline")
+        for name in (column.column, "images", first.key, "interval", *(score.short for score in others)):
             table.add_column(name, justify="left" if name == column.column else "right", no_wrap=True)
         for group in column.groups:
             table.add_row(
                 group.value,
                 str(group.images),
-                _number(group.dice_per_image_mean.value, 3),
-                _interval(group.dice_per_image_mean, 3),
-                _number(group.sensitivity.value, 3),
-                _number(group.false_positives_per_image.value, 2),
+                _number(group[first.key].value, first.row.digits),
+                _interval(group[first.key], first.row.digits),
+                *(_number(group[score.key].value, score.row.digits) for score in others),
             )
         tables.append(table)
     return tables
@@ -146,7 +117,7 @@ def _number(value: float | None, digits: int) -> str:
     return "n/a" if value is None else f"{value:.{digits}f}"
 
 
-def _interval(one: Figure, digits: int, sign: str = "") -> str:
+def _interval(one: Estimate, digits: int, sign: str = "") -> str:
     if one.low is None or one.high is None:
         return ""
     return f"{one.low:{sign}.{digits}f} to {one.high:{sign}.{digits}f}"

@@ -5,8 +5,10 @@ Source: Mitchell et al. (2019), Model Cards for Model Reporting, FAT*.
 
 from __future__ import annotations
 
+from flexunet.evaluation.scores.intervals import Estimate
+from flexunet.evaluation.scores.registry import shown_in
 from flexunet.evaluation.summary.verdict import in_words, lesions_in_words
-from flexunet.evaluation.tables.document import Figure, Scores
+from flexunet.evaluation.tables.document import Scores, estimate_of
 
 
 def model_card(scores: Scores, title: str, model: dict[str, str]) -> str:
@@ -30,7 +32,7 @@ def model_card(scores: Scores, title: str, model: dict[str, str]) -> str:
         "## Verdict",
         "\n".join(f"- **{one.question} {_ANSWERS[one.answer]}.** {one.sentence}" for one in scores.verdict),
         "## How good it is",
-        _main_figures(scores),
+        _main_scores(scores),
         lesions_in_words(scores.lesions),
         "### Published figures",
         f"Computed on: {scores.published.computed_on}. They count background."
@@ -46,16 +48,12 @@ def model_card(scores: Scores, title: str, model: dict[str, str]) -> str:
     if scores.subgroups:
         parts.append("## On whom")
         for column in scores.subgroups:
+            shown = shown_in("headline")[:2]
             rows = [
-                [
-                    group.value,
-                    str(group.images),
-                    in_words(group.dice_per_image_mean),
-                    in_words(group.sensitivity, 2),
-                ]
+                [group.value, str(group.images), *(in_words(group[score.key]) for score in shown)]
                 for group in column.groups
             ]
-            parts.append(_table((column.column, "images", "dice_per_image_mean", "sensitivity"), rows))
+            parts.append(_table((column.column, "images", *(score.key for score in shown)), rows))
     if scores.probability is not None:
         parts += ["## Its probabilities", _probabilities(scores)]
     parts += [
@@ -72,21 +70,12 @@ def model_card(scores: Scores, title: str, model: dict[str, str]) -> str:
 _ANSWERS = {"yes": "Yes", "no": "No", "unsure": "Not sure", "unknown": "Not known"}
 
 
-def _main_figures(scores: Scores) -> str:
-    foreground, lesions = scores.foreground, scores.lesions
-    figures: list[tuple[str, Figure, int]] = [
-        ("dice_per_image_mean", foreground.dice_per_image_mean, 3),
-        ("dice_pooled", foreground.dice_pooled, 3),
-        ("hausdorff_95_px_mean", foreground.hausdorff_95_px_mean, 1),
-        ("sensitivity", lesions.sensitivity, 3),
-        ("false_positives_per_image", lesions.false_positives_per_image, 2),
-        ("average_precision", lesions.average_precision, 3),
-        ("dice_per_lesion_mean", lesions.dice_per_lesion_mean, 3),
-    ]
+def _main_scores(scores: Scores) -> str:
     level = f"{100 * scores.rules['confidence']:g} % interval"
+    estimates = [(score, estimate_of(scores, score)) for score in shown_in("card")]
     rows = [
-        [name, _plain(one.value, digits), _interval(one, digits)]
-        for name, one, digits in figures
+        [score.key, _plain(one.value, score.row.digits), _interval(one, score.row.digits)]
+        for score, one in estimates
         if one.value is not None
     ]
     return _table(("score", "value", level), rows)
@@ -113,7 +102,7 @@ def _plain(value: float | None, digits: int) -> str:
     return "n/a" if value is None else f"{value:.{digits}f}"
 
 
-def _interval(one: Figure, digits: int) -> str:
+def _interval(one: Estimate, digits: int) -> str:
     return "" if one.low is None else f"{_plain(one.low, digits)} to {_plain(one.high, digits)}"
 
 

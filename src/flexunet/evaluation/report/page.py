@@ -14,10 +14,11 @@ from flexunet.errors import InputError
 from flexunet.evaluation.charts import scores as report_charts
 from flexunet.evaluation.charts.svg import interval_bar
 from flexunet.evaluation.report.overlays import close_up, data_uri, overlay
+from flexunet.evaluation.scores.registry import SET_LESION_SCORES, SET_SCORES, shown_in
 from flexunet.evaluation.summary.build import default_class_names
 from flexunet.evaluation.summary.verdict import lesions_in_words
 from flexunet.evaluation.tables.cases import Case, CaseGallery
-from flexunet.evaluation.tables.document import Figure, LesionFigures, PixelFigures, Scores
+from flexunet.evaluation.tables.document import Scores
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.files import write_text
 
@@ -93,10 +94,10 @@ def write_report(
             empty_sentence=_EMPTY[scores.rules["empty_masks"]].format(count=scores.foreground.empty_images),
             match_sentence=match_sentence(scores),
             lesion_sentence=lesions_in_words(scores.lesions),
-            score_names=_pixel_names(scores.foreground),
-            lesion_names=[
-                name for name, kind in LesionFigures.model_fields.items() if kind.annotation is Figure
-            ],
+            tiles=shown_in("tiles"),
+            headline=shown_in("headline"),
+            pixel_rows=[score for score in SET_SCORES if scores.foreground[score.key].value is not None],
+            lesion_rows=SET_LESION_SCORES,
             class_names=[
                 default_class_names(len(scores.confusion))[0],
                 *(one.name for one in scores.classes),
@@ -122,13 +123,6 @@ def empty_dice(tables: Tables, rule: str) -> float:
     """
     without = float((tables.truth[:, 1:].sum(axis=1) == 0).mean())
     return without if rule == "one" else 0.0
-
-
-def _pixel_names(figures: PixelFigures) -> list[tuple[str, int]]:
-    """Names of the pixel scores that exist, with the digits to print."""
-    names = [name for name, kind in PixelFigures.model_fields.items() if kind.annotation is Figure]
-    shown = [name for name in names if getattr(figures, name).value is not None]
-    return [(name, 2 if "_px" in name or "_mm" in name else 3) for name in shown]
 
 
 def _drawn(case: Case) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Free-response operating characteristic and average precision over pooled candidates.
 
 All functions take a weight for each image (`weights`, `(B, N)`), so that B bootstrap replicates are one
-cumulative sum along an axis; the figure itself is the replicate whose weights are all 1.
+cumulative sum along an axis; the score itself is the replicate whose weights are all 1.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexunet.evaluation.scores.pixels import Values, ratio
+from flexunet.evaluation.scores.row import LesionScore
 
 RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
@@ -115,3 +116,28 @@ def average_precision(table: DetectionTable, weights: Values) -> Values:
     precision = np.nan_to_num(ratio(hits, hits + false))
     gain = np.diff(hits, axis=1, prepend=0.0)
     return ratio((precision * gain).sum(axis=1), weights @ table.lesions)
+
+
+CONFIDENCE_SCORES = (
+    LesionScore(
+        name="froc_mean_sensitivity",
+        label="FROC, mean sensitivity",
+        better="higher",
+        definition="Mean over the seven rates of the greatest sensitivity with at most so many false "
+        "positives per image.",
+        undefined="no lesions, or no probabilities",
+        source="Bunch et al. (1977), Proc. SPIE 0127, 124-135",
+        places=("console",),
+        by_confidence=lambda table, weights: sensitivity_at(table, weights).mean(axis=1),
+    ),
+    LesionScore(
+        name="average_precision",
+        label="average precision",
+        better="higher",
+        definition="Sum over thresholds of precision times the gain in recall, without interpolation.",
+        undefined="no lesions, or no probabilities",
+        source="Salton & McGill (1983)",
+        places=("console", "card"),
+        by_confidence=average_precision,
+    ),
+)

@@ -19,7 +19,7 @@ from flexunet.evaluation.scores.pixels import (
     pixel_scores,
 )
 from flexunet.evaluation.scores.rules import ScoringRules
-from flexunet.evaluation.scores.surface import NOTHING, surface_scores
+from flexunet.evaluation.scores.surface import SURFACE_SCORES, score_boundaries
 from flexunet.inference.predict.calibration import Calibration
 from flexunet.inference.predict.probabilities import foreground_probability, mask_of, two_channels
 
@@ -31,8 +31,7 @@ class ImageScores(NamedTuple):
         size: Height and width.
         spacing: Height and width of a pixel in mm, NaN where unknown.
         confusion: Pixels by true (row) and predicted class, int64 `(C, C)`.
-        surface: Hausdorff 95 and average surface distance in pixels, boundary Dice, `(C - 1, 3)`.
-        surface_mm: The two distances in mm, `(C - 1, 2)`.
+        surface: The scores of `SURFACE_SCORES` of each foreground class, `(C - 1, rows)`.
         lesions: True lesions.
         candidates: Predicted regions.
         probability: Bins of the foreground probability, None for hard masks.
@@ -44,7 +43,6 @@ class ImageScores(NamedTuple):
     spacing: tuple[float, float]
     confusion: Counts
     surface: Values
-    surface_mm: Values
     lesions: Lesions
     candidates: Candidates
     probability: ProbabilityCounts | None = None
@@ -100,14 +98,12 @@ def score_image(
     if prediction is None:
         raise ShapeError("expected a predicted mask or probabilities; found neither.")
     confusion = confusion_matrix(truth, prediction, num_classes)
-    surface, surface_mm = _surfaces(truth, prediction, confusion, rules, spacing)
     lesions, candidates = lesion_scores(truth, prediction, num_classes, rules, probabilities)
     scores = ImageScores(
         size=(truth.shape[0], truth.shape[1]),
         spacing=spacing or (np.nan, np.nan),
         confusion=confusion,
-        surface=surface,
-        surface_mm=surface_mm,
+        surface=_surfaces(truth, prediction, confusion, rules, spacing),
         lesions=lesions,
         candidates=candidates,
     )
@@ -133,21 +129,14 @@ def _surfaces(
     confusion: Counts,
     rules: ScoringRules,
     spacing: tuple[float, float] | None,
-) -> tuple[Values, Values]:
-    """Surface scores of each foreground class in pixels, and its distances in mm."""
+) -> Values:
+    """The scores of `SURFACE_SCORES` of each foreground class; NaN where none are asked for."""
     count = len(confusion) - 1
-    pixels, mm = np.tile(np.asarray(NOTHING), (count, 1)), np.full((count, 2), np.nan)
+    scores = np.full((count, len(SURFACE_SCORES)), np.nan)
     if not rules.surface_scores:
-        return pixels, mm
+        return scores
     for label in range(1, count + 1):
-        if not confusion[label].any() and not confusion[:, label].any():
-            continue
-        planes = (truth == label).view(np.uint8), (prediction == label).view(np.uint8)
-        pixels[label - 1] = surface_scores(*planes, rules.boundary_tolerance)
-        if spacing is None:
-            continue
-        if spacing[0] == spacing[1]:
-            mm[label - 1] = pixels[label - 1, :2] * spacing[0]
-        else:
-            mm[label - 1] = surface_scores(*planes, rules.boundary_tolerance, spacing)[:2]
-    return pixels, mm
+        if confusion[label].any() or confusion[:, label].any():
+            planes = (truth == label).view(np.uint8), (prediction == label).view(np.uint8)
+            scores[label - 1] = score_boundaries(*planes, rules, spacing)
+    return scores

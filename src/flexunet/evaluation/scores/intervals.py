@@ -1,4 +1,4 @@
-"""How sure a figure is: bootstrap over patients, and a permutation test for paired runs.
+"""How sure a score is: bootstrap over patients, and a permutation test for paired runs.
 
 Images of one patient resemble each other, so patients are drawn, not images (sources, where patients are
 unknown). Nearly every score is a quotient of two sums over images, so a replicate is two dot products, and
@@ -8,10 +8,10 @@ all replicates are two matrix products.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
 
 from flexunet.evaluation.scores.pixels import Values, ratio
 
@@ -21,31 +21,29 @@ _FEWEST = 200
 _MOST_WORK = 100_000_000
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with its interval.
+class Estimate(BaseModel):
+    """The value of a score with its interval."""
 
-    Attributes:
-        value: The figure, None where it does not exist.
-        low: Lower end, None with fewer than two patients.
-        high: Upper end.
-        images: Images that entered.
-    """
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null")
 
-    value: float | None
-    low: float | None
-    high: float | None
-    images: int
+    value: float | None = Field(default=None, description="The value; null where it does not exist.")
+    low: float | None = Field(
+        default=None, description="Lower end of the interval; null with fewer than two patients."
+    )
+    high: float | None = Field(default=None, description="Upper end of the interval.")
+    images: int = Field(
+        default=0, description="Number of images (lesions, for scores by lesion) that entered."
+    )
 
     @classmethod
     def of(cls, value: float, replicates: Values, confidence: float, images: int) -> Estimate:
-        """From the figure and its replicates; NaN replicates (nothing to divide by) are left out."""
+        """From the value and its replicates; NaN replicates (nothing to divide by) are left out."""
         known = replicates[~np.isnan(replicates)]
         if np.isnan(value) or not len(known):
-            return cls(None if np.isnan(value) else float(value), None, None, images)
+            return cls(value=None if np.isnan(value) else float(value), images=images)
         tail = (1 - confidence) / 2
         low, high = np.quantile(known, [tail, 1 - tail])
-        return cls(float(value), float(low), float(high), images)
+        return cls(value=float(value), low=float(low), high=float(high), images=images)
 
 
 class Resampling:
@@ -118,7 +116,7 @@ class Resampling:
         known = np.flatnonzero(~np.isnan(values))
         order = known[np.argsort(values[known], kind="stable")]
         if not len(order):
-            return Estimate(None, None, None, 0)
+            return Estimate()
         ordered = values[order]
         replicates = [_weighted_median(ordered, weights[:, order]) for weights in self.image_weights()]
         joined = np.concatenate(replicates) if replicates else np.empty(0)
@@ -127,7 +125,7 @@ class Resampling:
     def statistic(
         self, of_weights: Callable[[Values], Values], images: int | None = None, width: int = 0
     ) -> list[Estimate]:
-        """Figures that are any function of image weights, such as FROC sensitivities.
+        """Scores that are any function of image weights, such as FROC sensitivities.
 
         Args:
             of_weights: Takes weights `(b, N)`, returns `(b,)` or `(b, k)`.

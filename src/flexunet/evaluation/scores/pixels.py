@@ -10,11 +10,64 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexunet.errors import MaskError, ShapeError
+from flexunet.evaluation.scores.row import ImageScore, Summary, Values
 
 Counts = NDArray[np.int64]
-Values = NDArray[np.float64]
 
-PIXEL_SCORES = ("dice", "iou", "precision", "recall")
+PIXEL_SCORES = (
+    ImageScore(
+        name="dice",
+        column="dice_per_image",
+        label="Dice",
+        better="higher",
+        definition="Twice the common pixels over the pixels of truth and prediction.",
+        undefined="class in neither",
+        source="Dice, L. R. (1945), Ecology 26(3), 297-302",
+        summaries=(
+            Summary("mean", ("console", "classes", "headline", "card", "tiles", "comparison")),
+            Summary("median", ("console",)),
+            Summary("pooled", ("console", "classes", "card", "tiles", "comparison")),
+        ),
+        terms=lambda correct, truth, predicted: (2 * correct, truth + predicted),
+        empty_rule=True,
+    ),
+    ImageScore(
+        name="iou",
+        column="iou_per_image",
+        label="intersection over union",
+        better="higher",
+        definition="Common pixels over the pixels that truth or prediction has.",
+        undefined="class in neither",
+        source="Jaccard, P. (1912), New Phytologist 11(2), 37-50",
+        summaries=(
+            Summary("mean", ("console", "classes", "comparison")),
+            Summary("median"),
+            Summary("pooled"),
+        ),
+        terms=lambda correct, truth, predicted: (correct, truth + predicted - correct),
+        empty_rule=True,
+    ),
+    ImageScore(
+        name="precision",
+        column="precision_per_image",
+        label="precision",
+        better="higher",
+        definition="Common pixels over those of the prediction.",
+        undefined="nothing predicted",
+        summaries=(Summary("mean"), Summary("pooled", ("console", "comparison"))),
+        terms=lambda correct, truth, predicted: (correct, predicted),
+    ),
+    ImageScore(
+        name="recall",
+        column="recall_per_image",
+        label="recall",
+        better="higher",
+        definition="Common pixels over those of the truth.",
+        undefined="nothing true",
+        summaries=(Summary("mean"), Summary("pooled", ("console", "comparison"))),
+        terms=lambda correct, truth, predicted: (correct, truth),
+    ),
+)
 
 
 def confusion_matrix(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], num_classes: int) -> Counts:
@@ -77,7 +130,7 @@ def ratio(numerator: NDArray, denominator: NDArray) -> Values:
 
 
 def pixel_scores(correct: Counts, truth: Counts, predicted: Counts) -> dict[str, Values]:
-    """Dice, IoU, precision and recall from pixel counts of any one shape.
+    """The scores of `PIXEL_SCORES` from pixel counts of any one shape.
 
     Args:
         correct: Pixels of a class in truth and prediction.
@@ -85,18 +138,10 @@ def pixel_scores(correct: Counts, truth: Counts, predicted: Counts) -> dict[str,
         predicted: Pixels of the class in the prediction.
 
     Returns:
-        Float64 arrays by name. Dice and IoU are NaN where the class is in neither, precision where nothing
-        is predicted, recall where nothing is true.
-
-    Source: Dice, L. R. (1945), Ecology 26(3), 297-302; Jaccard, P. (1912), New Phytologist 11(2), 37-50.
+        Float64 arrays by name, NaN where a score does not exist.
     """
-    correct, truth, predicted = (np.asarray(counts) for counts in (correct, truth, predicted))
-    return {
-        "dice": ratio(2 * correct, truth + predicted),
-        "iou": ratio(correct, truth + predicted - correct),
-        "precision": ratio(correct, predicted),
-        "recall": ratio(correct, truth),
-    }
+    counts = tuple(np.asarray(pixels) for pixels in (correct, truth, predicted))
+    return {row.name: ratio(*row.terms(*counts)) for row in PIXEL_SCORES if row.terms}
 
 
 def mean_over_classes(values: Values) -> Values:

@@ -7,6 +7,8 @@ boundaries of lesions that is faster than distance transforms of whole images, a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import cv2
@@ -14,7 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from flexunet.evaluation.scores.row import ImageScore, Summary, Values
+from flexunet.evaluation.scores.rules import ScoringRules
+
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+Spacing = tuple[float, float]
 
 
 class SurfaceScores(NamedTuple):
@@ -31,8 +37,53 @@ class SurfaceScores(NamedTuple):
     boundary_dice: float
 
 
-NOTHING = SurfaceScores(np.nan, np.nan, np.nan)
-ONE_SIDED = SurfaceScores(np.nan, np.nan, 0.0)
+class Distances(NamedTuple):
+    """How far each boundary pixel lies from the other boundary, float64 `(n,)` and `(m,)`, neither empty.
+
+    Attributes:
+        to_prediction: Of each boundary pixel of the truth.
+        to_truth: Of each boundary pixel of the prediction.
+    """
+
+    to_prediction: Values
+    to_truth: Values
+
+    @property
+    def hausdorff_95(self) -> float:
+        """The larger of the two directed 95th percentiles."""
+        return float(max(np.percentile(self.to_prediction, 95), np.percentile(self.to_truth, 95)))
+
+    @property
+    def average(self) -> float:
+        """Mean over all boundary pixels of both masks."""
+        count = len(self.to_prediction) + len(self.to_truth)
+        return float((self.to_prediction.sum() + self.to_truth.sum()) / count)
+
+    def share_within(self, tolerance: float) -> float:
+        """Share of the boundary pixels of both masks that are no farther than `tolerance`."""
+        within = np.count_nonzero(self.to_prediction <= tolerance) + np.count_nonzero(
+            self.to_truth <= tolerance
+        )
+        return within / (len(self.to_prediction) + len(self.to_truth))
+
+
+@dataclass(frozen=True)
+class Boundaries:
+    """One class of one image that truth and prediction both have.
+
+    Attributes:
+        truth: 0 or 1, uint8 `(H, W)`.
+        prediction: Same shape.
+        spacing: Height and width of a pixel in mm, None where unknown.
+        px: Distances in pixels.
+        mm: Distances in mm, None where the spacing is unknown.
+    """
+
+    truth: NDArray[np.uint8]
+    prediction: NDArray[np.uint8]
+    spacing: Spacing | None
+    px: Distances
+    mm: Distances | None
 
 
 def boundary(region: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -50,11 +101,17 @@ def boundary(region: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.argwhere(box != inner) + np.array([top, left])
 
 
+def distances_between(first: NDArray, second: NDArray, spacing: Spacing = (1.0, 1.0)) -> Distances:
+    """Distances between two sets of pixels, rows and columns `(n, 2)` and `(m, 2)`, neither empty."""
+    first, second = first * spacing, second * spacing
+    return Distances(cKDTree(second).query(first)[0], cKDTree(first).query(second)[0])
+
+
 def surface_scores(
     truth: NDArray[np.uint8],
     prediction: NDArray[np.uint8],
     tolerance: float = 2.0,
-    spacing: tuple[float, float] = (1.0, 1.0),
+    spacing: Spacing = (1.0, 1.0),
 ) -> SurfaceScores:
     """Compare the boundaries of one class.
 
@@ -69,21 +126,112 @@ def surface_scores(
 
     Returns:
         The three scores.
-
-    Source: Huttenlocher et al. (1993), IEEE TPAMI 15(9); Heimann et al. (2009), IEEE TMI 28(8) (average
-    symmetric surface distance); Nikolov et al. (2021), J Med Internet Res 23(7) (surface Dice at a
-    tolerance).
     """
-    truth_boundary, predicted_boundary = boundary(truth), boundary(prediction)
-    if not len(truth_boundary) or not len(predicted_boundary):
-        return NOTHING if len(truth_boundary) == len(predicted_boundary) else ONE_SIDED
-    truth_points, predicted_points = truth_boundary * spacing, predicted_boundary * spacing
-    to_prediction, _ = cKDTree(predicted_points).query(truth_points)
-    to_truth, _ = cKDTree(truth_points).query(predicted_points)
-    count = len(to_prediction) + len(to_truth)
-    within = np.count_nonzero(to_prediction <= tolerance) + np.count_nonzero(to_truth <= tolerance)
-    return SurfaceScores(
-        hausdorff_95=float(max(np.percentile(to_prediction, 95), np.percentile(to_truth, 95))),
-        average_surface_distance=float((to_prediction.sum() + to_truth.sum()) / count),
-        boundary_dice=within / count,
-    )
+    edges = boundary(truth), boundary(prediction)
+    if not all(len(edge) for edge in edges):
+        one_sided = any(len(edge) for edge in edges)
+        return SurfaceScores(np.nan, np.nan, 0.0 if one_sided else np.nan)
+    between = distances_between(*edges, spacing)
+    return SurfaceScores(between.hausdorff_95, between.average, between.share_within(tolerance))
+
+
+def score_boundaries(
+    truth: NDArray[np.uint8], prediction: NDArray[np.uint8], rules: ScoringRules, spacing: Spacing | None
+) -> list[float]:
+    """The scores of `SURFACE_SCORES` of one class, in their order.
+
+    Args:
+        truth: 0 or 1, uint8 array `(H, W)`.
+        prediction: Same shape.
+        rules: The rules.
+        spacing: Height and width of a pixel in mm, None where unknown.
+    """
+    edges = boundary(truth), boundary(prediction)
+    if not all(len(edge) for edge in edges):
+        one_sided = any(len(edge) for edge in edges)
+        return [row.one_sided if one_sided else np.nan for row in SURFACE_SCORES]
+    px = distances_between(*edges)
+    mm = None
+    if spacing is not None and spacing[0] == spacing[1]:
+        mm = Distances(*(distances * spacing[0] for distances in px))
+    elif spacing is not None:
+        mm = distances_between(*edges, spacing)
+    pair = Boundaries(truth, prediction, spacing, px, mm)
+    return [row.surface(pair, rules) if row.surface else np.nan for row in SURFACE_SCORES]
+
+
+_HUTTENLOCHER = "Huttenlocher et al. (1993), IEEE TPAMI 15(9)"
+_HEIMANN = "Heimann et al. (2009), IEEE TMI 28(8)"
+_ONE_SIDED = "class in truth or prediction alone, or in neither"
+
+SURFACE_SCORES: Sequence[ImageScore] = (
+    ImageScore(
+        name="boundary_dice",
+        column="boundary_dice_per_image",
+        label="boundary Dice",
+        better="higher",
+        definition="Share of the boundary pixels of truth and prediction that lie within "
+        "`boundary_tolerance` pixels of the other boundary; 0 where the class is in one of them alone.",
+        undefined="class in neither",
+        source="Nikolov et al. (2021), J Med Internet Res 23(7)",
+        summaries=(Summary("mean", ("console", "comparison")),),
+        surface=lambda pair, rules: pair.px.share_within(rules.boundary_tolerance),
+        one_sided=0.0,
+        empty_rule=True,
+    ),
+    ImageScore(
+        name="hausdorff_95_px",
+        column="hausdorff_95_px",
+        label="95 % Hausdorff distance",
+        unit="px",
+        digits=1,
+        better="lower",
+        definition="The larger of the two 95th percentiles of the distances from one boundary to the other.",
+        undefined=_ONE_SIDED,
+        source=_HUTTENLOCHER,
+        summaries=(
+            Summary("mean", ("console", "card", "tiles", "comparison")),
+            Summary("median"),
+        ),
+        surface=lambda pair, rules: pair.px.hausdorff_95,
+    ),
+    ImageScore(
+        name="average_surface_distance_px",
+        column="average_surface_distance_px",
+        label="average surface distance",
+        unit="px",
+        digits=2,
+        better="lower",
+        definition="Mean distance of the boundary pixels of truth and prediction from the other boundary.",
+        undefined=_ONE_SIDED,
+        source=_HEIMANN,
+        summaries=(Summary("mean", ("console", "comparison")),),
+        surface=lambda pair, rules: pair.px.average,
+    ),
+    ImageScore(
+        name="hausdorff_95_mm",
+        column="hausdorff_95_mm",
+        label="95 % Hausdorff distance",
+        unit="mm",
+        digits=2,
+        better="lower",
+        definition="The 95 % Hausdorff distance in mm.",
+        undefined=f"{_ONE_SIDED}, or spacing unknown",
+        source=_HUTTENLOCHER,
+        summaries=(Summary("mean", ("console",)),),
+        surface=lambda pair, rules: pair.mm.hausdorff_95 if pair.mm else np.nan,
+    ),
+    ImageScore(
+        name="average_surface_distance_mm",
+        column="average_surface_distance_mm",
+        label="average surface distance",
+        unit="mm",
+        digits=2,
+        better="lower",
+        definition="The average surface distance in mm.",
+        undefined=f"{_ONE_SIDED}, or spacing unknown",
+        source=_HEIMANN,
+        summaries=(Summary("mean", ("console",)),),
+        surface=lambda pair, rules: pair.mm.average if pair.mm else np.nan,
+    ),
+)

@@ -23,7 +23,7 @@ from flexunet.evaluation.summary.pixels import (
 from flexunet.evaluation.summary.probability import probability_figures
 from flexunet.evaluation.summary.subgroups import subgroup_columns
 from flexunet.evaluation.summary.verdict import better_than_empty, better_than_last, leaking, sure_enough
-from flexunet.evaluation.tables.document import Fold, PublishedFigures, Scores
+from flexunet.evaluation.tables.document import Fold, PublishedMetrics, Scores
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.inference.predict.calibration import Calibration
 from flexunet.version import __version__, installed_versions
@@ -57,7 +57,7 @@ class Circumstances:
     split: str | None = None
     class_names: Sequence[str] = ()
     patients_known: bool = False
-    published: PublishedFigures | None = None
+    published: PublishedMetrics | None = None
     calibration: Calibration | None = None
     subgroups: Sequence[str] = ()
     previous: tuple[str, Tables] | None = None

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flexunet.errors import DatasetError
 from flexunet.evaluation.scores.intervals import Estimate, Resampling, permutation_p
-from flexunet.evaluation.scores.pixels import Values
+from flexunet.evaluation.scores.registry import shown_in
+from flexunet.evaluation.scores.row import ImageScore, LesionScore, ScoreRow, Values
 from flexunet.evaluation.scores.rules import ScoringRules
-from flexunet.evaluation.summary.pixels import figure, resampling_of
+from flexunet.evaluation.summary.pixels import foreground_counts_of, resampling_of
 from flexunet.evaluation.tables.document import ComparedScore, Comparison
 from flexunet.evaluation.tables.files import find_evaluation, read_tables
 from flexunet.evaluation.tables.rows import Tables
@@ -20,8 +22,8 @@ from flexunet.evaluation.tables.rows import Tables
 class Quotient(NamedTuple):
     """A score as one sum over images divided by another."""
 
-    numerator: Values
-    denominator: Values
+    numerator: NDArray
+    denominator: NDArray
 
 
 def compare_tables(first: Tables, second: Tables, names: tuple[str, str], rules: ScoringRules) -> Comparison:
@@ -52,11 +54,7 @@ def compare_tables(first: Tables, second: Tables, names: tuple[str, str], rules:
     shared = {origin.name for origin in first.origins} & {origin.name for origin in second.origins}
     one, two = (_only(tables, shared) for tables in (first, second))
     draw = resampling_of(one, rules)
-    scores = [
-        _compared(name, better, quotients[0][name], quotients[1][name], draw, rules)
-        for quotients in [_quotients(one, two)]
-        for name, better in _SCORES.items()
-    ]
+    scores = [_compared(*named, draw, rules) for named in _quotients(one, two)]
     return Comparison(
         first=names[0],
         second=names[1],
@@ -66,23 +64,6 @@ def compare_tables(first: Tables, second: Tables, names: tuple[str, str], rules:
         only_in_second=len(second) - len(two),
         scores=scores,
     )
-
-
-_SCORES = {
-    "dice_per_image_mean_paired": True,
-    "iou_per_image_mean_paired": True,
-    "boundary_dice_per_image_mean_paired": True,
-    "dice_pooled": True,
-    "precision_pooled": True,
-    "recall_pooled": True,
-    "hausdorff_95_px_mean": False,
-    "average_surface_distance_px_mean": False,
-    "sensitivity": True,
-    "false_positives_per_image": False,
-    "dice_per_lesion_mean": True,
-}
-_PAIRED = ("dice", "iou", "boundary_dice")
-_DISTANCES = ("hausdorff_95_px", "average_surface_distance_px")
 
 
 def _only(tables: Tables, names: set[str]) -> Tables:
@@ -111,47 +92,49 @@ def why_not_comparable(first: Tables, second: Tables) -> str | None:
     return None
 
 
-def _quotients(one: Tables, two: Tables) -> tuple[dict[str, Quotient], dict[str, Quotient]]:
-    first, second = one.by_image(), two.by_image()
-    found: tuple[dict[str, Quotient], dict[str, Quotient]] = ({}, {})
-    for name in _PAIRED:
-        either = ~np.isnan(first[name]) | ~np.isnan(second[name])
-        for values, quotients in zip((first[name], second[name]), found, strict=True):
-            quotients[f"{name}_per_image_mean_paired"] = Quotient(
-                np.where(either & np.isnan(values), 1.0, np.nan_to_num(values)), either.astype(np.float64)
-            )
-    for name in _DISTANCES:
-        both = ~np.isnan(first[name]) & ~np.isnan(second[name])
-        for values, quotients in zip((first[name], second[name]), found, strict=True):
-            quotients[f"{name}_mean"] = Quotient(np.where(both, values, 0.0), both.astype(np.float64))
-    for tables, quotients in zip((one, two), found, strict=True):
-        quotients |= _counted(tables)
-    return found
+def _quotients(one: Tables, two: Tables) -> list[tuple[str, ScoreRow, Quotient, Quotient]]:
+    """Key, row and the two quotients of each score that is compared: paired, pooled, distances, lesions."""
+    paired, pooled, distances, by_lesion = [], [], [], []
+    of_images = one.by_image(), two.by_image()
+    pixels = foreground_counts_of(one), foreground_counts_of(two)
+    counts = one.lesion_counts(), two.lesion_counts()
+    for score in shown_in("comparison"):
+        row = score.row
+        if isinstance(row, LesionScore) and row.terms:
+            first, second = (Quotient(*row.terms(part)) for part in counts)
+            by_lesion.append((score.key, row, first, second))
+        elif isinstance(row, ImageScore) and score.kind == "pooled" and row.terms:
+            first, second = (Quotient(*row.terms(*part)) for part in pixels)
+            pooled.append((score.key, row, first, second))
+        elif isinstance(row, ImageScore) and row.empty_rule:
+            silent = [(truth == 0) & (predicted == 0) for _, truth, predicted in pixels]
+            first, second = _paired([values[row.name] for values in of_images], silent)
+            paired.append((f"{score.key}_paired", row, first, second))
+        else:
+            values = [part[row.name] for part in of_images]
+            both = ~np.isnan(values[0]) & ~np.isnan(values[1])
+            first, second = (Quotient(np.where(both, part, 0.0), both.astype(np.float64)) for part in values)
+            distances.append((score.key, row, first, second))
+    return paired + pooled + distances + by_lesion
 
 
-def _counted(tables: Tables) -> dict[str, Quotient]:
-    correct, truth, predicted = (
-        counts[:, 1:].sum(axis=1).astype(np.float64)
-        for counts in (tables.correct, tables.truth, tables.predicted)
+def _paired(values: list[Values], silent: list[NDArray[np.bool_]]) -> tuple[Quotient, Quotient]:
+    """Scores of which a run has none where it is silent about nothing, and counts 1 then.
+
+    Where a run lacks a score elsewhere it was not computed, and nothing can be compared.
+    """
+    unknown = any((np.isnan(one) & ~empty).any() for one, empty in zip(values, silent, strict=True))
+    either = (~np.isnan(values[0]) | ~np.isnan(values[1])) & (not unknown)
+    first, second = (
+        Quotient(np.where(either & np.isnan(one), 1.0, np.nan_to_num(one)), either.astype(np.float64))
+        for one in values
     )
-    lesions = tables.counted(tables.lesion_image).astype(np.float64)
-    found = tables.counted(tables.lesion_image, tables.lesions.found).astype(np.float64)
-    decided = tables.candidates.decided & ~tables.candidates.matched
-    false = tables.counted(tables.candidate_image, decided).astype(np.float64)
-    dice = np.bincount(tables.lesion_image, tables.lesions.dice, len(tables)).astype(np.float64)
-    return {
-        "dice_pooled": Quotient(2 * correct, truth + predicted),
-        "precision_pooled": Quotient(correct, predicted),
-        "recall_pooled": Quotient(correct, truth),
-        "sensitivity": Quotient(found, lesions),
-        "false_positives_per_image": Quotient(false, np.ones(len(tables))),
-        "dice_per_lesion_mean": Quotient(dice, lesions),
-    }
+    return first, second
 
 
 def _compared(
     name: str,
-    higher_is_better: bool,
+    row: ScoreRow,
     first: Quotient,
     second: Quotient,
     draw: Resampling,
@@ -172,9 +155,9 @@ def _compared(
         name=name,
         first=one.value,
         second=two.value,
-        difference=figure(Estimate.of(difference, replicates, rules.confidence, images)),
+        difference=Estimate.of(difference, replicates, rules.confidence, images),
         p_value=None if np.isnan(p_value) else p_value,
-        higher_is_better=higher_is_better,
+        higher_is_better=row.better == "higher",
     )
 
 

@@ -5,23 +5,26 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from numpy.typing import NDArray
 
-from flexunet.evaluation.scores.froc import RATES, FrocCurve, average_precision, froc_curve, sensitivity_at
+from flexunet.evaluation.scores.froc import CONFIDENCE_SCORES, RATES, FrocCurve, froc_curve, sensitivity_at
 from flexunet.evaluation.scores.intervals import Estimate, Resampling
-from flexunet.evaluation.scores.pixels import Counts, Values
+from flexunet.evaluation.scores.lesion_counts import COUNTED_SCORES, LesionCounts
+from flexunet.evaluation.scores.row import LesionScore, Values
 from flexunet.evaluation.scores.rules import ScoringRules
-from flexunet.evaluation.tables.document import Figure, FrocPoint, FrocSensitivity, LesionFigures, SizeBand
+from flexunet.evaluation.tables.document import FrocPoint, FrocSensitivity, LesionScores, SizeBand
 from flexunet.evaluation.tables.rows import Tables
 
 SPECK = 10
 _MOST_POINTS = 400
-_UNKNOWN = Figure(value=None, low=None, high=None, images=0)
+SENSITIVITY, DICE_PER_LESION = (
+    next(row for row in COUNTED_SCORES if row.name == name)
+    for name in ("sensitivity", "dice_per_lesion_mean")
+)
 
 
 def lesion_figures(
     tables: Tables, rules: ScoringRules, draw: Resampling, label: int | None = None
-) -> LesionFigures:
+) -> LesionScores:
     """Lesion scores with their intervals.
 
     Args:
@@ -31,84 +34,68 @@ def lesion_figures(
         label: One class, or None for all foreground classes.
 
     Returns:
-        The figures.
+        The scores.
     """
-    every = label is None
-    lesion_in = np.ones(len(tables.lesion_image), bool) if every else tables.lesions.label == label
-    inside = np.ones(len(tables.candidate_image), bool) if every else tables.candidates.label == label
-    decided = tables.candidates.decided & inside
-    lesions = tables.counted(tables.lesion_image, lesion_in)
-    found = tables.counted(tables.lesion_image, lesion_in & tables.lesions.found)
-    predicted = tables.counted(tables.candidate_image, decided)
-    false = tables.counted(tables.candidate_image, decided & ~tables.candidates.matched)
-    without = (lesions == 0).astype(np.float64)
-    dice = np.bincount(tables.lesion_image[lesion_in], tables.lesions.dice[lesion_in], len(tables))
-    points, at_rates, mean_sensitivity, precision = _curve(tables, draw, label, lesions, found, false)
-    return LesionFigures(
-        lesions=int(lesions.sum()),
-        found=int(found.sum()),
-        predicted=int(predicted.sum()),
-        false_positives=int(false.sum()),
-        images_without_lesion=int(without.sum()),
+    counts = tables.lesion_counts(label)
+    lesion_in = np.ones(len(tables.lesion_image), bool) if label is None else tables.lesions.label == label
+    points, at_rates, by_confidence = _curve(tables, draw, label, counts)
+    return LesionScores(
+        lesions=int(counts.lesions.sum()),
+        found=int(counts.found.sum()),
+        predicted=int(counts.predicted.sum()),
+        false_positives=int(counts.false.sum()),
+        images_without_lesion=int(counts.without_lesion.sum()),
         specks=int(np.count_nonzero(tables.lesions.area[lesion_in] < SPECK)),
-        sensitivity=_ratio(draw, found, lesions),
-        false_positives_per_image=_figure(draw.ratio(false, np.ones(len(tables)))),
-        false_positives_per_image_without_lesion=_figure(draw.ratio(false * without, without)),
-        lesion_precision=_ratio(draw, predicted - false, predicted),
-        dice_per_lesion_mean=_ratio(draw, dice, lesions),
-        dice_per_found_lesion_mean=_ratio(draw, dice, found),
-        size_bands=_size_bands(tables, rules, draw, lesion_in),
+        **{row.name: lesion_estimate(row, counts, draw) for row in COUNTED_SCORES},
+        size_bands=_size_bands(tables, rules, draw, label),
         scored_by="probability" if tables.by_probability else "hard masks",
         froc=points,
         froc_sensitivity=at_rates,
-        froc_mean_sensitivity=mean_sensitivity,
-        average_precision=precision,
+        **by_confidence,
     )
 
 
-def _figure(estimate: Estimate) -> Figure:
-    return Figure(value=estimate.value, low=estimate.low, high=estimate.high, images=estimate.images)
-
-
-def _ratio(draw: Resampling, numerators: NDArray, denominators: Counts) -> Figure:
-    """A quotient over lesions; `images` says how many lesions (or regions) entered."""
-    estimate = draw.ratio(numerators, denominators)
-    return _figure(Estimate(estimate.value, estimate.low, estimate.high, int(denominators.sum())))
+def lesion_estimate(row: LesionScore, counts: LesionCounts, draw: Resampling) -> Estimate:
+    """A score that counts lesions or regions; its `images` says how many of them entered."""
+    if row.terms is None:
+        raise TypeError(f"{row.name} needs the confidence of candidates.")
+    numerator, denominator = row.terms(counts)
+    return draw.ratio(numerator, denominator).model_copy(update={"images": int(denominator.sum())})
 
 
 def _curve(
-    tables: Tables, draw: Resampling, label: int | None, lesions: Counts, found: Counts, false: Counts
-) -> tuple[list[FrocPoint], list[FrocSensitivity], Figure, Figure]:
-    """FROC points, sensitivity at the usual rates, their mean, and average precision.
+    tables: Tables, draw: Resampling, label: int | None, counts: LesionCounts
+) -> tuple[list[FrocPoint], list[FrocSensitivity], dict[str, Estimate]]:
+    """FROC points, sensitivity at the usual rates, and the scores of `CONFIDENCE_SCORES`.
 
     Hard masks have one operating point: above its rate of false positives its sensitivity is reached, below
     it nothing is known.
     """
-    total, images = int(lesions.sum()), len(tables)
+    total, images = int(counts.lesions.sum()), len(tables)
     if not tables.by_probability:
-        rate, sensitivity = false.sum() / images, found.sum() / total if total else float("nan")
-        reached = _ratio(draw, found, lesions)
+        rate = counts.false.sum() / images
+        sensitivity = counts.found.sum() / total if total else float("nan")
+        reached = lesion_estimate(SENSITIVITY, counts, draw)
         return (
             [FrocPoint(threshold=1.0, false_positives_per_image=rate, sensitivity=sensitivity)]
             if total
             else [],
             [
                 FrocSensitivity(
-                    false_positives_per_image=at, sensitivity=reached if at >= rate and total else _UNKNOWN
+                    false_positives_per_image=at, sensitivity=reached if at >= rate and total else Estimate()
                 )
                 for at in RATES
             ],
-            _UNKNOWN,
-            _UNKNOWN,
+            {row.name: Estimate() for row in CONFIDENCE_SCORES},
         )
     table = tables.detections(label)
+    computed = [row.by_confidence for row in CONFIDENCE_SCORES if row.by_confidence]
 
     def statistic(weights: Values) -> Values:
-        at_rates = sensitivity_at(table, weights)
-        columns = (at_rates, at_rates.mean(axis=1)[:, None], average_precision(table, weights)[:, None])
-        return np.concatenate(columns, axis=1)
+        columns = [score(table, weights)[:, None] for score in computed]
+        return np.concatenate([sensitivity_at(table, weights), *columns], axis=1)
 
-    *at_rates, mean_sensitivity, precision = draw.statistic(statistic, total, width=len(table.score))
+    estimates = draw.statistic(statistic, total, width=len(table.score))
     curve = thinned(froc_curve(table)) if total else FrocCurve(*(np.empty(0) for _ in range(3)))
     return (
         [
@@ -116,11 +103,10 @@ def _curve(
             for threshold, rate, sensitivity in zip(*(column.tolist() for column in curve), strict=True)
         ],
         [
-            FrocSensitivity(false_positives_per_image=at, sensitivity=_figure(one))
-            for at, one in zip(RATES, at_rates, strict=True)
+            FrocSensitivity(false_positives_per_image=at, sensitivity=estimate)
+            for at, estimate in zip(RATES, estimates, strict=False)
         ],
-        _figure(mean_sensitivity),
-        _figure(precision),
+        dict(zip((row.name for row in CONFIDENCE_SCORES), estimates[len(RATES) :], strict=True)),
     )
 
 
@@ -134,29 +120,24 @@ def thinned(curve: FrocCurve, most: int = _MOST_POINTS) -> FrocCurve:
     return FrocCurve(*(column[corners] for column in curve))
 
 
-def _size_bands(
-    tables: Tables, rules: ScoringRules, draw: Resampling, lesion_in: NDArray[np.bool_]
-) -> list[SizeBand]:
+def _size_bands(tables: Tables, rules: ScoringRules, draw: Resampling, label: int | None) -> list[SizeBand]:
     pixels, mm = tables.lesion_diameters()
     in_mm = len(mm) > 0 and not np.isnan(mm).any()
     diameter, inner = (mm, rules.size_bands_mm) if in_mm else (pixels, rules.size_bands_px)
     edges, unit = [0.0, *inner, np.inf], "mm" if in_mm else "px"
     bands = []
     for low, high in itertools.pairwise(edges):
-        chosen = lesion_in & (diameter >= low) & (diameter < high)
-        count = tables.counted(tables.lesion_image, chosen)
-        found = tables.counted(tables.lesion_image, chosen & tables.lesions.found)
-        dice = np.bincount(tables.lesion_image[chosen], tables.lesions.dice[chosen], len(tables))
+        counts = tables.lesion_counts(label, (diameter >= low) & (diameter < high))
         bands.append(
             SizeBand(
                 label=_band_label(low, high, unit),
                 unit="mm" if in_mm else "px",
                 low=low,
                 high=None if np.isinf(high) else high,
-                lesions=int(count.sum()),
-                found=int(found.sum()),
-                sensitivity=_ratio(draw, found, count),
-                dice_per_lesion_mean=_ratio(draw, dice, count),
+                lesions=int(counts.lesions.sum()),
+                found=int(counts.found.sum()),
+                sensitivity=lesion_estimate(SENSITIVITY, counts, draw),
+                dice_per_lesion_mean=lesion_estimate(DICE_PER_LESION, counts, draw),
             )
         )
     return bands

@@ -1,4 +1,4 @@
-"""From tables to figures with intervals."""
+"""From tables to scores of pixels and boundaries with their intervals."""
 
 from __future__ import annotations
 
@@ -8,24 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexunet.evaluation.scores.intervals import Estimate, Resampling
-from flexunet.evaluation.scores.pixels import Counts, Values, apply_empty_rule, mean_over_classes
+from flexunet.evaluation.scores.pixels import Counts, Values, apply_empty_rule
 from flexunet.evaluation.scores.published import PUBLISHED_METRICS, published_metric
+from flexunet.evaluation.scores.registry import SET_SCORES, SetScore
+from flexunet.evaluation.scores.row import ImageScore
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.lesions import lesion_figures
 from flexunet.evaluation.tables.document import (
-    ClassFigures,
-    Figure,
-    LesionFigures,
-    PixelFigures,
-    PublishedFigure,
-    PublishedFigures,
+    ClassScores,
+    LesionScores,
+    PixelScores,
+    PublishedMetric,
+    PublishedMetrics,
 )
 from flexunet.evaluation.tables.rows import Tables
-
-
-def figure(estimate: Estimate) -> Figure:
-    """An estimate as it is written down."""
-    return Figure(value=estimate.value, low=estimate.low, high=estimate.high, images=estimate.images)
 
 
 def resampling_of(tables: Tables, rules: ScoringRules) -> Resampling:
@@ -33,51 +29,56 @@ def resampling_of(tables: Tables, rules: ScoringRules) -> Resampling:
     return Resampling(tables.patients, rules.bootstrap_samples, rules.confidence, rules.seed)
 
 
-def pixel_figures(
-    scores: dict[str, Values], counts: tuple[Counts, Counts, Counts], rules: ScoringRules, draw: Resampling
-) -> PixelFigures:
-    """Pixel and boundary scores with their intervals.
+def set_estimate(
+    score: SetScore,
+    of_images: dict[str, Values],
+    counts: tuple[Counts, Counts, Counts],
+    rules: ScoringRules,
+    draw: Resampling,
+) -> Estimate:
+    """One score of pixels or boundaries over a set.
 
     Args:
-        scores: Score of each image, arrays `(N,)`, NaN where it does not exist.
+        score: Which, one of `SET_SCORES`.
+        of_images: Scores of each image, arrays `(N,)`, NaN where one does not exist.
         counts: Correct, true and predicted pixels of each image, `(N,)`.
         rules: The rules.
         draw: The bootstrap.
-
-    Returns:
-        The figures.
     """
-    correct, truth, predicted = counts
-    ruled = {name: apply_empty_rule(scores[name], rules.empty_masks) for name in ("dice", "iou")}
-    # Without surface scores every boundary Dice is NaN, and no rule may fill them.
-    surfaces = rules.surface_scores
-    boundary = apply_empty_rule(scores["boundary_dice"], rules.empty_masks if surfaces else "exclude")
-    return PixelFigures(
-        dice_per_image_mean=figure(draw.mean(ruled["dice"])),
-        dice_per_image_median=figure(draw.median(ruled["dice"])),
-        dice_pooled=figure(draw.ratio(2 * correct, truth + predicted)),
-        iou_per_image_mean=figure(draw.mean(ruled["iou"])),
-        iou_per_image_median=figure(draw.median(ruled["iou"])),
-        iou_pooled=figure(draw.ratio(correct, truth + predicted - correct)),
-        precision_per_image_mean=figure(draw.mean(scores["precision"])),
-        precision_pooled=figure(draw.ratio(correct, predicted)),
-        recall_per_image_mean=figure(draw.mean(scores["recall"])),
-        recall_pooled=figure(draw.ratio(correct, truth)),
-        boundary_dice_per_image_mean=figure(draw.mean(boundary)),
-        hausdorff_95_px_mean=figure(draw.mean(scores["hausdorff_95_px"])),
-        hausdorff_95_px_median=figure(draw.median(scores["hausdorff_95_px"])),
-        average_surface_distance_px_mean=figure(draw.mean(scores["average_surface_distance_px"])),
-        hausdorff_95_mm_mean=figure(draw.mean(scores["hausdorff_95_mm"])),
-        average_surface_distance_mm_mean=figure(draw.mean(scores["average_surface_distance_mm"])),
+    row = score.row
+    if not isinstance(row, ImageScore):
+        raise TypeError(f"{score.key} is no score of images.")
+    if score.kind == "pooled" and row.terms:
+        return draw.ratio(*row.terms(*counts))
+    values = of_images[row.name]
+    if row.empty_rule:
+        # An empty image scores by the rule; where others lack a value too, the score was not computed at all.
+        empty = (counts[1] == 0) & (counts[2] == 0)
+        computed = not np.isnan(values[~empty]).any() and (rules.surface_scores or row.surface is None)
+        values = apply_empty_rule(values, rules.empty_masks if computed else "exclude")
+    return draw.median(values) if score.kind == "median" else draw.mean(values)
+
+
+def pixel_figures(
+    of_images: dict[str, Values], counts: tuple[Counts, Counts, Counts], rules: ScoringRules, draw: Resampling
+) -> PixelScores:
+    """All scores of pixels and boundaries over a set; arguments as those of `set_estimate`."""
+    _, truth, predicted = counts
+    return PixelScores(
+        **{score.key: set_estimate(score, of_images, counts, rules, draw) for score in SET_SCORES},
         empty_images=int(np.count_nonzero((truth == 0) & (predicted == 0))),
         one_sided_images=int(np.count_nonzero((truth == 0) != (predicted == 0))),
     )
 
 
-def foreground_figures(tables: Tables, rules: ScoringRules, draw: Resampling) -> PixelFigures:
+def foreground_counts_of(tables: Tables) -> tuple[Counts, Counts, Counts]:
+    """Correct, true and predicted pixels of each image over the foreground classes, `(N,)`."""
+    return tables.correct[:, 1:].sum(1), tables.truth[:, 1:].sum(1), tables.predicted[:, 1:].sum(1)
+
+
+def foreground_figures(tables: Tables, rules: ScoringRules, draw: Resampling) -> PixelScores:
     """Scores over the foreground classes: by image the mean over the classes that occur in it."""
-    counts = tables.correct[:, 1:].sum(1), tables.truth[:, 1:].sum(1), tables.predicted[:, 1:].sum(1)
-    return pixel_figures(tables.by_image(), counts, rules, draw)
+    return pixel_figures(tables.by_image(), foreground_counts_of(tables), rules, draw)
 
 
 def class_figures(
@@ -86,8 +87,8 @@ def class_figures(
     draw: Resampling,
     names: Sequence[str],
     palette: NDArray[np.uint8],
-    of_all: tuple[PixelFigures, LesionFigures],
-) -> list[ClassFigures]:
+    of_all: tuple[PixelScores, LesionScores],
+) -> list[ClassScores]:
     """Scores of each foreground class; `of_all` are those over all classes, which a single class shares."""
     scores = tables.by_class()
     found = []
@@ -97,7 +98,7 @@ def class_figures(
         counts = tables.correct[:, label], tables.truth[:, label], tables.predicted[:, label]
         red, green, blue = (int(value) for value in palette[label])
         found.append(
-            ClassFigures(
+            ClassScores(
                 index=label,
                 name=names[label],
                 color=(red, green, blue),
@@ -108,14 +109,14 @@ def class_figures(
     return found
 
 
-def published_on_masks(tables: Tables, names: Sequence[str] = PUBLISHED_METRICS) -> PublishedFigures:
+def published_on_masks(tables: Tables, names: Sequence[str] = PUBLISHED_METRICS) -> PublishedMetrics:
     """The published metrics on hard masks at their own size, mean over images."""
     sums = tables.class_sums
     empty = sums.empty_prediction()
-    return PublishedFigures(
+    return PublishedMetrics(
         computed_on="hard masks at their own size, mean over images",
         figures=[
-            PublishedFigure(
+            PublishedMetric(
                 name=name,
                 value=float(published_metric(name, sums).mean()),
                 empty_prediction=float(published_metric(name, empty).mean()),
@@ -123,8 +124,3 @@ def published_on_masks(tables: Tables, names: Sequence[str] = PUBLISHED_METRICS)
             for name in names
         ],
     )
-
-
-def image_dice(tables: Tables, rules: ScoringRules) -> Values:
-    """`dice_per_image` of each image under the empty-mask rule, `(N,)`."""
-    return apply_empty_rule(mean_over_classes(tables.by_class()["dice"]), rules.empty_masks)

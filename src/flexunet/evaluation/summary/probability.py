@@ -12,15 +12,14 @@ from flexunet.evaluation.scores.calibration import (
     empty_brier_score,
     expected_calibration_error,
 )
-from flexunet.evaluation.scores.intervals import Resampling
+from flexunet.evaluation.scores.intervals import Estimate, Resampling
 from flexunet.evaluation.scores.pixels import Values, apply_empty_rule, ratio
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.tables.document import (
-    CalibrationBin,
-    Figure,
     FittedCalibration,
-    PixelCalibration,
-    ProbabilityFigures,
+    ProbabilityScores,
+    Reliability,
+    ReliabilityBin,
 )
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.inference.predict.calibration import Calibration
@@ -30,7 +29,7 @@ ALL_PIXELS, PIXELS_IN_PLAY = 0, 1
 
 def probability_figures(
     tables: Tables, rules: ScoringRules, draw: Resampling, calibration: Calibration | None
-) -> ProbabilityFigures | None:
+) -> ProbabilityScores | None:
     """Calibration of a test set; None for hard masks.
 
     Args:
@@ -44,8 +43,8 @@ def probability_figures(
     at_threshold = None
     if tables.dice_at_threshold is not None:
         estimate = draw.mean(apply_empty_rule(tables.dice_at_threshold, rules.empty_masks))
-        at_threshold = Figure(**vars(estimate))
-    return ProbabilityFigures(
+        at_threshold = estimate
+    return ProbabilityScores(
         all_pixels=_pixel_calibration(tables.probability, ALL_PIXELS, draw),
         pixels_in_play=_pixel_calibration(tables.probability, PIXELS_IN_PLAY, draw),
         fitted=None
@@ -65,7 +64,7 @@ def probability_figures(
     )
 
 
-def _pixel_calibration(counts: ProbabilityCounts, row: int, draw: Resampling) -> PixelCalibration:
+def _pixel_calibration(counts: ProbabilityCounts, row: int, draw: Resampling) -> Reliability:
     by_image = ProbabilityCounts(*(sums[:, row] for sums in counts))
     pooled = ProbabilityCounts(*(sums.sum(axis=0) for sums in by_image))
 
@@ -78,13 +77,13 @@ def _pixel_calibration(counts: ProbabilityCounts, row: int, draw: Resampling) ->
     bins = len(pooled.pixels)
     mean, share = ratio(pooled.probability, pooled.pixels), ratio(pooled.foreground, pooled.pixels)
     empty = float(empty_brier_score(pooled))
-    return PixelCalibration(
+    return Reliability(
         pixels=int(pooled.pixels.sum()),
-        expected_calibration_error=Figure(**vars(error)),
-        brier_score=Figure(**vars(brier)),
+        expected_calibration_error=error,
+        brier_score=brier,
         brier_score_empty_prediction=None if np.isnan(empty) else empty,
         bins=[
-            CalibrationBin(
+            ReliabilityBin(
                 low=k / bins,
                 high=(k + 1) / bins,
                 pixels=int(pooled.pixels[k]),
@@ -96,14 +95,14 @@ def _pixel_calibration(counts: ProbabilityCounts, row: int, draw: Resampling) ->
     )
 
 
-def pooled_probability(parts: Sequence[ProbabilityFigures]) -> ProbabilityFigures:
+def pooled_probability(parts: Sequence[ProbabilityScores]) -> ProbabilityScores:
     """Calibration of several folds together, from their bins; without intervals.
 
     Args:
         parts: Figures of each fold.
     """
     after = [part.after_fit for part in parts]
-    return ProbabilityFigures(
+    return ProbabilityScores(
         all_pixels=_pooled([part.all_pixels for part in parts]),
         pixels_in_play=_pooled([part.pixels_in_play for part in parts]),
         fitted=None,
@@ -112,7 +111,7 @@ def pooled_probability(parts: Sequence[ProbabilityFigures]) -> ProbabilityFigure
     )
 
 
-def _pooled(parts: Sequence[PixelCalibration]) -> PixelCalibration:
+def _pooled(parts: Sequence[Reliability]) -> Reliability:
     pixels = np.array([[one.pixels for one in part.bins] for part in parts], np.float64)
     mean = np.array([[one.mean_probability or 0.0 for one in part.bins] for part in parts])
     share = np.array([[one.foreground_share or 0.0 for one in part.bins] for part in parts])
@@ -123,16 +122,16 @@ def _pooled(parts: Sequence[PixelCalibration]) -> PixelCalibration:
     brier = sum(size * (part.brier_score.value or 0.0) for size, part in zip(sizes, parts, strict=True))
     images = sum(part.brier_score.images for part in parts)
 
-    def without_interval(value: float) -> Figure:
-        return Figure(value=value / total if total else None, low=None, high=None, images=images)
+    def without_interval(value: float) -> Estimate:
+        return Estimate(value=value / total if total else None, low=None, high=None, images=images)
 
-    return PixelCalibration(
+    return Reliability(
         pixels=int(total),
         expected_calibration_error=without_interval(float(np.abs(probability - foreground).sum())),
         brier_score=without_interval(float(brier)),
         brier_score_empty_prediction=float(foreground.sum() / total) if total else None,
         bins=[
-            CalibrationBin(
+            ReliabilityBin(
                 low=one.low,
                 high=one.high,
                 pixels=int(count[k]),

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexunet.errors import DatasetError
-from flexunet.evaluation.scores.pixels import apply_empty_rule
+from flexunet.evaluation.scores.registry import shown_in
+from flexunet.evaluation.scores.row import LesionScore
 from flexunet.evaluation.scores.rules import ScoringRules
-from flexunet.evaluation.summary.pixels import figure, resampling_of
+from flexunet.evaluation.summary.lesions import lesion_estimate
+from flexunet.evaluation.summary.pixels import foreground_counts_of, resampling_of, set_estimate
 from flexunet.evaluation.tables.document import Subgroup, SubgroupColumn
 from flexunet.evaluation.tables.files import attribute_names
 from flexunet.evaluation.tables.rows import Tables
@@ -96,16 +98,17 @@ def _quarters(values: list[str]) -> tuple[list[str], list[str]]:
 def _subgroup(tables: Tables, rules: ScoringRules, value: str, chosen: NDArray[np.bool_]) -> Subgroup:
     part = tables.subset(chosen)
     draw = resampling_of(part, rules)
-    lesions = part.counted(part.lesion_image)
-    decided = part.candidates.decided & ~part.candidates.matched
+    counts = part.lesion_counts()
+    pixels, of_images = foreground_counts_of(part), part.by_image()
     return Subgroup(
         value=value,
         images=len(part),
         patients=draw.num_groups,
-        lesions=int(lesions.sum()),
-        dice_per_image_mean=figure(draw.mean(apply_empty_rule(part.by_image()["dice"], rules.empty_masks))),
-        sensitivity=figure(draw.ratio(part.counted(part.lesion_image, part.lesions.found), lesions)),
-        false_positives_per_image=figure(
-            draw.ratio(part.counted(part.candidate_image, decided), np.ones(len(part)))
-        ),
+        lesions=int(counts.lesions.sum()),
+        **{
+            score.key: lesion_estimate(score.row, counts, draw)
+            if isinstance(score.row, LesionScore)
+            else set_estimate(score, of_images, pixels, rules, draw)
+            for score in shown_in("headline")
+        },
     )

@@ -11,10 +11,10 @@ from flexunet.evaluation.scores.pixels import apply_empty_rule
 from flexunet.evaluation.tables.document import (
     Answer,
     Comparison,
-    Figure,
-    LesionFigures,
-    PixelFigures,
-    PublishedFigures,
+    Estimate,
+    LesionScores,
+    PixelScores,
+    PublishedMetrics,
 )
 from flexunet.evaluation.tables.rows import Tables
 
@@ -22,7 +22,7 @@ _FEW_PATIENTS = 30
 _LEVEL = 0.05
 
 
-def in_words(figure: Figure, digits: int = 3) -> str:
+def in_words(figure: Estimate, digits: int = 3) -> str:
     """A figure with its interval: `0.881 (0.835 to 0.918)`."""
     if figure.value is None:
         return "not defined"
@@ -33,7 +33,7 @@ def in_words(figure: Figure, digits: int = 3) -> str:
 
 
 def better_than_empty(
-    tables: Tables, draw: Resampling, published: PublishedFigures, foreground: PixelFigures
+    tables: Tables, draw: Resampling, published: PublishedMetrics, foreground: PixelScores
 ) -> Answer:
     """Whether the predictions beat a prediction without any lesion.
 
@@ -147,7 +147,7 @@ def leaking(audit: dict[str, Any] | None) -> Answer:
     return Answer(question=question, answer="no", good=True, sentence=f"Nothing found by {checked}.")
 
 
-def sure_enough(draw: Resampling, foreground: PixelFigures, patients_known: bool) -> Answer:
+def sure_enough(draw: Resampling, foreground: PixelScores, patients_known: bool) -> Answer:
     """Whether there are enough patients for the figures to mean much."""
     question = "Enough patients?"
     who = "patients" if patients_known else "sources (patients are unknown; the true intervals are wider)"
@@ -162,7 +162,7 @@ def sure_enough(draw: Resampling, foreground: PixelFigures, patients_known: bool
     return Answer(question=question, answer="no" if few else "yes", good=not few, sentence=sentence)
 
 
-def lesions_in_words(lesions: LesionFigures) -> str:
+def lesions_in_words(lesions: LesionScores) -> str:
     """Lesion scores in one sentence."""
     if not lesions.lesions:
         return f"No lesions in the truth; {lesions.false_positives} regions were predicted."

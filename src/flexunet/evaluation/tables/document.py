@@ -1,15 +1,30 @@
-"""The form of scores.json. Its JSON Schema in docs/ is made from these classes; a test keeps them equal.
+"""The form of scores.json; the scores in it are those of the registry.
 
-python -m flexunet.evaluation.tables.document > docs/scores.schema.json
+    python -m flexunet.evaluation.tables.document docs
+
+writes docs/scores.schema.json, and the table of scores in docs/scores-schema.md; tests keep both up to date.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from typing import Any, Literal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+
+from flexunet.evaluation.scores.intervals import Estimate
+from flexunet.evaluation.scores.registry import (
+    SET_LESION_SCORES,
+    SET_SCORES,
+    SetScore,
+    score_table,
+    shown_in,
+)
+
+_START, _END = "<!-- scores: written by flexunet.evaluation.tables.document -->", "<!-- end of scores -->"
 
 
 class Part(BaseModel):
@@ -18,34 +33,37 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", ser_json_inf_nan="null")
 
 
-class Figure(Part):
-    """A figure with its interval."""
+class Scored(Part):
+    """A part that has an estimate for each of some scores, by its key."""
 
-    value: float | None = Field(description="The figure; null where it does not exist.")
-    low: float | None = Field(description="Lower end of the interval; null with fewer than two patients.")
-    high: float | None = Field(description="Upper end of the interval.")
-    images: int = Field(description="Number of images (lesions, for scores by lesion) that entered.")
+    score_keys: ClassVar[tuple[str, ...]] = ()
+    unknown: ClassVar[Any] = Estimate()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, values: Any) -> Any:
+        """A file written before a score was added lacks it: its estimate is unknown."""
+        unknown = dict.fromkeys(cls.score_keys, cls.unknown)
+        return unknown | values if isinstance(values, dict) else values
+
+    def __getitem__(self, key: str) -> Any:
+        return getattr(self, key)
 
 
-class PixelFigures(Part):
+def _with_scores(base: type[Scored], scores: Sequence[SetScore], kind: Any = Estimate) -> Any:
+    """The part with a field for each score, of type `kind`, described by its row."""
+    fields: dict[str, Any] = {
+        score.key: (kind, Field(description=f"{score.row.definition} Better: {score.row.better}."))
+        for score in scores
+    }
+    model = create_model(f"_{base.__name__}", __base__=base, **fields)
+    model.score_keys = tuple(fields)
+    return model
+
+
+class PixelScores(_with_scores(Scored, SET_SCORES)):  # type: ignore[misc]
     """Pixel and boundary scores of one class or over the foreground classes."""
 
-    dice_per_image_mean: Figure
-    dice_per_image_median: Figure
-    dice_pooled: Figure
-    iou_per_image_mean: Figure
-    iou_per_image_median: Figure
-    iou_pooled: Figure
-    precision_per_image_mean: Figure
-    precision_pooled: Figure
-    recall_per_image_mean: Figure
-    recall_pooled: Figure
-    boundary_dice_per_image_mean: Figure
-    hausdorff_95_px_mean: Figure
-    hausdorff_95_px_median: Figure
-    average_surface_distance_px_mean: Figure
-    hausdorff_95_mm_mean: Figure
-    average_surface_distance_mm_mean: Figure
     empty_images: int = Field(description="Images with nothing in truth and prediction: the empty-mask rule.")
     one_sided_images: int = Field(description="Images empty on one side only: they have no surface distance.")
 
@@ -59,8 +77,8 @@ class SizeBand(Part):
     high: float | None
     lesions: int
     found: int
-    sensitivity: Figure
-    dice_per_lesion_mean: Figure
+    sensitivity: Estimate
+    dice_per_lesion_mean: Estimate
 
 
 class FrocPoint(Part):
@@ -75,12 +93,10 @@ class FrocSensitivity(Part):
     """Sensitivity with at most so many false positives an image."""
 
     false_positives_per_image: float
-    sensitivity: Figure
+    sensitivity: Estimate
 
 
-class LesionFigures(Part):
-    """Lesion scores: connected components of truth and prediction, matched one to one."""
-
+class _Counts(Scored):
     lesions: int
     found: int
     predicted: int = Field(description="Regions in the predicted masks.")
@@ -89,35 +105,30 @@ class LesionFigures(Part):
     specks: int = Field(
         description="True lesions of fewer than 10 pixels, often crumbs of antialiased edges."
     )
-    sensitivity: Figure = Field(description="Found lesions over lesions, predicted masks as they are.")
-    false_positives_per_image: Figure = Field(description="Over all images, those without lesions included.")
-    false_positives_per_image_without_lesion: Figure
-    lesion_precision: Figure = Field(description="Predicted regions that match a lesion over all of them.")
-    dice_per_lesion_mean: Figure = Field(
-        description="Dice with the matched region; a missed lesion counts 0."
-    )
-    dice_per_found_lesion_mean: Figure
+
+
+class LesionScores(_with_scores(_Counts, SET_LESION_SCORES)):  # type: ignore[misc]
+    """Lesion scores: connected components of truth and prediction, matched one to one."""
+
     size_bands: list[SizeBand]
     scored_by: Literal["probability", "hard masks"] = Field(
         description="hard masks: FROC is one operating point, there is no curve and no average precision."
     )
     froc: list[FrocPoint]
     froc_sensitivity: list[FrocSensitivity]
-    froc_mean_sensitivity: Figure = Field(description="Mean over the seven rates.")
-    average_precision: Figure
 
 
-class ClassFigures(Part):
+class ClassScores(Part):
     """Scores of one foreground class."""
 
     index: int
     name: str
     color: tuple[int, int, int]
-    pixels: PixelFigures
-    lesions: LesionFigures
+    pixels: PixelScores
+    lesions: LesionScores
 
 
-class PublishedFigure(Part):
+class PublishedMetric(Part):
     """A published figure, beside what an empty prediction would score."""
 
     name: str
@@ -125,14 +136,14 @@ class PublishedFigure(Part):
     empty_prediction: float | None
 
 
-class PublishedFigures(Part):
+class PublishedMetrics(Part):
     """The published figures, labelled as what they are."""
 
     computed_on: str
-    figures: list[PublishedFigure]
+    figures: list[PublishedMetric]
 
 
-class CalibrationBin(Part):
+class ReliabilityBin(Part):
     """One bin of the calibration curve."""
 
     low: float
@@ -142,14 +153,14 @@ class CalibrationBin(Part):
     foreground_share: float | None
 
 
-class PixelCalibration(Part):
+class Reliability(Part):
     """Calibration over one set of pixels."""
 
     pixels: int
-    expected_calibration_error: Figure
-    brier_score: Figure
+    expected_calibration_error: Estimate
+    brier_score: Estimate
     brier_score_empty_prediction: float | None
-    bins: list[CalibrationBin]
+    bins: list[ReliabilityBin]
 
 
 class FittedCalibration(Part):
@@ -165,28 +176,25 @@ class FittedCalibration(Part):
     dice_pooled_at_threshold: float
 
 
-class ProbabilityFigures(Part):
+class ProbabilityScores(Part):
     """Whether probabilities mean what they say."""
 
-    all_pixels: PixelCalibration
-    pixels_in_play: PixelCalibration = Field(
-        description="Pixels with a foreground probability of 1 % or more."
-    )
+    all_pixels: Reliability
+    pixels_in_play: Reliability = Field(description="Pixels with a foreground probability of 1 % or more.")
     fitted: FittedCalibration | None
-    after_fit: PixelCalibration | None = Field(description="Pixels in play, after temperature scaling.")
-    dice_per_image_mean_at_fitted_threshold: Figure | None
+    after_fit: Reliability | None = Field(description="Pixels in play, after temperature scaling.")
+    dice_per_image_mean_at_fitted_threshold: Estimate | None
 
 
-class Subgroup(Part):
-    """One value of a manifest column."""
-
+class _Subgroup(Scored):
     value: str
     images: int
     patients: int
     lesions: int
-    dice_per_image_mean: Figure
-    sensitivity: Figure
-    false_positives_per_image: Figure
+
+
+class Subgroup(_with_scores(_Subgroup, shown_in("headline"))):  # type: ignore[misc]
+    """One value of a manifest column."""
 
 
 class SubgroupColumn(Part):
@@ -196,15 +204,16 @@ class SubgroupColumn(Part):
     groups: list[Subgroup]
 
 
-class Fold(Part):
-    """One fold of a cross-validation."""
+class _Fold(Scored):
+    unknown: ClassVar[Any] = None
 
     run: str
     images: int
     patients: int
-    dice_per_image_mean: float | None
-    sensitivity: float | None
-    false_positives_per_image: float | None
+
+
+class Fold(_with_scores(_Fold, shown_in("headline"), float | None)):  # type: ignore[misc]
+    """One fold of a cross-validation."""
 
 
 class ComparedScore(Part):
@@ -213,7 +222,7 @@ class ComparedScore(Part):
     name: str
     first: float | None
     second: float | None
-    difference: Figure = Field(description="Second less first.")
+    difference: Estimate = Field(description="Second less first.")
     p_value: float | None = Field(description="Permutation test, patients swapped between the runs.")
     higher_is_better: bool
 
@@ -252,12 +261,12 @@ class Scores(Part):
     patients: int
     patients_known: bool = Field(description="False: patients are unknown, sources stand for them.")
     rules: dict[str, Any]
-    published: PublishedFigures
-    foreground: PixelFigures
-    lesions: LesionFigures
-    classes: list[ClassFigures]
+    published: PublishedMetrics
+    foreground: PixelScores
+    lesions: LesionScores
+    classes: list[ClassScores]
     confusion: list[list[int]] = Field(description="Pixels by true class (row) and predicted class (column).")
-    probability: ProbabilityFigures | None
+    probability: ProbabilityScores | None
     subgroups: list[SubgroupColumn]
     folds: list[Fold]
     comparison: Comparison | None = Field(description="With the last run or the one asked for.")
@@ -268,11 +277,28 @@ class Scores(Part):
     model_config = ConfigDict(extra="forbid", ser_json_inf_nan="null", populate_by_name=True)
 
 
+def estimate_of(part: Scores | ClassScores, score: SetScore) -> Estimate:
+    """A score of the foreground, or of one class."""
+    if score.kind is None:
+        return part.lesions[score.key]
+    return (part.foreground if isinstance(part, Scores) else part.pixels)[score.key]
+
+
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of scores.json."""
     schema = Scores.model_json_schema(by_alias=True, mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
+def with_score_table(page: str) -> str:
+    """docs/scores-schema.md with its table of scores made anew from the registry."""
+    before, start, rest = page.partition(_START)
+    _, end, after = rest.partition(_END)
+    return f"{before}{start}\n\n{score_table()}\n{end}{after}"
+
+
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(json_schema(), indent=2) + "\n")
+    folder = Path(sys.argv[1])
+    (folder / "scores.schema.json").write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")
+    explained = folder / "scores-schema.md"
+    explained.write_text(with_score_table(explained.read_text(encoding="utf-8")), encoding="utf-8")

@@ -17,23 +17,12 @@ from numpy.typing import NDArray
 
 from flexunet.errors import DatasetError, PathError
 from flexunet.evaluation.scores.lesions import Candidates, Lesions, rows_of
+from flexunet.evaluation.scores.registry import IMAGE_SCORES
+from flexunet.evaluation.scores.surface import SURFACE_SCORES
 from flexunet.evaluation.tables.rows import ImageOrigin, Tables, refuse_twins
 from flexunet.files import write_text
 
 PER_IMAGE, PER_LESION = "per_image.csv", "per_lesion.csv"
-SCORE_COLUMNS = {
-    "dice": "dice_per_image",
-    "iou": "iou_per_image",
-    "precision": "precision_per_image",
-    "recall": "recall_per_image",
-    "boundary_dice": "boundary_dice_per_image",
-    "hausdorff_95_px": "hausdorff_95_px",
-    "average_surface_distance_px": "average_surface_distance_px",
-    "hausdorff_95_mm": "hausdorff_95_mm",
-    "average_surface_distance_mm": "average_surface_distance_mm",
-}
-_DISTANCES_PX = ("hausdorff_95_px", "average_surface_distance_px", "boundary_dice_per_image")
-_DISTANCES_MM = ("hausdorff_95_mm", "average_surface_distance_mm")
 _ATTRIBUTE = "manifest_"
 
 Column = Sequence[Any] | NDArray[Any]
@@ -87,21 +76,21 @@ def image_columns(tables: Tables) -> dict[str, Column]:
         "spacing_column_mm": tables.spacing[:, 1],
     }
     by_image, by_class = tables.by_image(), tables.by_class()
-    columns |= {title: by_image[name] for name, title in SCORE_COLUMNS.items()}
-    decided = tables.candidates.decided
+    columns |= {row.column: by_image[row.name] for row in IMAGE_SCORES}
+    counts = tables.lesion_counts()
     columns |= {
-        "lesions": tables.counted(tables.lesion_image),
-        "lesions_found": tables.counted(tables.lesion_image, tables.lesions.found),
-        "regions_predicted": tables.counted(tables.candidate_image, decided),
-        "false_positives": tables.counted(tables.candidate_image, decided & ~tables.candidates.matched),
+        "lesions": counts.lesions,
+        "lesions_found": counts.found,
+        "regions_predicted": counts.predicted,
+        "false_positives": counts.false,
     }
     for label in range(tables.num_classes):
         columns[f"truth_pixels_{label}"] = tables.truth[:, label]
         columns[f"predicted_pixels_{label}"] = tables.predicted[:, label]
         columns[f"correct_pixels_{label}"] = tables.correct[:, label]
     for label in range(1, tables.num_classes):
-        for name, title in SCORE_COLUMNS.items():
-            columns[f"{title}_class_{label}"] = by_class[name][:, label - 1]
+        for row in IMAGE_SCORES:
+            columns[f"{row.column}_class_{label}"] = by_class[row.name][:, label - 1]
     for name in attribute_names(tables):
         columns[_ATTRIBUTE + name] = [origin.attributes.get(name, "") for origin in tables.origins]
     return columns
@@ -193,6 +182,12 @@ class _Columns:
     def counts(self, name: str) -> NDArray[np.int64]:
         return np.nan_to_num(self.numbers(name)).astype(np.int64)
 
+    def surface(self, label: int) -> NDArray[np.float64]:
+        """The scores of `SURFACE_SCORES` of one class; NaN for a score younger than the file."""
+        names = [f"{row.column}_class_{label}" for row in SURFACE_SCORES]
+        unknown = np.full(self.rows, np.nan)
+        return np.stack([self.numbers(name) if name in self._values else unknown for name in names], axis=-1)
+
     def matrix(self, names: Sequence[str]) -> NDArray[np.float64]:
         return np.stack([self.numbers(name) for name in names], axis=-1)
 
@@ -240,12 +235,7 @@ def read_tables(folder: Path) -> Tables:
         truth=truth,
         predicted=predicted,
         confusion=_confusion(correct.sum(0), truth.sum(0), predicted.sum(0)),
-        surface=np.stack(
-            [columns.matrix([f"{t}_class_{k}" for t in _DISTANCES_PX]) for k in labels[1:]], axis=1
-        ),
-        surface_mm=np.stack(
-            [columns.matrix([f"{t}_class_{k}" for t in _DISTANCES_MM]) for k in labels[1:]], axis=1
-        ),
+        surface=np.stack([columns.surface(label) for label in labels[1:]], axis=1),
         lesion_image=lesion_image,
         lesions=lesions,
         candidate_image=candidate_image,

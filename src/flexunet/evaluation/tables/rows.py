@@ -17,9 +17,11 @@ from flexunet.errors import DatasetError
 from flexunet.evaluation.scores.calibration import ProbabilityCounts
 from flexunet.evaluation.scores.froc import DetectionTable
 from flexunet.evaluation.scores.images import ImageScores
+from flexunet.evaluation.scores.lesion_counts import LesionCounts
 from flexunet.evaluation.scores.lesions import Candidates, Lesions, joined, rows_of
 from flexunet.evaluation.scores.pixels import Counts, Values, mean_over_classes, pixel_scores
 from flexunet.evaluation.scores.published import ClassSums
+from flexunet.evaluation.scores.surface import SURFACE_SCORES
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,7 @@ class Tables:
         truth: Pixels in truth, `(N, C)`.
         predicted: Pixels in the prediction, `(N, C)`.
         confusion: Pixels by true and predicted class over all images, int64 `(C, C)`.
-        surface: Hausdorff 95, average surface distance (pixels), boundary Dice, `(N, C - 1, 3)`.
-        surface_mm: The two distances in mm, `(N, C - 1, 2)`.
+        surface: The scores of `SURFACE_SCORES`, `(N, C - 1, rows)`.
         lesion_image: Image index of each lesion.
         lesions: The lesions.
         candidate_image: Image index of each candidate.
@@ -70,7 +71,6 @@ class Tables:
     predicted: Counts
     confusion: Counts
     surface: Values
-    surface_mm: Values
     lesion_image: Counts
     lesions: Lesions
     candidate_image: Counts
@@ -112,17 +112,7 @@ class Tables:
     def by_class(self) -> dict[str, Values]:
         """Scores of each image and foreground class, arrays `(N, C - 1)`; NaN where a class is in neither."""
         scores = pixel_scores(self.correct[:, 1:], self.truth[:, 1:], self.predicted[:, 1:])
-        distances = dict(
-            zip(("hausdorff_95_px", "average_surface_distance_px"), self.surface.T, strict=False)
-        )
-        distances |= dict(
-            zip(("hausdorff_95_mm", "average_surface_distance_mm"), self.surface_mm.T, strict=True)
-        )
-        return (
-            scores
-            | {"boundary_dice": self.surface[..., 2]}
-            | {name: values.T for name, values in distances.items()}
-        )
+        return scores | {row.name: self.surface[..., k] for k, row in enumerate(SURFACE_SCORES)}
 
     def by_image(self) -> dict[str, Values]:
         """The same, each the mean over the classes that occur in the image, arrays `(N,)`."""
@@ -131,6 +121,29 @@ class Tables:
     def counted(self, image: Counts, where: NDArray[np.bool_] | None = None) -> Counts:
         """How many entries of a lesion or candidate column each image has, `(N,)`."""
         return np.bincount(image if where is None else image[where], minlength=len(self)).astype(np.int64)
+
+    def lesion_counts(
+        self, label: int | None = None, chosen: NDArray[np.bool_] | None = None
+    ) -> LesionCounts:
+        """Lesions and predicted regions of each image.
+
+        Args:
+            label: One class, or None for all foreground classes.
+            chosen: The lesions that count, bool, of all classes; all by default.
+        """
+        lesion_in = np.ones(len(self.lesion_image), bool) if chosen is None else chosen
+        decided = self.candidates.decided
+        if label is not None:
+            lesion_in = lesion_in & (self.lesions.label == label)
+            decided = decided & (self.candidates.label == label)
+        dice = np.bincount(self.lesion_image[lesion_in], self.lesions.dice[lesion_in], len(self))
+        return LesionCounts(
+            lesions=self.counted(self.lesion_image, lesion_in),
+            found=self.counted(self.lesion_image, lesion_in & self.lesions.found),
+            predicted=self.counted(self.candidate_image, decided),
+            false=self.counted(self.candidate_image, decided & ~self.candidates.matched),
+            dice=dice.astype(np.float64),
+        )
 
     def detections(self, label: int | None = None) -> DetectionTable:
         """Candidates and lesions for FROC, of one class or of all."""
@@ -156,7 +169,6 @@ class Tables:
             predicted=self.predicted[chosen],
             confusion=self.confusion,
             surface=self.surface[chosen],
-            surface_mm=self.surface_mm[chosen],
             lesion_image=new_index[self.lesion_image[lesion_in]],
             lesions=rows_of(self.lesions, lesion_in),
             candidate_image=new_index[self.candidate_image[candidate_in]],
@@ -200,7 +212,6 @@ class Tally:
             predicted=confusion.sum(axis=1),
             confusion=confusion.sum(axis=0),
             surface=np.stack([found.surface for found in scores]),
-            surface_mm=np.stack([found.surface_mm for found in scores]),
             lesion_image=_image_index([len(found.lesions.label) for found in scores]),
             lesions=joined([found.lesions for found in scores]),
             candidate_image=_image_index([len(found.candidates.label) for found in scores]),

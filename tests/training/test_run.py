@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -262,3 +263,81 @@ def test_the_engines_own_out_of_memory_error_is_explained(configured):
         tf.zeros([1 << 22, 1 << 22])
     with pytest.raises(ValueError, match="something else"), explained_memory_errors(configured()):
         raise ValueError("something else")
+
+
+def given_model(classes=2, size=32):
+    """Two convolutions, as a caller in Python writes them."""
+    return keras.Sequential(
+        [
+            keras.Input((size, None, 1)),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Conv2D(4, 3, padding="same", activation="relu"),
+            keras.layers.Conv2D(classes, 1, activation="softmax"),
+        ]
+    )
+
+
+def half(y_true, y_pred):
+    """A loss that is half whatever is predicted, and so moves no weight."""
+    return keras.ops.mean(0.5 + 0.0 * y_pred, axis=(1, 2, 3))
+
+
+class Told(keras.callbacks.Callback):
+    """Counts epochs, and ends the run after the second."""
+
+    epochs = 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs += 1
+        self.model.stop_training = self.epochs == 2
+
+
+def test_a_model_a_loss_and_callbacks_given_in_python(configured):
+    keras.utils.set_random_seed(1)
+    model, told = given_model(), Told()
+    before = [np.array(weight) for weight in model.get_weights()]
+    config = configured("train.epochs=5")
+    result = train(config, model, loss=half, callbacks=[told])
+    assert result.parameters == (9 * 4 + 4) + (4 * 2 + 2)
+    assert result.history["loss"] == pytest.approx([0.5, 0.5])
+    assert result.ended == "stopped by a callback after epoch 2"
+    for weight, at_start in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, at_start)
+    assert [note.split(" given")[0] for note in result.notes] == ["A model", "The loss 'half'"]
+    environment = json.loads((config.run_dir / "environment.json").read_text())
+    assert environment["the loss given"] == "half"
+    # The file in the run folder is the model that was given.
+    kept = keras.saving.load_model(result.model_path, compile=False)
+    image = np.random.default_rng(0).uniform(0, 255, (1, 32, 32, 1)).astype("float32")
+    np.testing.assert_array_equal(kept.predict(image, verbose=0), model.predict(image, verbose=0))
+    # Its checkpoint is not one of the configured model, nor of another loss.
+    with pytest.raises(ConfigError, match=r"the model given was .*weights of shapes.*, is None"):
+        train(config, resume="must")
+    with pytest.raises(ConfigError, match="the loss given was 'half', is None"):
+        train(config, given_model(), resume="must")
+
+
+def test_a_given_model_learns(configured):
+    config = configured("train.epochs=3", "model.learning_rate=0.01", "model.loss=dice")
+    history = train(config, given_model()).history["loss"]
+    assert history[-1] < history[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "setting", "message"),
+    [
+        ({"model": given_model(classes=3)}, "", r"given to train\(\): its output has .* num_classes"),
+        ({"model": given_model(size=16)}, "", r"its input has the shape \(None, 16, None, 1\)"),
+        ({"model": half}, "", r"its input has the shape None"),
+        ({"model": given_model()}, "train.save_weights_only=true", "save_weights_only = true"),
+        ({"model": given_model()}, "model.deep_supervision=true", "deep_supervision = true"),
+        ({"model": given_model()}, "model.initial_weights=other", "initial_weights = '.*other'"),
+        ({"loss": "dice"}, "", r"loss = 'dice' given to train\(\).* belongs in \[model\] loss"),
+        ({"callbacks": [Told]}, "", "is no keras.callbacks.Callback"),
+    ],
+)
+def test_what_cannot_be_given(configured, given, setting, message):
+    config = configured(*[setting] if setting else [])
+    with pytest.raises(ConfigError, match=message):
+        train(config, **given)
+    assert not (config.run_dir / "config.toml").exists()

@@ -62,7 +62,12 @@ def build_own(config: Config, name: str) -> keras.Model:
                 "create_model(self) that returns a Keras model."
             )
         model = _instance(own, config).create_model()
-    _check(model, config, name)
+    if not isinstance(model, keras.Model):
+        raise ConfigError(
+            f"[model] model = '{name}': create_model() returned {type(model).__name__}; "
+            "expected a keras.Model."
+        )
+    check_shapes(model, config, f"[model] model = '{name}'")
     return model
 
 
@@ -76,13 +81,17 @@ def _instance(own: type, config: Config) -> Any:
     return own(config) if takes else own()
 
 
-def _check(model: Any, config: Config, name: str) -> None:
-    """Refuse a model that the rest of the system cannot feed or read."""
-    if not isinstance(model, keras.Model):
-        raise ConfigError(
-            f"[model] model = '{name}': create_model() returned {type(model).__name__}; "
-            "expected a keras.Model."
-        )
+def check_shapes(model: Any, config: Config, label: str) -> None:
+    """Refuse a model of one's own that the rest of the system cannot feed or read.
+
+    Args:
+        model: The model.
+        config: The configuration that it is to serve.
+        label: What the message calls it.
+
+    Raises:
+        ConfigError: if input or output has not the configured shape; a length of None fits any.
+    """
     options = config.model
     size = (options.image_height, options.image_width)
     expected = {"input": (*size, options.image_channels), "output": (*size, options.num_classes)}
@@ -92,7 +101,7 @@ def _check(model: Any, config: Config, name: str) -> None:
         if known and all(length in (None, wanted) for length, wanted in zip(known, shape, strict=True)):
             continue
         raise ConfigError(
-            f"[model] model = '{name}': its {end} has the shape {found}; the configuration asks for "
+            f"{label}: its {end} has the shape {found}; the configuration asks for "
             f"(None, {', '.join(map(str, shape))}), from image_height, image_width and "
             f"{'image_channels' if end == 'input' else 'num_classes'}."
         )

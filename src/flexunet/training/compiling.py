@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -20,13 +21,19 @@ if TYPE_CHECKING:
     from flexunet.training.optimizer.pace import Pace
 
 
-def compile_model(config: Config, model: keras.Model, pace: Pace | None = None) -> None:
+def compile_model(
+    config: Config,
+    model: keras.Model,
+    pace: Pace | None = None,
+    loss: Callable[..., Any] | None = None,
+) -> None:
     """Give a model its configured loss, metrics and optimizer.
 
     Args:
         config: The configuration.
         model: The model; changed in place.
         pace: How the steps of the run make updates; none for a model that is not trained.
+        loss: Instead of the configured one.
     """
     metrics = [
         get_metric(name, hybrid_alpha=config.model.hybrid_alpha, hybrid_beta=config.model.hybrid_beta)
@@ -35,7 +42,7 @@ def compile_model(config: Config, model: keras.Model, pace: Pace | None = None) 
     model.compile(
         # With heads beside it a model does not tell its precision.
         optimizer=build_optimizer(config, pace, without_heads(model).dtype_policy.name),
-        loss=get_loss(config.model.loss, config.model.num_classes),
+        loss=loss or get_loss(config.model.loss, config.model.num_classes),
         metrics=metrics,
         jit_compile=choose_jit(config.train.jit_compile),
         auto_scale_loss=False,  # build_optimizer did it

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +41,7 @@ from flexunet.training.compiling import compile_model
 from flexunet.training.deep_supervision import supervise_deeply
 from flexunet.training.environment import describe_environment, write_environment
 from flexunet.training.follow.callbacks import BestCheckpoint
+from flexunet.training.given import Given
 from flexunet.training.interrupt import StopSignal
 from flexunet.training.loop import Loop, Position, Saver, position_of
 from flexunet.training.memory import check_memory, explained_memory_errors
@@ -77,6 +78,9 @@ class TrainingResult:
 
 def train(
     config: Config | str | Path,
+    model: keras.Model | None = None,
+    loss: Callable[..., Any] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     *,
     resume: Resume = "never",
     progress: Progress = silent,
@@ -88,6 +92,13 @@ def train(
 
     Args:
         config: A configuration, or its file.
+        model: Trained, in place and from the weights it has, instead of the model that `[model]` describes:
+            from images `(N, image_height, image_width, image_channels)` in 0..255 to probabilities `(N,
+            image_height, image_width, num_classes)`.
+        loss: Minimised instead of `[model] loss`: a `keras.losses.Loss`, or a function of one-hot truth and
+            probabilities, `(N, H, W, num_classes)`.
+        callbacks: Told of epochs and steps after those of the run. `self.model.stop_training = True` at the
+            end of an epoch ends the run.
         resume: Whether to go on from the run folder's checkpoint: "never", "auto" (if there is one), "must".
         progress: Told how many images are decoded, and how far the run and its epoch are.
         say: Told once from where the run goes on, or that it does not.
@@ -105,31 +116,36 @@ def train(
         (1, 1, 'best_model.keras')
     """
     config = as_config(config)
+    given = Given(model, loss, tuple(callbacks))
     split_pairs(config, "train")
     if is_validated(config):
         split_pairs(config, "valid")
     team = join()
     with explained_losses(team), locked(config.run_dir) if team.leads else nullcontext():
         check_batch(config, team)
+        given.check(config, team.processes)
         if team.leads:
             _sweep(config)
-        return _train(config, resume, team, progress, say)
+        return _train(config, given, resume, team, progress, say)
 
 
 def _train(
-    config: Config, resume: Resume, team: Team, progress: Progress, say: Callable[[str], None]
+    config: Config, given: Given, resume: Resume, team: Team, progress: Progress, say: Callable[[str], None]
 ) -> TrainingResult:
     """What `train` does once the run folder is its own."""
-    notes: list[str] = []
+    notes = given.notes(config)
     validated = is_validated(config)
     if not validated:
         notes.append("[valid] names no folder: the best epoch is chosen by the training loss.")
 
     keras.utils.set_random_seed(config.train.seed)
-    policy, reason = choose_precision(config.train.precision)
-    model = build_model(config, policy=policy)
-    draw_initial_weights(model, config.train.seed)
-    notes += apply_initial_weights(model, config)
+    if given.model is None:
+        policy, reason = choose_precision(config.train.precision)
+        model = build_model(config, policy=policy)
+        draw_initial_weights(model, config.train.seed)
+        notes += apply_initial_weights(model, config)
+    else:
+        model, policy, reason = given.model, given.model.dtype_policy.name, "of the model given to train()"
     check_memory(model, config)
     parameters = model.count_params()
     if parameters >= WORTH_KEEPING:
@@ -140,13 +156,13 @@ def _train(
     training = open_split(config, "train", progress=progress)
     validation = open_split(config, "valid", progress=progress) if validated else None
     batches = training_batches(config, training, team.part)
-    compile_model(config, model, pace_of(batches, config.train.accumulate_steps))
+    compile_model(config, model, pace_of(batches, config.train.accumulate_steps), given.loss)
     prepare(model)
     data = {"train": training.folder.name, "valid": validation.folder.name if validation else None}
-    basis = {"data": data, "engine": keras.config.backend(), "precision": policy}
+    basis = {"data": data, "engine": keras.config.backend(), "precision": policy} | given.identity()
     identity = run_identity(config, **basis)
     store = CheckpointStore(config.run_dir) if team.leads else SilentStore(config.run_dir)
-    start = find_start(resume, store, identity, run_identity(type(config)()))
+    start = find_start(resume, store, identity, run_identity(type(config)(), **Given().identity()))
 
     callbacks = RunCallbacks(
         config,
@@ -156,6 +172,7 @@ def _train(
         images_of=lambda step: images_of_step(batches, training, step),
         goes_on=start is not None,
         notes=notes,
+        own=given.callbacks,
     )
     best, history = callbacks.best, callbacks.history
 
@@ -192,6 +209,7 @@ def _train(
         processes=team.processes,
         devices=team.devices,
         resumed=resumed,
+        **{name: value for name, value in given.identity().items() if value},
     )
     if team.leads:
         _write_configuration(config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,7 @@ class RunCallbacks:
         images_of: Gives the image files of a step of the present epoch.
         goes_on: Whether the run goes on from a checkpoint.
         notes: Get a sentence for each thing that is not done as configured.
+        own: Callbacks of the caller's own, told last.
 
     Attributes:
         monitor: The figure that tells how good an epoch is.
@@ -62,6 +63,7 @@ class RunCallbacks:
         images_of: Callable[[int], list[Path]],
         goes_on: bool,
         notes: list[str],
+        own: Sequence[keras.callbacks.Callback] = (),
     ):
         train = config.train
         self.config = config
@@ -88,7 +90,7 @@ class RunCallbacks:
             predicted = epoch_predictions(predictor, notes)
             followers = following(config, predicted, self.history, self.best, goes_on=goes_on, notes=notes)
             self.in_order += [*predicted, *followers]
-        self.in_order += [self._early_stopping, self._stop_file]
+        self.in_order += [self._early_stopping, self._stop_file, *own]
 
     def show(self, progress: Progress, steps: int) -> None:
         """Show the run, whose epochs have so many steps, to whoever follows it."""
@@ -102,4 +104,6 @@ class RunCallbacks:
             return f"stopped by {STOP_FILE} after epoch {epochs}"
         if self._early_stopping.stopped_epoch:
             return f"stopped early after epoch {epochs}: no better for {self.config.train.patience} epochs"
+        if epochs < self.config.train.epochs:
+            return f"stopped by a callback after epoch {epochs}"
         return f"all {epochs} epochs"

@@ -17,6 +17,9 @@ import numpy as np
 from flexunet.errors import DivergedError, WeightsError
 from flexunet.training.checkpoint.files import Checkpoint
 
+# Where a model leaves its size open; structural similarity needs 11.
+_ANY_LENGTH = 16
+
 
 def prepare(model: keras.Model) -> None:
     """Make the variables that Keras would otherwise make in the first step, so that they can be filled."""
@@ -30,7 +33,7 @@ def build_figures(model: keras.Model) -> None:
     On JAX and PyTorch Keras would take a batch for that and start the data set anew, while threads still
     prepare batches of the first start: their order is then off (keras 3.15).
     """
-    blank = keras.ops.zeros((1, *model.output_shape[1:]))
+    blank = keras.ops.zeros((1, *(length or _ANY_LENGTH for length in model.output_shape[1:])))
     if distribution := keras.distribution.distribution():
         # On every device, where the variables are.
         everywhere = keras.distribution.TensorLayout([None] * len(blank.shape), distribution.device_mesh)

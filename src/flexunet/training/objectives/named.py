@@ -5,6 +5,8 @@ The metric of an epoch is the *unweighted* mean over its batches, as in the publ
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,7 +18,7 @@ from flexunet.errors import ConfigError
 from flexunet.training.objectives import lesion_losses, losses, metrics
 from flexunet.training.objectives.expression import parse_losses
 from flexunet.training.objectives.names import unknown_name
-from flexunet.training.objectives.rows import LOSSES, METRICS, Loss
+from flexunet.training.objectives.rows import BUILT_IN, LOSSES, METRICS, Function, Loss
 from flexunet.training.objectives.tensors import mean_by_image
 
 # Each of these gives its functions their rows when it is imported.
@@ -137,3 +139,50 @@ def get_metric(name: str, *, hybrid_alpha: float = 1.0, hybrid_beta: float = 1.0
             "they weight dice_coef_multiclass and dice_coef_foreground in dice_coef_hybrid."
         )
     return PublishedMean(partial(metrics.dice_coef_hybrid, alpha=hybrid_alpha, beta=hybrid_beta), name)
+
+
+def register_loss(name: str, function: Function) -> None:
+    """Add a loss of one's own, for `[model] loss`, alone or in a sum: `"0.5*mine(scale=2) + 0.5*dice"`.
+
+    Args:
+        name: Letters, digits and `_`, not the name of a loss or metric of FlexUNet. A name of one's own is
+            replaced when it is registered again.
+        function: Of one-hot truth and probabilities, tensors `(N, H, W, classes)`, to one value per image
+            `(N,)`, one per pixel `(N, H, W)`, or a scalar. Further parameters are numbers that an expression
+            sets.
+
+    Raises:
+        ConfigError: if the name cannot be used, or the function cannot be called with truth and prediction.
+    """
+    _check_own(name, function, "loss")
+    LOSSES[name] = Loss(name, function)
+
+
+def register_metric(name: str, function: Function) -> None:
+    """Add a metric of one's own, for `[model] metrics`.
+
+    Args:
+        name: As for `register_loss`.
+        function: Of one-hot truth and probabilities, tensors `(N, H, W, classes)`, to one value per image
+            `(N,)`, or a scalar. The metric of an epoch is the mean over its batches.
+
+    Raises:
+        ConfigError: if the name cannot be used, or the function cannot be called with truth and prediction.
+    """
+    _check_own(name, function, "metric")
+    METRICS[name] = function
+
+
+def _check_own(name: str, function: Function, kind: str) -> None:
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ConfigError(
+            f"{name!r} cannot be the name of a {kind}: expected letters, digits and '_', such as 'my_{kind}'."
+        )
+    if name in BUILT_IN or name == "loss" or name.startswith("val_"):
+        raise ConfigError(f"the {kind} {name!r} would hide one of FlexUNet; choose another, as 'my_{name}'.")
+    try:
+        inspect.signature(function).bind(None, None)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"the {kind} {name!r} must be a function of truth and prediction, found {function!r}: {error}."
+        ) from error

@@ -4,20 +4,17 @@
     def focal_tversky(y_true, y_pred, alpha=0.3, beta=0.7, gamma=4 / 3): ...
 
 The function's name is the row's name; its parameters after truth and prediction are what an expression sets.
-`register_loss` and `register_metric` add rows of one's own.
+`named.register_loss` and `named.register_metric` add rows of one's own.
 """
 
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import keras
-
-from flexunet.errors import ConfigError
 
 Function = Callable[..., Any]
 
@@ -48,7 +45,7 @@ class Loss:
 
 LOSSES: dict[str, Loss] = {}
 METRICS: dict[str, Function] = {}
-_BUILT_IN: set[str] = set()
+BUILT_IN: set[str] = set()
 
 
 def loss(*names: str, **properties: Any) -> Callable[[Function], Function]:
@@ -57,7 +54,7 @@ def loss(*names: str, **properties: Any) -> Callable[[Function], Function]:
     def with_row(function: Function) -> Function:
         for name in names or (function.__name__,):
             LOSSES[name] = Loss(name, function, **properties)
-            _BUILT_IN.add(name)
+            BUILT_IN.add(name)
         return function
 
     return with_row
@@ -75,54 +72,7 @@ def metric(*names: str) -> Callable[[Function], Function]:
     def with_row(function: Function) -> Function:
         for name in names or (function.__name__,):
             METRICS[name] = function
-            _BUILT_IN.add(name)
+            BUILT_IN.add(name)
         return function
 
     return with_row
-
-
-def register_loss(name: str, function: Function) -> None:
-    """Add a loss of one's own, for `[model] loss`, alone or in a sum: `"0.5*mine(scale=2) + 0.5*dice"`.
-
-    Args:
-        name: Letters, digits and `_`, not the name of a loss or metric of FlexUNet. A name of one's own is
-            replaced when it is registered again.
-        function: Of one-hot truth and probabilities, tensors `(N, H, W, classes)`, to one value per image
-            `(N,)`, one per pixel `(N, H, W)`, or a scalar. Further parameters are numbers that an expression
-            sets.
-
-    Raises:
-        ConfigError: if the name cannot be used, or the function cannot be called with truth and prediction.
-    """
-    _check_own(name, function, "loss")
-    LOSSES[name] = Loss(name, function)
-
-
-def register_metric(name: str, function: Function) -> None:
-    """Add a metric of one's own, for `[model] metrics`.
-
-    Args:
-        name: As for `register_loss`.
-        function: Of one-hot truth and probabilities, tensors `(N, H, W, classes)`, to one value per image
-            `(N,)`, or a scalar. The metric of an epoch is the mean over its batches.
-
-    Raises:
-        ConfigError: if the name cannot be used, or the function cannot be called with truth and prediction.
-    """
-    _check_own(name, function, "metric")
-    METRICS[name] = function
-
-
-def _check_own(name: str, function: Function, kind: str) -> None:
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise ConfigError(
-            f"{name!r} cannot be the name of a {kind}: expected letters, digits and '_', such as 'my_{kind}'."
-        )
-    if name in _BUILT_IN or name == "loss" or name.startswith("val_"):
-        raise ConfigError(f"the {kind} {name!r} would hide one of FlexUNet; choose another, as 'my_{name}'.")
-    try:
-        inspect.signature(function).bind(None, None)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"the {kind} {name!r} must be a function of truth and prediction, found {function!r}: {error}."
-        ) from error

@@ -1,13 +1,15 @@
 """Losses and metrics of one's own beside those of FlexUNet."""
 
+import re
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 
 from flexunet.errors import ConfigError
 from flexunet.training.objectives import rows
-from flexunet.training.objectives.named import get_loss, get_metric
-from flexunet.training.objectives.rows import register_loss, register_metric
+from flexunet.training.objectives.named import get_loss, get_metric, register_loss, register_metric
 
 TRUTH = np.array([[[[1, 0], [0, 1]]]], "float32")
 PREDICTED = np.array([[[[0.75, 0.25], [0.5, 0.5]]]], "float32")
@@ -85,3 +87,12 @@ def test_what_cannot_be_registered(register, name, function, message):
     with pytest.raises(ConfigError, match=message):
         register(name, function)
     assert before == (rows.LOSSES, rows.METRICS)
+
+
+def test_the_pages_name_each_of_them_in_a_table():
+    docs = Path(__file__).parents[3] / "docs"
+    cells = set()
+    for page in ("losses-and-metrics.md", "training.md"):
+        for row in re.findall(r"^\| (`.*?) \|", (docs / page).read_text(encoding="utf-8"), re.MULTILINE):
+            cells |= set(re.findall(r"`(\w+)`", row))
+    assert set(rows.LOSSES) | set(rows.METRICS) <= cells

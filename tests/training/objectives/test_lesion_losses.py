@@ -36,6 +36,8 @@ def one_hot(row):
     ("name", "expected"),
     [
         ("dice", 1 - (2 * 0.5 + 1) / (1 + 0.25**2 + 0.5**2 + 1)),
+        # Overlap 0.5, areas 1 and 0.75, and the smoothing of 1: one minus 2 / 2.75 is 3 / 11.
+        ("log_cosh_dice", math.log(math.cosh(3 / 11))),
         ("tversky", TVERSKY),
         ("focal_tversky", TVERSKY**0.75),
         ("focal", -(0.25**2 * math.log(0.75) + 0.5**2 * math.log(0.5)) / 2),
@@ -87,6 +89,10 @@ def test_parameters():
     loss = LESION_LOSSES["tversky"]
     # alpha = beta = 0.5 is Dice, unsquared, with the smoothing doubled.
     assert value(loss, TRUTH, PREDICTED, alpha=0.5, beta=0.5) == pytest.approx(1 - (2 * 0.5 + 2) / (1.75 + 2))
+    # Without smoothing 1 / 1.75; the loss is log((e^d + e^-d) / 2) of d = 3 / 7.
+    assert value(LESION_LOSSES["log_cosh_dice"], TRUTH, PREDICTED, smooth=0.0) == pytest.approx(
+        math.log((math.exp(3 / 7) + math.exp(-3 / 7)) / 2), rel=1e-5
+    )
     # gamma 0 leaves plain cross-entropy.
     entropy = -(math.log(0.75) + math.log(0.5)) / 2
     assert value(LESION_LOSSES["focal"], TRUTH, PREDICTED, gamma=0.0) == pytest.approx(entropy, rel=1e-5)

@@ -54,6 +54,17 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.3, beta: float = 0.7, smo
     return ops.mean(1.0 - _tversky_index(y_true, y_pred, alpha, beta, smooth), axis=-1)
 
 
+@loss()
+def log_cosh_dice(y_true: Any, y_pred: Any, smooth: float = _SMOOTH) -> Any:
+    """Log of the hyperbolic cosine of one minus soft Dice, unsquared; flat where little is wrong, `(N,)`.
+
+    Source: Jadon, S. (2020), A survey of loss functions for semantic segmentation, CIBCB, arXiv:2006.14822.
+    """
+    # Dice is the Tversky index with false alarms and missed pixels at one half.
+    distance = 1.0 - _tversky_index(y_true, y_pred, 0.5, 0.5, 0.5 * smooth)
+    return ops.mean(ops.log(ops.cosh(distance)), axis=-1)
+
+
 @loss(above_zero=("gamma",))
 def focal_tversky(
     y_true: Any,

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from flexunet.evaluation.scores.surface import boundary, surface_scores
+from flexunet.evaluation.scores.images import score_image
+from flexunet.evaluation.scores.rules import ScoringRules
+from flexunet.evaluation.scores.surface import SURFACE_SCORES, boundary, contour, surface_dice, surface_scores
 
 regions = arrays(np.uint8, (6, 8), elements=st.integers(0, 1))
 
@@ -111,3 +113,62 @@ def test_as_monai_computes_them():
                 cv2.ellipse(mask, centre, axes, int(rng.integers(0, 180)), 0, 360, 1, -1)
         scores = surface_scores(*pair)
         assert scores[:2] == pytest.approx((hausdorff, average), abs=1e-5)
+
+
+def filled(height, width, top, left, rows, columns):
+    mask = np.zeros((height, width), np.uint8)
+    mask[top : top + rows, left : left + columns] = 1
+    return mask
+
+
+def test_contour_of_a_box_worked_by_hand():
+    # 2 x 3 pixels of 2 x 0.5: four cut corners, two pieces above, two below, one on either side.
+    places, lengths = contour(filled(6, 6, 1, 2, 2, 3), (2.0, 0.5))
+    assert len(places) == 10
+    assert lengths.sum() == pytest.approx(4 * np.hypot(2, 0.5) / 2 + 4 * 0.5 + 2 * 2)
+    assert places.min(axis=0).tolist() == [2, 1]
+    assert places.max(axis=0).tolist() == [6, 2.5]
+    # Two pixels that touch at a corner: six corners cut once, the common one twice.
+    assert contour(np.eye(2, dtype=np.uint8), (1.0, 1.0))[1].sum() == pytest.approx(8 * np.sqrt(0.5))
+
+
+def test_surface_dice_worked_by_hand():
+    # Single pixels two columns apart: of each contour, the side that faces the other is 1 away.
+    truth, prediction = filled(3, 6, 1, 1, 1, 1), filled(3, 6, 1, 3, 1, 1)
+    assert surface_dice(truth, prediction, 0.9) == 0
+    assert surface_dice(truth, prediction, 1) == pytest.approx(0.5)
+    assert surface_dice(truth, prediction, 2) == 1
+    assert surface_dice(truth, prediction, 1, (1.0, 0.5)) == 1
+    # 2 x 3 pixels against 3 x 3: the truth's two lower pieces are inside the prediction, and the four lowest
+    # pieces of the prediction, two of them cut corners, are a row below the truth.
+    truth, prediction = filled(7, 7, 1, 1, 2, 3), filled(7, 7, 1, 1, 3, 3)
+    corners = 4 * np.sqrt(0.5)
+    length = (corners + 6) + (corners + 8)
+    assert surface_dice(truth, prediction, 0) == pytest.approx(1 - (2 + 2 + 2 * np.sqrt(0.5)) / length)
+    assert surface_dice(truth, prediction, 1) == 1
+
+
+def test_surface_dice_takes_mm_where_spacing_is_known():
+    place = [row.name for row in SURFACE_SCORES].index("surface_dice")
+    truth, prediction = filled(3, 6, 1, 1, 1, 1), filled(3, 6, 1, 3, 1, 1)
+    rules = ScoringRules(boundary_tolerance=1)
+    assert score_image(truth, prediction, 2, rules).surface[0, place] == pytest.approx(0.5)
+    for spacing, expected in (((1.0, 1.0), 0.5), ((1.0, 0.5), 1), ((0.1, 1.1), 0)):
+        scores = score_image(truth, prediction, 2, rules, spacing=spacing)
+        assert scores.surface[0, place] == pytest.approx(expected)
+    empty = np.zeros_like(truth)
+    assert score_image(truth, empty, 2, rules).surface[0, place] == 0
+    assert np.isnan(score_image(empty, empty, 2, rules).surface[0, place])
+
+
+@settings(max_examples=60, deadline=None)
+@given(truth=regions, prediction=regions, tolerance=st.sampled_from([0.0, 0.5, 1.5, 20.0]))
+def test_surface_dice_is_symmetric_and_grows_with_the_tolerance(truth, prediction, tolerance):
+    if not truth.any() or not prediction.any():
+        return
+    score = surface_dice(truth, prediction, tolerance)
+    assert surface_dice(prediction, truth, tolerance) == pytest.approx(score)
+    assert surface_dice(truth[::-1], prediction[::-1], tolerance) == pytest.approx(score)
+    assert surface_dice(truth, prediction, tolerance + 1) >= score
+    assert surface_dice(truth, truth, tolerance) == 1
+    assert surface_dice(truth, prediction, 20) == 1

@@ -160,6 +160,63 @@ def score_boundaries(
     return [row.surface(pair, rules) if row.surface else np.nan for row in SURFACE_SCORES]
 
 
+SURFACE_TOLERANCE_MM = 1.0
+
+
+def contour(region: NDArray[np.uint8], spacing: Spacing) -> tuple[Values, Values]:
+    """The contour of a region in pieces, one at each corner of pixels that it passes.
+
+    It runs between pixels, straight where two neighbours lie on one side, and cuts the corner otherwise.
+
+    Args:
+        region: 0 or 1, uint8 array `(H, W)`; beyond the image edge is outside.
+        spacing: Height and width of a pixel.
+
+    Returns:
+        Places of the corners as row and column, `(n, 2)`, and lengths of the pieces, `(n,)`, both in the unit
+        of `spacing`.
+    """
+    left, top, width, height = cv2.boundingRect(region)
+    box = np.pad(region[top : top + height, left : left + width], 1)
+    # The four pixels around a corner: top left 8, top right 4, bottom left 2, bottom right 1.
+    kind = 8 * box[:-1, :-1] + 4 * box[:-1, 1:] + 2 * box[1:, :-1] + box[1:, 1:]
+    cut = float(np.hypot(*spacing)) / 2
+    lengths = np.full(16, cut)
+    lengths[[0, 15]] = 0
+    lengths[[0b1100, 0b0011]] = spacing[1]
+    lengths[[0b1010, 0b0101]] = spacing[0]
+    lengths[[0b1001, 0b0110]] = 2 * cut
+    places = np.argwhere((kind > 0) & (kind < 15))
+    corners = (places + np.array([top, left])).astype(np.float64)
+    return corners * spacing, lengths[kind[tuple(places.T)]]
+
+
+def surface_dice(
+    truth: NDArray[np.uint8], prediction: NDArray[np.uint8], tolerance: float, spacing: Spacing = (1.0, 1.0)
+) -> float:
+    """Normalised surface Dice: the share of both contours, by length, within a tolerance of the other.
+
+    Args:
+        truth: 0 or 1, uint8 array `(H, W)`, not empty.
+        prediction: Same shape, not empty.
+        tolerance: In the unit of `spacing`; a piece of the contour exactly as far counts as within.
+        spacing: Height and width of a pixel.
+
+    Source: Nikolov et al. (2018), arXiv:1809.04430.
+    """
+    (first, first_lengths), (second, second_lengths) = contour(truth, spacing), contour(prediction, spacing)
+    between = distances_between(first, second)
+    within = first_lengths[between.to_prediction <= tolerance].sum()
+    within += second_lengths[between.to_truth <= tolerance].sum()
+    return float(within / (first_lengths.sum() + second_lengths.sum()))
+
+
+def _surface_dice(pair: Boundaries, rules: ScoringRules) -> float:
+    if pair.spacing is None:
+        return surface_dice(pair.truth, pair.prediction, rules.boundary_tolerance)
+    return surface_dice(pair.truth, pair.prediction, SURFACE_TOLERANCE_MM, pair.spacing)
+
+
 _HUTTENLOCHER = "Huttenlocher et al. (1993), IEEE TPAMI 15(9)"
 _HEIMANN = "Heimann et al. (2009), IEEE TMI 28(8)"
 _ONE_SIDED = "class in truth or prediction alone, or in neither"
@@ -233,5 +290,20 @@ SURFACE_SCORES: Sequence[ImageScore] = (
         source=_HEIMANN,
         summaries=(Summary("mean", ("console",)),),
         surface=lambda pair, rules: pair.mm.average if pair.mm else np.nan,
+    ),
+    ImageScore(
+        name="surface_dice",
+        column="surface_dice_per_image",
+        label="normalised surface Dice",
+        better="higher",
+        definition="Share of the contours of truth and prediction, by length, that lies within "
+        f"{SURFACE_TOLERANCE_MM:g} mm of the other contour, or `boundary_tolerance` pixels where spacing is "
+        "unknown; 0 where the class is in one of them alone.",
+        undefined="class in neither",
+        source="Nikolov et al. (2018), arXiv:1809.04430",
+        summaries=(Summary("mean", ("console", "comparison")),),
+        surface=_surface_dice,
+        one_sided=0.0,
+        empty_rule=True,
     ),
 )

@@ -5,14 +5,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from flexunet.config.augment_sections import OperationSections
 from flexunet.config.schema import Config
 from flexunet.data.augment.preview import draw_copies
 from flexunet.data.phantom.draw import draw_phantom
 
-SWITCHED = ("deformation", "distortion", "barrdistortion", "pincdistortion", "sharpening", "brightening")
 CONFIG = Config.model_validate(
     {
-        "augmentor": dict.fromkeys(SWITCHED, True) | {"angles": [10], "shears": [0.2], "fill": "black"},
+        "augmentor": dict.fromkeys(OperationSections.model_fields, True)
+        | {"angles": [10], "shears": [0.2], "fill": "black"},
         "barrdistortion": {"radius": 0.3, "amount": 0.3, "centers": [(0.3, 0.3), (0.5, 0.5)]},
         "pincdistortion": {"radius": 0.3, "amount": -0.3, "centers": [(0.3, 0.3), (0.5, 0.5)]},
         "distortion": {"distortions": [0.03]},

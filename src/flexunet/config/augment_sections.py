@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from flexunet.config.section import Centers, Floats, Positive, Section, Texts, input_path, output_path
 
@@ -141,3 +141,14 @@ class BrighteningSection(Section):
     """Factor by which each grey value is multiplied."""
     beta: float = 10
     """Grey levels that are added after the multiplication."""
+
+
+class OperationSections(BaseModel):
+    """One section an operation; what a configuration has of them is what stands here."""
+
+    deformation: DeformationSection = DeformationSection()
+    distortion: DistortionSection = DistortionSection()
+    barrdistortion: BarrDistortionSection = BarrDistortionSection()
+    pincdistortion: PincDistortionSection = PincDistortionSection()
+    sharpening: SharpeningSection = SharpeningSection()
+    brightening: BrighteningSection = BrighteningSection()

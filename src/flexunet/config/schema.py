@@ -14,16 +14,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, model_validator
 
-from flexunet.config.augment_sections import (
-    AugmentorSection,
-    BarrDistortionSection,
-    BrighteningSection,
-    DeformationSection,
-    DistortionSection,
-    GeneratorSection,
-    PincDistortionSection,
-    SharpeningSection,
-)
+from flexunet.config.augment_sections import AugmentorSection, GeneratorSection, OperationSections
 from flexunet.config.model_sections import (
     DatasetSection,
     ImageSection,
@@ -46,7 +37,22 @@ from flexunet.config.section import Color, Section
 from flexunet.errors import ConfigError
 
 
-class Config(BaseModel):
+class _SectionsBeforeOperations(BaseModel):
+    model: ModelSection = ModelSection()
+    dataset: DatasetSection = DatasetSection()
+    train: TrainSection = TrainSection()
+    valid: ValidSection = ValidSection()
+    test: TestSection = TestSection()
+    infer: InferSection = InferSection()
+    tiledinfer: TiledInferSection = TiledInferSection()
+    infer3d: Infer3dSection = Infer3dSection()
+    image: ImageSection = ImageSection()
+    mask: MaskSection = MaskSection()
+    generator: GeneratorSection = GeneratorSection()
+    augmentor: AugmentorSection = AugmentorSection()
+
+
+class Config(OperationSections, _SectionsBeforeOperations):
     """A whole configuration; every section and key has a default.
 
     Sizes are in pixels, height and width of the model; docs/configuration.md lists all keys.
@@ -63,24 +69,7 @@ class Config(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, validate_assignment=True)
 
-    model: ModelSection = ModelSection()
-    dataset: DatasetSection = DatasetSection()
-    train: TrainSection = TrainSection()
-    valid: ValidSection = ValidSection()
-    test: TestSection = TestSection()
-    infer: InferSection = InferSection()
-    tiledinfer: TiledInferSection = TiledInferSection()
-    infer3d: Infer3dSection = Infer3dSection()
-    image: ImageSection = ImageSection()
-    mask: MaskSection = MaskSection()
-    generator: GeneratorSection = GeneratorSection()
-    augmentor: AugmentorSection = AugmentorSection()
-    deformation: DeformationSection = DeformationSection()
-    distortion: DistortionSection = DistortionSection()
-    barrdistortion: BarrDistortionSection = BarrDistortionSection()
-    pincdistortion: PincDistortionSection = PincDistortionSection()
-    sharpening: SharpeningSection = SharpeningSection()
-    brightening: BrighteningSection = BrighteningSection()
+    # After the sections of the two classes above, those of _SectionsBeforeOperations first.
     evaluate: EvaluateSection = EvaluateSection()
     segmentation: SegmentationSection = SegmentationSection()
     maskcolor: MaskColorSection = MaskColorSection()

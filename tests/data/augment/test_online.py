@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from flexunet.config.augment_sections import OperationSections
 from flexunet.config.schema import Config
 from flexunet.data.augment.online import online_augment
 from flexunet.data.augment.operations import planned
@@ -13,7 +14,7 @@ def batch(count=40, size=32, dtype=np.uint8):
 
 
 def everything(**sections):
-    names = ("deformation", "distortion", "barrdistortion", "pincdistortion", "sharpening", "brightening")
+    names = OperationSections.model_fields
     return Config.model_validate({"augmentor": dict.fromkeys(names, True) | {"shears": [0.2]}, **sections})
 
 

@@ -1,20 +1,24 @@
 """Operations against what the published tools wrote (shared/reference/augment; see its README)."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from flexunet.config.augment_sections import OperationSections
 from flexunet.config.files import load_config
 from flexunet.config.schema import Config
 from flexunet.data.augment.fields import slopes
-from flexunet.data.augment.operations import OPERATIONS, planned
+from flexunet.data.augment.operations import OPERATIONS, planned, register_operation
+from flexunet.data.augment.steps import Operation, Step
 from flexunet.data.augment.warps import Displace
 from flexunet.data.dataset.names import operation_of, source_of
 from flexunet.errors import ConfigError
 
 CENTERS = [(0.3, 0.3), (0.7, 0.3), (0.5, 0.5), (0.3, 0.7), (0.7, 0.7)]
-SECTIONS = {"distortion", "deformation", "barrdistortion", "pincdistortion", "sharpening", "brightening"}
+SECTIONS = set(OperationSections.model_fields)
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 def configured(**sections):
@@ -27,16 +31,18 @@ def configured(**sections):
 
 
 def everything():
-    return configured(
-        augmentor={"hflip": True, "vflip": True, "rotation": True, "angles": [10.5], "shears": [0.2, -1.5]}
+    """Every operation, with several variants where it has them."""
+    several = {
+        "augmentor": {"hflip": True, "vflip": True, "rotation": True, "angles": [10.5], "shears": [0.2, -1.5]}
         | {"shrinks": [0.8, 1.0]},
-        deformation={"sigmoids": [8.0, 10]},
-        distortion={"distortions": [0.02, 0.03]},
-        barrdistortion={"centers": CENTERS},
-        pincdistortion={"centers": CENTERS},
-        sharpening={"k": 1},
-        brightening={"beta": -10},
-    )
+        "deformation": {"sigmoids": [8.0, 10]},
+        "distortion": {"distortions": [0.02, 0.03]},
+        "barrdistortion": {"centers": CENTERS},
+        "pincdistortion": {"centers": CENTERS},
+        "sharpening": {"k": 1},
+        "brightening": {"beta": -10},
+    }
+    return configured(**{key: {} for key in SECTIONS} | several)
 
 
 def changed(config, image, seed=137):
@@ -251,3 +257,63 @@ def test_distortion_differs_from_image_to_image_and_deformation_does_not():
 def test_values_out_of_range_are_refused_by_key(sections, key):
     with pytest.raises(ConfigError, match=key):
         planned(configured(**sections))
+
+
+def test_every_section_is_that_of_an_operation():
+    assert set(OPERATIONS) >= SECTIONS
+
+
+def test_the_page_lists_every_published_name():
+    """Operations without a published name are listed with their keys, in the page made from the schema."""
+    page = (DOCS / "augmentation.md").read_text()
+    table = page[page.index("## The operations") : page.index("Keys and names are")]
+    begins = [
+        line.rsplit("|", 2)[1].replace("`", "").replace(" ", "").split(",")
+        for line in table.splitlines()[4:]
+        if line
+    ]
+    patterns = {operation_of(f"{prefix}x") for prefixes in begins for prefix in prefixes if "…" not in prefix}
+    named = {step.label for step in planned(everything()) if step.operation.prefix}
+    assert patterns <= named
+    assert {name.partition("+")[0] for name in named} == {name.partition("+")[0] for name in patterns}
+
+
+@pytest.fixture
+def own():
+    """An operation of a user: columns moved to the right, by one parameter each."""
+
+    def variants(config):
+        yield from ({"by": by} for by in (1, 2.5))
+
+    def change(parameters, height, width):
+        down, across = np.indices((height, width), np.float32)
+        return Displace((across - np.float32(parameters["by"]), down), extend=True)
+
+    yield register_operation(Operation("push", variants, change))
+    del OPERATIONS["push"]
+
+
+def test_an_operation_of_ones_own_is_planned_named_and_recorded(own):
+    steps = [step for step in planned(Config()) if step.operation is own]
+    assert [step.prefix for step in steps] == ["aug-push-1_", "aug-push-2.5_"]
+    assert (source_of("aug-push-2.5_P34_R_DM_MLO"), operation_of("aug-push-2.5_x")) == (
+        "P34_R_DM_MLO",
+        "push",
+    )
+    image = np.arange(12, dtype=np.uint8).reshape(3, 4, 1)
+    pushed = steps[0].seeded(1, "x").change(3, 4).image(image)
+    assert pushed[0, :, 0].tolist() == [0, 0, 1, 2]
+
+
+def test_names_that_cannot_be_are_refused(own):
+    with pytest.raises(ConfigError, match="'push' is there already"):
+        register_operation(own)
+    with pytest.raises(ConfigError, match="lower-case letters"):
+        register_operation(Operation("Push-2", own.variants, own.change))
+
+
+def test_a_seed_is_no_part_of_the_name(own):
+    random = Operation("push", own.variants, own.change, "image")
+    step = Step(random, {"by": 1}).seeded(137, "a")
+    assert "seed" in step.parameters
+    assert step.prefix == "aug-push-1_"

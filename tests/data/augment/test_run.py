@@ -1,4 +1,5 @@
 import csv
+import importlib
 import json
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from flexunet.config.files import load_config
 from flexunet.config.schema import Config
 from flexunet.data.augment import run as augment_module
+from flexunet.data.augment.operations import OPERATIONS, register_operation
 from flexunet.data.augment.run import augment
 from flexunet.data.dataset.folder import DatasetFolder
 from flexunet.data.dataset.manifest import Manifest, sha256_of
@@ -132,6 +134,37 @@ def test_results_depend_neither_on_jobs_nor_on_order(dataset, tmp_path):
     augment(tmp_path / "other", tmp_path / "three", config())
     name = "train/images/distorted_0.02_rsigma0.5_sigma40_1.png"
     assert contents(tmp_path / "one")[name] == contents(tmp_path / "three")[name]
+
+
+OWN = """
+from flexunet.data.augment.steps import Operation
+from flexunet.data.augment.warps import Brighten
+
+def variants(config):
+    yield {"beta": -20}
+
+def darker(parameters, height, width):
+    return Brighten(1, parameters["beta"])
+
+DARKEN = Operation("darken", variants, darker)
+"""
+
+
+def test_other_processes_know_operations_of_ones_own(dataset, tmp_path, monkeypatch):
+    (tmp_path / "own_operation.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    darken = register_operation(importlib.import_module("own_operation").DARKEN)
+    try:
+        done = augment(dataset, tmp_path / "out", config(), jobs=2)
+    finally:
+        del OPERATIONS[darken.name]
+    assert done.copies["darken"] == 2
+    row = Manifest.read(tmp_path / "out").by_file["train/images/aug-darken--20_1.png"]
+    assert (row["operation"], row["parameters"], row["source"]) == ("darken", '{"beta": -20}', "1")
+    image, original = (
+        read_image(tmp_path / "out/train/images" / name) for name in ("aug-darken--20_1.png", "1.png")
+    )
+    assert np.array_equal(image, np.clip(original.astype(int) - 20, 0, 255))
 
 
 def test_an_interrupted_run_goes_on(dataset, tmp_path):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flexunet.data.augment.operations import Step, planned
+from flexunet.data.augment.operations import planned
+from flexunet.data.augment.steps import Step
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

@@ -1,8 +1,8 @@
 """The augmentation operations: one table for copies written to disk and for training.
 
-An operation has a name (that of its configuration section or key), the parameter sets that a configuration
-asks for, the file name prefix of a copy, and the change it makes. The parameters, with the size of the image,
-determine the change completely: what the manifest records can be done again.
+A row has a name, the parameter sets that a configuration asks for, and the change it makes; copies on disk,
+their names, the manifest, the preview and training loop over the rows. A new operation is a row here and a
+section in config/augment_sections.py.
 
     for step in planned(config):
         change = step.seeded(137, "P34_R_MLO").change(height, width)
@@ -11,76 +11,22 @@ determine the change completely: what the manifest records can be done again.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+import itertools
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flexunet.data.augment import fields, variants, warps
-from flexunet.data.augment.variants import Parameters
+from flexunet.data.augment import fields, warps
+from flexunet.data.augment.steps import Operation, Parameters, Step
+from flexunet.data.dataset.names import NAME_OF_OPERATION
+from flexunet.errors import ConfigError
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
-
-@dataclass(frozen=True)
-class Operation:
-    """One row of the table.
-
-    Attributes:
-        name: As in `names.operation_of` and in the manifest.
-        variants: Parameter sets that a configuration asks for; none if the operation is off.
-        prefix: What the name of a copy starts with.
-        change: Change for given parameters, height and width.
-        randomness: "none"; "data set": one seed for all images, as published; "image": a seed an image.
-    """
-
-    name: str
-    variants: Callable[[Config], Iterator[Parameters]]
-    prefix: Callable[[Parameters], str]
-    change: Callable[[Parameters, int, int], warps.Change]
-    randomness: Literal["none", "data set", "image"] = "none"
-
-
-@dataclass(frozen=True)
-class Step:
-    """An operation with its parameters."""
-
-    operation: Operation
-    parameters: Parameters
-
-    @property
-    def prefix(self) -> str:
-        """What the name of a copy starts with."""
-        return self.operation.prefix(self.parameters)
-
-    @property
-    def label(self) -> str:
-        """Name of the operation; a sheared copy that was flipped as well is `shear+hflip`."""
-        flip = self.parameters.get("flip")
-        return f"{self.operation.name}+{flip}flip" if flip else self.operation.name
-
-    def seeded(self, seed: int, stem: str) -> Step:
-        """The step for one image; what is drawn depends on seed, file name and operation, not on order."""
-        if self.operation.randomness == "none":
-            return self
-        if self.operation.randomness == "image":
-            digest = hashlib.sha256(f"{seed}/{stem}/{self.prefix}".encode()).digest()
-            seed = int.from_bytes(digest[:4], "little")
-        return self.with_seed(seed)
-
-    def with_seed(self, seed: int) -> Step:
-        """The step with this seed, if it has a use for one."""
-        if self.operation.randomness == "none":
-            return self
-        return replace(self, parameters=self.parameters | {"seed": seed})
-
-    def change(self, height: int, width: int) -> warps.Change:
-        """Change of images of this size."""
-        return self.operation.change(self.parameters, height, width)
+_FIRST_DISC = 1001  # the published generators count centres from here
 
 
 def planned(config: Config) -> list[Step]:
@@ -95,6 +41,148 @@ def planned(config: Config) -> list[Step]:
         for parameters in operation.variants(config)
     ]
     return list({step.prefix: step for step in steps}.values())
+
+
+def register_operation(operation: Operation) -> Operation:
+    """Add an operation of one's own, for copies on disk, the preview and training alike.
+
+    Args:
+        operation: Its row. Copies are called `aug-NAME-VALUES_...`, which every room takes for copies. Where
+            several processes write copies, its functions must be those of a module, not lambdas.
+
+    Returns:
+        The row.
+
+    Raises:
+        ConfigError: if the name is taken or cannot be part of a file name.
+
+    Example:
+        >>> from flexunet.data.augment.steps import Operation
+        >>> from flexunet.data.augment.warps import Brighten
+        >>> def where_brightened(config):
+        ...     if config.augmentor.brightening:
+        ...         yield {"beta": -config.brightening.beta}
+        >>> def darker(parameters, height, width):
+        ...     return Brighten(1, parameters["beta"])
+        >>> flexunet.register_operation(Operation("darken", where_brightened, darker)).name
+        'darken'
+        >>> del flexunet.data.augment.operations.OPERATIONS["darken"]  # for the sake of this example
+    """
+    if operation.name in OPERATIONS:
+        raise ConfigError(f"an operation {operation.name!r} is there already: choose another name.")
+    if not NAME_OF_OPERATION.fullmatch(operation.name):
+        raise ConfigError(f"operation {operation.name!r}: expected a name of lower-case letters alone.")
+    OPERATIONS[operation.name] = operation
+    return operation
+
+
+def own_operations() -> tuple[Operation, ...]:
+    """The operations that were registered beside those of the table."""
+    return tuple(operation for operation in OPERATIONS.values() if operation not in _ROWS)
+
+
+def _flips(direction: str, config: Config) -> Iterator[Parameters]:
+    """The flip in one direction (`h` or `v`), if it is on."""
+    if getattr(config.augmentor, f"{direction}flip"):
+        yield {}
+
+
+def _rotations(config: Config) -> Iterator[Parameters]:
+    """One angle each."""
+    if config.augmentor.rotation:
+        yield from ({"angle": angle} | _fill(config) for angle in config.augmentor.angles)
+
+
+def _shrinks(config: Config) -> Iterator[Parameters]:
+    """One ratio each."""
+    for ratio in config.augmentor.shrinks:
+        if not 0 < ratio <= 1:
+            raise ConfigError(f"[augmentor] shrinks: expected ratios above 0 and up to 1, found {ratio}.")
+        yield {"ratio": ratio} | _fill(config)
+
+
+def _shears(config: Config) -> Iterator[Parameters]:
+    """One ratio each, and the same flipped as the flips that are on."""
+    chosen = config.augmentor
+    flips = ["", *("h" * chosen.hflip), *("v" * chosen.vflip)]
+    flips += ["hv"] * (chosen.hflip and chosen.vflip)
+    for ratio, flip in itertools.product(chosen.shears, flips):
+        yield {"ratio": ratio} | ({"flip": flip} if flip else {}) | _fill(config)
+
+
+def _deformations(config: Config) -> Iterator[Parameters]:
+    """One sigma each."""
+    if config.augmentor.deformation:
+        for draw, sigma in enumerate(config.deformation.sigmoids):
+            _check_sigma("[deformation] sigmoids", sigma)
+            yield {"alpha": config.deformation.alpha, "sigma": sigma, "draw": draw}
+
+
+def _distortions(config: Config) -> Iterator[Parameters]:
+    """One size each."""
+    if config.augmentor.distortion:
+        chosen = config.distortion
+        _check_sigma("[distortion] gaussian_filter_rsigma", chosen.gaussian_filter_rsigma)
+        for size in chosen.distortions:
+            if not 0 <= size < 1:
+                raise ConfigError(f"[distortion] distortions: expected fractions from 0 to 1, found {size}.")
+            yield {
+                "size": size,
+                "rsigma": chosen.gaussian_filter_rsigma,
+                "sigma": chosen.gaussian_filter_sigma,
+            }
+
+
+def _discs(section: str, config: Config) -> Iterator[Parameters]:
+    """One centre each, of barrel or pincushion distortion (`section`)."""
+    cumulative = getattr(config, section).cumulative
+    for radius, amount, all_centers in _disc_settings(section, config):
+        if amount <= -1:
+            raise ConfigError(
+                f"[{section}] amount: expected a value above -1, found {amount}. At -1 and below, the disc "
+                "would be torn open at its centre."
+            )
+        for count, center in enumerate(all_centers):
+            centers = all_centers[: count + 1] if cumulative else [center]
+            yield {
+                "index": _FIRST_DISC + count,
+                "radius": radius,
+                "amount": amount,
+                "centers": [list(each) for each in centers],
+            }
+
+
+def _disc_settings(section: str, config: Config) -> Iterator[tuple[float, float, list[tuple[float, float]]]]:
+    """Radius, amount and centres: of the section, and of the barrel distortion tool's keys in [augmentor]."""
+    chosen, tool = getattr(config, section), config.augmentor
+    if getattr(tool, section):
+        yield chosen.radius, chosen.amount, chosen.centers
+    if section == "barrdistortion" and tool.centers:
+        radii = tool.radii or [chosen.radius if tool.radius is None else tool.radius]
+        amounts = tool.amounts or [chosen.amount if tool.amount is None else tool.amount]
+        for radius, amount in itertools.product(radii, amounts):
+            yield radius, amount, tool.centers
+
+
+def _sharpenings(config: Config) -> Iterator[Parameters]:
+    """The sharpening, if it is on."""
+    if config.augmentor.sharpening:
+        yield {"k": config.sharpening.k}
+
+
+def _brightenings(config: Config) -> Iterator[Parameters]:
+    """The brightening, if it is on."""
+    if config.augmentor.brightening:
+        yield {"alpha": config.brightening.alpha, "beta": config.brightening.beta}
+
+
+def _fill(config: Config) -> Parameters:
+    return {"fill": "black"} if config.augmentor.fill == "black" else {}
+
+
+def _check_sigma(key: str, sigma: float) -> None:
+    if sigma <= 0:
+        raise ConfigError(f"{key}: expected a width above 0 pixels, found {sigma}.")
 
 
 def _shear_prefix(parameters: Parameters) -> str:
@@ -144,68 +232,61 @@ def _disced(parameters: Parameters, height: int, width: int) -> warps.Change:
     return warps.Discs([fields.disc_field(height, width, center, radius, amount) for center in centers])
 
 
-OPERATIONS: dict[str, Operation] = {
-    operation.name: operation
-    for operation in (
-        Operation(
-            "hflip", partial(variants.flips, "h"), lambda p: "hfliped_", lambda p, h, w: warps.Flip("h")
-        ),
-        Operation(
-            "vflip", partial(variants.flips, "v"), lambda p: "vfliped_", lambda p, h, w: warps.Flip("v")
-        ),
-        Operation(
-            "rotation",
-            variants.rotations,
-            lambda p: f"rotated_{_number(p['angle'])}_",
-            lambda p, h, w: warps.rotation(w, h, p["angle"], "fill" in p),
-        ),
-        Operation(
-            "shrink",
-            variants.shrinks,
-            lambda p: f"shrinked_{_ratio(p['ratio'])}_",
-            lambda p, h, w: warps.Shrink(p["ratio"], "fill" in p),
-        ),
-        Operation("shear", variants.shears, _shear_prefix, _sheared),
-        Operation(
-            "deformation",
-            variants.deformations,
-            lambda p: f"deformed_alpha_{_number(p['alpha'])}_sigmoid_{_number(p['sigma'])}_",
-            _deformed,
-            "data set",
-        ),
-        Operation(
-            "distortion",
-            variants.distortions,
-            # The two words stand before each other's number, as published.
-            lambda p: (
-                f"distorted_{_number(p['size'])}_rsigma{_number(p['sigma'])}_sigma{_number(p['rsigma'])}_"
-            ),
-            _distorted,
-            "image",
-        ),
-        Operation(
-            "barrdistortion",
-            partial(variants.discs, "barrdistortion"),
-            partial(_disc_prefix, "barrdistorted"),
-            _disced,
-        ),
-        Operation(
-            "pincdistortion",
-            partial(variants.discs, "pincdistortion"),
-            partial(_disc_prefix, "pincdistorted"),
-            _disced,
-        ),
-        Operation(
-            "sharpening",
-            variants.sharpenings,
-            lambda p: f"sharpened_{_decimal(p['k'])}_",
-            lambda p, h, w: warps.Sharpen(p["k"]),
-        ),
-        Operation(
-            "brightening",
-            variants.brightenings,
-            lambda p: f"brightened_{_decimal(p['alpha'])}_{_decimal(p['beta'])}_",
-            lambda p, h, w: warps.Brighten(p["alpha"], p["beta"]),
-        ),
-    )
-}
+# Those of the published tools first, in their order; `prefix` is the name that those tools give a copy.
+_ROWS = (
+    Operation("hflip", partial(_flips, "h"), lambda p, h, w: warps.Flip("h"), prefix=lambda p: "hfliped_"),
+    Operation("vflip", partial(_flips, "v"), lambda p, h, w: warps.Flip("v"), prefix=lambda p: "vfliped_"),
+    Operation(
+        "rotation",
+        _rotations,
+        lambda p, h, w: warps.rotation(w, h, p["angle"], "fill" in p),
+        prefix=lambda p: f"rotated_{_number(p['angle'])}_",
+    ),
+    Operation(
+        "shrink",
+        _shrinks,
+        lambda p, h, w: warps.Shrink(p["ratio"], "fill" in p),
+        prefix=lambda p: f"shrinked_{_ratio(p['ratio'])}_",
+    ),
+    Operation("shear", _shears, _sheared, prefix=_shear_prefix),
+    Operation(
+        "deformation",
+        _deformations,
+        _deformed,
+        "data set",
+        lambda p: f"deformed_alpha_{_number(p['alpha'])}_sigmoid_{_number(p['sigma'])}_",
+    ),
+    Operation(
+        "distortion",
+        _distortions,
+        _distorted,
+        "image",
+        # The two words stand before each other's number, as published.
+        lambda p: f"distorted_{_number(p['size'])}_rsigma{_number(p['sigma'])}_sigma{_number(p['rsigma'])}_",
+    ),
+    Operation(
+        "barrdistortion",
+        partial(_discs, "barrdistortion"),
+        _disced,
+        prefix=partial(_disc_prefix, "barrdistorted"),
+    ),
+    Operation(
+        "pincdistortion",
+        partial(_discs, "pincdistortion"),
+        _disced,
+        prefix=partial(_disc_prefix, "pincdistorted"),
+    ),
+    Operation(
+        "sharpening",
+        _sharpenings,
+        lambda p, h, w: warps.Sharpen(p["k"]),
+        prefix=lambda p: f"sharpened_{_decimal(p['k'])}_",
+    ),
+    Operation(
+        "brightening",
+        _brightenings,
+        lambda p, h, w: warps.Brighten(p["alpha"], p["beta"]),
+        prefix=lambda p: f"brightened_{_decimal(p['alpha'])}_{_decimal(p['beta'])}_",
+    ),
+)
+OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _ROWS}

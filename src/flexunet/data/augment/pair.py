@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flexunet.data.augment.operations import Step, planned
+from flexunet.data.augment.operations import planned
 from flexunet.data.augment.record import Row
+from flexunet.data.augment.steps import Step
 from flexunet.data.configured import color_map, read_configured_mask
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.dataset.pairs import Pair

@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 import cv2
 
 from flexunet.config.files import as_config
-from flexunet.data.augment.operations import Step, planned
+from flexunet.data.augment.operations import own_operations, planned, register_operation
 from flexunet.data.augment.pair import Job, Task, files_of, write_pair
 from flexunet.data.augment.record import Record, Row
+from flexunet.data.augment.steps import Operation, Step
 from flexunet.data.configured import mask_threshold
 from flexunet.data.dataset.folder import DatasetFolder
 from flexunet.data.dataset.manifest import FILE_NAME
@@ -217,7 +218,7 @@ def _written(tasks: Sequence[Task], job: Job, jobs: int) -> Iterator[list[Row]]:
             yield write_pair(task, job)
         return
     context = multiprocessing.get_context("spawn")  # forking a process with threads in it can hang
-    workers = ProcessPoolExecutor(min(jobs, len(tasks)), context, _begin_worker)
+    workers = ProcessPoolExecutor(min(jobs, len(tasks)), context, _begin_worker, own_operations())
     try:
         for future in as_completed([workers.submit(write_pair, task, job) for task in tasks]):
             yield future.result()
@@ -230,7 +231,9 @@ def _written(tasks: Sequence[Task], job: Job, jobs: int) -> Iterator[list[Row]]:
         workers.shutdown(cancel_futures=True)
 
 
-def _begin_worker() -> None:
+def _begin_worker(*operations: Operation) -> None:
+    for operation in operations:
+        register_operation(operation)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one ends the rest
     cv2.setNumThreads(1)
 

@@ -1,10 +1,17 @@
 """What a file name of the published tools says: the original image, the operation, the patient."""
 
 import re
+from collections.abc import Iterable
+
+import numpy as np
 
 _WHOLE = r"\d+"
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _RATIO = r"-?(?:0_\d+|\d+(?:\.\d+)?)"  # the offline augmentor writes 0_8 for 0.8
+
+# An operation that the published tools lack names its copies by its own name and its values.
+NAME_OF_OPERATION = re.compile("[a-z]+")
+_OWN = rf"aug-(?P<own>{NAME_OF_OPERATION.pattern})(?:-{_NUMBER})*_"
 
 # One row an operation: its name as configuration section or key, and the prefix the published tools write.
 # Both spellings count: the offline augmentor writes `hfliped_`, the generators `hflipped_`. The two words
@@ -23,7 +30,9 @@ _PREFIXES = (
     ("sharpening", r"sharpened_(?:-?\d+\.\d+_)*"),
     ("brightening", r"brightened_(?:-?\d+\.\d+_)*"),
 )
-_PREFIX = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _PREFIXES), re.IGNORECASE)
+_PREFIX = re.compile(
+    "|".join([*(f"(?P<{name}>{pattern})" for name, pattern in _PREFIXES), _OWN]), re.IGNORECASE
+)
 
 # File names that tell the patient beyond doubt. Schemes that could mean something else (csaw_s `004_0`,
 # mini-MIAS `mdb003`) are left out: they need a manifest.
@@ -33,11 +42,21 @@ _PATIENTS = (
 )
 
 
+def own_prefix(name: str, values: Iterable[float]) -> str:
+    """What the name of a copy starts with, for an operation that has no published name.
+
+    >>> own_prefix("darken", [0.5, -20]), operation_of("aug-darken-0.5--20_P34")
+    ('aug-darken-0.5--20_', 'darken')
+    """
+    numbers = (np.format_float_positional(value, trim="-") for value in values)
+    return "-".join(("aug", name, *numbers)) + "_"
+
+
 def split_name(stem: str) -> tuple[str, list[str]]:
     """Split a stem into that of the original and the operations that made this copy, first applied first."""
     operations = []
     while (match := _PREFIX.match(stem)) and match.end() < len(stem):
-        operations.append(str(match.lastgroup))
+        operations.append(match["own"] or str(match.lastgroup))
         stem = stem[match.end() :]
     return stem, operations[::-1]
 

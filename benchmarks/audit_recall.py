@@ -37,8 +37,8 @@ from flexunet.data.audit.leak_findings import group_copies
 from flexunet.data.augment.operations import planned
 from flexunet.data.copies.find import find_copies, inliers_needed
 from flexunet.data.dataset.names import patient_of, source_of
-from flexunet.data.images.color_map import ColorMap
 from flexunet.data.images.files import list_images, read_image, write_image
+from flexunet.data.images.masks import MaskReader
 from flexunet.data.split.groups import deal_groups
 
 CONFIG = """
@@ -146,7 +146,7 @@ def look(root: Path) -> tuple[np.ndarray, list[str], dict[str, float]]:
     """Group of each picture as the audit finds it by pictures alone, file stems, and what it took."""
     entries = take_inventory(root).entries
     started, used = time.time(), time.process_time()
-    examined = examine_all(entries, ColorMap.binary())
+    examined = examine_all(entries, MaskReader())
     middle, middle_used = time.time(), time.process_time()
     pairs = find_copies([e.fingerprint for e in examined])
     took = {

@@ -23,7 +23,7 @@ from flexunet.data.derive.film_masks import AnnotatedMasks, GivenMasks
 from flexunet.data.derive.run import derive, list_films
 from flexunet.data.images.contact_sheet import contact_sheet, overlays
 from flexunet.data.images.files import read_image, write_image
-from flexunet.data.images.masks import ColorMap, read_mask
+from flexunet.data.images.masks import ColorMap, MaskReader, read_mask
 from flexunet.data.phantom.dataset import plan_films, write_raw_phantoms
 
 BINARY = ColorMap.binary()
@@ -73,7 +73,7 @@ def measure(name, raw, out, masks, films, truth_of, marks_of, sides):
         total["side wrong"] += sides.get(row["source"], row["side"]) != row["side"]
     files = [(row["source"], out / row["file"], out / row["mask"]) for row in rows]
     for number in range(0, len(files), 84):
-        sheet = contact_sheet(overlays(files[number : number + 84], BINARY, 150), columns=14, cell=150)
+        sheet = contact_sheet(overlays(files[number : number + 84], MaskReader(), 150), columns=14, cell=150)
         write_image(out.parent / f"{name}_{number // 84}.png", sheet)
     left_out = ", ".join(Path(row["raw_file"]).stem for row in report.of_state("excluded")) or "none"
     print(
@@ -105,7 +105,7 @@ def main():
     def csaw_truth(row):
         return read_mask(csaw / "masks" / f"{row['source']}_cancer.png", BINARY)
 
-    given = GivenMasks.find(csaw / "masks", films, BINARY)
+    given = GivenMasks.find(csaw / "masks", films, MaskReader())
     measure("csaw_s_fullsize", csaw / "images", options.out / "csaw", given, films, csaw_truth, csaw_text, {})
 
     mias = options.data / "mini_mias_512"
@@ -152,7 +152,7 @@ def main():
         ).burned
         return marks
 
-    given = GivenMasks.find(raw.with_name("phantoms_raw_masks"), films, BINARY)
+    given = GivenMasks.find(raw.with_name("phantoms_raw_masks"), films, MaskReader())
     sides = {row["source"]: row["side"] for row in rows}
     measure("phantoms", raw, options.out / "phantoms", given, films, phantom_truth, phantom_marks, sides)
     print(f"contact sheets: {options.out}/*.png")

@@ -31,12 +31,12 @@ from flexunet.data.cache.open import open_cache
 from flexunet.data.cache.pair_reader import PairReader
 from flexunet.data.dataset.pairs import find_pairs
 from flexunet.data.images.files import to_model_range, write_image
-from flexunet.data.images.masks import ColorMap
+from flexunet.data.images.masks import MaskReader
 from flexunet.training.batches.dataset import Batches, encode_targets
 
 SIDE, BATCH = 512, 2
-COLORS = ColorMap.binary()
-READER = PairReader(SIDE, SIDE, 3, COLORS)
+MASKS = MaskReader()
+READER = PairReader(SIDE, SIDE, 3, MASKS)
 MIB = 2**20
 MOMENTS = ("start", "after decoding", "after two epochs")
 
@@ -64,7 +64,7 @@ def pairs_of(root: Path) -> list:
 
 def open_at(root: Path):
     """Open the cache beside the data set."""
-    options = {"width": SIDE, "height": SIDE, "channels": 3, "color_map": COLORS}
+    options = {"width": SIDE, "height": SIDE, "channels": 3, "masks": MASKS}
     return open_cache(pairs_of(root), cache_dir=root / "cache", **options)
 
 

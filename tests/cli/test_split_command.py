@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from flexunet.cli import app
 from flexunet.data.dataset.manifest import Manifest
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files import read_image, write_image
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.errors import ConfigError, DatasetError
 
@@ -72,6 +72,21 @@ def test_what_cannot_be_done(folder, tmp_path, options, error, text):
 
 def test_leakage_accepted(folder, tmp_path):
     assert split(folder, tmp_path / "out", "--by", "file", "--i-accept-leakage", "--no-look").exit_code == 0
+
+
+def test_masks_are_read_as_the_configuration_says(folder, tmp_path):
+    # Lesions of grey 100 are background to black and white, and lesions to a threshold of 50.
+    for path in (folder / "masks").iterdir():
+        write_image(path, read_image(path, channels=1)[..., 0] // 255 * 100)
+    config = tmp_path / "c.toml"
+    config.write_text("[mask]\nbinarize = true\nthreshold = 50\n")
+    strata = {}
+    for name, options in (("plain", ()), ("read", ("--config", config))):
+        answer = split(folder, tmp_path / name, "--no-look", "--json", *options)
+        (fold,) = json.loads(answer.stdout)["folds"]
+        strata[name] = {stratum for row in fold["splits"] for stratum in row["strata"]}
+    assert strata["plain"] == {"no lesion"}
+    assert len(strata["read"]) > 1
 
 
 class TestPatients:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from flexunet.data.dataset.identity import Identities
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.masks import ColorMap, MaskReader, write_mask
 from flexunet.data.images.spacing import parse_spacing
-from flexunet.errors import ConfigError, DatasetError, PairingError, PathError, ShapeError
-from flexunet.evaluation.folders import parse_rgb_map, score_folders
+from flexunet.errors import DatasetError, MaskError, PairingError, PathError
+from flexunet.evaluation.folders import score_folders
 from flexunet.evaluation.origins import origin_of
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.tables.document import Scores
@@ -61,7 +61,7 @@ def folders(tmp_path):
 
 
 def test_the_manifest_gives_patients_spacing_and_subgroups(folders):
-    scores = score_folders(*folders, color_map=COLORS).scores
+    scores = score_folders(*folders, masks=MaskReader(COLORS)).scores
     assert (scores.patients, scores.patients_known) == (3, True)
     assert scores.foreground.hausdorff_95_mm_mean.value == pytest.approx(
         0.1 * scores.foreground.hausdorff_95_px_mean.value
@@ -74,7 +74,7 @@ def test_the_manifest_gives_patients_spacing_and_subgroups(folders):
 
 def test_everything_is_written_and_compared_with_what_was_there(folders, tmp_path):
     out = tmp_path / "out"
-    first = score_folders(*folders, color_map=COLORS, out=out)
+    first = score_folders(*folders, masks=MaskReader(COLORS), out=out)
     assert sorted(path.name for path in out.iterdir()) == [
         "per_image.csv", "per_lesion.csv", "report.html", "scores.json"
     ]  # fmt: skip
@@ -84,7 +84,7 @@ def test_everything_is_written_and_compared_with_what_was_there(folders, tmp_pat
     assert Scores.model_validate(document) == first.scores
     for path in folders[1].iterdir():
         write_mask(path, np.zeros((40, 30), np.uint8), COLORS)
-    second = score_folders(*folders, color_map=COLORS, out=out).scores
+    second = score_folders(*folders, masks=MaskReader(COLORS), out=out).scores
     assert second.comparison is not None
     assert second.verdict[1].question == "Better than the last run?"
     assert second.comparison.scores[0].difference.value == pytest.approx(
@@ -95,29 +95,29 @@ def test_everything_is_written_and_compared_with_what_was_there(folders, tmp_pat
 
 def test_an_old_evaluation_of_other_images_is_no_obstacle(folders, tmp_path):
     out = tmp_path / "out"
-    score_folders(*folders, color_map=COLORS, out=out)
+    score_folders(*folders, masks=MaskReader(COLORS), out=out)
     for folder in folders:
         for path in folder.iterdir():
             path.rename(path.with_name(f"other_{path.name}"))
-    found = score_folders(*folders, color_map=COLORS, out=out)
+    found = score_folders(*folders, masks=MaskReader(COLORS), out=out)
     assert found.scores.comparison is None
     assert "no image in common" in found.notes[0]
     shutil.copytree(out, tmp_path / "old")
     (tmp_path / "old" / "per_image.csv").write_text("image\n")
     with pytest.raises(DatasetError, match="no rows"):
-        score_folders(*folders, color_map=COLORS, against=tmp_path / "old")
+        score_folders(*folders, masks=MaskReader(COLORS), against=tmp_path / "old")
 
 
 def test_a_missing_prediction_is_not_an_empty_one(folders):
     (folders[1] / "case_2.png").unlink()
     with pytest.raises(PairingError, match=r"case_2\.png has no prediction"):
-        score_folders(*folders, color_map=COLORS)
+        score_folders(*folders, masks=MaskReader(COLORS))
 
 
 def test_masks_of_another_size_are_refused_by_name(folders):
     write_mask(folders[1] / "case_2.png", np.zeros((20, 30), np.uint8), COLORS)
-    with pytest.raises(ShapeError, match=r"case_2\.png has 30 x 20 pixels.*30 x 40"):
-        score_folders(*folders, color_map=COLORS)
+    with pytest.raises(MaskError, match=r"case_2\.png has 30 x 20 pixels.*30 x 40"):
+        score_folders(*folders, masks=MaskReader(COLORS))
 
 
 def test_a_missing_folder_is_named(folders, tmp_path):
@@ -130,7 +130,7 @@ def test_the_empty_mask_rule_is_switchable(folders):
         write_mask(folder / "healthy.png", np.zeros((40, 30), np.uint8), COLORS)
     means = {}
     for rule in ("exclude", "one", "zero"):
-        found = score_folders(*folders, color_map=COLORS, rules=ScoringRules(empty_masks=rule)).scores
+        found = score_folders(*folders, masks=MaskReader(COLORS), rules=ScoringRules(empty_masks=rule)).scores
         assert found.foreground.empty_images == 1
         means[rule] = found.foreground.dice_per_image_mean.value
     assert means["one"] == pytest.approx((6 * means["exclude"] + 1) / 7)
@@ -138,17 +138,8 @@ def test_the_empty_mask_rule_is_switchable(folders):
 
 
 def test_one_thread_and_many_give_the_same(folders):
-    one, many = (score_folders(*folders, color_map=COLORS, jobs=jobs).scores for jobs in (1, 3))
+    one, many = (score_folders(*folders, masks=MaskReader(COLORS), jobs=jobs).scores for jobs in (1, 3))
     assert one.model_copy(update={"created": ""}) == many.model_copy(update={"created": ""})
-
-
-def test_colours_from_text():
-    expected = ColorMap.binary()
-    assert parse_rgb_map("{(0, 0, 0): 0, (255, 255, 255): 1}") == expected
-    assert parse_rgb_map("#000000=0,#ffffff=1") == expected
-    for text in ("black", "{(0,0,0): 0", "{'a': __import__('os')}", "#000000=x"):
-        with pytest.raises(ConfigError, match="is not a colour map"):
-            parse_rgb_map(text)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import typer
 from flexunet.cli.configuration import open_config
 
 if TYPE_CHECKING:
-    from flexunet.data.images.color_map import ColorMap
+    from flexunet.data.images.masks import MaskReader
 
 RgbMap = Annotated[
     str | None,
@@ -24,14 +24,15 @@ ColorsFrom = Annotated[
 ]
 
 
-def chosen_colors(config_path: Path | None, rgb_map: str | None) -> ColorMap | None:
-    """Colour map from `--rgb-map`, else from the configuration, else None."""
-    if rgb_map:
-        from flexunet.evaluation.folders import parse_rgb_map
+def chosen_masks(config_path: Path | None, rgb_map: str | None) -> MaskReader | None:
+    """How masks are read: by the configuration, with the colours of `--rgb-map`; None without either."""
+    if not config_path and not rgb_map:
+        return None
+    from dataclasses import replace
 
-        return parse_rgb_map(rgb_map)
-    if config_path:
-        from flexunet.data.configured import color_map
+    from flexunet.data.configured import mask_reader
+    from flexunet.data.images.color_map import parse_rgb_map
+    from flexunet.data.images.masks import MaskReader
 
-        return color_map(open_config(config_path))
-    return None
+    reader = mask_reader(open_config(config_path)) if config_path else MaskReader()
+    return replace(reader, color_map=parse_rgb_map(rgb_map)) if rgb_map else reader

@@ -9,7 +9,7 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from flexunet.data.dataset.pairs import Pair, find_pairs
-from flexunet.data.images.masks import ColorMap, read_mask
+from flexunet.data.images.masks import ColorMap, MaskReader
 from flexunet.errors import ConfigError, DatasetError, PairingError
 from flexunet.progress import Progress, silent
 
@@ -27,14 +27,9 @@ def color_map(config: Config) -> ColorMap:
     return ColorMap(config.mask.rgb_map)
 
 
-def mask_threshold(config: Config) -> float | None:
-    """The grey value above which a mask is foreground, where the older dialect asks for one."""
-    return float(config.mask.threshold) if config.mask.binarize else None
-
-
-def read_configured_mask(config: Config, path: Path) -> np.ndarray:
-    """Read a mask as the configuration describes it: uint8 class indices `(H, W)`."""
-    return read_mask(path, color_map(config), threshold=mask_threshold(config))
+def mask_reader(config: Config) -> MaskReader:
+    """How masks are read: by the colours of the classes, or by a grey value where `[mask] binarize` is on."""
+    return MaskReader(color_map(config), float(config.mask.threshold) if config.mask.binarize else None)
 
 
 def split_pairs(config: Config, split: str) -> list[Pair]:
@@ -116,9 +111,8 @@ def open_split(config: Config, split: str, *, progress: Progress = silent) -> Ca
         "width": config.model.image_width,
         "height": config.model.image_height,
         "channels": config.model.image_channels,
-        "color_map": color_map(config),
+        "masks": mask_reader(config),
         "cache_dir": cache_dir(config),
-        "threshold": mask_threshold(config),
         "dicom_window": config.image.dicom_window,
         "progress": lambda _, done, total: progress(f"{split} images", done, total),
     }

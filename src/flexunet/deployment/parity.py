@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flexunet.data.configured import read_configured_mask
+from flexunet.data.configured import mask_reader
 from flexunet.data.images.files import read_image
 from flexunet.evaluation.scores.pixels import (
     confusion_matrix,
@@ -94,7 +94,7 @@ def change(run: float, export: float) -> float:
 def read_case(config: Config, image_path: Path, mask_path: Path | None) -> Case:
     """Read an image, and its mask where there is one."""
     image = read_image(image_path, 3, dicom_window=config.image.dicom_window)
-    truth = read_configured_mask(config, mask_path) if mask_path else None
+    truth = mask_reader(config).read_like(mask_path, image.shape, image_path) if mask_path else None
     return Case(image_path.name, image, truth)
 
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import ValidationError
-
-from flexunet.config.model_sections import MaskSection
 from flexunet.data.dataset.identity import Identities
 from flexunet.data.dataset.matching import listed, match_names
 from flexunet.data.dataset.pairs import list_masks
 from flexunet.data.images.files import list_images
-from flexunet.data.images.masks import ColorMap, read_mask
-from flexunet.errors import ConfigError, MaskError, PairingError, PathError, ShapeError
+from flexunet.data.images.masks import MaskReader
+from flexunet.errors import MaskError, PairingError, PathError
 from flexunet.evaluation.origins import origin_of
 from flexunet.evaluation.report.outputs import Evaluation, read_previous, write_evaluation
 from flexunet.evaluation.scores.rules import ScoringRules
@@ -83,12 +79,11 @@ def _pictures(truth: Path, images: Path | str | None) -> dict[str, Path]:
 
 def score_pairs(
     pairs: list[MaskPair],
-    color_map: ColorMap,
+    masks: MaskReader,
     rules: ScoringRules,
     identities: Identities,
     *,
     spacing: tuple[float, float] | None = None,
-    threshold: float | None = None,
     jobs: int | None = None,
     gallery: CaseGallery | None = None,
     progress: Progress = silent,
@@ -97,11 +92,10 @@ def score_pairs(
 
     Args:
         pairs: The files.
-        color_map: Colours of the classes.
+        masks: How masks are read.
         rules: The rules.
         identities: Whose images they are.
         spacing: Height and width of a pixel in mm, for images without one in the manifest.
-        threshold: Grey value above which a mask is foreground, where the older dialect asks for one.
         jobs: Threads, all processors by default.
         gallery: Keeps best and worst cases.
         progress: Told how many images are scored.
@@ -110,20 +104,13 @@ def score_pairs(
         The tables.
 
     Raises:
-        MaskError: if a mask cannot be read or has colours off the map.
-        ShapeError: if the masks of a pair differ in size.
+        MaskError: if a mask cannot be read, has colours off the map or another size than its true mask.
     """
 
     def read(pair: MaskPair) -> Prediction:
-        truth, mask = (
-            read_mask(path, color_map, threshold=threshold) for path in (pair.truth, pair.prediction)
-        )
-        if truth.shape != mask.shape:
-            raise ShapeError(
-                f"{pair.prediction} has {mask.shape[1]} x {mask.shape[0]} pixels, its true mask {pair.truth} "
-                f"has {truth.shape[1]} x {truth.shape[0]}. Predict at the size of the image, or resize."
-            )
-        if color_map.num_classes < 2:
+        truth = masks.read(pair.truth)
+        mask = masks.read_like(pair.prediction, truth.shape, pair.truth, "true mask")
+        if masks.color_map.num_classes < 2:
             raise MaskError("[mask] rgb_map has one class only; scoring needs background and one other.")
         identity = identities.of(pair.truth)
         return Prediction(
@@ -137,7 +124,7 @@ def score_pairs(
     return score_stream(
         pairs,
         read,
-        color_map.num_classes,
+        masks.color_map.num_classes,
         rules,
         jobs=jobs,
         gallery=gallery,
@@ -150,8 +137,7 @@ def score_folders(
     truth: Path | str,
     prediction: Path | str,
     *,
-    color_map: ColorMap | None = None,
-    threshold: float | None = None,
+    masks: MaskReader | None = None,
     rules: ScoringRules | None = None,
     images: Path | str | None = None,
     manifest: Path | str | None = None,
@@ -167,8 +153,7 @@ def score_folders(
     Args:
         truth: Folder of true masks.
         prediction: Folder of predicted masks of the same names.
-        color_map: Colours of the classes; black and white by default.
-        threshold: Grey value above which a mask is foreground, where the older dialect asks for one.
+        masks: How masks are read; black and white by default.
         rules: The rules.
         images: Folder of the images, for pictures; `images` beside `truth` by default.
         manifest: manifest.csv or its folder; that of the data set `truth` belongs to by default.
@@ -190,7 +175,7 @@ def score_folders(
         >>> evaluation.scores.images
         4
     """
-    color_map, rules = color_map or ColorMap.binary(), rules or ScoringRules()
+    masks, rules = masks or MaskReader(), rules or ScoringRules()
     pairs = pair_masks(truth, prediction, images)
     identities = Identities.of_manifest(manifest) if manifest else Identities.of_folder(truth)
     previous = None
@@ -201,11 +186,10 @@ def score_folders(
     gallery = CaseGallery() if out is not None else None
     tables = score_pairs(
         pairs,
-        color_map,
+        masks,
         rules,
         identities,
         spacing=spacing,
-        threshold=threshold,
         jobs=jobs,
         gallery=gallery,
         progress=progress,
@@ -214,7 +198,7 @@ def score_folders(
     about = Circumstances(
         truth=str(truth),
         prediction=str(prediction),
-        color_map=color_map,
+        color_map=masks.color_map,
         patients_known=all(identities.of(pair.truth).patient_known for pair in pairs),
         subgroups=subgroups,
         previous=comparable(previous, tables, notes, demanded=against is not None),
@@ -243,28 +227,3 @@ def comparable(
         notes.append(f"not compared with the last evaluation: {reason}")
         return None
     return previous
-
-
-def parse_rgb_map(text: str) -> ColorMap:
-    """Colours of the classes from text, as configurations write them.
-
-    Args:
-        text: A literal such as `{(0, 0, 0): 0, (255, 255, 255): 1}`, or `#000000=0,#ffffff=1`.
-
-    Raises:
-        ConfigError: if it is neither.
-    """
-    try:
-        if text.strip().startswith("{"):
-            values = ast.literal_eval(text)
-        else:
-            values = {
-                color.strip(): int(label)
-                for color, label in (part.rsplit("=", 1) for part in text.split(","))
-            }
-        return ColorMap(MaskSection(rgb_map=values).rgb_map)
-    except (ValueError, SyntaxError, ValidationError) as error:
-        raise ConfigError(
-            f"--rgb-map {text!r} is not a colour map. Expected a class index for each colour, e.g. "
-            "'{(0, 0, 0): 0, (255, 255, 255): 1}' or '#000000=0,#ffffff=1'."
-        ) from error

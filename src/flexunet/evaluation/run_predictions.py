@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flexunet.data.configured import read_configured_mask, split_pairs
+from flexunet.data.configured import mask_reader, split_pairs
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.images.files import read_image
-from flexunet.errors import InputError, ShapeError
+from flexunet.errors import InputError
 from flexunet.evaluation.origins import origin_of
 from flexunet.evaluation.tables.streaming import Prediction, map_bounded
 from flexunet.inference.predict.predictor import Predictor
@@ -23,15 +23,11 @@ def predictions(
     config: Config, predictor: Predictor, pairs: Sequence[Pair], jobs: int | None
 ) -> Iterator[Prediction]:
     """Images with truth and probabilities, one after the other; reading runs ahead of the model."""
+    masks = mask_reader(config)
 
     def read(pair: Pair) -> tuple[Pair, np.ndarray, np.ndarray]:
         image = read_image(pair.image_path, 3, dicom_window=config.image.dicom_window)
-        truth = read_configured_mask(config, pair.mask_path)
-        if image.shape[:2] != truth.shape:
-            raise ShapeError(
-                f"{pair.mask_path} has {truth.shape[1]} x {truth.shape[0]} pixels, its image "
-                f"{pair.image_path} has {image.shape[1]} x {image.shape[0]}. Make them the same size."
-            )
+        truth = masks.read_like(pair.mask_path, image.shape, pair.image_path)
         return pair, image, truth
 
     for pair, image, truth in map_bounded(read, pairs, 2 if jobs is None else jobs):

@@ -13,7 +13,7 @@ from flexunet.data.audit.report import write_report
 from flexunet.data.dataset.layouts import find_layout
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.masks import ColorMap, MaskReader, write_mask
 from flexunet.data.phantom.draw import draw_phantom
 from flexunet.errors import PathError
 
@@ -114,8 +114,19 @@ class TestFiles:
         picture = np.zeros((SIDE, SIDE), np.uint8)
         picture[50:100, 50:100] = 128
         write_image(dataset / "test" / "masks" / "s9.png", picture)
-        result = audit_dataset(dataset, compare=False, color_map=BINARY)
+        result = audit_dataset(dataset, compare=False, masks=MaskReader(BINARY))
         assert result.with_code("mask-off-map")[0].severity == "error"
+
+    def test_a_threshold_makes_classes_of_grey(self, dataset):
+        picture = np.zeros((SIDE, SIDE), np.uint8)
+        picture[50:100, 50:100] = 100
+        write_image(dataset / "test" / "masks" / "s9.png", picture)
+        result = audit_dataset(dataset, compare=False, masks=MaskReader(BINARY, threshold=50))
+        assert not result.with_code("mask-off-map")
+        assert not result.with_code("mask-antialiased")
+        marked = result.splits["test"]["class_shares"][1] * 3 * SIDE**2
+        plain = audit_dataset(dataset, compare=False, masks=MaskReader(BINARY))
+        assert marked - plain.splits["test"]["class_shares"][1] * 3 * SIDE**2 == pytest.approx(2500, abs=1)
 
     def test_what_the_manifest_misses(self, dataset):
         manifest = Manifest()

@@ -1,4 +1,5 @@
 import gc
+import json
 import os
 import shutil
 from pathlib import Path
@@ -7,9 +8,10 @@ import numpy as np
 import pytest
 
 from flexunet.data.cache.open import open_cache
+from flexunet.data.cache.pair_reader import CropReader
 from flexunet.data.dataset.pairs import find_pairs
 from flexunet.data.images.files import read_image, resize_image, write_image
-from flexunet.data.images.masks import ColorMap, resize_mask, write_mask
+from flexunet.data.images.masks import ColorMap, MaskReader, resize_mask, write_mask
 from flexunet.errors import ImageError, MaskError, PathError
 
 BINARY = ColorMap.binary()
@@ -34,7 +36,7 @@ def pairs_of(dataset):
 
 
 def opened(dataset, cache_dir, **options):
-    settings = {"width": 15, "height": 10, "channels": 3, "color_map": BINARY, "workers": 2} | options
+    settings = {"width": 15, "height": 10, "channels": 3, "masks": MaskReader(BINARY), "workers": 2} | options
     return open_cache(pairs_of(dataset), cache_dir=cache_dir, **settings)
 
 
@@ -106,9 +108,9 @@ def test_a_data_set_that_moved_needs_no_new_cache(dataset, tmp_path):
         {"width": 16},
         {"height": 11},
         {"channels": 1},
-        {"threshold": 50},
-        {"tolerance": 1},
-        {"color_map": ColorMap({(0, 0, 0): 1, (255, 255, 255): 0})},
+        {"masks": MaskReader(BINARY, threshold=50)},
+        {"masks": MaskReader(BINARY, tolerance=1)},
+        {"masks": MaskReader(ColorMap({(0, 0, 0): 1, (255, 255, 255): 0}))},
     ],
 )
 def test_other_settings_make_another_cache(dataset, tmp_path, change):
@@ -221,7 +223,7 @@ def test_one_channel(dataset, tmp_path):
 
 def test_image_and_mask_of_different_sizes(dataset, tmp_path):
     write_mask(dataset / "masks" / "2.png", np.zeros((20, 31), np.uint8), BINARY)
-    with pytest.raises(MaskError, match=r"2\.png is 31 x 20 .*2\.png is 30 x 20"):
+    with pytest.raises(MaskError, match=r"2\.png has 31 x 20 .*2\.png has 30 x 20"):
         opened(dataset, tmp_path / "cache")
     assert not entries(tmp_path / "cache")
 
@@ -240,14 +242,16 @@ def test_unusable_files_are_named_together(dataset, tmp_path):
 
 def test_no_pairs(tmp_path):
     with pytest.raises(PathError, match="list of image and mask pairs is empty"):
-        open_cache([], width=8, height=8, channels=3, color_map=BINARY, cache_dir=tmp_path)
+        open_cache([], width=8, height=8, channels=3, masks=MaskReader(BINARY), cache_dir=tmp_path)
 
 
 def test_a_file_that_vanished(dataset, tmp_path):
     pairs = pairs_of(dataset)
     pairs[2].mask_path.unlink()
     with pytest.raises(PathError, match=r"cannot read .*2\.png"):
-        open_cache(pairs, width=8, height=8, channels=3, color_map=BINARY, cache_dir=tmp_path / "cache")
+        open_cache(
+            pairs, width=8, height=8, channels=3, masks=MaskReader(BINARY), cache_dir=tmp_path / "cache"
+        )
 
 
 def test_too_little_disk_space_is_told_before_writing(dataset, tmp_path):
@@ -269,3 +273,11 @@ def test_a_cache_folder_that_is_a_file(dataset, tmp_path):
     (tmp_path / "cache").touch()
     with pytest.raises(PathError, match=r"cannot write .*cache"):
         opened(dataset, tmp_path / "cache")
+
+
+def test_the_settings_of_a_reader_are_those_that_earlier_caches_have_in_their_keys():
+    reader = CropReader(32, 16, 1, MaskReader(BINARY, threshold=127.0), "stored", crop_size=64)
+    assert json.dumps(reader.settings()) == (
+        '{"width": 32, "height": 16, "channels": 1, "color_map": [[[0, 0, 0], 0], [[255, 255, 255], 1]], '
+        '"threshold": 127.0, "tolerance": 0.05, "dicom_window": "stored", "crop_size": 64}'
+    )

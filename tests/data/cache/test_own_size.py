@@ -9,7 +9,7 @@ from flexunet.data.cache.open import open_own_size_cache
 from flexunet.data.cache.own_size import lesion_points
 from flexunet.data.dataset.pairs import find_pairs
 from flexunet.data.images.files import read_image, resize_image, write_image
-from flexunet.data.images.masks import ColorMap, resize_mask, write_mask
+from flexunet.data.images.masks import ColorMap, MaskReader, resize_mask, write_mask
 from flexunet.errors import ImageError, PathError
 
 BINARY = ColorMap.binary()
@@ -31,7 +31,14 @@ def dataset(tmp_path):
 
 
 def opened(dataset, **options):
-    settings = {"width": 32, "height": 32, "crop_size": 32, "channels": 3, "color_map": BINARY, "workers": 2}
+    settings = {
+        "width": 32,
+        "height": 32,
+        "crop_size": 32,
+        "channels": 3,
+        "masks": MaskReader(BINARY),
+        "workers": 2,
+    }
     pairs = find_pairs(dataset / "images", dataset / "masks")
     return open_own_size_cache(pairs, cache_dir=dataset / "cache", **settings | options)
 

@@ -17,7 +17,7 @@ from flexunet.data.derive.film_masks import (
     draft_mask,
 )
 from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap
+from flexunet.data.images.masks import MaskReader
 from flexunet.errors import MaskError, PairingError
 
 
@@ -62,45 +62,45 @@ def test_lesion_in_a_normal_folder_is_a_contradiction(tmp_path):
 def test_given_masks_by_name_by_suffix_and_by_folder(tmp_path):
     films = [film(tmp_path, "004_0"), film(tmp_path, "004_1")]
     write_masks(tmp_path / "plain", "004_0", "004_1", "stranger")
-    found = GivenMasks.find(tmp_path / "plain", films, ColorMap.binary())
+    found = GivenMasks.find(tmp_path / "plain", films, MaskReader())
     assert [path.stem for path in found.paths.values()] == ["004_0", "004_1"]
     assert [path.stem for path in found.unused] == ["stranger"]
 
     write_masks(tmp_path / "ending", "004_0_cancer", "004_1_cancer")
-    assert len(GivenMasks.find(tmp_path / "ending", films, ColorMap.binary()).paths) == 2
+    assert len(GivenMasks.find(tmp_path / "ending", films, MaskReader()).paths) == 2
 
     grouped = [RawFilm(tmp_path / g / "1.jpg", f"{g}/1.jpg", f"{g}_1", g) for g in ("Cancer", "Other")]
     write_masks(tmp_path / "grouped" / "Cancer", "1")
     write_masks(tmp_path / "grouped" / "Other", "1")
-    found = GivenMasks.find(tmp_path / "grouped", grouped, ColorMap.binary())
+    found = GivenMasks.find(tmp_path / "grouped", grouped, MaskReader())
     assert {name: path.parent.name for name, path in found.paths.items()} == {
         "Cancer_1": "Cancer",
         "Other_1": "Other",
     }
     write_masks(tmp_path / "flat", "1")
     with pytest.raises(PairingError, match="two films of the same name"):
-        GivenMasks.find(tmp_path / "flat", grouped, ColorMap.binary())
+        GivenMasks.find(tmp_path / "flat", grouped, MaskReader())
 
 
 def test_missing_and_misshapen_masks(tmp_path):
     films = [film(tmp_path, "a"), film(tmp_path, "b"), film(tmp_path, "n", "Non-Cancer", normal=True)]
     write_masks(tmp_path / "masks", "a")
-    source = GivenMasks.find(tmp_path / "masks", films, ColorMap.binary())
+    source = GivenMasks.find(tmp_path / "masks", films, MaskReader())
     assert source.mask_of(films[0], 8, 6).mask[2, 3] == 1
     assert source.mask_of(films[1], 8, 6).state == EXCLUDED
     assert source.mask_of(films[2], 8, 6).state == LABELLED
     with pytest.raises(MaskError, match=r"8 x 6 pixels, its film a\.jpg has 9 x 6"):
         source.mask_of(films[0], 9, 6)
     with pytest.raises(PairingError, match=r"no mask in .* belongs to a film"):
-        GivenMasks.find(tmp_path / "masks", [film(tmp_path, "z")], ColorMap.binary())
+        GivenMasks.find(tmp_path / "masks", [film(tmp_path, "z")], MaskReader())
 
 
 def test_fingerprint_follows_the_mask(tmp_path):
     films = [film(tmp_path, "a")]
     write_masks(tmp_path / "masks", "a")
-    before = GivenMasks.find(tmp_path / "masks", films, ColorMap.binary()).fingerprint(films[0])
+    before = GivenMasks.find(tmp_path / "masks", films, MaskReader()).fingerprint(films[0])
     write_image(tmp_path / "masks" / "a.png", np.zeros((6, 8), np.uint8))
-    assert GivenMasks.find(tmp_path / "masks", films, ColorMap.binary()).fingerprint(films[0]) != before
+    assert GivenMasks.find(tmp_path / "masks", films, MaskReader()).fingerprint(films[0]) != before
 
 
 def test_draft_figures_by_hand():

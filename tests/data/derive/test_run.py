@@ -18,7 +18,7 @@ from flexunet.data.derive.film_masks import AnnotatedMasks, GivenMasks, MaskDraf
 from flexunet.data.derive.film_table import doubts_about_table
 from flexunet.data.derive.run import JOURNAL, derive, list_films
 from flexunet.data.images.files import read_image, write_image
-from flexunet.data.images.masks import ColorMap, read_mask
+from flexunet.data.images.masks import ColorMap, MaskReader, read_mask
 from flexunet.data.phantom.dataset import write_raw_phantoms
 from flexunet.errors import ConfigError, FlexUNetError, PathError
 
@@ -33,7 +33,7 @@ def raw(tmp_path_factory):
 
 
 def given(raw):
-    return GivenMasks.find(raw.with_name("raw_masks"), list_films(raw), ColorMap.binary())
+    return GivenMasks.find(raw.with_name("raw_masks"), list_films(raw), MaskReader())
 
 
 def files_of(folder):
@@ -289,7 +289,7 @@ def test_mini_mias_keeps_every_lesion_pixel_on_tissue_and_excludes_the_unknown(m
 def test_csaw_text_is_gone_and_tumours_stay(mammograms, tmp_path):
     source = mammograms / "csaw_s_fullsize"
     films = list_films(source / "images")[:2]
-    masks = GivenMasks.find(source / "masks", films, ColorMap.binary())
+    masks = GivenMasks.find(source / "masks", films, MaskReader())
     report = derive(source / "images", tmp_path, films=films, masks=masks, jobs=1)
     for row in report.manifest.rows:
         assert row["lost_lesion_pixels"] == "0"

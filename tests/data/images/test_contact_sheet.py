@@ -4,7 +4,7 @@ import numpy as np
 
 from flexunet.data.images.contact_sheet import contact_sheet, overlays, shrink_picture, spread
 from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.masks import ColorMap, MaskReader, write_mask
 
 
 def test_sheet_has_room_for_all():
@@ -49,7 +49,7 @@ def test_small_lesion_has_an_outline_on_the_sheet(tmp_path):
     write_image(tmp_path / "i.png", image)
     write_mask(tmp_path / "m.png", mask, ColorMap.binary())
     files = [("a", tmp_path / "i.png", tmp_path / "m.png"), ("b", tmp_path / "i.png", None)]
-    (_, with_mask), (_, bare) = overlays(files, ColorMap.binary(), cell=100)
+    (_, with_mask), (_, bare) = overlays(files, MaskReader(), cell=100)
     assert with_mask.shape == (100, 100, 3)
     assert (with_mask[50, 48:56] == (230, 159, 0)).all(axis=-1).any()
     assert (bare == 90).all()

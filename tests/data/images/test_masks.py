@@ -9,8 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from flexunet.data.images.color_map import parse_rgb_map
 from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, foreground_classes, read_mask, resize_mask, write_mask
+from flexunet.data.images.masks import (
+    ColorMap,
+    MaskReader,
+    foreground_classes,
+    read_mask,
+    resize_mask,
+    write_mask,
+)
 from flexunet.errors import ConfigError, MaskError
 
 BINARY = ColorMap.binary()
@@ -369,3 +377,30 @@ def test_encoding_is_fast():
 def test_foreground_classes():
     assert foreground_classes(np.array([[0, 3], [255, 3]], np.uint8)) == [3, 255]
     assert foreground_classes(np.zeros((2, 2), np.uint8)) == []
+
+
+def test_colours_from_text():
+    expected = ColorMap.binary()
+    assert parse_rgb_map("{(0, 0, 0): 0, (255, 255, 255): 1}") == expected
+    assert parse_rgb_map("#000000=0,#ffffff=1") == expected
+    for text in ("black", "{(0,0,0): 0", "{'a': __import__('os')}", "#000000=x"):
+        with pytest.raises(ConfigError, match="is not a colour map"):
+            parse_rgb_map(text)
+
+
+class TestReader:
+    def test_one_reader_stands_for_map_threshold_and_tolerance(self, tmp_path):
+        grey = np.array([[0, 50, 75, 255]], np.uint8)
+        path = saved(tmp_path / "a.png", Image.fromarray(grey))
+        assert MaskReader(BINARY, threshold=74).read(path).tolist() == [[0, 0, 1, 1]]
+        with pytest.raises(MaskError, match="far from every colour"):
+            MaskReader().read(path)
+        assert MaskReader().lenient.read(path).tolist() == [[0, 0, 0, 1]]
+        assert MaskReader(threshold=74).lenient == MaskReader(BINARY, threshold=74, tolerance=1)
+
+    def test_a_mask_has_the_size_of_its_image(self, tmp_path):
+        write_mask(tmp_path / "a.png", DISC, BINARY)
+        assert MaskReader().read_like(tmp_path / "a.png", (40, 40, 3), "a.jpg").shape == (40, 40)
+        text = r"mask .*a\.png has 40 x 40 pixels, its film a\.jpg has 50 x 40 \(width x height\)"
+        with pytest.raises(MaskError, match=text):
+            MaskReader().read_like(tmp_path / "a.png", (40, 50), "a.jpg", "film")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flexunet.data.dataset.manifest import Manifest, sha256_of
 from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.masks import ColorMap, MaskReader, write_mask
 from flexunet.data.phantom.draw import draw_phantom
 from flexunet.data.split.folds import plan_folds, write_folds
 from flexunet.data.split.groups import deal_groups
@@ -111,7 +111,7 @@ class TestGroups:
         items = collect_items(
             write_pairs(tmp_path, [f"{n:02}" for n in range(9)], marked=lambda n: max(0, n - 1))
         )
-        strata = stratum_of_groups(items, group_items(items, "source"), "lesion-area", BINARY)
+        strata = stratum_of_groups(items, group_items(items, "source"), "lesion-area", MaskReader())
         # 0 and 1 have no lesion; seven areas make quarters of 2, 2, 2 and 1 groups.
         assert strata[:2] == ["no lesion"] * 2
         assert [name[-1] for name in strata[2:]] == list("1122334")
@@ -124,9 +124,9 @@ class TestGroups:
         manifest.write(root)
         items = collect_items(root)
         groups = group_items(items, "source")
-        assert stratum_of_groups(items, groups, "density", BINARY) == ["density D", "density (none)"]
+        assert stratum_of_groups(items, groups, "density", MaskReader()) == ["density D", "density (none)"]
         with pytest.raises(DatasetError, match=r"--stratify age: .* density"):
-            stratum_of_groups(items, groups, "age", BINARY)
+            stratum_of_groups(items, groups, "age", MaskReader())
 
 
 class TestPlan:

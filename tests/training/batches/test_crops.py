@@ -4,7 +4,7 @@ import pytest
 from flexunet.data.cache.open import open_own_size_cache
 from flexunet.data.dataset.pairs import find_pairs
 from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.masks import ColorMap, MaskReader, write_mask
 from flexunet.training.batches.crops import FixedCrops, RandomCrops, Tiles
 from flexunet.training.batches.sampling import Draw
 
@@ -31,7 +31,7 @@ def cache(tmp_path_factory):
         height=SIDE,
         crop_size=SIDE,
         channels=1,
-        color_map=BINARY,
+        masks=MaskReader(BINARY),
         cache_dir=folder / "cache",
     )
 

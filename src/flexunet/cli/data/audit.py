@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flexunet.cli.colors import ColorsFrom, RgbMap, chosen_colors
+from flexunet.cli.colors import ColorsFrom, RgbMap, chosen_masks
 from flexunet.cli.console import console, print_json, progress
 from flexunet.cli.options import AsJson
 
@@ -39,10 +39,10 @@ def audit(
     """Audit a data set for leaks and misplaced masks; exit code 1 if a test score would be untrue."""
     from flexunet.data.audit import audit_dataset
 
-    color_map = chosen_colors(config_path, rgb_map)
+    masks = chosen_masks(config_path, rgb_map)
     with progress() as shown:
         result = audit_dataset(
-            dataset, color_map=color_map, compare=compare, use_names=names, jobs=jobs, progress=shown
+            dataset, masks=masks, compare=compare, use_names=names, jobs=jobs, progress=shown
         )
     if out is not None:
         _write(result, out)

@@ -13,7 +13,7 @@ from flexunet.cli.options import AsJson
 if TYPE_CHECKING:
     from flexunet.data.derive.film_masks import FilmMasks, ModelMasks, RawFilm
     from flexunet.data.derive.run import DeriveReport, MaskSource
-    from flexunet.data.images.masks import ColorMap
+    from flexunet.data.images.masks import ColorMap, MaskReader
 
 
 def derive(
@@ -118,7 +118,7 @@ def derive(
     from flexunet.data.images.files import image_stem
 
     _refuse_two_sources(masks, masks_from, annotations)
-    size, color_map = _size_and_colors(config_path or masks_from, width, height)
+    size, reader = _size_and_masks(config_path or masks_from, width, height)
     films = list_films(raw, normal_folders=normal or NORMAL_FOLDERS)
     outlines = _read_outlines(annotations)
     stems = [image_stem(film.path) for film in films]
@@ -137,7 +137,7 @@ def derive(
     elif annotations:
         source = _annotated(outlines, classes)
     elif masks and masks != "none":
-        source = _given(Path(masks), films, color_map, mask_suffix)
+        source = _given(Path(masks), films, reader, mask_suffix)
     with progress() as shown:
         report = derive_films(
             raw,
@@ -148,12 +148,12 @@ def derive(
             masks=source,
             films=films,
             mask_source=draft,
-            color_map=color_map,
+            color_map=reader.color_map,
             columns=facts,
             jobs=jobs,
             progress=shown,
         )
-    sheet = _write_sheet(report, out, color_map)
+    sheet = _write_sheet(report, out, reader.color_map)
     if as_json:
         print_json({"out": str(out), **report.counts, "lost_on_tissue": len(report.lost_on_tissue)})
     else:
@@ -175,19 +175,20 @@ def _refuse_two_sources(masks: str | None, masks_from: Path | None, annotations:
         raise ConfigError(f"masks come from one place: choose one of {' and '.join(given)}.")
 
 
-def _size_and_colors(
+def _size_and_masks(
     config_path: Path | None, width: int | None, height: int | None
-) -> tuple[tuple[int, int], ColorMap]:
-    """Size and colours: of the configuration, or of the model that drafts, unless options say otherwise."""
-    from flexunet.data.images.masks import ColorMap
+) -> tuple[tuple[int, int], MaskReader]:
+    """Size of images and how masks are read, by the configuration or the model; options count more."""
+    from flexunet.data.images.masks import MaskReader
 
     if config_path is None:
-        return (width or 512, height or 512), ColorMap.binary()
+        return (width or 512, height or 512), MaskReader()
     from flexunet.cli.configuration import open_config
+    from flexunet.data.configured import mask_reader
 
     config = open_config(config_path)
     size = width or config.model.image_width, height or config.model.image_height
-    return size, ColorMap(config.mask.rgb_map)
+    return size, mask_reader(config)
 
 
 def _read_outlines(annotations: Path | None) -> dict[str, Any]:
@@ -211,10 +212,10 @@ def _annotated(outlines: dict[str, Any], classes: str | None) -> FilmMasks:
         raise ConfigError(f"--classes: expected LABEL=N,LABEL=N, found {classes!r}.") from error
 
 
-def _given(folder: Path, films: list[RawFilm], color_map: ColorMap, suffix: str) -> FilmMasks:
+def _given(folder: Path, films: list[RawFilm], reader: MaskReader, suffix: str) -> FilmMasks:
     from flexunet.data.derive.film_masks import GivenMasks
 
-    return GivenMasks.find(folder, films, color_map, suffix)
+    return GivenMasks.find(folder, films, reader, suffix)
 
 
 def _open_model(run: Path, min_confidence: float) -> tuple[ModelMasks, MaskSource]:
@@ -233,13 +234,14 @@ def _open_model(run: Path, min_confidence: float) -> tuple[ModelMasks, MaskSourc
 def _write_sheet(report: DeriveReport, out: Path, color_map: ColorMap) -> Path | None:
     from flexunet.data.images.contact_sheet import contact_sheet, overlays, spread
     from flexunet.data.images.files import write_image
+    from flexunet.data.images.masks import MaskReader
 
     rows = report.manifest.rows
     if not rows:
         return None
     chosen = [rows[position] for position in spread(len(rows), 48)]
     files = [(row["source"], out / row["file"], out / row["mask"]) for row in chosen]
-    write_image(out / "contact_sheet.png", contact_sheet(overlays(files, color_map)))
+    write_image(out / "contact_sheet.png", contact_sheet(overlays(files, MaskReader(color_map))))
     return out / "contact_sheet.png"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flexunet.cli.colors import ColorsFrom, RgbMap, chosen_colors
+from flexunet.cli.colors import ColorsFrom, RgbMap, chosen_masks
 from flexunet.cli.console import console, print_json, print_notes, progress
 from flexunet.cli.options import AsJson
 
@@ -84,7 +84,7 @@ def split(
             accept_leakage=accept_leakage,
             patients=compiled(patient_pattern) if patient_pattern else None,
             accept_unknown_patients=unknown_patients,
-            color_map=chosen_colors(config_path, rgb_map),
+            masks=chosen_masks(config_path, rgb_map),
             look=look or merge_copies,
             merge_copies=merge_copies,
             progress=shown,

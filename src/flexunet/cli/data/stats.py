@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flexunet.cli.colors import ColorsFrom, RgbMap, chosen_colors
+from flexunet.cli.colors import ColorsFrom, RgbMap, chosen_masks
 from flexunet.cli.console import console, print_json, print_notes, progress
 from flexunet.cli.options import AsJson
 
@@ -31,12 +31,10 @@ def stats(
     from flexunet.data.statistics.count import measure_dataset
     from flexunet.data.statistics.write import write_statistics
 
-    threshold = None if rgb_map else _threshold(config_path)
     with progress() as shown:
         statistics = measure_dataset(
             dataset,
-            chosen_colors(config_path, rgb_map),
-            threshold=threshold,
+            chosen_masks(config_path, rgb_map),
             progress=shown,
         )
     written = write_statistics(statistics, out or dataset / "statistics") if pictures else []
@@ -47,16 +45,6 @@ def stats(
     print_notes(statistics.notes)
     if written and not as_json:
         console.print(f"look at {written[0].parent}", highlight=False, soft_wrap=True)
-
-
-def _threshold(config_path: Path | None) -> float | None:
-    """The grey value above which masks of the older dialect are foreground."""
-    if config_path is None:
-        return None
-    from flexunet.config.files import load_config
-    from flexunet.data.configured import mask_threshold
-
-    return mask_threshold(load_config(config_path))
 
 
 def _print_tables(statistics: DatasetStatistics) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from flexunet.cli.colors import chosen_masks
 from flexunet.cli.console import progress
 from flexunet.cli.options import AsJson
 from flexunet.cli.scores import print_evaluation
@@ -85,21 +86,12 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score a folder of predicted masks against a folder of true masks."""
+    from flexunet.cli.configuration import open_config
     from flexunet.data.images.spacing import parse_spacing
-    from flexunet.evaluation.folders import parse_rgb_map, score_folders
+    from flexunet.evaluation.folders import score_folders
     from flexunet.evaluation.scores.rules import ScoringRules
 
-    color_map, threshold, section = None, None, None
-    if config_path is not None:
-        from flexunet.cli.configuration import open_config
-        from flexunet.data.configured import color_map as configured_colors
-        from flexunet.data.configured import mask_threshold
-
-        config = open_config(config_path)
-        color_map, threshold = configured_colors(config), mask_threshold(config)
-        section = config.evaluate
-    if rgb_map is not None:
-        color_map = parse_rgb_map(rgb_map)
+    section = open_config(config_path).evaluate if config_path else None
     rules = ScoringRules.from_section(
         section,
         empty_masks=empty_masks,
@@ -112,8 +104,7 @@ def score(
         found = score_folders(
             truth,
             prediction,
-            color_map=color_map,
-            threshold=threshold,
+            masks=chosen_masks(config_path, rgb_map),
             rules=rules,
             images=images,
             manifest=manifest,

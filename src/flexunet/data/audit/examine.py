@@ -15,9 +15,8 @@ from flexunet.data.audit.mask_measures import MaskMeasures, measure_mask
 from flexunet.data.copies.fingerprints import Fingerprint, grey_of, take_fingerprint
 from flexunet.data.copies.foreground import find_foreground
 from flexunet.data.dataset.manifest import sha256_of
-from flexunet.data.images.color_map import ColorMap
 from flexunet.data.images.files import read_image
-from flexunet.data.images.masks import read_mask
+from flexunet.data.images.masks import MaskReader
 from flexunet.errors import ImageError, MaskError
 from flexunet.progress import Progress, silent
 
@@ -66,7 +65,7 @@ class Examined:
 
 def examine_all(
     entries: Sequence[Entry],
-    color_map: ColorMap,
+    masks: MaskReader,
     *,
     fingerprints: bool = True,
     jobs: int = 2,
@@ -75,18 +74,18 @@ def examine_all(
     """Examine all entries, in order, by `jobs` threads (decoding and filtering release Python's lock)."""
     results = []
     with ThreadPoolExecutor(jobs) as pool:
-        for examined in pool.map(lambda entry: examine(entry, color_map, fingerprints), entries):
+        for examined in pool.map(lambda entry: examine(entry, masks, fingerprints), entries):
             results.append(examined)
             progress("examine", len(results), len(entries))
     return results
 
 
-def examine(entry: Entry, color_map: ColorMap, fingerprints: bool = True) -> Examined:
+def examine(entry: Entry, masks: MaskReader, fingerprints: bool = True) -> Examined:
     """Read an image and its mask and measure them; what cannot be read is told in the result.
 
     Args:
         entry: Image and mask.
-        color_map: Colours of the mask.
+        masks: How masks are read.
         fingerprints: Whether to take the image's fingerprint, which is half of the work.
     """
     found = Examined(entry)
@@ -104,7 +103,7 @@ def examine(entry: Entry, color_map: ColorMap, fingerprints: bool = True) -> Exa
         found.mean, found.deviation = float(inside.mean()), float(inside.std())
         found.fingerprint = take_fingerprint(grey) if fingerprints else None
     if entry.mask is not None:
-        _describe_mask(found, entry.mask, color_map, grey, foreground)
+        _describe_mask(found, entry.mask, masks, grey, foreground)
     return found
 
 
@@ -130,21 +129,22 @@ def _foreground(grey: np.ndarray) -> np.ndarray:
 
 
 def _describe_mask(
-    found: Examined, path: Path, color_map: ColorMap, grey: np.ndarray | None, foreground: np.ndarray | None
+    found: Examined, path: Path, masks: MaskReader, grey: np.ndarray | None, foreground: np.ndarray | None
 ) -> None:
     picture = None
     try:
-        if path.suffix.lower() != ".npz":
+        # A threshold makes two classes of any grey: no colour lies between the classes.
+        if path.suffix.lower() != ".npz" and masks.threshold is None:
             picture = read_image(path, None)
-        mask = read_mask(path, color_map, tolerance=1)
+        mask = masks.lenient.read(path)
     except (ImageError, MaskError, OSError) as error:
         found.mask_error = str(error)
         return
     found.mask_size = mask.shape[1], mask.shape[0]
     if grey is None or foreground is None or mask.shape != grey.shape:
         return
-    found.mask = measure_mask(mask, picture, color_map, grey, foreground)
+    found.mask = measure_mask(mask, picture, masks.color_map, grey, foreground)
     try:
-        read_mask(path, color_map)
+        masks.read(path)
     except MaskError as error:
         found.mask_error = str(error)

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flexunet.data.images.masks import MaskReader
+
 SEVERITIES = ("error", "warning", "note")
 # A split whose scores are quoted. "" is a folder without splits: any of its images may be tested on later.
 SCORED_SPLITS = ("test", "")
@@ -42,12 +44,14 @@ class AuditResult:
         findings: Errors first.
         splits: Counts and figures of each split.
         figures: Figures of the data set as a whole.
+        masks: How masks were read.
     """
 
     root: Path
     findings: list[Finding]
     splits: dict[str, dict[str, Any]]
     figures: dict[str, Any]
+    masks: MaskReader = field(default_factory=MaskReader)
 
     def __post_init__(self) -> None:
         self.findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))

@@ -16,9 +16,8 @@ from flexunet.data.audit.files import take_inventory
 from flexunet.data.audit.findings import SEVERITIES, AuditResult, Finding
 from flexunet.data.audit.kinds import KINDS
 from flexunet.data.copies.fingerprints import grey_of
-from flexunet.data.images.color_map import ColorMap
 from flexunet.data.images.files import read_image
-from flexunet.data.images.masks import read_mask
+from flexunet.data.images.masks import MaskReader
 from flexunet.data.images.overlay import draw_overlay
 from flexunet.data.images.regions import find_regions
 from flexunet.errors import FlexUNetError
@@ -40,13 +39,12 @@ class _Picture:
     text: str
 
 
-def write_report(result: AuditResult, path: Path | str, color_map: ColorMap | None = None) -> Path:
+def write_report(result: AuditResult, path: Path | str) -> Path:
     """Write the page; it appears whole or not at all. Returns its path.
 
     Args:
         result: From `audit_dataset`.
         path: Where to write.
-        color_map: Colours of the masks, for their outlines; those the audit used if left out.
     """
     path = Path(path)
     environment = Environment(
@@ -56,7 +54,7 @@ def write_report(result: AuditResult, path: Path | str, color_map: ColorMap | No
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    gallery = _Gallery(result.root, color_map or _colors(result))
+    gallery = _Gallery(result.root, result.masks.lenient)
     page = environment.get_template("audit.html.jinja").render(
         dataset=str(result.root),
         scores_hold=result.scores_hold,
@@ -108,8 +106,8 @@ def _kind(group: Sequence[Finding], gallery: _Gallery) -> dict[str, Any]:
 class _Gallery:
     """Thumbnails of images with the outlines of their masks."""
 
-    def __init__(self, root: Path, color_map: ColorMap):
-        self.color_map = color_map
+    def __init__(self, root: Path, masks: MaskReader):
+        self.masks = masks
         self.entries = {entry.name: entry for entry in take_inventory(root).entries}
 
     def pictures(self, finding: Finding) -> list[_Picture]:
@@ -127,7 +125,7 @@ class _Gallery:
         small = _small(grey)
         if entry.mask is not None:
             try:
-                mask = read_mask(entry.mask, self.color_map, tolerance=1)
+                mask = self.masks.read(entry.mask)
                 small = _outlined(small, mask)
             except (FlexUNetError, OSError):
                 pass
@@ -168,11 +166,3 @@ def _small(grey: np.ndarray) -> np.ndarray:
     scale = min(1.0, _SIDE / max(grey.shape))
     size = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
     return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-
-
-def _colors(result: AuditResult) -> ColorMap:
-    colors: dict[tuple[int, int, int], int] = {}
-    for text, index in result.figures["colors"].items():
-        red, green, blue = (int(part) for part in text.strip("()").split(","))
-        colors[red, green, blue] = index
-    return ColorMap(colors)

@@ -14,13 +14,14 @@ from flexunet.data.audit.mask_findings import mask_findings
 from flexunet.data.audit.picture_findings import picture_findings
 from flexunet.data.copies.find import CopyPair, find_copies
 from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.masks import MaskReader
 from flexunet.progress import Progress, silent
 
 
 def audit_dataset(
     root: Path | str,
     *,
-    color_map: ColorMap | None = None,
+    masks: MaskReader | None = None,
     compare: bool = True,
     use_names: bool = True,
     jobs: int = 2,
@@ -30,7 +31,8 @@ def audit_dataset(
 
     Args:
         root: Folder in any layout that `layouts.find_layout` knows.
-        color_map: Colours of the masks; guessed if left out (black and white unless they clearly are not).
+        masks: How masks are read; if left out, colours are guessed (black and white unless they clearly are
+            not).
         compare: Whether the pictures are compared; names, manifest and file contents always are.
         use_names: Whether file names and manifest may tell which images are copies.
         jobs: Threads.
@@ -50,14 +52,14 @@ def audit_dataset(
     """
     inventory = take_inventory(root)
     findings = list(inventory.findings)
-    masks = [entry.mask for entry in inventory.entries if entry.mask]
-    if color_map is None:
-        color_map, guessed = guess_colors(masks)
+    if masks is None:
+        color_map, guessed = guess_colors([entry.mask for entry in inventory.entries if entry.mask])
+        masks = MaskReader(color_map)
         if guessed:
             findings.append(_guessed(color_map))
     examined = examine_all(
         inventory.entries,
-        color_map,
+        masks,
         fingerprints=compare,
         jobs=jobs,
         progress=progress,
@@ -71,6 +73,7 @@ def audit_dataset(
     findings += picture_findings(examined)
     findings += mask_findings(examined)
     findings += leak_findings(examined, groups)
+    color_map = masks.color_map
     findings += drift_findings(examined, color_map.num_classes)
     if not inventory.has_masks:
         findings.append(
@@ -85,7 +88,7 @@ def audit_dataset(
         "compared": compare,
         "colors": {str(color): index for color, index in color_map.colors_to_class.items()},
     }
-    return AuditResult(Path(root), findings, split_figures(examined, color_map.num_classes), figures)
+    return AuditResult(Path(root), findings, split_figures(examined, color_map.num_classes), figures, masks)
 
 
 def _guessed(color_map: ColorMap) -> Finding:

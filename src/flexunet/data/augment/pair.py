@@ -15,12 +15,12 @@ import numpy as np
 from flexunet.data.augment.operations import planned
 from flexunet.data.augment.record import Row
 from flexunet.data.augment.steps import Step
-from flexunet.data.configured import color_map, read_configured_mask
+from flexunet.data.configured import color_map, mask_reader
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.images.files import read_image, resize_image, write_image
 from flexunet.data.images.masks import ColorMap, resize_mask, write_mask
-from flexunet.errors import DatasetError, MaskError
+from flexunet.errors import DatasetError
 from flexunet.files import write_bytes
 
 if TYPE_CHECKING:
@@ -107,8 +107,7 @@ def _versions(
     """Operation and parameters, image and mask of the original and of each copy."""
     path = task.pair.image_path
     image = read_image(path, channels=None)
-    mask = read_configured_mask(job.config, task.pair.mask_path)
-    _check_sizes(task.pair, image, mask)
+    mask = mask_reader(job.config).read_like(task.pair.mask_path, image.shape, path)
     operation = task.pair.identity.operation
     parameters = _recorded_parameters(task)
     if job.size and job.size != (image.shape[1], image.shape[0]):
@@ -136,15 +135,6 @@ def _recorded_parameters(task: Task) -> Any:
         raise DatasetError(
             f"manifest row of {row['file']}: expected JSON in the column parameters, found {text!r}."
         ) from error
-
-
-def _check_sizes(pair: Pair, image: np.ndarray, mask: np.ndarray) -> None:
-    if image.shape[:2] != mask.shape:
-        (height, width), (rows, columns) = image.shape[:2], mask.shape
-        raise MaskError(
-            f"mask {pair.mask_path} is {columns} x {rows} pixels, its image {pair.image_path} is {width} x "
-            f"{height}. They must be of one size: export the mask again at the size of its image."
-        )
 
 
 def _save(

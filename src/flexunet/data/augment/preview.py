@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from flexunet.data.augment.operations import planned
-from flexunet.data.configured import read_configured_mask
+from flexunet.data.configured import mask_reader
 from flexunet.data.dataset.folder import DatasetFolder
 from flexunet.data.dataset.pairs import find_pairs
 from flexunet.data.images.files import read_image, to_model_range, write_image
@@ -42,8 +42,9 @@ def write_preview(dataset: Path | str, path: Path | str, config: Config) -> Path
     else:
         folder = DatasetFolder(dataset)
         pairs = folder.pairs(folder.splits[0])
+    masks = mask_reader(config)
     for pair in pairs:
-        mask = read_configured_mask(config, pair.mask_path)
+        mask = masks.read(pair.mask_path)
         if mask.any():
             break
     image = read_image(pair.image_path, channels=3)

@@ -25,7 +25,7 @@ from flexunet.data.augment.operations import own_operations, planned, register_o
 from flexunet.data.augment.pair import Job, Task, files_of, write_pair
 from flexunet.data.augment.record import Record, Row
 from flexunet.data.augment.steps import Operation, Step
-from flexunet.data.configured import mask_threshold
+from flexunet.data.configured import mask_reader
 from flexunet.data.dataset.folder import DatasetFolder
 from flexunet.data.dataset.manifest import FILE_NAME
 from flexunet.data.dataset.pairs import find_pairs
@@ -195,7 +195,7 @@ def _settings(dataset: Path, job: Job, steps: Sequence[Step], tasks: Sequence[Ta
         "seed": job.config.train.seed,
         "size": list(job.size) if job.size else None,
         "rgb_map": {str(color): index for color, index in job.config.mask.rgb_map.items()},
-        "mask_threshold": mask_threshold(job.config),
+        "mask_threshold": mask_reader(job.config).threshold,
         "operations": {step.prefix: {"operation": step.label, **step.parameters} for step in steps},
     }
 

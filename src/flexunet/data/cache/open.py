@@ -32,7 +32,7 @@ from flexunet.data.cache.pair_reader import CropReader, PairReader
 from flexunet.data.cache.stack import IMAGES, MASKS, StackLayout
 from flexunet.data.dataset.digests import Digests, digest_of_text
 from flexunet.data.dataset.pairs import Pair
-from flexunet.data.images.masks import TOLERANCE, ColorMap
+from flexunet.data.images.masks import MaskReader
 from flexunet.errors import PathError
 from flexunet.files import explaining
 from flexunet.progress import Progress, silent
@@ -87,10 +87,8 @@ def open_cache(
     width: int,
     height: int,
     channels: int,
-    color_map: ColorMap,
+    masks: MaskReader,
     cache_dir: Path | str | None,
-    threshold: float | None = None,
-    tolerance: float = TOLERANCE,
     dicom_window: str = "auto",
     workers: int | None = None,
     progress: Progress = silent,
@@ -102,10 +100,8 @@ def open_cache(
         width: Width of the arrays; images are scaled linearly, masks by nearest neighbour.
         height: Height of the arrays.
         channels: 3 or 1.
-        color_map: Colours of the classes.
+        masks: How masks are read.
         cache_dir: Folder for caches; None for a temporary one that goes with the Cache.
-        threshold: As in `read_mask`.
-        tolerance: As in `read_mask`.
         dicom_window: As in `read_image`.
         workers: Threads that decode; as many as processors, at most 8, if not given.
         progress: Told how many images are decoded, where they are not in the cache yet.
@@ -114,7 +110,7 @@ def open_cache(
         ImageError, MaskError: if a file cannot be used; up to ten such files are named at once.
         PathError: if there are no pairs, a file is missing, or the cache cannot be written (disk full).
     """
-    reader = PairReader(width, height, channels, color_map, threshold, tolerance, dicom_window)
+    reader = PairReader(width, height, channels, masks, dicom_window)
     return open_entry(pairs, reader, StackLayout(), Cache, cache_dir, workers, progress)
 
 
@@ -125,10 +121,8 @@ def open_own_size_cache(
     height: int,
     crop_size: int,
     channels: int,
-    color_map: ColorMap,
+    masks: MaskReader,
     cache_dir: Path | str | None,
-    threshold: float | None = None,
-    tolerance: float = TOLERANCE,
     dicom_window: str = "auto",
     workers: int | None = None,
     progress: Progress = silent,
@@ -141,10 +135,8 @@ def open_own_size_cache(
         height: Height of a crop.
         crop_size: Width of a crop in pixels of the file: all images are scaled by `width / crop_size`.
         channels: As in `open_cache`, like the rest.
-        color_map: Colours of the classes.
+        masks: How masks are read.
         cache_dir: Folder for caches.
-        threshold: As in `read_mask`.
-        tolerance: As in `read_mask`.
         dicom_window: As in `read_image`.
         workers: Threads that decode.
         progress: Told how many images are decoded, where they are not in the cache yet.
@@ -152,7 +144,7 @@ def open_own_size_cache(
     Raises:
         ImageError, MaskError, PathError: as in `open_cache`.
     """
-    reader = CropReader(width, height, channels, color_map, threshold, tolerance, dicom_window, crop_size)
+    reader = CropReader(width, height, channels, masks, dicom_window, crop_size)
     return open_entry(pairs, reader, OwnSizeLayout(), OwnSizeCache, cache_dir, workers, progress)
 
 

@@ -7,8 +7,7 @@ import numpy as np
 
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.images.files import read_image, resize_image
-from flexunet.data.images.masks import TOLERANCE, ColorMap, read_mask, resize_mask
-from flexunet.errors import MaskError
+from flexunet.data.images.masks import MaskReader, resize_mask
 
 
 @dataclass(frozen=True)
@@ -19,18 +18,14 @@ class PairReader:
         width: Width of the arrays; images are scaled linearly, masks by nearest neighbour.
         height: Height of the arrays.
         channels: 3 or 1.
-        color_map: Colours of the classes.
-        threshold: As in `read_mask`.
-        tolerance: As in `read_mask`.
+        masks: How masks are read.
         dicom_window: As in `read_image`.
     """
 
     width: int
     height: int
     channels: int
-    color_map: ColorMap
-    threshold: float | None = None
-    tolerance: float = TOLERANCE
+    masks: MaskReader
     dicom_window: str = "auto"
 
     def read(self, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
@@ -41,21 +36,22 @@ class PairReader:
             MaskError: if the mask cannot be used, or differs from its image in size.
         """
         image = read_image(pair.image_path, self.channels, dicom_window=self.dicom_window)
-        mask = read_mask(pair.mask_path, self.color_map, tolerance=self.tolerance, threshold=self.threshold)
-        if image.shape[:2] != mask.shape:
-            raise MaskError(
-                f"mask {pair.mask_path} is {mask.shape[1]} x {mask.shape[0]} pixels (width x height), "
-                f"but its image {pair.image_path} is {image.shape[1]} x {image.shape[0]}. "
-                "They must have the same size."
-            )
+        mask = self.masks.read_like(pair.mask_path, image.shape, pair.image_path)
         return self._fit(image, mask)
 
     def _fit(self, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return resize_image(image, self.width, self.height), resize_mask(mask, self.width, self.height)
 
     def settings(self) -> dict[str, Any]:
-        """What the arrays depend on besides the files, for JSON."""
-        return {**vars(self), "color_map": self.color_map.entries}
+        """What the arrays depend on besides the files, for JSON.
+
+        Names and their order are part of the key of every cache on disk.
+        """
+        masks = {**vars(self.masks), "color_map": self.masks.color_map.entries}
+        settings: dict[str, Any] = {}
+        for name, value in vars(self).items():
+            settings |= masks if name == "masks" else {name: value}
+        return settings
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from flexunet.data.annotations.shapes import NORMAL, UNKNOWN, FilmAnnotation
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.dataset.matching import match_names
 from flexunet.data.dataset.pairs import list_masks
-from flexunet.data.images.masks import ColorMap, read_mask
-from flexunet.errors import MaskError, PairingError
+from flexunet.data.images.masks import MaskReader
+from flexunet.errors import PairingError
 
 LABELLED, TO_REVIEW, EXCLUDED, DRAFT = "labelled", "to_review", "excluded", "draft"
 
@@ -166,20 +166,20 @@ class GivenMasks:
     """Masks in files of the film's size."""
 
     paths: Mapping[str, Path]
-    color_map: ColorMap
+    reader: MaskReader
     origin: str = "given"
     unused: Sequence[Path] = field(default=())
 
     @classmethod
     def find(
-        cls, folder: Path | str, films: Sequence[RawFilm], color_map: ColorMap, suffix: str = ""
+        cls, folder: Path | str, films: Sequence[RawFilm], reader: MaskReader, suffix: str = ""
     ) -> GivenMasks:
         """Find the masks of films by name, in the folder or in folders named like those of the films.
 
         Args:
             folder: Where the masks are.
             films: The films.
-            color_map: Colours of the classes.
+            reader: How masks are read.
             suffix: What a mask's name has after that of its film (`_mask`); found if all have the same.
 
         Raises:
@@ -212,12 +212,13 @@ class GivenMasks:
                 f"{twice} would be the mask of two films of the same name in different folders. Put the "
                 "masks into folders named like those of the films."
             )
-        return cls(paths, color_map, unused=[path for path in masks if path not in used])
+        return cls(paths, reader, unused=[path for path in masks if path not in used])
 
     def fingerprint(self, film: RawFilm) -> str:
         """SHA-256 of the mask file and its colours."""
         path = self.paths.get(film.name)
-        return f"{sha256_of(path)} {self.color_map!r}" if path else str(film.normal)
+        how = self.reader.color_map if self.reader.threshold is None else self.reader
+        return f"{sha256_of(path)} {how!r}" if path else str(film.normal)
 
     def mask_of(self, film: RawFilm, width: int, height: int) -> FilmMask:
         """The file's mask; a film without one is excluded, or empty if its folder says normal."""
@@ -226,12 +227,7 @@ class GivenMasks:
             if film.normal:
                 return FilmMask(LABELLED, np.zeros((height, width), np.uint8))
             return FilmMask(EXCLUDED, reason="it has no mask file")
-        mask = read_mask(path, self.color_map)
-        if mask.shape != (height, width):
-            raise MaskError(
-                f"mask {path} has {mask.shape[1]} x {mask.shape[0]} pixels, its film {film.path.name} has "
-                f"{width} x {height}. A mask has the size of its film."
-            )
+        mask = self.reader.read_like(path, (height, width), film.path.name, "film")
         return FilmMask(LABELLED, mask)
 
 

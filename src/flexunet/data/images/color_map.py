@@ -1,5 +1,6 @@
 """Which colour of a mask file means which class."""
 
+import ast
 from collections.abc import Mapping
 from functools import cached_property
 
@@ -155,6 +156,35 @@ class ColorMap:
         if undecided.any():
             positions[undecided] = self._nearest(rgb[undecided])
         return positions
+
+
+def parse_rgb_map(text: str) -> ColorMap:
+    """Colours of the classes from text, as configurations write them.
+
+    Args:
+        text: A literal such as `{(0, 0, 0): 0, (255, 255, 255): 1}`, or `#000000=0,#ffffff=1`.
+
+    Raises:
+        ConfigError: if it is neither.
+    """
+    from pydantic import ValidationError
+
+    from flexunet.config.model_sections import MaskSection
+
+    try:
+        if text.strip().startswith("{"):
+            values = ast.literal_eval(text)
+        else:
+            values = {
+                color.strip(): int(label)
+                for color, label in (part.rsplit("=", 1) for part in text.split(","))
+            }
+        return ColorMap(MaskSection(rgb_map=values).rgb_map)
+    except (ValueError, SyntaxError, ValidationError) as error:
+        raise ConfigError(
+            f"--rgb-map {text!r} is not a colour map. Expected a class index for each colour, e.g. "
+            "'{(0, 0, 0): 0, (255, 255, 255): 1}' or '#000000=0,#ffffff=1'."
+        ) from error
 
 
 def as_grey_if_grey(rgb: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from flexunet.data.images.files import read_image, to_model_range
-from flexunet.data.images.masks import ColorMap, read_mask
+from flexunet.data.images.masks import MaskReader
 from flexunet.data.images.overlay import draw_overlay
 
 _GAP = 4
@@ -56,13 +56,13 @@ def spread(count: int, most: int) -> list[int]:
 
 
 def overlays(
-    files: Sequence[tuple[str, Path, Path | None]], color_map: ColorMap, cell: int = 192
+    files: Sequence[tuple[str, Path, Path | None]], masks: MaskReader, cell: int = 192
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Read images and masks one at a time and draw the outlines at the size of a cell.
 
     Args:
         files: Title, image file, mask file (or None) of each picture.
-        color_map: Colours of the classes.
+        masks: How masks are read.
         cell: Longer side of the pictures, pixels.
     """
     for title, image_path, mask_path in files:
@@ -71,11 +71,11 @@ def overlays(
         if mask_path is None:
             yield title, small
             continue
-        mask = read_mask(mask_path, color_map, tolerance=1)
+        mask = masks.lenient.read(mask_path)
         size = small.shape[1], small.shape[0]
         share = [
             cv2.resize((mask == value) * np.float32(1), size, interpolation=cv2.INTER_AREA)
-            for value in range(1, color_map.num_classes)
+            for value in range(1, masks.color_map.num_classes)
         ]
         planes = np.stack([np.full(small.shape[:2], 0.25, np.float32), *share])
         yield title, draw_overlay(small, planes.argmax(axis=0).astype(np.uint8), thickness=1)

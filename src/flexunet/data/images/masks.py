@@ -4,9 +4,12 @@ In memory a mask is a uint8 array `H x W` of class indices. Colours exist only a
 a `ColorMap` turns them into indices on reading and back on writing. Masks are never interpolated.
 """
 
+from __future__ import annotations
+
 import io
 import zipfile
 import zlib
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -18,7 +21,15 @@ from flexunet.data.images.files import read_image, read_palette_indices
 from flexunet.errors import ImageError, MaskError
 from flexunet.files import write_bytes
 
-__all__ = ["ColorMap", "encode_mask", "foreground_classes", "read_mask", "resize_mask", "write_mask"]
+__all__ = [
+    "ColorMap",
+    "MaskReader",
+    "encode_mask",
+    "foreground_classes",
+    "read_mask",
+    "resize_mask",
+    "write_mask",
+]
 
 FAR = 48  # Euclidean distance in RGB beyond which a colour counts as off the map
 TOLERANCE = 0.05  # share of pixels that may be off the map: antialiased edges, JPEG blocks
@@ -79,6 +90,56 @@ def read_mask(
     if indices is not None and int(indices.max()) < color_map.num_classes:
         return indices
     raise MaskError(f"mask {path}: {complaint}")
+
+
+@dataclass(frozen=True)
+class MaskReader:
+    """How the masks of a data set are read: made once, from the configuration or the command line.
+
+    Attributes:
+        color_map: Colours of the classes; black and white by default.
+        threshold: As in `read_mask` (`[mask] binarize`); None takes colours as they are.
+        tolerance: As in `read_mask`.
+    """
+
+    color_map: ColorMap = field(default_factory=ColorMap.binary)
+    threshold: float | None = None
+    tolerance: float = TOLERANCE
+
+    @property
+    def lenient(self) -> MaskReader:
+        """The same, with any colour taken for the nearest of the map: to look at masks, not to score them."""
+        return replace(self, tolerance=1.0)
+
+    def read(self, path: Path | str) -> np.ndarray:
+        """Class indices of a mask file, uint8 `(H, W)`.
+
+        Raises:
+            MaskError: if the file cannot be read or its colours or indices do not fit the map.
+        """
+        return read_mask(path, self.color_map, tolerance=self.tolerance, threshold=self.threshold)
+
+    def read_like(
+        self, path: Path | str, shape: tuple[int, ...], other: Path | str, what: str = "image"
+    ) -> np.ndarray:
+        """Class indices of a mask that must have the size of something else.
+
+        Args:
+            path: The mask file.
+            shape: Shape of what it belongs to, `(H, W)` or `(H, W, C)`.
+            other: Name of what it belongs to, for the message.
+            what: What that is.
+
+        Raises:
+            MaskError: if the mask cannot be read or has another size.
+        """
+        mask = self.read(path)
+        if mask.shape != shape[:2]:
+            raise MaskError(
+                f"mask {path} has {mask.shape[1]} x {mask.shape[0]} pixels, its {what} {other} has "
+                f"{shape[1]} x {shape[0]} (width x height). Make the mask again at the size of its {what}."
+            )
+        return mask
 
 
 def write_mask(path: Path | str, mask: np.ndarray, color_map: ColorMap) -> None:

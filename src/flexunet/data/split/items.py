@@ -15,8 +15,7 @@ from flexunet.data.dataset.identity import Identity, find_patient
 from flexunet.data.dataset.layouts import find_layout
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.dataset.pairs import find_pairs
-from flexunet.data.images.color_map import ColorMap
-from flexunet.data.images.masks import read_mask
+from flexunet.data.images.masks import MaskReader
 from flexunet.errors import DatasetError, PairingError
 from flexunet.progress import Progress, silent
 
@@ -140,7 +139,7 @@ def stratum_of_groups(
     items: Sequence[Item],
     groups: np.ndarray,
     stratify: str,
-    color_map: ColorMap,
+    masks: MaskReader,
     progress: Progress = silent,
 ) -> list[str]:
     """Name of the stratum of each group.
@@ -150,7 +149,7 @@ def stratum_of_groups(
         groups: Group of each item.
         stratify: `lesion-area` (no lesion, then quarters of the groups by the mean area of their lesions),
             `class`, a column of the manifest, or `none`.
-        color_map: Colours of the masks, for `lesion-area`.
+        masks: How masks are read, for `lesion-area`.
         progress: Told how many masks are read.
 
     Raises:
@@ -161,7 +160,7 @@ def stratum_of_groups(
     if stratify == "none":
         return ["all"] * count
     if stratify == "lesion-area":
-        areas = _lesion_areas(items, color_map, progress)
+        areas = _lesion_areas(items, masks, progress)
         mean = np.bincount(groups, areas, count) / np.bincount(groups, minlength=count)
         return _area_names(mean)
     values = [
@@ -183,17 +182,17 @@ def stratum_of_groups(
     return [f"{stratify} {value or '(none)'}" for value in commonest]
 
 
-def _lesion_areas(items: Sequence[Item], color_map: ColorMap, progress: Progress) -> np.ndarray:
+def _lesion_areas(items: Sequence[Item], masks: MaskReader, progress: Progress) -> np.ndarray:
     areas = np.zeros(len(items))
     with ThreadPoolExecutor(2) as pool:
-        for position, area in enumerate(pool.map(lambda item: _lesion_area(item.mask, color_map), items)):
+        for position, area in enumerate(pool.map(lambda item: _lesion_area(item.mask, masks), items)):
             areas[position] = area
             progress("masks", position + 1, len(items))
     return areas
 
 
-def _lesion_area(mask: Path, color_map: ColorMap) -> float:
-    return float((read_mask(mask, color_map, tolerance=1) > 0).mean())
+def _lesion_area(mask: Path, masks: MaskReader) -> float:
+    return float((masks.lenient.read(mask) > 0).mean())
 
 
 def _area_names(mean: np.ndarray) -> list[str]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from flexunet.data.dataset.folder import SPLITS
 from flexunet.data.dataset.identity import doubtful_patients
-from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.masks import MaskReader
 from flexunet.data.split.groups import deal_groups
 from flexunet.data.split.items import (
     Item,
@@ -91,7 +91,7 @@ def plan_split(
     accept_leakage: bool = False,
     patients: re.Pattern[str] | None = None,
     accept_unknown_patients: bool = False,
-    color_map: ColorMap | None = None,
+    masks: MaskReader | None = None,
     look: bool = True,
     merge_copies: bool = False,
     progress: Progress = silent,
@@ -108,7 +108,7 @@ def plan_split(
         patients: Finds the patient in the name of an image's source (`identity.patient_pattern`).
         accept_unknown_patients: Whether `by="patient"` takes each source of an unknown patient for a patient
             of its own; otherwise unknown patients are refused.
-        color_map: Colours of the masks; black and white if left out.
+        masks: How masks are read; black and white if left out.
         look: Whether the images themselves are compared, to find copies that no name tells.
         merge_copies: Whether such copies are kept together; otherwise they are only reported.
         progress: Told how far each stage is.
@@ -139,7 +139,7 @@ def plan_split(
 
         copies = find_copies_of_files([item.image for item in items], progress)
     groups = group_items(items, by, copies if merge_copies else ())
-    strata = stratum_of_groups(items, groups, stratify, color_map or ColorMap.binary(), progress)
+    strata = stratum_of_groups(items, groups, stratify, masks or MaskReader(), progress)
     names = list(shares)
     sizes = np.bincount(groups)
     dealt = deal_groups(sizes, strata, list(shares.values()), seed, names)

@@ -10,7 +10,6 @@ import numpy as np
 
 from flexunet.data.images.contact_sheet import contact_sheet, overlays, shrink_picture, spread
 from flexunet.data.images.files import read_image, write_image
-from flexunet.data.images.masks import read_mask
 from flexunet.files import replacing
 
 if TYPE_CHECKING:
@@ -51,9 +50,7 @@ def write_sheets(statistics: DatasetStatistics, out: Path, most: int = 48) -> li
         sheets = {
             "images": _images(shown),
             "masks": _masks(shown, statistics),
-            "overlays": overlays(
-                [(f.image.stem, f.image, f.mask) for f in shown], statistics.color_map, _CELL
-            ),
+            "overlays": overlays([(f.image.stem, f.image, f.mask) for f in shown], statistics.masks, _CELL),
         }
         for name, pictures in sheets.items():
             path = out / f"{split}_{name}.png"
@@ -70,8 +67,8 @@ def _images(shown: list[ImageFacts]) -> Iterator[tuple[str, np.ndarray]]:
 def _masks(shown: list[ImageFacts], statistics: DatasetStatistics) -> Iterator[tuple[str, np.ndarray]]:
     for facts in shown:
         if facts.mask is not None:
-            mask = read_mask(facts.mask, statistics.color_map, tolerance=1)
-            yield facts.image.stem, shrink_picture(statistics.color_map.colors(mask), _CELL)
+            mask = statistics.masks.lenient.read(facts.mask)
+            yield facts.image.stem, shrink_picture(statistics.masks.color_map.colors(mask), _CELL)
 
 
 def _figure(columns: int = 1) -> Figure:

@@ -23,7 +23,7 @@ from flexunet.data.dataset.layouts import FolderPair, find_layout
 from flexunet.data.dataset.matching import match_names
 from flexunet.data.dataset.pairs import complaint_about, list_masks
 from flexunet.data.images.files import list_images, read_image, to_model_range
-from flexunet.data.images.masks import ColorMap, read_mask
+from flexunet.data.images.masks import MaskReader
 from flexunet.data.images.regions import find_regions
 from flexunet.errors import FlexUNetError, PathError
 from flexunet.progress import Progress, silent
@@ -76,13 +76,13 @@ class DatasetStatistics:
 
     Attributes:
         root: Its folder.
-        color_map: Colours by which masks were read.
+        masks: How masks were read.
         images: Facts of each image, split by split.
         notes: What is odd about the files.
     """
 
     root: Path
-    color_map: ColorMap
+    masks: MaskReader
     images: list[ImageFacts]
     notes: list[str]
 
@@ -99,7 +99,7 @@ class DatasetStatistics:
         """All figures as one document."""
         return {
             "root": str(self.root),
-            "classes": self.color_map.num_classes,
+            "classes": self.masks.color_map.num_classes,
             "splits": {split: summarise(self.of_split(split)) for split in self.splits},
             "notes": self.notes,
         }
@@ -107,9 +107,8 @@ class DatasetStatistics:
 
 def measure_dataset(
     root: Path | str,
-    color_map: ColorMap | None = None,
+    masks: MaskReader | None = None,
     *,
-    threshold: float | None = None,
     workers: int = 4,
     progress: Progress = silent,
 ) -> DatasetStatistics:
@@ -117,26 +116,25 @@ def measure_dataset(
 
     Args:
         root: Folder of the data set.
-        color_map: Colours of the classes; black and white when left out.
-        threshold: If given, masks are grey and what lies above is class 1 (`[mask] binarize`).
+        masks: How masks are read; black and white when left out.
         workers: Threads that read.
         progress: Told how many images are measured.
 
     Raises:
         PathError: if there is no data set.
     """
-    root, color_map = Path(root), color_map or ColorMap.binary()
+    root, masks = Path(root), masks or MaskReader()
     notes: list[str] = []
     planned = [facts for folder in find_layout(root) for facts in _plan(root, folder, notes)]
     notes += doubtful_patients([facts.identity.row for facts in planned])
     measured: list[ImageFacts] = []
     with ThreadPoolExecutor(workers) as pool:
-        for facts in pool.map(lambda plan: _measure(plan, color_map, threshold), planned):
+        for facts in pool.map(lambda plan: _measure(plan, masks), planned):
             measured.append(facts)
             if facts.problem:
                 notes.append(facts.problem)
             progress("images", len(measured), len(planned))
-    return DatasetStatistics(root, color_map, measured, notes)
+    return DatasetStatistics(root, masks, measured, notes)
 
 
 def summarise(images: Sequence[ImageFacts]) -> dict[str, Any]:
@@ -238,7 +236,7 @@ def _masks_of(folder: FolderPair, notes: list[str]) -> dict[Path, Path]:
     return matches.partners
 
 
-def _measure(plan: ImageFacts, color_map: ColorMap, threshold: float | None) -> ImageFacts:
+def _measure(plan: ImageFacts, masks: MaskReader) -> ImageFacts:
     try:
         grey = np.rint(to_model_range(read_image(plan.image, channels=1)[..., 0])).astype(np.uint8)
         height, width = grey.shape
@@ -247,13 +245,10 @@ def _measure(plan: ImageFacts, color_map: ColorMap, threshold: float | None) -> 
         )
         if plan.mask is None:
             return facts
-        mask = read_mask(plan.mask, color_map, threshold=threshold)
+        mask = masks.read_like(plan.mask, grey.shape, plan.image)
     except FlexUNetError as error:
         return replace(plan, problem=str(error))
-    if mask.shape != grey.shape:
-        sizes = f"{mask.shape[1]} x {mask.shape[0]} pixels, its image {width} x {height}"
-        return replace(facts, problem=f"mask {plan.mask} has {sizes}.")
-    classes = np.bincount(mask.ravel(), minlength=color_map.num_classes)
+    classes = np.bincount(mask.ravel(), minlength=masks.color_map.num_classes)
     areas: list[int] = []
     for value in np.flatnonzero(classes[1:]) + 1:
         areas += find_regions(mask == value).areas.tolist()

@@ -38,7 +38,7 @@ WINGS = {
     "cli": ["data", "model"],
 }
 # Modules at the top that any room may import; they import each other and nothing else of the package.
-FOUNDATION = {"errors", "version", "files", "progress", "extras", "run_folder"}
+FOUNDATION = {"errors", "version", "files", "progress", "extras", "run_folder", "svg"}
 # Modules at the top that run commands: above all rooms but `cli`.
 PROGRAMS = {"demo", "launch"}
 ENGINES = {"keras", "tensorflow", "jax", "torch"}

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from flexunet.data.images.masks import ColorMap
-from flexunet.evaluation.charts.svg import Chart, nice_ticks
 from flexunet.evaluation.report.model_card import model_card
 from flexunet.evaluation.report.outputs import published_text, read_scores, scores_json, write_evaluation
 from flexunet.evaluation.report.overlays import COLORS, close_up, focus, overlay, regions
@@ -228,31 +227,3 @@ def test_the_three_colours_stay_apart_for_every_kind_of_colour_vision(matrix):
         seen.append(rgb2lab(screen))
     for first, second in ((0, 1), (0, 2), (1, 2)):
         assert np.linalg.norm(seen[first] - seen[second]) > 25
-
-
-def test_ticks_are_round_and_inside():
-    assert nice_ticks(0, 1) == [
-        (0, "0.0"),
-        (0.2, "0.2"),
-        (pytest.approx(0.4), "0.4"),
-        (pytest.approx(0.6), "0.6"),
-        (0.8, "0.8"),
-        (1.0, "1.0"),
-    ]
-    assert [text for _, text in nice_ticks(0, 37)] == ["0", "10", "20", "30"]
-    assert [text for _, text in nice_ticks(0.0012, 0.0021)] == [
-        "0.0012",
-        "0.0014",
-        "0.0016",
-        "0.0018",
-        "0.0020",
-    ]
-
-
-def test_a_chart_puts_values_where_they_belong():
-    chart = Chart("t", "x", "y", (0.1, 10), (0, 1), log_x=True)
-    assert chart.x(1) == pytest.approx((chart.x(0.1) + chart.x(10)) / 2, abs=0.1)
-    assert chart.y(0.5) == pytest.approx((chart.y(0) + chart.y(1)) / 2, abs=0.1)
-    assert chart.x(1000) == chart.x(10)
-    chart.dots([(1, 0.5)], "#000", ["<b>"])
-    assert "&lt;b&gt;" in chart.svg()

@@ -12,7 +12,7 @@ from PIL import Image
 
 from flexunet.data.images.files import write_image
 from flexunet.data.images.masks import ColorMap, write_mask
-from flexunet.training.follow.curves_svg import curves_svg
+from flexunet.training.follow.curves import SMALL, curve_chart, curve_names
 from flexunet.training.follow.gallery import Gallery, outlined, strip_epochs
 
 COLORS = ColorMap({(0, 0, 0): 0, (255, 255, 255): 1, (255, 0, 0): 2})
@@ -104,23 +104,26 @@ def test_epochs_side_by_side():
     assert strip_epochs(100, None)[-1] == 100
 
 
-def test_curves_by_hand():
-    loss, dice = curves_svg({**FIGURES, "val_loss": [1.0, float("nan"), 0.5]}, 3)
-    assert (loss.name, dice.name) == ("loss", "dice_coef_foreground")
-    train, valid = loss.lines
-    assert (train.name, valid.name) == ("loss", "val_loss")
+def test_curves_by_hand(folder):
+    curves = {**FIGURES, "val_loss": [1.0, float("nan"), 0.5]}
+    assert curve_names(curves) == ["loss", "dice_coef_foreground"]
+    drawn = curve_chart("loss", curves, SMALL, labelled=False).svg()
     # Three epochs from 46 to 408; 1.0 at the top (12), 0.5 at the bottom (164).
-    assert train.points.split()[1] == "227.0,164.0"
-    assert valid.points.split() == ["46.0,12.0", "408.0,164.0"]
-    assert loss.best == 408
-    assert [tick.text for tick in loss.columns] == ["1", "2", "3"]
+    train, valid = re.findall(r'<path d="(M[^"]*)"', drawn)
+    assert train.split("L")[1] == "227.0 164.0"
+    assert valid == "M46.0 12.0L408.0 164.0"
+    assert drawn.count("stroke-dasharray") == 1
+    assert re.findall(r'y="181"[^>]*>([^<]*)<', drawn) == ["1", "2", "3"]
+    page, _ = written(folder, best=3)
+    assert '<line x1="408.0" x2="408.0" y1="12" y2="164"' in page
+    assert 'data-left="46" data-step="181.0"' in page
 
 
 def test_a_loss_that_falls_by_orders_of_magnitude_is_drawn_on_a_logarithmic_axis():
-    (loss,) = curves_svg({"loss": [1.0, 0.1, 0.01]}, None)
-    heights = [float(point.split(",")[1]) for point in loss.lines[0].points.split()]
-    assert heights == pytest.approx([12, 88, 164])
-    assert {"1", "0.1", "0.01"} <= {tick.text for tick in loss.rows}
+    drawn = curve_chart("loss", {"loss": [1.0, 0.1, 0.01]}, SMALL).svg()
+    (line,) = re.findall(r'<path d="M([^"]*)"', drawn)
+    assert [float(point.split()[1]) for point in line.split("L")] == pytest.approx([12, 88, 164])
+    assert {"1", "0.1", "0.01"} <= set(re.findall(r'text-anchor="end">([^<]*)<', drawn))
 
 
 def test_one_epoch_and_a_constant_figure_have_a_page(folder):

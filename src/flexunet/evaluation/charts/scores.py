@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from markupsafe import Markup
 
-from flexunet.evaluation.charts.svg import BLUE, GREEN, GREY, ORANGE, Chart
 from flexunet.evaluation.scores.froc import RATES
 from flexunet.evaluation.tables.document import LesionScores, ProbabilityScores, Reliability, Scores
 from flexunet.evaluation.tables.rows import Tables
+from flexunet.svg import BLUE, GREEN, GREY, ORANGE, Chart
 
 _RATE_LABELS = ("⅛", "¼", "½", "1", "2", "4", "8")
 _LEAST_RATE, _MOST_RATE = 0.0625, 16.0
@@ -108,19 +108,3 @@ def _curve(part: Reliability) -> tuple[list[tuple[float, float]], list[str]]:
                 f"{one.mean_probability:.3f} said, {one.foreground_share:.3f} true, {one.pixels} pixels"
             )
     return points, names
-
-
-def training_chart(name: str, columns: dict[str, list[float]]) -> Markup | None:
-    """One curve of the training by epoch: its value on the training split, and dashed on validation."""
-    known = {title: values for title, values in columns.items() if values and np.isfinite(values).all()}
-    if not known:
-        return None
-    epochs = max(len(values) for values in known.values())
-    low, high = min(map(min, known.values())), max(map(max, known.values()))
-    room = 0.05 * ((high - low) or abs(high) or 1.0)
-    chart = Chart(name, "epoch", name, (1, max(2, epochs)), (low - room, high + room))
-    for title, values in known.items():
-        validation = title.startswith("val_")
-        points = [(float(epoch), value) for epoch, value in enumerate(values, start=1)]
-        chart.line(points, ORANGE if validation else BLUE, dashed=validation)
-    return chart.svg()

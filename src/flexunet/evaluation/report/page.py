@@ -12,7 +12,6 @@ from markupsafe import Markup, escape
 from flexunet.data.images.files import read_image
 from flexunet.errors import InputError
 from flexunet.evaluation.charts import scores as report_charts
-from flexunet.evaluation.charts.svg import interval_bar
 from flexunet.evaluation.report.overlays import close_up, data_uri, overlay
 from flexunet.evaluation.scores.registry import SET_LESION_SCORES, SET_SCORES, shown_in
 from flexunet.evaluation.summary.build import default_class_names
@@ -21,6 +20,8 @@ from flexunet.evaluation.tables.cases import Case, CaseGallery
 from flexunet.evaluation.tables.document import Scores
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.files import write_text
+from flexunet.svg import interval_bar
+from flexunet.training.follow.curves import curve_chart
 
 _RATE_NAMES = ("1/8", "1/4", "1/2", "1", "2", "4", "8")
 _MARKS = {True: "✓", False: "✗", None: "?"}
@@ -154,11 +155,9 @@ def training_charts(folder: Path) -> list[Markup]:
             for index, title in enumerate(titles)
             if title and title != "epoch"
         }
-        for label in dict.fromkeys(title.removeprefix("val_") for title in columns):
-            both = {title: columns[title] for title in (label, f"val_{label}") if title in columns}
-            chart = report_charts.training_chart(label, both)
-            if chart:
-                charts.append(chart)
+        for name in dict.fromkeys(title.removeprefix("val_") for title in columns):
+            if chart := curve_chart(name, columns):
+                charts.append(chart.svg())
     return charts
 
 

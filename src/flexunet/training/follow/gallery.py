@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from PIL import Image
 
 from flexunet.data.images.masks import foreground_classes
@@ -24,7 +25,7 @@ from flexunet.data.images.regions import find_regions
 from flexunet.files import write_text
 from flexunet.inference.folder import epoch_mask_path
 from flexunet.inference.inputs import mask_names
-from flexunet.training.follow.curves_svg import curves_svg, figure_names
+from flexunet.training.follow.curves import SMALL, curve_chart, curve_names
 from flexunet.training.follow.epoch_pictures import page_image, page_mask, read_epoch_mask
 
 PAGE = "index.html"
@@ -111,13 +112,13 @@ class Gallery:
             shown=shown,
             strip=strip_epochs(epochs, best_epoch),
             cards=cards,
-            charts=curves_svg(figures, best_epoch),
+            charts=[(name, _drawn_curve(name, figures, best_epoch)) for name in curve_names(figures)],
             told={
                 "masks": [[mask and asdict(mask) for mask in card.masks] for card in cards],
                 "figures": [figures_of(figures, epoch) for epoch in range(1, epochs + 1)],
                 "rows": [
                     (name, name, f"val_{name}" if f"val_{name}" in figures else None)
-                    for name in figure_names(figures)
+                    for name in curve_names(figures)
                 ],
                 "best": best_epoch,
                 "shown": shown,
@@ -181,6 +182,18 @@ def outlined(mask: np.ndarray) -> str:
     stream = io.BytesIO()
     picture.save(stream, format="PNG", optimize=True, transparency=bytes(opacity))
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def _drawn_curve(name: str, figures: dict[str, list[float]], best_epoch: int | None) -> Markup:
+    """A curve, the best epoch marked, and a line that the page moves to the epoch that it shows."""
+    chart = curve_chart(name, figures, SMALL, labelled=False)
+    if chart is None:
+        return Markup("")
+    if best_epoch:
+        chart.mark(best_epoch, dash="2 3")
+    chart.cursor(1)
+    epochs = len(figures[name])
+    return chart.svg(left=SMALL.left, step=(chart.x(epochs) - SMALL.left) / max(1, epochs - 1))
 
 
 def _jpeg(picture: np.ndarray) -> tuple[str, int, int]:

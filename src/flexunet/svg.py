@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from markupsafe import Markup
 
 # The first two are variables of the page, which has others for dark screens.
 BLUE, ORANGE, GREEN, GREY = "var(--blue)", "var(--orange)", "#009e73", "#8a94a0"
-WIDTH, HEIGHT = 440, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 12, 46
 Points = Sequence[tuple[float, float]]
+Ticks = Sequence[tuple[float, str]]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Size of a chart and its margins, in units of its `viewBox`."""
+
+    width: int = 440
+    height: int = 300
+    left: int = 52
+    right: int = 20  # half of a label such as "100 %"
+    top: int = 12
+    bottom: int = 46
+
+
+FRAME = Frame()
 
 
 class Chart:
@@ -20,13 +35,15 @@ class Chart:
 
     Args:
         title: What it shows, for screen readers.
-        x_label: Under the horizontal axis.
-        y_label: Beside the vertical axis.
+        x_label: Under the horizontal axis; empty for none.
+        y_label: Beside the vertical axis; empty for none.
         x_range: Least and greatest value.
         y_range: Least and greatest value.
         x_ticks: Values with a tick, and what to write there.
         y_ticks: The same for the vertical axis.
         log_x: Whether the horizontal axis is logarithmic.
+        log_y: Whether the vertical axis is logarithmic.
+        frame: Size and margins.
     """
 
     def __init__(
@@ -36,30 +53,29 @@ class Chart:
         y_label: str,
         x_range: tuple[float, float],
         y_range: tuple[float, float] = (0.0, 1.0),
-        x_ticks: Sequence[tuple[float, str]] | None = None,
-        y_ticks: Sequence[tuple[float, str]] | None = None,
+        x_ticks: Ticks | None = None,
+        y_ticks: Ticks | None = None,
         log_x: bool = False,
+        log_y: bool = False,
+        frame: Frame = FRAME,
     ) -> None:
-        self.title, self._parts = title, list[str]()
-        bend: Callable[[float], float] = math.log if log_x else float
-        low, high = bend(x_range[0]), bend(x_range[1])
-        self._x_range, self._bend = x_range, bend
-        self._x_scale = (WIDTH - _LEFT - _RIGHT) / ((high - low) or 1), low
-        self._y_scale = (HEIGHT - _TOP - _BOTTOM) / ((y_range[1] - y_range[0]) or 1), y_range[0]
+        self.title, self.frame, self._parts = title, frame, list[str]()
+        self._x_range = x_range
+        self._across = _scale(x_range, frame.left, frame.width - frame.right, log_x)
+        self._up = _scale(y_range, frame.height - frame.bottom, frame.top, log_y)
         self._axes(x_label, y_label, x_ticks or nice_ticks(*x_range), y_ticks or nice_ticks(*y_range))
 
     def x(self, value: float) -> float:
-        """Horizontal position of a value."""
-        inside = min(max(value, self._x_range[0]), self._x_range[1])
-        return round(_LEFT + (self._bend(inside) - self._x_scale[1]) * self._x_scale[0], 1)
+        """Horizontal position of a value; one outside the range is drawn at its end."""
+        return self._across(min(max(value, self._x_range[0]), self._x_range[1]))
 
     def y(self, value: float) -> float:
         """Vertical position of a value."""
-        return round(HEIGHT - _BOTTOM - (value - self._y_scale[1]) * self._y_scale[0], 1)
+        return self._up(value)
 
     def line(self, points: Points, color: str, dashed: bool = False, steps: bool = False) -> None:
-        """Draw a line through points, or a staircase."""
-        places = [(self.x(x), self.y(y)) for x, y in points]
+        """Draw a line through points, or a staircase; a point that is no number is left out."""
+        places = [(self.x(x), self.y(y)) for x, y in points if math.isfinite(y)]
         if not places:
             return
         path = f"M{places[0][0]} {places[0][1]}"
@@ -96,36 +112,45 @@ class Chart:
             f'height="{round(foot - top, 1)}" rx="1.5" fill="{color}"><title>{escape(name)}</title></rect>'
         )
 
-    def mark(self, value: float, text: str, color: str = ORANGE) -> None:
-        """Draw a vertical line with a word at its head."""
-        x, right = self.x(value), self.x(value) > WIDTH * 0.7
+    def mark(self, value: float, text: str = "", color: str = ORANGE, dash: str = "4 3") -> None:
+        """Draw a dashed vertical line with a word at its head."""
+        x, right = self.x(value), self.x(value) > self.frame.width * 0.7
         self._parts.append(
-            f'<line x1="{x}" x2="{x}" y1="{_TOP}" y2="{HEIGHT - _BOTTOM}" stroke="{color}" '
-            f'stroke-width="1.5" stroke-dasharray="4 3"/>'
-            f'<text x="{x + (-5 if right else 5)}" y="{_TOP + 11}" fill="{color}" '
-            f'text-anchor="{"end" if right else "start"}">{escape(text)}</text>'
+            f'<line x1="{x}" x2="{x}" y1="{self.frame.top}" y2="{self._foot}" stroke="{color}" '
+            f'stroke-width="1.5" stroke-dasharray="{dash}"/>'
+        )
+        if text:
+            self._parts.append(
+                f'<text x="{x + (-5 if right else 5)}" y="{self.frame.top + 11}" fill="{color}" '
+                f'text-anchor="{"end" if right else "start"}">{escape(text)}</text>'
+            )
+
+    def cursor(self, value: float) -> None:
+        """Draw a vertical line of the class `here`, which a page moves."""
+        x = self.x(value)
+        self._parts.append(
+            f'<line class="here" x1="{x}" x2="{x}" y1="{self.frame.top - 4}" y2="{self._foot}"/>'
         )
 
-    def svg(self) -> Markup:
-        """The finished chart."""
+    def svg(self, **told: float) -> Markup:
+        """The finished chart; `told` become `data-` attributes for the script of a page."""
+        told_text = "".join(f' data-{name}="{value}"' for name, value in told.items())
         return Markup(  # noqa: S704 - every text in it was escaped
-            f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(self.title)}">'
-            f"{''.join(self._parts)}</svg>"
+            f'<svg class="chart" viewBox="0 0 {self.frame.width} {self.frame.height}" role="img" '
+            f'aria-label="{escape(self.title)}"{told_text}>{"".join(self._parts)}</svg>'
         )
 
-    def _axes(
-        self,
-        x_label: str,
-        y_label: str,
-        x_ticks: Sequence[tuple[float, str]],
-        y_ticks: Sequence[tuple[float, str]],
-    ) -> None:
-        right, foot = WIDTH - _RIGHT, HEIGHT - _BOTTOM
+    @property
+    def _foot(self) -> int:
+        return self.frame.height - self.frame.bottom
+
+    def _axes(self, x_label: str, y_label: str, x_ticks: Ticks, y_ticks: Ticks) -> None:
+        left, right, foot = self.frame.left, self.frame.width - self.frame.right, self._foot
         for value, text in y_ticks:
             y = self.y(value)
             self._parts.append(
-                f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{y}" y2="{y}"/>'
-                f'<text x="{_LEFT - 7}" y="{y + 4}" text-anchor="end">{escape(text)}</text>'
+                f'<line class="grid" x1="{left}" x2="{right}" y1="{y}" y2="{y}"/>'
+                f'<text x="{left - 7}" y="{y + 4}" text-anchor="end">{escape(text)}</text>'
             )
         for value, text in x_ticks:
             x = self.x(value)
@@ -133,14 +158,26 @@ class Chart:
                 f'<line class="tick" x1="{x}" x2="{x}" y1="{foot}" y2="{foot + 4}"/>'
                 f'<text x="{x}" y="{foot + 17}" text-anchor="middle">{escape(text)}</text>'
             )
-        middle_x, middle_y = (_LEFT + right) / 2, (_TOP + foot) / 2
-        self._parts.append(
-            f'<line class="axis" x1="{_LEFT}" x2="{right}" y1="{foot}" y2="{foot}"/>'
-            f'<text class="label" x="{middle_x}" y="{HEIGHT - 8}" text-anchor="middle">'
-            f"{escape(x_label)}</text>"
-            f'<text class="label" transform="translate(14 {middle_y}) rotate(-90)" text-anchor="middle">'
-            f"{escape(y_label)}</text>"
-        )
+        self._parts.append(f'<line class="axis" x1="{left}" x2="{right}" y1="{foot}" y2="{foot}"/>')
+        if x_label:
+            self._parts.append(
+                f'<text class="label" x="{(left + right) / 2}" y="{self.frame.height - 8}" '
+                f'text-anchor="middle">{escape(x_label)}</text>'
+            )
+        if y_label:
+            middle = (self.frame.top + foot) / 2
+            self._parts.append(
+                f'<text class="label" transform="translate(14 {middle}) rotate(-90)" text-anchor="middle">'
+                f"{escape(y_label)}</text>"
+            )
+
+
+def _scale(ends: tuple[float, float], start: int, stop: int, log: bool) -> Callable[[float], float]:
+    """From values to places, so that the ends of the range lie at `start` and `stop`."""
+    bend: Callable[[float], float] = math.log if log else float
+    low, high = bend(ends[0]), bend(ends[1])
+    step = (stop - start) / ((high - low) or 1)
+    return lambda value: round(start + (bend(value) - low) * step, 1)
 
 
 def nice_ticks(low: float, high: float, count: int = 5) -> list[tuple[float, str]]:
@@ -155,8 +192,24 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[tuple[float, str
     return [(index * step, f"{index * step:.{digits}f}") for index in range(first, last + 1)]
 
 
+def power_ticks(low: float, high: float, most: int = 6) -> list[tuple[float, str]]:
+    """1, 2 and 5 times powers of ten between two values; powers of ten alone where those are many."""
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for factors in ((1, 2, 5), (1, 3), (1,)):
+        values = [factor * 10.0**power for power in exponents for factor in factors]
+        values = [value for value in values if low <= value <= high]
+        if len(values) <= most:
+            break
+    return [(value, f"{value:.3g}") for value in values]
+
+
+def whole_ticks(low: int, high: int, count: int = 5) -> list[tuple[float, str]]:
+    """Round whole numbers between two others."""
+    return [(value, f"{value:.0f}") for value, _ in nice_ticks(low, high, count) if value == round(value)]
+
+
 def interval_bar(low: float | None, value: float | None, high: float | None, most: float = 1.0) -> Markup:
-    """A figure and its interval as a line with a dot, from 0 to `most`; for use in tables."""
+    """A value and its interval as a line with a dot, from 0 to `most`; for use in tables."""
     if value is None:
         return Markup("")
     width, inner = 120, 112

@@ -55,6 +55,8 @@ class AugmentorSection(Section):
     """Whether images are sharpened."""
     brightening: bool = False
     """Whether images are brightened."""
+    cropping: bool = False
+    """Whether random parts of images are cropped and enlarged to the size of the image."""
     images_dir: str | None = input_path()
     """Image folder of the barrel distortion tool."""
     masks_dir: str | None = input_path()
@@ -143,6 +145,15 @@ class BrighteningSection(Section):
     """Grey levels that are added after the multiplication."""
 
 
+class CroppingSection(Section):
+    """Random crop, enlarged to the size of the image; the mask is cropped with it."""
+
+    smallest: float = Field(default=0.6, gt=0, le=1)
+    """Minimum side of the crop, as a fraction of the side of the image; the maximum is the whole side."""
+    copies: Positive = 1
+    """Number of crops per image in copies on disk. Training draws a new crop each time."""
+
+
 class OperationSections(BaseModel):
     """One section an operation; what a configuration has of them is what stands here."""
 
@@ -152,3 +163,4 @@ class OperationSections(BaseModel):
     pincdistortion: PincDistortionSection = PincDistortionSection()
     sharpening: SharpeningSection = SharpeningSection()
     brightening: BrighteningSection = BrighteningSection()
+    cropping: CroppingSection = CroppingSection()

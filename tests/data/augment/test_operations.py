@@ -317,3 +317,60 @@ def test_a_seed_is_no_part_of_the_name(own):
     step = Step(random, {"by": 1}).seeded(137, "a")
     assert "seed" in step.parameters
     assert step.prefix == "aug-push-1_"
+
+
+def crop(seed, smallest, height, width):
+    (step,) = planned(configured(cropping={"smallest": smallest}))
+    return step.with_seed(seed).change(height, width)
+
+
+def test_a_crop_is_enlarged_to_the_whole_image():
+    """A picture of coordinates shows which part was taken: of the image's shape, inside it, large enough."""
+    height, width = 120, 200
+    down, across = np.indices((height, width), np.float32)
+    sides, lefts = [], []
+    for seed in range(40):
+        change = crop(seed, 0.4, height, width)
+        xs, ys = change.image(across[..., None])[60, :, 0], change.image(down[..., None])[:, 100, 0]
+        side = (xs[150] - xs[50]) / 100
+        assert (ys[90] - ys[30]) / 60 == pytest.approx(side, abs=0.01)
+        assert 0 <= xs.min() < xs.max() <= width - 1
+        assert 0 <= ys.min() < ys.max() <= height - 1
+        sides.append(side)
+        lefts.append(xs[100] - side * 100)
+    assert 0.4 - 0.01 <= min(sides) < 0.5
+    assert 0.9 < max(sides) <= 1 + 0.01
+    assert np.std(lefts) > 10
+
+
+def test_the_whole_image_is_the_largest_crop():
+    image = np.random.default_rng(0).integers(0, 256, (30, 44, 3), np.uint8)
+    mask = (image[..., 0] > 99).astype(np.uint8)
+    change = crop(3, 1.0, 30, 44)
+    np.testing.assert_array_equal(change.image(image), image)
+    np.testing.assert_array_equal(change.mask(mask), mask)
+
+
+def test_image_and_mask_are_cropped_together():
+    mask = np.zeros((256, 256), np.uint8)
+    mask[90:170, 60:200] = 1
+    for seed in range(10):
+        change = crop(seed, 0.5, 256, 256)
+        image, moved = change.image(mask[..., None] * np.uint8(255))[..., 0] > 127, change.mask(mask) > 0
+        assert (image != moved).mean() < 0.01
+        assert moved.mean() > (mask > 0).mean()
+
+
+def test_crops_are_off_unless_asked_for_and_differ_from_image_to_image():
+    assert "cropping" not in {step.operation.name for step in planned(Config())}
+    steps = planned(configured(cropping={"copies": 3, "smallest": 0.7}))
+    assert [step.prefix for step in steps] == [
+        "aug-cropping-0.7-1_",
+        "aug-cropping-0.7-2_",
+        "aug-cropping-0.7-3_",
+    ]
+    seeds = {step.seeded(137, stem).parameters["seed"] for step in steps for stem in ("a", "b")}
+    assert len(seeds) == 6
+    assert steps[0].seeded(137, "a") == steps[0].seeded(137, "a")
+    with pytest.raises(ValueError, match="smallest"):
+        configured(cropping={"smallest": 0.0})

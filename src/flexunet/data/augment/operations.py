@@ -176,6 +176,13 @@ def _brightenings(config: Config) -> Iterator[Parameters]:
         yield {"alpha": config.brightening.alpha, "beta": config.brightening.beta}
 
 
+def _croppings(config: Config) -> Iterator[Parameters]:
+    """One set a copy, if cropping is on; the copies differ by what is drawn."""
+    if config.augmentor.cropping:
+        chosen = config.cropping
+        yield from ({"smallest": chosen.smallest, "index": 1 + index} for index in range(chosen.copies))
+
+
 def _fill(config: Config) -> Parameters:
     return {"fill": "black"} if config.augmentor.fill == "black" else {}
 
@@ -230,6 +237,16 @@ def _disced(parameters: Parameters, height: int, width: int) -> warps.Change:
     radius, amount = parameters["radius"], parameters["amount"]
     centers = [(float(x), float(y)) for x, y in parameters["centers"]]
     return warps.Discs([fields.disc_field(height, width, center, radius, amount) for center in centers])
+
+
+def _cropped(parameters: Parameters, height: int, width: int) -> warps.Change:
+    """A part of the image's own shape, its size and place uniform, under all of the image's pixels."""
+    draws = np.random.default_rng(parameters["seed"])
+    side = draws.uniform(parameters["smallest"], 1)
+    left, top = draws.uniform(0, 1 - side, 2) * (width, height)
+    across = np.float32(left - 0.5) + np.float32(side) * (np.arange(width, dtype=np.float32) + 0.5)
+    down = np.float32(top - 0.5) + np.float32(side) * (np.arange(height, dtype=np.float32) + 0.5)
+    return warps.Displace((np.tile(across, (height, 1)), np.repeat(down[:, None], width, 1)), extend=True)
 
 
 # Those of the published tools first, in their order; `prefix` is the name that those tools give a copy.
@@ -288,5 +305,6 @@ _ROWS = (
         lambda p, h, w: warps.Brighten(p["alpha"], p["beta"]),
         prefix=lambda p: f"brightened_{_decimal(p['alpha'])}_{_decimal(p['beta'])}_",
     ),
+    Operation("cropping", _croppings, _cropped, "image"),
 )
 OPERATIONS: dict[str, Operation] = {operation.name: operation for operation in _ROWS}

@@ -25,13 +25,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
+from flexunet.config.architectures import ARCHITECTURES
 from flexunet.config.schema import Config
 from flexunet.data.phantom.draw import draw_phantom
 from flexunet.evaluation.scores.pixels import confusion_matrix, foreground_counts, pixel_scores
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.operations_count import multiply_adds
 from flexunet.models.precision import choose_jit
-from flexunet.models.registry import ARCHITECTURES, build_model
+from flexunet.models.registry import build_model
 from flexunet.training.deep_supervision import supervise_deeply
 from flexunet.training.objectives.losses import categorical_focal_dice_loss, dice_loss_foreground
 

@@ -4,10 +4,10 @@ from contextlib import nullcontext
 
 import pytest
 
-from flexunet.config.processes import choose_memberships
 from flexunet.config.schema import Config
 from flexunet.errors import ConfigError, EngineError
 from flexunet.launch import launch_training
+from flexunet.membership import choose_memberships
 
 TWO = choose_memberships(2, None, None, None)
 

@@ -38,7 +38,16 @@ WINGS = {
     "cli": ["data", "model"],
 }
 # Modules at the top that any room may import; they import each other and nothing else of the package.
-FOUNDATION = {"errors", "version", "files", "progress", "extras", "run_folder", "svg"}
+FOUNDATION = {
+    "errors",
+    "extras",
+    "files",
+    "membership",
+    "progress",
+    "run_folder",
+    "svg",
+    "version",
+}
 # Modules at the top that run commands: above all rooms but `cli`.
 PROGRAMS = {"demo", "launch"}
 ENGINES = {"keras", "tensorflow", "jax", "torch"}

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import IO, TYPE_CHECKING
 
-from flexunet.config.processes import LOST, Membership, check_divides
 from flexunet.data.configured import is_validated, open_split
 from flexunet.errors import EngineError, FlexUNetError
 from flexunet.extras import install_command, is_installed
+from flexunet.membership import LOST, Membership, check_divides
 from flexunet.progress import Progress
 
 if TYPE_CHECKING:

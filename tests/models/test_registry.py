@@ -2,13 +2,15 @@
 
 import csv
 import re
+from pathlib import Path
 
 import keras
 import pytest
 
+from flexunet.config.architectures import ARCHITECTURES
 from flexunet.config.schema import Config
 from flexunet.errors import ConfigError
-from flexunet.models.registry import ARCHITECTURES, build_model, find_architecture
+from flexunet.models.registry import build_model, find_architecture
 
 SMALL = {"image_width": 16, "image_height": 16, "num_layers": 2, "base_filters": 2}
 
@@ -59,11 +61,13 @@ def test_a_size_that_does_not_fit_is_refused_by_every_name():
             build_model(Config(model={**SMALL, "model": name, "image_width": 17}))
 
 
-def test_a_missing_sibling_says_what_there_is(monkeypatch):
-    entry = ARCHITECTURES[1]
-    monkeypatch.setattr(type(entry), "is_available", property(lambda self: self.name == "flexunet"))
-    with pytest.raises(ConfigError, match="not available in this version; available: flexunet"):
-        find_architecture(entry.name)
+def test_the_page_has_the_rows():
+    """docs/models-zoo.md: name, keys, sizes and source of each, in order."""
+    page = (Path(__file__).parents[2] / "docs/models-zoo.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| `([\w-]+)` \| (.*?) \| (.*?) \| (.*?) \|$", page, re.MULTILINE)
+    assert [(name, re.sub(r" \(.*?\)", "", keys), sizes, source) for name, keys, sizes, source in table] == [
+        (row.name, ", ".join(row.keys), row.sizes, row.source) for row in ARCHITECTURES
+    ]
 
 
 def test_a_misspelt_name_gets_the_nearest():

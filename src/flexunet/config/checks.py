@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+from flexunet.config.architectures import BY_NAME, folded
 from flexunet.config.run_sections import TrainSection
 from flexunet.config.schema import Config
 from flexunet.errors import ConfigError
-
-# Names of the U-Net whose input size must halve evenly at every level.
-_FLEXUNET = frozenset(
-    {"flexunet", "unet", "tensorflowflexunet", "tensorflowunet", "tensorflowslightlyflexibleunet"}
-)
 
 
 def check_config(config: Config) -> None:
@@ -104,7 +100,8 @@ def check_image_size(config: Config) -> None:
         ConfigError: naming the key, its value and the nearest values that fit.
     """
     model = config.model
-    if model.model.lower().translate({ord("-"): None, ord("_"): None}) not in _FLEXUNET:
+    row = BY_NAME.get(folded(model.model))
+    if row is None or row.name != "flexunet":
         return
     step = 2 ** (model.num_layers - 1)
     for key in ("image_width", "image_height"):

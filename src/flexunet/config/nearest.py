@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 
 from flexunet.config.schema import Config, section_class
 
 
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known name most like this one, or None where none is at least `cutoff` like it, 0 to 1."""
+    names = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    return names[0] if names else None
+
+
 def nearest_section(name: str) -> str | None:
     """The section whose name is nearest, or None where none is near."""
-    found = difflib.get_close_matches(name.lower(), list(Config.model_fields), n=1, cutoff=0.6)
-    return found[0] if found else None
+    return nearest(name.lower(), Config.model_fields)
 
 
 def nearest_key(section: str, key: str) -> str | None:
     """The key nearest to an unknown one, as `[section] key`: of the same section first, then of any."""
     key = key.lower()
-    if section in Config.model_fields:
-        own = list(section_class(section).model_fields)
-        if found := difflib.get_close_matches(key, own, n=1, cutoff=0.6):
-            return f"[{section}] {found[0]}"
+    if section in Config.model_fields and (own := nearest(key, section_class(section).model_fields)):
+        return f"[{section}] {own}"
     by_key: dict[str, str] = {}
     for name in Config.model_fields:
         for known in section_class(name).model_fields:
             by_key.setdefault(known, name)
-    if found := difflib.get_close_matches(key, list(by_key), n=1, cutoff=0.75):
-        return f"[{by_key[found[0]]}] {found[0]}"
+    if near := nearest(key, by_key, 0.75):
+        return f"[{by_key[near]}] {near}"
     return None
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from flexunet.config.architectures import ARCHITECTURES, Architecture
 from flexunet.errors import InputError
 from flexunet.models.operations_count import multiply_adds
-from flexunet.models.registry import ARCHITECTURES, Architecture, find_architecture
+from flexunet.models.registry import find_architecture, module_of
 
 if TYPE_CHECKING:
     import keras
@@ -74,14 +75,14 @@ def selected(names: Sequence[str] = ()) -> list[Architecture]:
     """
     if names:
         return [find_architecture(name) for name in names]
-    return [entry for entry in ARCHITECTURES if entry.is_available]
+    return list(ARCHITECTURES)
 
 
 def _row(entry: Architecture, config: Config, timed: bool) -> CatalogueRow:
     published = next((name for name in entry.published if name.startswith("TensorFlow")), "")
     row = CatalogueRow(entry.name, published, entry.title)
     try:
-        model = entry.build(config)
+        model = module_of(entry).build(config)
     except InputError as error:
         return replace(row, problem=str(error))
     return replace(

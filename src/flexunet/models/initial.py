@@ -57,12 +57,7 @@ def _drawn_variables(model: keras.Model) -> Iterator[tuple[Any, Any]]:
 
 def _is_drawn(initializer: Any) -> bool:
     kind = type(initializer).__name__
-    return kind in _SCALINGS or kind in {
-        "VarianceScaling",
-        "RandomUniform",
-        "RandomNormal",
-        "TruncatedNormal",
-    }
+    return kind in _SCALINGS or kind in _PLAIN
 
 
 def _draw(stream: np.random.Generator, shape: tuple[int, ...], initializer: Any) -> np.ndarray:

@@ -6,12 +6,12 @@ only where the hardware has instructions for it; elsewhere it is emulated and sl
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from flexunet.config.nearest import nearest
 from flexunet.errors import ConfigError
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -37,8 +37,8 @@ def choose_precision(setting: str) -> tuple[str, str]:
     if setting in PRECISIONS:
         return setting, f"{setting}: set by [train] precision"
     if setting != "auto":
-        near = difflib.get_close_matches(setting, PRECISIONS, n=1, cutoff=0.5)
-        guess = f" Did you mean '{near[0]}'?" if near else ""
+        near = nearest(setting, PRECISIONS, 0.5)
+        guess = f" Did you mean '{near}'?" if near else ""
         raise ConfigError(
             f"[train] precision: '{setting}' is not a precision.{guess} "
             f"There are: auto, {', '.join(PRECISIONS)}."

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import layers, ops
 
+from flexunet.config.architectures import ARCHITECTURES
 from flexunet.errors import ConfigError
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.layers.blocks import final_activation
-from flexunet.models.registry import ARCHITECTURES, decoder_maps
+from flexunet.models.registry import decoder_maps, has_decoder_maps
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -89,7 +90,7 @@ def supervise_deeply(model: keras.Model, config: Config) -> DeeplySupervised:
     """
     names = decoder_maps(config)
     if not names:
-        able = [entry.name for entry in ARCHITECTURES if entry.has_decoder_maps]
+        able = [row.name for row in ARCHITECTURES if has_decoder_maps(row)]
         raise ConfigError(
             f"[model] deep_supervision = true: {config.model.model} as configured has no decoder level below "
             f"the last to learn from; {', '.join(able)} have, from three levels on (sharp-unet with variant "

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from keras import ops
 
+from flexunet.config.architectures import ARCHITECTURES
+from flexunet.config.model_sections import ModelSection
 from flexunet.config.schema import Config
 from flexunet.errors import ConfigError, ShapeError
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.layers.swin_block import relative_places, window_mask
 from flexunet.models.operations_count import multiply_adds
-from flexunet.models.registry import ARCHITECTURES, build_model
+from flexunet.models.registry import build_model
 
 SMALL = {
     "flexunet": {"base_filters": 4, "num_layers": 3},
@@ -231,3 +233,30 @@ def test_multiply_adds_by_hand():
 def test_multiply_adds_of_a_known_network():
     """EfficientNet-B0 at 224 pixels is told to cost 0.39 billion (Tan and Le 2019, table 2)."""
     assert multiply_adds(keras.applications.EfficientNetB0(weights=None)) == pytest.approx(0.39e9, rel=0.02)
+
+
+class Watched(ModelSection):
+    """The section of the model, which knows what was read of it."""
+
+    def __getattribute__(self, name):
+        if name in ModelSection.model_fields:
+            READ.add(name)
+        return super().__getattribute__(name)
+
+
+READ = set()
+# What all read, whatever the architecture, or what no layer depends on.
+SHARED = {
+    "model", "image_width", "image_height", "image_channels", "num_classes", "input_normalize",
+    "final_activation", "freeze_backbone", "freeze_batch_norm", "backbone",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", [row for row in ARCHITECTURES if row.name in LIGHT], ids=lambda row: row.name)
+def test_a_row_names_the_keys_that_are_read(row):
+    config = config_of(row.name)
+    config.model = Watched(**config.model.model_dump(exclude_unset=True))
+    READ.clear()
+    build_model(config)
+    assert set(row.keys) - SHARED <= READ | {"weights"}
+    assert set(row.keys) >= READ - SHARED

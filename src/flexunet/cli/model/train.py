@@ -51,7 +51,7 @@ def train(
         overrides.append(f"train.run_dir={Path(run_dir).absolute().as_posix()!r}")
     config = open_config(config_path, overrides, strict)
 
-    from flexunet.config.processes import choose_memberships
+    from flexunet.membership import choose_memberships
 
     if memberships := choose_memberships(processes, coordinator, num_processes, process_id):
         from flexunet.launch import launch_training

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-
 from keras import activations
 
+from flexunet.config.nearest import nearest
 from flexunet.errors import ConfigError
 
 # Names that change the shape of their input, or that make no sense between two convolutions.
@@ -38,6 +37,6 @@ def find_activation(name: str, *, key: str = "activation", also: tuple[str, ...]
     folded = _ALIASES.get(folded.replace("_", ""), folded)
     if folded in names:
         return folded
-    near = difflib.get_close_matches(folded, names, n=1, cutoff=0.5)
-    guess = f" Did you mean '{near[0]}'?" if near else ""
+    near = nearest(folded, names, 0.5)
+    guess = f" Did you mean '{near}'?" if near else ""
     raise ConfigError(f"[model] {key} = '{name}' is not an activation.{guess} There are: {', '.join(names)}.")

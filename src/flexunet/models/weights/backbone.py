@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -11,7 +10,7 @@ from keras import layers
 
 from flexunet.errors import ConfigError
 from flexunet.models.layers.backbones import backbone_class
-from flexunet.models.registry import find_architecture
+from flexunet.models.registry import find_architecture, module_of
 from flexunet.models.weights.load import load_weights
 
 if TYPE_CHECKING:
@@ -65,8 +64,7 @@ def load_backbone_weights(model: keras.Model, config: Config) -> str:
 
 def backbone_of(config: Config) -> str | None:
     """The backbone of the configured model; none where it has none."""
-    module = importlib.import_module(f"flexunet.models.zoo.{find_architecture(config.model.model).module}")
-    name = getattr(module, "BACKBONE", None)
+    name = getattr(module_of(find_architecture(config.model.model)), "BACKBONE", None)
     return name(config) if callable(name) else name
 
 

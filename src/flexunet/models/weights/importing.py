@@ -17,6 +17,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from flexunet.config.architectures import Architecture
 from flexunet.config.files import RUN_CONFIG, save_config
 from flexunet.errors import PathError, WeightsError
 from flexunet.models.registry import build_model, find_architecture, own_class_of
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
 MODEL_DIR = "./models"
-# Published classes that answer two classes by one sigmoid channel.
-ONE_CHANNEL = frozenset({"efficient-unet", "efficientnetb7-unet"})
-# Published classes whose softmax over a single channel is 1.0 everywhere, and when.
-CONSTANT = {"unet3plus": 1, "efficientnetb7-unet": 3}
 
 
 @dataclass
@@ -121,21 +118,21 @@ def layer_kinds(path: Path) -> dict[str, int] | None:
     return kinds
 
 
-def _short_name(config: Config) -> str | None:
+def _row(config: Config) -> Architecture | None:
     name = config.model.model
-    return None if own_class_of(name) else find_architecture(name).name
+    return None if own_class_of(name) else find_architecture(name)
 
 
 def _follow_scaling(config: Config, kinds: dict[str, int] | None) -> list[str]:
     """Divide by 255 exactly where the model in the file does, whatever the configuration says."""
     options = config.model
-    short = _short_name(config)
-    if kinds is None or short is None:
+    row = _row(config)
+    if kinds is None or row is None:
         return []
     # EfficientNets have a Rescaling of their own.
-    scaling = {"scale_input"} if short in ONE_CHANNEL else {"lambda", "rescaling", "scale_input"}
+    scaling = {"scale_input"} if row.one_channel else {"lambda", "rescaling", "scale_input"}
     scaled = not scaling.isdisjoint(kinds)
-    said = "input_normalize" in options.model_fields_set or short == "flexunet"
+    said = "input_normalize" in options.model_fields_set or row.name == "flexunet"
     before = options.input_normalize
     options.input_normalize = scaled
     if said and before != scaled:
@@ -150,10 +147,10 @@ def _filled_model(
     config: Config, weights: Path, kinds: dict[str, int] | None
 ) -> tuple[keras.Model, list[str]]:
     """The configured model with the file's weights, and what there is to say about it."""
-    short, notes = _short_name(config), []
+    row, notes = _row(config), list[str]()
     model = build_model(config, policy="float32")
     classes = config.model.num_classes
-    if short in CONSTANT and classes >= CONSTANT[short] and classes_in(weights) == 1:
+    if row and row.constant_from and classes >= row.constant_from and classes_in(weights) == 1:
         notes.append(
             f"The published {config.model.model} puts one channel before its softmax and answers 1.0 "
             "everywhere: no training has taught it anything. Its weights are a start, not a model."
@@ -161,7 +158,7 @@ def _filled_model(
     try:
         load_weights(model, weights)
     except WeightsError as error:
-        if not (short in ONE_CHANNEL and classes == 2 and classes_in(weights) == 1):
+        if not (row and row.one_channel and classes == 2 and classes_in(weights) == 1):
             raise with_fitting_keys(error, config, weights) from error
         _load_one_channel(model, config, weights)
         notes.append(

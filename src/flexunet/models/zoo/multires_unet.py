@@ -100,3 +100,8 @@ def _residual_path(features: Any, filters: int, length: int, name: str) -> Any:
         )
         features = norm(features, f"{name}_step{step}_out")
     return features
+
+
+def keys_in_shapes(_convolutions: list[tuple[int, ...]], transposed: list[tuple[int, ...]]) -> dict[str, Any]:
+    """The keys that kernels in a weights file show: the last step up alone has all filters of its level."""
+    return {"base_filters": transposed[-1][2]} if transposed else {}

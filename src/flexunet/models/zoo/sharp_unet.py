@@ -95,3 +95,9 @@ def _sharpen(skip: Any, name: str) -> Any:
     layer.set_weights([np.repeat(kernel, skip.shape[-1], axis=2)])
     layer.trainable = False
     return sharpened
+
+
+def keys_in_shapes(convolutions: list[tuple[int, ...]], transposed: list[tuple[int, ...]]) -> dict[str, Any]:
+    """The keys that kernels in a weights file show: two a level, and one level more than steps up."""
+    widths = [shape[-1] for shape in convolutions[: 2 * len(transposed) + 2 : 2]]
+    return {"filters": widths[:-1], "max_filter": widths[-1], "base_ksize": convolutions[0][:2]}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
+
+from flexunet.config.nearest import nearest
 
 
 def unknown_name(key: str, found: str, kind: str, known: Iterable[str]) -> str:
@@ -17,6 +18,6 @@ def unknown_name(key: str, found: str, kind: str, known: Iterable[str]) -> str:
     """
     names = sorted(known)
     by_folded = {name.lower(): name for name in names}
-    near = difflib.get_close_matches(str(found).lower(), by_folded, n=1, cutoff=0.5)
-    guess = f" Did you mean '{by_folded[near[0]]}'?" if near else ""
+    near = nearest(str(found).lower(), by_folded, 0.5)
+    guess = f" Did you mean '{by_folded[near]}'?" if near else ""
     return f"{key}: '{found}' is not {kind}.{guess} There are: {', '.join(names)}."

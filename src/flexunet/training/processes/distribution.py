@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from flexunet.config.processes import LOST, Membership, check_divides, membership
 from flexunet.data.dataset.digests import digest_of_text
 from flexunet.errors import ConfigError, EngineError, FlexUNetError
+from flexunet.membership import LOST, Membership, check_divides, membership
 from flexunet.training.batches.dataset import Part
 
 if TYPE_CHECKING:

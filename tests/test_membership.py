@@ -1,7 +1,7 @@
 import pytest
 
-from flexunet.config.processes import Membership, check_divides, choose_memberships, membership
 from flexunet.errors import ConfigError
+from flexunet.membership import Membership, check_divides, choose_memberships, membership
 
 
 def test_one_process_is_none_to_start():

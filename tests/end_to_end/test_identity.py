@@ -72,7 +72,7 @@ def test_all_rooms_agree(dataset, tmp_path):
     assert {item.name: answer_of(item.identity) for item in items} == expected
 
     facts = measure_dataset(root).images
-    assert {each.image.stem: answer_of(each.identity) for each in facts} == expected
+    assert {each.entry.stem: answer_of(each.entry.identity) for each in facts} == expected
 
     entries = take_inventory(root).entries
     assert {entry.stem: answer_of(entry.identity) for entry in entries} == expected

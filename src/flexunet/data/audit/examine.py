@@ -10,10 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from flexunet.data.audit.files import Entry
 from flexunet.data.audit.mask_measures import MaskMeasures, measure_mask
 from flexunet.data.copies.fingerprints import Fingerprint, grey_of, take_fingerprint
 from flexunet.data.copies.foreground import find_foreground
+from flexunet.data.dataset.entries import Entry
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.images.files import read_image
 from flexunet.data.images.masks import MaskReader

@@ -6,38 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flexunet.data.audit.findings import SCORED_SPLITS, Finding
-from flexunet.data.dataset.identity import Identities, Identity
-from flexunet.data.dataset.layouts import FolderPair, find_layout
+from flexunet.data.dataset.entries import Entry, list_entries
+from flexunet.data.dataset.layouts import find_layout
 from flexunet.data.dataset.manifest import Manifest
-from flexunet.data.dataset.matching import listed, match_names
-from flexunet.data.dataset.pairs import mask_files
+from flexunet.data.dataset.matching import Matches, listed
 from flexunet.data.images.files import is_image_file
 
 _HIDDEN = ("Thumbs.db", "desktop.ini")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """An image and its mask.
-
-    Attributes:
-        name: Path of the image relative to the data set, forward slashes.
-        split: `train`, `valid`, `test` or "".
-        image: Path of the image.
-        mask: Path of the mask; None if there is none.
-        identity: Whose image it is.
-    """
-
-    name: str
-    split: str
-    image: Path
-    mask: Path | None
-    identity: Identity
-
-    @property
-    def stem(self) -> str:
-        """Name without folder and suffix."""
-        return self.image.stem
 
 
 @dataclass
@@ -74,47 +49,43 @@ def take_inventory(root: Path | str) -> Inventory:
     entries: list[Entry] = []
     findings: list[Finding] = []
     for folder in folders:
-        found, wrong = _pair(root, folder, any(other.masks for other in folders))
-        findings += wrong
-        identities = Identities.of_folder(folder.images)
-        entries += [
-            Entry(name, folder.split, image, mask, identities.of(image)) for name, image, mask in found
-        ]
+        there, matches = list_entries(root, folder)
+        entries += there
+        findings += _other_files(root, folder.images)
+        if folder.masks:
+            findings += _name_findings(root, folder.split, matches)
+        elif there and any(other.masks for other in folders):
+            what = f"none of the {len(there)} images has a mask: there is no folder of masks"
+            names = tuple(entry.name for entry in there)
+            findings.append(_unpaired("image-without-mask", names, folder.split, what))
     findings += _missing_files(root)
     return Inventory(root, entries, findings, any(folder.masks for folder in folders))
 
 
-def _pair(
-    root: Path, folder: FolderPair, masks_expected: bool
-) -> tuple[list[tuple[str, Path, Path | None]], list[Finding]]:
-    images = sorted(path for path in folder.images.iterdir() if is_image_file(path))
+def _other_files(root: Path, folder: Path) -> list[Finding]:
     others = sorted(
         path.name
-        for path in folder.images.iterdir()
+        for path in folder.iterdir()
         if path.is_file()
         and not is_image_file(path)
         and not path.name.startswith(".")
         and path.name not in _HIDDEN
     )
-    findings = []
-    if others and folder.images != root:
-        findings.append(
-            Finding(
-                "other-files",
-                "note",
-                tuple(f"{_relative(folder.images, root)}/{name}" for name in others),
-                f"{len(others)} file(s) in {_relative(folder.images, root)} are no images: {listed(others)}.",
-                "Move them elsewhere; they are not read.",
-            )
+    if not others or folder == root:
+        return []
+    return [
+        Finding(
+            "other-files",
+            "note",
+            tuple(f"{_relative(folder, root)}/{name}" for name in others),
+            f"{len(others)} file(s) in {_relative(folder, root)} are no images: {listed(others)}.",
+            "Move them elsewhere; they are not read.",
         )
-    if folder.masks is None:
-        names = tuple(_relative(image, root) for image in images)
-        if masks_expected and names:
-            what = f"none of the {len(names)} images has a mask: there is no folder of masks"
-            findings.append(_unpaired("image-without-mask", names, folder.split, what))
-        return [(_relative(image, root), image, None) for image in images], findings
-    masks = mask_files(folder.masks)
-    matches = match_names(images, masks)
+    ]
+
+
+def _name_findings(root: Path, split: str, matches: Matches) -> list[Finding]:
+    findings = []
     repeated = [*matches.repeated, *matches.repeated_partners]
     if repeated:
         findings.append(
@@ -127,14 +98,15 @@ def _pair(
                 "Rename or remove one of each.",
             )
         )
-    for code, alone, total, what in (
-        ("image-without-mask", matches.alone, len(images), "images have no mask"),
-        ("mask-without-image", matches.strangers, len(masks), "masks have no image"),
+    paired = len(matches.partners)
+    for code, alone, what in (
+        ("image-without-mask", matches.alone, "images have no mask"),
+        ("mask-without-image", matches.strangers, "masks have no image"),
     ):
         if alone:
             names = tuple(_relative(path, root) for path in alone)
-            findings.append(_unpaired(code, names, folder.split, f"{len(alone)} of {total} {what}"))
-    return [(_relative(image, root), image, matches.partners.get(image)) for image in images], findings
+            findings.append(_unpaired(code, names, split, f"{len(alone)} of {len(alone) + paired} {what}"))
+    return findings
 
 
 def _unpaired(code: str, files: tuple[str, ...], split: str, what: str) -> Finding:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from flexunet.data.audit.examine import Examined
-from flexunet.data.audit.files import Entry
 from flexunet.data.audit.findings import Finding
 from flexunet.data.copies.find import CopyPair
+from flexunet.data.dataset.entries import Entry
 from flexunet.data.dataset.identity import doubtful_patients
 from flexunet.data.dataset.matching import listed
 from flexunet.data.dataset.names import operation_of

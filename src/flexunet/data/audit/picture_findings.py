@@ -12,7 +12,6 @@ from flexunet.data.dataset.matching import listed
 
 _BLANK = 2.0  # standard deviation of the grey levels
 _TINTED = 0.001  # share of coloured pixels from which an image counts as coloured
-_MIXED = 0.5  # a rarer kind is named file by file up to this share
 
 
 def picture_findings(examined: Sequence[Examined]) -> list[Finding]:

@@ -112,9 +112,9 @@ def _items_in(plan: SplitPlan, folder: Path) -> list:
     """Items of a plan, as files of the fold that was written first."""
     items = []
     for item, split in zip(plan.items, plan.split, strict=True):
-        image = folder / split / "images" / f"{item.name}{item.image.suffix}"
-        mask = folder / split / "masks" / f"{item.name}{item.mask.suffix}"
-        items.append(replace(item, image=image, mask=mask))
+        image = folder / split / "images" / f"{item.name}{item.pair.image_path.suffix}"
+        mask = folder / split / "masks" / f"{item.name}{item.pair.mask_path.suffix}"
+        items.append(replace(item, pair=replace(item.pair, image_path=image, mask_path=mask)))
     return items
 
 

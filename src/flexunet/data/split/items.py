@@ -14,7 +14,7 @@ import numpy as np
 from flexunet.data.dataset.identity import Identity, find_patient
 from flexunet.data.dataset.layouts import find_layout
 from flexunet.data.dataset.manifest import sha256_of
-from flexunet.data.dataset.pairs import find_pairs
+from flexunet.data.dataset.pairs import Pair, find_pairs
 from flexunet.data.images.masks import MaskReader
 from flexunet.errors import DatasetError, PairingError
 from flexunet.progress import Progress, silent
@@ -29,20 +29,21 @@ class Item:
     """One image with its mask.
 
     Attributes:
-        image: Path of the image.
-        mask: Path of the mask.
+        pair: The image, its mask, and whose image it is.
         name: Stem under which both are written.
-        identity: Whose image it is.
         class_name: Class folder it lies in, or the manifest's column `class`.
         sha256: Of the image file.
     """
 
-    image: Path
-    mask: Path
+    pair: Pair
     name: str
-    identity: Identity
     class_name: str
     sha256: str
+
+    @property
+    def identity(self) -> Identity:
+        """Whose image it is."""
+        return self.pair.identity
 
 
 def collect_items(
@@ -85,7 +86,7 @@ def collect_items(
                 source = f"{class_name}_{identity.source}"
                 patient = identity.patient if identity.patient_known else source
                 identity = replace(identity, source=source, patient=patient)
-            items.append(Item(pair.image_path, pair.mask_path, name, identity, class_name, digest))
+            items.append(Item(replace(pair, identity=identity), name, class_name, digest))
             progress("read", done, len(found))
     _refuse_one_name_twice(items)
     if patients and not any(find_patient(patients, pair.source) for _, pair in found):
@@ -185,7 +186,9 @@ def stratum_of_groups(
 def _lesion_areas(items: Sequence[Item], masks: MaskReader, progress: Progress) -> np.ndarray:
     areas = np.zeros(len(items))
     with ThreadPoolExecutor(2) as pool:
-        for position, area in enumerate(pool.map(lambda item: _lesion_area(item.mask, masks), items)):
+        for position, area in enumerate(
+            pool.map(lambda item: _lesion_area(item.pair.mask_path, masks), items)
+        ):
             areas[position] = area
             progress("masks", position + 1, len(items))
     return areas
@@ -221,6 +224,6 @@ def _refuse_one_name_twice(items: Sequence[Item]) -> None:
         other = taken.setdefault(item.name.lower(), item)  # Windows does not tell A.png from a.png
         if other is not item:
             raise DatasetError(
-                f"{other.image} and {item.image} would both be written as {item.name}. Rename one of them "
-                "with its mask."
+                f"{other.pair.image_path} and {item.pair.image_path} would both be written as {item.name}. "
+                "Rename one of them with its mask."
             )

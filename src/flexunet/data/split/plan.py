@@ -137,7 +137,7 @@ def plan_split(
     if look and len(items) > 1:
         from flexunet.data.copies.find import find_copies_of_files
 
-        copies = find_copies_of_files([item.image for item in items], progress)
+        copies = find_copies_of_files([item.pair.image_path for item in items], progress)
     groups = group_items(items, by, copies if merge_copies else ())
     strata = stratum_of_groups(items, groups, stratify, masks or MaskReader(), progress)
     names = list(shares)
@@ -151,10 +151,10 @@ def _refuse_unknown_patients(items: Sequence[Item]) -> None:
     if unknown:
         raise DatasetError(
             f"--by patient: the patient of {len(unknown)} of {len(items)} images is unknown, for example of "
-            f"{unknown[0].image.name}; neither manifest nor file name tells. Say how names tell the patient "
-            "with --patient-pattern REGEX, name the patients in manifest.csv (flexunet derive --table CSV), "
-            "or split --by source. With --i-know-patients-are-unknown each source counts as a patient of its "
-            "own, and one person may be in two splits."
+            f"{unknown[0].pair.image_path.name}; neither manifest nor file name tells. Say how names tell "
+            "the patient with --patient-pattern REGEX, name the patients in manifest.csv (flexunet derive "
+            "--table CSV), or split --by source. With --i-know-patients-are-unknown each source counts as a "
+            "patient of its own, and one person may be in two splits."
         )
 
 

@@ -62,8 +62,8 @@ def manifest_of(plan: SplitPlan) -> Manifest:
         manifest.append(
             {
                 **known,
-                "file": f"{split}/images/{item.name}{item.image.suffix}",
-                "mask": f"{split}/masks/{item.name}{item.mask.suffix}",
+                "file": f"{split}/images/{item.name}{item.pair.image_path.suffix}",
+                "mask": f"{split}/masks/{item.name}{item.pair.mask_path.suffix}",
                 "split": split,
                 "source": item.identity.source,
                 "patient": item.identity.known_patient,
@@ -87,7 +87,7 @@ def fill_folder(
 ) -> None:
     """Put what is missing of a plan's files into a folder (see `_place`), then write the manifest."""
     for done, (item, split) in enumerate(zip(plan.items, plan.split, strict=True), 1):
-        for source, kind in ((item.image, "images"), (item.mask, "masks")):
+        for source, kind in ((item.pair.image_path, "images"), (item.pair.mask_path, "masks")):
             target = folder / split / kind / f"{item.name}{source.suffix}"
             if not target.exists():
                 _place(source, target, how)

@@ -50,7 +50,9 @@ def write_sheets(statistics: DatasetStatistics, out: Path, most: int = 48) -> li
         sheets = {
             "images": _images(shown),
             "masks": _masks(shown, statistics),
-            "overlays": overlays([(f.image.stem, f.image, f.mask) for f in shown], statistics.masks, _CELL),
+            "overlays": overlays(
+                [(f.entry.stem, f.entry.image, f.entry.mask) for f in shown], statistics.masks, _CELL
+            ),
         }
         for name, pictures in sheets.items():
             path = out / f"{split}_{name}.png"
@@ -61,14 +63,14 @@ def write_sheets(statistics: DatasetStatistics, out: Path, most: int = 48) -> li
 
 def _images(shown: list[ImageFacts]) -> Iterator[tuple[str, np.ndarray]]:
     for facts in shown:
-        yield facts.image.stem, shrink_picture(read_image(facts.image, channels=None), _CELL)
+        yield facts.entry.stem, shrink_picture(read_image(facts.entry.image, channels=None), _CELL)
 
 
 def _masks(shown: list[ImageFacts], statistics: DatasetStatistics) -> Iterator[tuple[str, np.ndarray]]:
     for facts in shown:
-        if facts.mask is not None:
-            mask = statistics.masks.lenient.read(facts.mask)
-            yield facts.image.stem, shrink_picture(statistics.masks.color_map.colors(mask), _CELL)
+        if facts.entry.mask is not None:
+            mask = statistics.masks.lenient.read(facts.entry.mask)
+            yield facts.entry.stem, shrink_picture(statistics.masks.color_map.colors(mask), _CELL)
 
 
 def _figure(columns: int = 1) -> Figure:
@@ -147,7 +149,7 @@ def _lesions(statistics: DatasetStatistics) -> Figure:
     width = 0.8 / max(1, len(groups))
     for number, (split, group) in enumerate(groups.items()):
         counts = np.bincount(
-            [min(len(f.lesion_areas), highest) for f in group if f.mask], minlength=highest + 1
+            [min(len(f.lesion_areas), highest) for f in group if f.entry.mask], minlength=highest + 1
         )
         heights = 100 * counts / max(1, counts.sum())
         position = np.arange(highest + 1) + (number - (len(groups) - 1) / 2) * width

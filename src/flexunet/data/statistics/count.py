@@ -18,14 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from flexunet.data.dataset.identity import Identities, Identity, doubtful_patients
+from flexunet.data.dataset.entries import Entry, list_entries
+from flexunet.data.dataset.identity import doubtful_patients
 from flexunet.data.dataset.layouts import FolderPair, find_layout
-from flexunet.data.dataset.matching import match_names
-from flexunet.data.dataset.pairs import complaint_about, list_masks
-from flexunet.data.images.files import list_images, read_image, to_model_range
+from flexunet.data.dataset.pairs import complaint_about
+from flexunet.data.images.files import read_image, to_model_range
 from flexunet.data.images.masks import MaskReader
 from flexunet.data.images.regions import find_regions
-from flexunet.errors import FlexUNetError, PathError
+from flexunet.errors import FlexUNetError
 from flexunet.progress import Progress, silent
 
 ALL = "all"  # the split of images that lie in none
@@ -37,11 +37,8 @@ class ImageFacts:
     """What is kept of one image and its mask.
 
     Attributes:
-        image: The image file.
-        mask: Its mask file; None if it has none.
+        entry: The image, its mask, and whose image it is.
         split: `train`, `valid`, `test` or `all`.
-        identity: Whose image it is.
-        class_name: Class folder or the manifest's column `class`.
         width: Pixels.
         height: Pixels.
         histogram: Pixels of each grey level 0 to 255, int64 `(256,)`; colour as its luma.
@@ -51,11 +48,8 @@ class ImageFacts:
         problem: Why the image or its mask cannot be read; "" if they can.
     """
 
-    image: Path
-    mask: Path | None
+    entry: Entry
     split: str
-    identity: Identity
-    class_name: str
     width: int = 0
     height: int = 0
     histogram: np.ndarray = field(default_factory=lambda: np.zeros(_BINS, np.int64))
@@ -126,7 +120,7 @@ def measure_dataset(
     root, masks = Path(root), masks or MaskReader()
     notes: list[str] = []
     planned = [facts for folder in find_layout(root) for facts in _plan(root, folder, notes)]
-    notes += doubtful_patients([facts.identity.row for facts in planned])
+    notes += doubtful_patients([facts.entry.identity.row for facts in planned])
     measured: list[ImageFacts] = []
     with ThreadPoolExecutor(workers) as pool:
         for facts in pool.map(lambda plan: _measure(plan, masks), planned):
@@ -140,7 +134,7 @@ def measure_dataset(
 def summarise(images: Sequence[ImageFacts]) -> dict[str, Any]:
     """Figures of a group of images."""
     readable = [facts for facts in images if not facts.problem]
-    masked = [facts for facts in readable if facts.mask is not None]
+    masked = [facts for facts in readable if facts.entry.mask is not None]
     with_lesion = [facts for facts in masked if facts.lesion_areas]
     areas = [area for facts in masked for area in facts.lesion_areas]
     histogram = np.sum([facts.histogram for facts in readable], axis=0) if readable else np.zeros(_BINS)
@@ -148,15 +142,17 @@ def summarise(images: Sequence[ImageFacts]) -> dict[str, Any]:
     pixels = np.sum([facts.class_pixels for facts in masked], axis=0) if classes else np.zeros(0)
     return {
         "images": len(images),
-        "originals": sum(not facts.identity.operation for facts in images),
-        "sources": len({facts.identity.source for facts in images}),
-        "patients": len({facts.identity.patient for facts in images}),
-        "without_mask": sum(facts.mask is None for facts in images),
+        "originals": sum(not facts.entry.identity.operation for facts in images),
+        "sources": len({facts.entry.identity.source for facts in images}),
+        "patients": len({facts.entry.identity.patient for facts in images}),
+        "without_mask": sum(facts.entry.mask is None for facts in images),
         "unreadable": len(images) - len(readable),
         "sizes": dict(Counter(f"{facts.width}x{facts.height}" for facts in readable).most_common()),
-        "class_folders": dict(sorted(Counter(f.class_name for f in images if f.class_name).items())),
+        "class_folders": dict(
+            sorted(Counter(f.entry.class_name for f in images if f.entry.class_name).items())
+        ),
         "operations": dict(
-            Counter(f.identity.operation for f in images if f.identity.operation).most_common()
+            Counter(f.entry.identity.operation for f in images if f.entry.identity.operation).most_common()
         ),
         "images_with_lesion": len(with_lesion),
         "images_with_empty_mask": len(masked) - len(with_lesion),
@@ -198,54 +194,27 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def _plan(root: Path, folder: FolderPair, notes: list[str]) -> list[ImageFacts]:
-    """Images of one folder with what names and manifest tell of them."""
-    try:
-        images = list_images(folder.images)
-    except PathError as error:
-        notes.append(str(error))
-        return []
-    identities = Identities.of_folder(folder.images)
-    masks = _masks_of(folder, notes)
-    planned = []
-    for path in images:
-        identity = identities.of(path)
-        planned.append(
-            ImageFacts(
-                image=path,
-                mask=masks.get(path),
-                split=folder.split or identity.row.get("split") or ALL,
-                identity=identity,
-                class_name=folder.class_name or identity.row.get("class", ""),
-            )
-        )
-    return planned
-
-
-def _masks_of(folder: FolderPair, notes: list[str]) -> dict[Path, Path]:
-    """Masks by image; where not all pair up, those that do, and a note."""
-    if folder.masks is None:
+    """Images of one folder, not yet measured; notes about those that do not pair up."""
+    entries, matches = list_entries(root, folder)
+    if not entries:
+        notes.append(f"no images in {folder.images}.")
+    elif folder.masks is None:
         notes.append(f"{folder.images} has no folder of masks beside it.")
-        return {}
-    try:
-        matches = match_names(list_images(folder.images), list_masks(folder.masks))
-    except PathError as error:
-        notes.append(str(error))
-        return {}
-    if complaint := complaint_about(matches, folder.images, folder.masks):
+    elif complaint := complaint_about(matches, folder.images, folder.masks):
         notes.append(complaint)
-    return matches.partners
+    return [ImageFacts(entry, entry.split or entry.identity.row.get("split") or ALL) for entry in entries]
 
 
 def _measure(plan: ImageFacts, masks: MaskReader) -> ImageFacts:
     try:
-        grey = np.rint(to_model_range(read_image(plan.image, channels=1)[..., 0])).astype(np.uint8)
+        grey = np.rint(to_model_range(read_image(plan.entry.image, channels=1)[..., 0])).astype(np.uint8)
         height, width = grey.shape
         facts = replace(
             plan, width=width, height=height, histogram=np.bincount(grey.ravel(), minlength=_BINS)
         )
-        if plan.mask is None:
+        if plan.entry.mask is None:
             return facts
-        mask = masks.read_like(plan.mask, grey.shape, plan.image)
+        mask = masks.read_like(plan.entry.mask, grey.shape, plan.entry.image)
     except FlexUNetError as error:
         return replace(plan, problem=str(error))
     classes = np.bincount(mask.ravel(), minlength=masks.color_map.num_classes)

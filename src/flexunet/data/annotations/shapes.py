@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import cv2
 import numpy as np
-import skimage.draw
+from skimage.measure import points_in_poly
 
 from flexunet.errors import MaskError
 
 Point = tuple[float, float]
+
+_SHIFT = 8  # bits that OpenCV takes for fractions of a pixel
+_FRAME = 4
+_FARTHEST = 1 << 22  # pixels; farther corners have no place in its 32 bits
 
 ANNOTATED, NORMAL, UNKNOWN = "annotated", "normal", "unknown"
 
@@ -113,9 +118,36 @@ def _draw(mask: np.ndarray, shape: Circle | Polygon | Runs, scale: Point, offset
         inside = ((columns[None, :] - x) / across) ** 2 + ((rows[:, None] - y) / down) ** 2 <= 1 + 1e-9
         mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1][inside] = value
         return
-    corners = (np.asarray(shape.points, np.float64) + offset) * scale - 0.5
-    rows, columns = skimage.draw.polygon(corners[:, 1], corners[:, 0], (height, width))
-    mask[rows, columns] = value
+    _fill((np.asarray(shape.points, np.float64) + offset) * scale - 0.5, mask, value)
+
+
+def _fill(corners: np.ndarray, mask: np.ndarray, value: int) -> None:
+    """Set the pixels whose middles lie within or on a polygon, even-odd, as `skimage.draw.polygon` does.
+
+    OpenCV fills the polygon, but takes every pixel that an edge touches. So the pixels near an edge are
+    compared with every edge; `skimage.draw.polygon` does that with every pixel of the polygon's box.
+
+    Args:
+        corners: `(n, 2)`, x and y; whole numbers are the middles of pixels.
+        mask: `(H, W)`, written to.
+        value: What the pixels are set to.
+    """
+    size = np.array(mask.shape[::-1])
+    first = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, size)
+    last = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, 0, size)
+    if (first >= last).any():
+        return
+    # OpenCV cuts lines off at the border and draws the cut; a frame keeps that off the picture.
+    columns, rows = last - first + 2 * _FRAME
+    corners = corners - first + _FRAME
+    fixed = np.rint(np.clip(corners, -_FARTHEST, _FARTHEST) * (1 << _SHIFT)).astype(np.int32)
+    inside, near = np.zeros((2, rows, columns), np.uint8)
+    cv2.fillPoly(inside, [fixed], 1, shift=_SHIFT)
+    cv2.polylines(near, [fixed], True, 1, thickness=3, shift=_SHIFT)
+    y, x = np.nonzero(near)
+    inside[y, x] = points_in_poly(np.stack([x, y], axis=1), corners)
+    box = mask[first[1] : last[1], first[0] : last[0]]
+    box[inside[_FRAME:-_FRAME, _FRAME:-_FRAME] > 0] = value
 
 
 def _runs_to_area(runs: Runs, width: int, height: int) -> np.ndarray:

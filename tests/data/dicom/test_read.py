@@ -9,7 +9,7 @@ from PIL import Image
 
 from flexunet.data.cache.pair_reader import PairReader
 from flexunet.data.dicom.header import view_of
-from flexunet.data.dicom.read import is_dicom_file, read_dicom
+from flexunet.data.dicom.read import is_dicom_file, read_dicom, refusing_damage
 from flexunet.data.images.files import image_size, image_stem, list_images, read_image, to_model_range
 from flexunet.errors import ConfigError, ImageError
 
@@ -409,3 +409,31 @@ def test_derive_takes_dicom_folders(constructed, write_dicom, tmp_path):
     height, width = (float(value) for value in row["pixel_spacing_mm"].split(","))
     assert width == pytest.approx(0.1 * int(row["crop_width"]) / 512, rel=1e-4)
     assert height == pytest.approx(0.1 * int(row["crop_height"]) / 512, rel=1e-4)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 16])
+@pytest.mark.parametrize("kind", ["u2", "i2"])
+def test_big_endian_files_hold_the_same_values(write_dicom, tmp_path, bits, kind):
+    from pydicom.uid import ExplicitVRBigEndian
+
+    low = -(1 << (bits - 1)) if kind == "i2" else 0
+    stored = (np.arange(32 * 24).reshape(32, 24) * 37) % (1 << bits) + low
+    attributes = {"BitsStored": bits, "HighBit": bits - 1}
+    little = write_dicom(tmp_path / "little.dcm", stored.astype(f"<{kind}"), **attributes)
+    big = write_dicom(
+        tmp_path / "big.dcm", stored.astype(f">{kind}"), syntax=ExplicitVRBigEndian, **attributes
+    )
+    expected = read_dicom(little, "stored").pixels
+    np.testing.assert_array_equal(read_dicom(big, "stored").pixels, expected)
+    assert expected[0, 1, 0] - expected[0, 0, 0] == 37
+
+
+def test_a_decoder_that_panics_is_an_error_of_its_file(tmp_path):
+    class PanicException(BaseException):
+        """As pyo3 raises it where a decoder written in Rust panics."""
+
+    said = r"film\.dcm is truncated or damaged \(index out of bounds\)"
+    with pytest.raises(ImageError, match=said), refusing_damage(tmp_path / "film.dcm"):
+        raise PanicException("index out of bounds")
+    with pytest.raises(KeyboardInterrupt), refusing_damage(tmp_path / "film.dcm"):
+        raise KeyboardInterrupt

@@ -228,7 +228,9 @@ def refusing_damage(path: Path) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise ImageError(f"{path} does not fit into memory. Use a machine with more.") from error
-    except Exception as error:  # of no common class
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # of no common class; a decoder in Rust that panics raises no Exception
         raise _damaged(path, error) from error
 
 
@@ -257,7 +259,9 @@ def _stored_values(path: Path) -> np.ndarray:
         dataset.BitsStored = dataset.BitsAllocated
         dataset.HighBit = dataset.BitsAllocated - 1
     try:
-        return dataset.pixel_array
+        values = dataset.pixel_array
+        # Big-endian files come in their own byte order; bits are chosen in that of the machine.
+        return values.astype(values.dtype.newbyteorder("="), copy=False)
     except NotImplementedError as error:
         raise missing_codec(path, dataset, error) from error
     except RuntimeError as error:

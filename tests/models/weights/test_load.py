@@ -17,6 +17,7 @@ from flexunet.config.schema import Config
 from flexunet.errors import PathError, WeightsError
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
+from flexunet.models.weights.file import open_weights
 from flexunet.models.weights.load import describe_weights, load_weights, save_weights
 from flexunet.training.checkpoint.state import prepare
 from flexunet.training.compiling import compile_model
@@ -428,3 +429,37 @@ def test_layers_within_layers_come_back(tmp_path):
     with pytest.raises(WeightsError, match="does not fit"):
         load_weights(unfit, tmp_path / "best.weights.h5")
     assert_equal(before, values(unfit))
+
+
+@pytest.mark.parametrize("name", ["null.h5", "time.h5", "weirdfloat2.h5", "varsbig.weights.h5", "hang61.h5"])
+def test_a_damaged_file_is_named_and_never_hangs(shared, name):
+    """Found by fuzzing; `hang61.h5` keeps the HDF5 library busy for ever."""
+    path = shared / "cases" / "damaged" / name
+
+    def read():
+        with open_weights(path) as stored:
+            return [array.read(path) for layer in stored.layers for array in layer.arrays]
+
+    with pytest.raises(WeightsError, match=name.replace(".", r"\.")):
+        read()
+
+
+def test_an_array_larger_than_its_file_is_refused(tmp_path):
+    path = tmp_path / "bomb.weights.h5"
+    with h5py.File(path, "w") as file:
+        group = file.create_group("layers/conv2d/vars")
+        group.create_dataset("0", shape=(1 << 40,), dtype="f4", chunks=(1 << 20,), fillvalue=0)
+    with pytest.raises(WeightsError, match=r"declares 4398046511104 bytes"), open_weights(path):
+        pass
+
+
+def test_an_encrypted_archive_is_named(tmp_path):
+    path = tmp_path / "best_model.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model.weights.h5", b"secret")
+    content = bytearray(path.read_bytes())
+    for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(mark) + place] |= 1  # the flag of encryption
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"best_model\.keras.*damaged"), open_weights(path):
+        pass

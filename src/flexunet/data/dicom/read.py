@@ -239,7 +239,7 @@ def _pydicom(path: Path) -> Any:
     return import_extra("pydicom", "pydicom.filereader", extra="dicom", needed_by=needed_by, error=ImageError)
 
 
-def _damaged(path: Path, error: Exception) -> ImageError:
+def _damaged(path: Path, error: BaseException) -> ImageError:
     return ImageError(f"{path} is truncated or damaged ({error}). Copy or export the file again.")
 
 

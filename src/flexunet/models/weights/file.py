@@ -7,6 +7,7 @@ that name them; of a `.keras` archive only the HDF5 file inside.
 
 from __future__ import annotations
 
+import math
 import re
 import tempfile
 import zipfile
@@ -20,6 +21,7 @@ import h5py
 import numpy as np
 
 from flexunet.errors import PathError, WeightsError
+from flexunet.models.weights.probe import can_be_read
 
 _INSIDE_KERAS = "model.weights.h5"
 _CHUNK = 1 << 22
@@ -44,7 +46,7 @@ class StoredArray:
         """
         try:
             values = np.asarray(self.dataset[()])
-        except (OSError, RuntimeError, ValueError) as error:
+        except Exception as error:  # h5py raises whatever a damaged file makes it meet
             raise WeightsError(f"{path}: {self.name} cannot be read: {_DAMAGED} ({error}).") from error
         if values.dtype.kind == "f":
             values = values.astype(np.float32, copy=False)
@@ -123,14 +125,18 @@ def open_weights(path: str | Path) -> Iterator[StoredWeights]:
     if path.stat().st_size == 0:
         raise WeightsError(f"{path} is empty (0 bytes); copy or train it again.")
     with _hdf5_of(path) as (hdf5, in_archive):
+        if not can_be_read(hdf5):
+            raise WeightsError(f"{path} cannot be read to its end: {_DAMAGED}.")
         try:
             root = h5py.File(hdf5, "r")
-        except OSError as error:
+        except Exception as error:
             raise WeightsError(f"{path}: {_DAMAGED} ({error}).") from error
         with root:
             try:
                 stored = _stored_weights(root, path, in_archive)
-            except (OSError, KeyError, RuntimeError) as error:
+            except WeightsError:
+                raise
+            except Exception as error:  # h5py raises whatever a damaged file makes it meet
                 raise WeightsError(f"{path}: {_DAMAGED} ({error}).") from error
             yield stored
 
@@ -152,7 +158,9 @@ def _hdf5_of(path: Path) -> Iterator[tuple[Path, bool]]:
         try:
             with zipfile.ZipFile(path) as archive:
                 _extract(archive, inside, path)
-        except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+        except WeightsError:
+            raise
+        except Exception as error:  # encrypted, oddly compressed, cut short
             raise WeightsError(f"{path}: {_DAMAGED} ({error}).") from error
         yield inside, True
 
@@ -161,7 +169,7 @@ def _extract(archive: zipfile.ZipFile, inside: Path, path: Path) -> None:
     if _INSIDE_KERAS not in archive.namelist():
         raise WeightsError(f"{path} is an archive without {_INSIDE_KERAS}: it is not a .keras file.")
     # Keras stores weights uncompressed; an archive that swells is not one of its own.
-    allowed = 20 * path.stat().st_size + (64 << 20)
+    allowed = _swollen(path.stat().st_size)
     written = 0
     with archive.open(_INSIDE_KERAS) as source, inside.open("wb") as target:
         while chunk := source.read(_CHUNK):
@@ -169,6 +177,11 @@ def _extract(archive: zipfile.ZipFile, inside: Path, path: Path) -> None:
             if written > allowed:
                 raise WeightsError(f"{path}: {_INSIDE_KERAS} swells to more than {allowed} bytes; not read.")
             target.write(chunk)
+
+
+def _swollen(size: int) -> int:
+    """Bytes that a file of this size may come to when it is unpacked."""
+    return 20 * size + (64 << 20)
 
 
 def _stored_weights(root: Any, path: Path, in_archive: bool) -> StoredWeights:
@@ -193,6 +206,7 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.size = path.stat().st_size
         self.is_nested = False
         self.visited = 0
 
@@ -223,6 +237,11 @@ class _Reader:
             raise WeightsError(f"{self.path}: {label} is not an array of numbers; not read.")
         if dataset.external or dataset.is_virtual:
             raise WeightsError(f"{self.path}: {label} lies in another file; links are not followed.")
+        declared = math.prod(dataset.shape) * dataset.dtype.itemsize
+        if declared > _swollen(self.size):
+            raise WeightsError(
+                f"{self.path}: {label} declares {declared} bytes, more than the file can hold."
+            )
         return StoredArray(label, tuple(dataset.shape), dataset)
 
     @staticmethod

@@ -43,7 +43,8 @@ def _visit(path: str) -> None:
     import h5py
 
     with h5py.File(path, "r") as root:
-        waiting, seen = [root], set()
+        waiting = [root]
+        seen: set[int] = set()
         while waiting and len(seen) < _MOST_GROUPS:
             node = waiting.pop()
             address = h5py.h5o.get_info(node.id).addr

@@ -2,6 +2,7 @@
 from .config.files import load_config as load_config
 from .config.schema import Config as Config
 from .data.audit.run import audit_dataset as audit_dataset
+from .data.augment.operations import register_operation as register_operation
 from .data.augment.run import augment as augment
 from .data.dataset.pairs import Pair as Pair
 from .data.dataset.pairs import find_pairs as find_pairs
@@ -19,5 +20,7 @@ from .evaluation.scores.images import score_image as score_image
 from .inference.predict.predictor import Predictor as Predictor
 from .inference.predict.probabilities import mask_of as mask_of
 from .models.registry import build_model as build_model
+from .training.objectives.named import register_loss as register_loss
+from .training.objectives.named import register_metric as register_metric
 from .training.run import train as train
 from .version import __version__ as __version__

@@ -71,6 +71,10 @@ class TrainingResult:
     resumed: str | None = None
     notes: list[str] = field(default_factory=list)
 
+    def __repr__(self) -> str:
+        best = f"best {self.monitor} {self.best_value:.4f} in epoch {self.best_epoch}"
+        return f"<TrainingResult of {self.run_dir}: {self.ended}, {best}>"
+
     def summary(self) -> dict[str, Any]:
         """The result, ready for JSON."""
         return {key: str(value) if isinstance(value, Path) else value for key, value in vars(self).items()}

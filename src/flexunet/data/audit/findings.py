@@ -56,6 +56,11 @@ class AuditResult:
     def __post_init__(self) -> None:
         self.findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
 
+    def __repr__(self) -> str:
+        counts = Counter(finding.severity for finding in self.findings)
+        told = ", ".join(f"{counts[severity]} {severity}s" for severity in SEVERITIES if counts[severity])
+        return f"<AuditResult of {self.root}: {told or 'no findings'}>"
+
     @property
     def scores_hold(self) -> bool:
         """Whether nothing was found that would make a test score untrue."""

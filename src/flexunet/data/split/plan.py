@@ -67,6 +67,10 @@ class SplitPlan:
     by: str = "source"
     copies: list[tuple[int, int]] = field(default_factory=list)
 
+    def __repr__(self) -> str:
+        shares = ", ".join(f"{row.split} {row.images}" for row in self.table())
+        return f"<SplitPlan of {len(self.items)} images by {self.by}: {shares}>"
+
     def table(self) -> list[SplitRow]:
         """What each split gets."""
         split = np.array(self.split)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 
@@ -13,8 +13,15 @@ from flexunet.evaluation.report.model_card import model_card
 from flexunet.evaluation.report.page import write_report
 from flexunet.evaluation.tables.cases import CaseGallery
 from flexunet.evaluation.tables.document import Scores
-from flexunet.evaluation.tables.files import find_evaluation, read_tables, write_tables
+from flexunet.evaluation.tables.files import (
+    find_evaluation,
+    image_columns,
+    lesion_columns,
+    read_tables,
+    write_tables,
+)
 from flexunet.evaluation.tables.rows import Tables
+from flexunet.extras import import_extra
 from flexunet.files import write_text
 
 SCORES, REPORT, CARD, PUBLISHED = "scores.json", "report.html", "MODEL_CARD.md", "evaluation.csv"
@@ -34,6 +41,26 @@ class Evaluation(NamedTuple):
     tables: Tables
     folder: Path | None
     notes: list[str]
+
+    def __repr__(self) -> str:
+        dice = self.scores.foreground.dice_per_image_mean
+        value = "not defined" if dice.value is None else f"{dice.value:.3f}"
+        if dice.low is not None and dice.high is not None:
+            value += f" ({dice.low:.3f} to {dice.high:.3f})"
+        return f"<Evaluation of {self.scores.images} images: dice_per_image_mean {value}>"
+
+    def to_pandas(self, per: Literal["image", "lesion"] = "image") -> Any:
+        """The scores of each image, or of each lesion, as a pandas table.
+
+        Args:
+            per: What a row is: an image (the columns of per_image.csv) or a lesion (those of per_lesion.csv).
+
+        Raises:
+            EngineError: if pandas is not installed.
+        """
+        pandas = import_extra("pandas", extra="pandas", needed_by="Evaluation.to_pandas()")
+        columns = image_columns(self.tables) if per == "image" else lesion_columns(self.tables)
+        return pandas.DataFrame(columns)
 
 
 def write_evaluation(

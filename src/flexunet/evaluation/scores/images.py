@@ -49,6 +49,22 @@ class ImageScores(NamedTuple):
     scaled: ProbabilityCounts | None = None
     dice_at_threshold: float = float("nan")
 
+    def __repr__(self) -> str:
+        height, width = self.size
+        told = ", ".join(
+            f"{name} {value:.3f}" for name, value in self.values().items() if not np.isnan(value)
+        )
+        return f"<ImageScores of {width} x {height} pixels: {told or 'nothing in truth and prediction'}>"
+
+    def values(self) -> dict[str, float]:
+        """Each score of pixels and surfaces by its name: the mean over the foreground classes that occur.
+
+        Distances are in pixels, or in mm where the name says so; NaN where a score does not exist.
+        """
+        by_class = pixel_scores(*foreground_counts(self.confusion))
+        by_class |= {row.name: self.surface[:, k] for k, row in enumerate(SURFACE_SCORES)}
+        return {name: float(mean_over_classes(scores)) for name, scores in by_class.items()}
+
 
 def score_image(
     truth: NDArray[np.uint8],
@@ -83,9 +99,9 @@ def score_image(
         >>> truth, prediction = np.zeros((8, 8), np.uint8), np.zeros((8, 8), np.uint8)
         >>> truth[2:4, 2:6] = 1
         >>> prediction[2:4, 2:5] = 1
-        >>> flexunet.score_image(truth, prediction).confusion
-        array([[56,  0],
-               [ 2,  6]])
+        >>> scores = flexunet.score_image(truth, prediction)
+        >>> round(scores.values()["dice"], 3), round(scores.values()["iou"], 3)
+        (0.857, 0.75)
     """
     if probabilities is not None:
         if probabilities.shape[:2] != truth.shape or probabilities.shape[2] not in (1, num_classes):

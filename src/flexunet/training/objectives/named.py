@@ -153,6 +153,13 @@ def register_loss(name: str, function: Function) -> None:
 
     Raises:
         ConfigError: if the name cannot be used, or the function cannot be called with truth and prediction.
+
+    Example:
+        >>> import keras
+        >>> def half_squared_error(truth, probabilities, scale=1.0):
+        ...     return 0.5 * scale * keras.ops.mean((truth - probabilities) ** 2, axis=-1)
+        >>> flexunet.register_loss("half_squared_error", half_squared_error)
+        >>> config = flexunet.Config(model={"loss": "dice_loss + half_squared_error(scale=2)"})
     """
     _check_own(name, function, "loss")
     LOSSES[name] = Loss(name, function)
@@ -168,6 +175,13 @@ def register_metric(name: str, function: Function) -> None:
 
     Raises:
         ConfigError: if the name cannot be used, or the function cannot be called with truth and prediction.
+
+    Example:
+        >>> import keras
+        >>> def largest_error(truth, probabilities):
+        ...     return keras.ops.max(keras.ops.abs(truth - probabilities), axis=(1, 2, 3))
+        >>> flexunet.register_metric("largest_error", largest_error)
+        >>> config = flexunet.Config(model={"metrics": ["dice_coef_foreground", "largest_error"]})
     """
     _check_own(name, function, "metric")
     METRICS[name] = function

@@ -43,6 +43,7 @@ class Guard:
         token: Bearer token that is asked for; none where nobody but this machine reaches the service.
         hosts: Names the service may be called by; none accepts all. It keeps a web page elsewhere from
             reaching a service on this machine under a name that it has pointed here (DNS rebinding).
+            Starlette's TrustedHostMiddleware answers 400 in plain text, not 421 as a problem document.
     """
 
     def __init__(

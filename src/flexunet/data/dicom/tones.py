@@ -84,7 +84,11 @@ def _shares(
 
 
 def linear_window(values: np.ndarray, centre: float, width: float) -> np.ndarray:
-    """The LINEAR function of PS3.3 C.11.2.1.2.1, output 0 to 1."""
+    """The LINEAR function of PS3.3 C.11.2.1.2.1, output 0 to 1.
+
+    `pydicom.pixels.apply_windowing` scales to the range of the stored bits; when that is undone, 2 of 4.5
+    million grey levels are rounded to the other side.
+    """
     if width == 1:
         return (values > centre - 0.5).astype(np.float64)
     return np.clip((values - (centre - 0.5)) / (width - 1) + 0.5, 0, 1)

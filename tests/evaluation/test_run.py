@@ -1,4 +1,4 @@
-"""Evaluating a run: published figures as the reference has them, calibration, leakage, folds."""
+"""Evaluating a run: published metrics as the reference has them, calibration, leakage, folds."""
 
 import json
 

@@ -264,7 +264,7 @@ class EvaluateSection(Section):
     boundary_tolerance: float = Field(default=2, ge=0)
     """Tolerance of the boundary Dice, in pixels."""
     calibration_bins: int = Field(default=15, ge=2, le=1000)
-    """Number of bins of the calibration curve."""
+    """Number of bins of the reliability curve (`probability` in scores.json)."""
 
 
 class SegmentationSection(Section):

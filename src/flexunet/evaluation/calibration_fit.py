@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from flexunet.errors import DatasetError
-from flexunet.evaluation.scores.calibration import IN_PLAY
 from flexunet.evaluation.scores.pixels import Values, ratio
+from flexunet.evaluation.scores.reliability import IN_PLAY
 from flexunet.inference.predict.calibration import SMALLEST, Calibration, refuse_test
 from flexunet.inference.predict.probabilities import foreground_probability, two_channels
 

@@ -17,7 +17,7 @@ from flexunet.evaluation.report.outputs import Evaluation, read_previous, write_
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.build import Circumstances, make_scores
 from flexunet.evaluation.summary.comparison import why_not_comparable
-from flexunet.evaluation.tables.cases import CaseGallery
+from flexunet.evaluation.tables.extremes import Extremes
 from flexunet.evaluation.tables.files import find_evaluation, read_tables
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.evaluation.tables.streaming import Prediction, score_stream
@@ -85,7 +85,7 @@ def score_pairs(
     *,
     spacing: tuple[float, float] | None = None,
     jobs: int | None = None,
-    gallery: CaseGallery | None = None,
+    gallery: Extremes | None = None,
     progress: Progress = silent,
 ) -> Tables:
     """Score pairs of mask files.
@@ -97,7 +97,7 @@ def score_pairs(
         identities: Whose images they are.
         spacing: Height and width of a pixel in mm, for images without one in the manifest.
         jobs: Threads, all processors by default.
-        gallery: Keeps best and worst cases.
+        gallery: Keeps the best and the worst images.
         progress: Told how many images are scored.
 
     Returns:
@@ -148,7 +148,7 @@ def score_folders(
     jobs: int | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
-    """Score a folder of predicted masks: figures, and with `out` all the files.
+    """Score a folder of predicted masks: scores, and with `out` all the files.
 
     Args:
         truth: Folder of true masks.
@@ -183,7 +183,7 @@ def score_folders(
         previous = (Path(against).name, read_tables(find_evaluation(against)))
     elif out is not None:
         previous = read_previous(Path(out))
-    gallery = CaseGallery() if out is not None else None
+    gallery = Extremes() if out is not None else None
     tables = score_pairs(
         pairs,
         masks,

@@ -153,15 +153,15 @@ def _fold(name: str, tables: Tables, document: Scores) -> Fold:
 
 
 def _published(documents: Sequence[Scores]) -> PublishedMetrics:
-    """Published figures of the folds, averaged by their numbers of images."""
+    """Published metrics of the folds, averaged by their numbers of images."""
     weights = np.array([document.images for document in documents], np.float64)
-    figures = []
+    metrics = []
     for name in [one.name for one in documents[0].published.figures]:
         found = [one for document in documents for one in document.published.figures if one.name == name]
         if len(found) < len(documents):
             continue
         empty = [one.empty_prediction for one in found if one.empty_prediction is not None]
-        figures.append(
+        metrics.append(
             PublishedMetric(
                 name=name,
                 value=float(np.average([one.value for one in found], weights=weights)),
@@ -171,7 +171,7 @@ def _published(documents: Sequence[Scores]) -> PublishedMetrics:
             )
         )
     on = documents[0].published.computed_on
-    return PublishedMetrics(computed_on=f"{on}; mean of the folds by their images", figures=figures)
+    return PublishedMetrics(computed_on=f"{on}; mean of the folds by their images", figures=metrics)
 
 
 def _probability(documents: Sequence[Scores]) -> ProbabilityScores | None:

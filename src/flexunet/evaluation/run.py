@@ -1,4 +1,4 @@
-"""Evaluate a trained run: published figures, true scores, calibration, report, model card."""
+"""Evaluate a trained run: published metrics, scores, probability calibration, report, model card."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from flexunet.evaluation.scores.published import (
 )
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.build import Circumstances, make_scores
-from flexunet.evaluation.tables.cases import CaseGallery
 from flexunet.evaluation.tables.document import PublishedMetric, PublishedMetrics
+from flexunet.evaluation.tables.extremes import Extremes
 from flexunet.evaluation.tables.files import find_evaluation, read_tables
 from flexunet.evaluation.tables.streaming import score_stream
 from flexunet.inference.predict.predictor import Predictor
@@ -96,13 +96,13 @@ def evaluate(
     rules = ScoringRules.from_section(config.evaluate, seed=config.train.seed)
     colors = color_map(config)
     predictor = Predictor(model, config) if model is not None else Predictor.load(config, engine="keras")
-    published = published_figures(config, predictor.model, split)
+    published = published_metrics(config, predictor.model, split)
     calibration = calibration_of(config, predictor, split, calibrate, notes, jobs, progress)
     folder = evaluation_folder(config, split)
     previous = read_previous(folder)
     if against is not None:
         previous = (Path(against).name, read_tables(find_evaluation(against)))
-    gallery = CaseGallery()
+    gallery = Extremes()
     tables = score_stream(
         predictions(config, predictor, pairs, jobs),
         lambda prediction: prediction,
@@ -134,15 +134,15 @@ def evaluate(
         folder, scores, tables, gallery, title=title, curves_dir=config.output(config.train.eval_dir)
     )
     if split == "test":
-        figures = {one.name: one.value for one in published.figures}
-        write_published(config.run_dir / PUBLISHED, figures)
+        metrics = {one.name: one.value for one in published.figures}
+        write_published(config.run_dir / PUBLISHED, metrics)
         write_card(
             config.run_dir / CARD, scores, config.run_dir.resolve().name, _described(config, predictor)
         )
     return Evaluation(scores, tables, folder, notes)
 
 
-def published_figures(config: Config, model: keras.Model, split: str) -> PublishedMetrics:
+def published_metrics(config: Config, model: keras.Model, split: str) -> PublishedMetrics:
     """The loss and the first metric as published, and those of an empty prediction."""
     from flexunet.training.batches.feeding import all_pixels
     from flexunet.training.compiling import evaluate_published

@@ -15,8 +15,8 @@ from flexunet.evaluation.report.overlays import COLORS, close_up, focus, overlay
 from flexunet.evaluation.scores.images import score_image
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.build import Circumstances, make_scores
-from flexunet.evaluation.tables.cases import CaseGallery
 from flexunet.evaluation.tables.document import Scores, json_schema, with_score_table
+from flexunet.evaluation.tables.extremes import Extremes
 
 ROOT = Path(__file__).parents[3]
 
@@ -50,7 +50,7 @@ class Page(HTMLParser):
 def written(make_tables, tmp_path):
     """The files of a drawn evaluation with everything in it."""
     tables = make_tables(images=20, probabilities=True)
-    gallery = CaseGallery(2)
+    gallery = Extremes(2)
     for index in range(5):
         truth = np.zeros((40, 40), np.uint8)
         truth[5:15, 5:15] = 1
@@ -100,10 +100,10 @@ def test_the_page_says_what_the_scores_say(written):
     scores = written[1]
     assert f"{scores.foreground.dice_per_image_mean.value:.3f}" in words
     for section in (
-        "The published figures",
+        "The published metrics",
         "Lesions",
         "Probabilities",
-        "Worst cases",
+        "Worst images",
         "On whom",
         "Training",
     ):
@@ -166,7 +166,7 @@ def test_published_figures_as_published():
 
 
 def test_best_and_worst_cases_are_kept_and_no_more():
-    gallery = CaseGallery(2)
+    gallery = Extremes(2)
     truth = np.zeros((30, 30), np.uint8)
     truth[5:15, 5:15] = 1
     for shift in (3, 0, 5, 1, 4):

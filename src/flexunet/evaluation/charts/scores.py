@@ -1,4 +1,4 @@
-"""The charts of the report: which figures go into which chart."""
+"""The charts of the report: which scores go into which chart."""
 
 from __future__ import annotations
 
@@ -87,9 +87,9 @@ def froc_chart(lesions: LesionScores) -> Markup | None:
     return chart.svg()
 
 
-def calibration_chart(probability: ProbabilityScores) -> Markup:
+def reliability_chart(probability: ProbabilityScores) -> Markup:
     """Share of foreground against probability, pixels in play."""
-    chart = Chart("Calibration curve", "predicted probability of foreground", "share that is", (0, 1))
+    chart = Chart("Reliability curve", "predicted probability of foreground", "share that is", (0, 1))
     chart.line([(0, 0), (1, 1)], GREY, dashed=True)
     for part, color in ((probability.pixels_in_play, BLUE), (probability.after_fit, GREEN)):
         if part is not None:

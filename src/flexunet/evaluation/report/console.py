@@ -1,4 +1,4 @@
-"""What the commands print of an evaluation: the published figures first, the true ones beside them."""
+"""What the commands print of an evaluation: the published metrics first, the scores beside them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _SIGNS = {"yes": "yes", "no": "no", "unsure": "not sure", "unknown": "not known"
 
 
 def scores_tables(scores: Scores, subgroups: bool = False) -> RenderableType:
-    """Published figures beside the empty prediction, then the scores with intervals, then the verdict.
+    """Published metrics beside the empty prediction, then the scores with intervals, then the verdict.
 
     Args:
-        scores: The figures.
+        scores: The scores.
         subgroups: Whether the tables by subgroup are shown; the report has them in any case.
     """
     parts: list[RenderableType] = [_published(scores), _main(scores), Text(lesions_in_words(scores.lesions))]
@@ -34,8 +34,8 @@ def scores_tables(scores: Scores, subgroups: bool = False) -> RenderableType:
 
 
 def _published(scores: Scores) -> Table:
-    table = Table(title=f"Published figures ({scores.published.computed_on})", title_justify="left")
-    table.add_column("figure")
+    table = Table(title=f"Published metrics ({scores.published.computed_on})", title_justify="left")
+    table.add_column("metric")
     table.add_column("prediction", justify="right")
     table.add_column("empty prediction", justify="right")
     for one in scores.published.figures:

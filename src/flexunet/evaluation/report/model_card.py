@@ -15,7 +15,7 @@ def model_card(scores: Scores, title: str, model: dict[str, str]) -> str:
     """The card as Markdown.
 
     Args:
-        scores: The figures of its evaluation.
+        scores: The scores of its evaluation.
         title: Name of the model.
         model: What is known of it: architecture, parameters, training data and so on, in words.
 
@@ -34,11 +34,11 @@ def model_card(scores: Scores, title: str, model: dict[str, str]) -> str:
         "## How good it is",
         _main_scores(scores),
         lesions_in_words(scores.lesions),
-        "### Published figures",
+        "### Published metrics",
         f"Computed on: {scores.published.computed_on}. They count background."
         " Compare them with the empty prediction.",
         _table(
-            ("figure", "this model", "empty prediction"),
+            ("metric", "this model", "empty prediction"),
             [
                 [one.name, _plain(one.value, 4), _plain(one.empty_prediction, 4)]
                 for one in scores.published.figures
@@ -59,9 +59,9 @@ def model_card(scores: Scores, title: str, model: dict[str, str]) -> str:
     parts += [
         "## Use",
         "- Meant for research on segmentation. It is no medical device and must not decide about a patient.",
-        "- Images from another scanner, population or view than those above may give other figures: evaluate "
+        "- Images from another scanner, population or view than those above may give other scores: evaluate "
         "there first.",
-        "- The figures are as true as the masks they were computed against. Where a model drew those, they "
+        "- The scores are as true as the masks they were computed against. Where a model drew those, they "
         "measure agreement with that model.",
     ]
     return "\n\n".join(parts) + "\n"

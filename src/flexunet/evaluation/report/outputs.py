@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from flexunet.errors import DatasetError, PathError
 from flexunet.evaluation.report.model_card import model_card
 from flexunet.evaluation.report.page import write_report
-from flexunet.evaluation.tables.cases import CaseGallery
 from flexunet.evaluation.tables.document import Scores
+from flexunet.evaluation.tables.extremes import Extremes
 from flexunet.evaluation.tables.files import (
     find_evaluation,
     image_columns,
@@ -31,7 +31,7 @@ class Evaluation(NamedTuple):
     """A finished evaluation.
 
     Attributes:
-        scores: The figures.
+        scores: The scores.
         tables: The tables behind them.
         folder: Where its files are; None if nothing was written.
         notes: What the user should know.
@@ -67,7 +67,7 @@ def write_evaluation(
     folder: Path,
     scores: Scores,
     tables: Tables,
-    gallery: CaseGallery | None = None,
+    gallery: Extremes | None = None,
     *,
     title: str,
     curves_dir: Path | None = None,
@@ -76,9 +76,9 @@ def write_evaluation(
 
     Args:
         folder: Where; made if missing.
-        scores: The figures.
+        scores: The scores.
         tables: The tables.
-        gallery: Best and worst cases.
+        gallery: Best and worst images.
         title: Headline of the report.
         curves_dir: Folder of training curves.
     """
@@ -120,13 +120,13 @@ def read_previous(folder: Path) -> tuple[str, Tables] | None:
         return None
 
 
-def write_published(path: Path, figures: dict[str, float]) -> None:
+def write_published(path: Path, metrics: dict[str, float]) -> None:
     """Write evaluation.csv as published: name and value, four decimals, zeros at the end dropped."""
-    write_text(path, "".join(f"{name},{published_text(value)}\n" for name, value in figures.items()))
+    write_text(path, "".join(f"{name},{published_text(value)}\n" for name, value in metrics.items()))
 
 
 def published_text(value: float) -> str:
-    """A figure as the published system writes it.
+    """A value as the published system writes it.
 
     >>> published_text(0.11898), published_text(0.914), published_text(1.0)
     ('0.119', '0.914', '1.0')
@@ -139,7 +139,7 @@ def write_card(path: Path, scores: Scores, title: str, model: dict[str, str]) ->
 
     Args:
         path: The file.
-        scores: The figures.
+        scores: The scores.
         title: Name of the model.
         model: What is known of it, in the words to print.
     """

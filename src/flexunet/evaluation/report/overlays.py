@@ -1,4 +1,4 @@
-"""Pictures of a case: what was found, missed and imagined, in colours that all eyes tell apart.
+"""Pictures of a scored image: what was found, missed and imagined, in colours that all eyes tell apart.
 
 The colours are of Okabe and Ito's palette, chosen so that they stay apart for red-green and blue-yellow
 colour blindness, and differ in brightness too. False regions are hatched, so that a grey print still tells.

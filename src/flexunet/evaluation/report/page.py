@@ -16,8 +16,8 @@ from flexunet.evaluation.report.overlays import close_up, data_uri, overlay
 from flexunet.evaluation.scores.registry import SET_LESION_SCORES, SET_SCORES, shown_in
 from flexunet.evaluation.summary.build import default_class_names
 from flexunet.evaluation.summary.verdict import lesions_in_words
-from flexunet.evaluation.tables.cases import Case, CaseGallery
 from flexunet.evaluation.tables.document import Scores
+from flexunet.evaluation.tables.extremes import Extremes, ScoredImage
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.files import write_text
 from flexunet.svg import interval_bar
@@ -53,7 +53,7 @@ def write_report(
     path: Path,
     scores: Scores,
     tables: Tables,
-    gallery: CaseGallery | None = None,
+    gallery: Extremes | None = None,
     *,
     title: str,
     curves_dir: Path | None = None,
@@ -62,13 +62,13 @@ def write_report(
 
     Args:
         path: The file.
-        scores: The figures.
+        scores: The scores.
         tables: The tables behind them.
-        gallery: Best and worst cases.
+        gallery: Best and worst images.
         title: Headline.
         curves_dir: Folder of the training curves (`train_losses.csv`, `train_metrics.csv`), if any.
     """
-    chosen = gallery or CaseGallery(0)
+    chosen = gallery or Extremes(0)
     page = (
         environment()
         .get_template("report.html.jinja")
@@ -79,11 +79,11 @@ def write_report(
                 "histogram": report_charts.dice_histogram(tables, scores),
                 "by_size": report_charts.dice_by_size(tables),
                 "froc": report_charts.froc_chart(scores.lesions),
-                "calibration": scores.probability and report_charts.calibration_chart(scores.probability),
+                "reliability": scores.probability and report_charts.reliability_chart(scores.probability),
                 "training": training_charts(curves_dir) if curves_dir else [],
             },
-            worst=[_drawn(case) for case in chosen.worst],
-            best=[_drawn(case) for case in chosen.best],
+            worst=[_drawn(image) for image in chosen.worst],
+            best=[_drawn(image) for image in chosen.best],
             marks=_MARKS,
             words=_WORDS,
             rate_names=_RATE_NAMES,
@@ -126,18 +126,18 @@ def empty_dice(tables: Tables, rule: str) -> float:
     return without if rule == "one" else 0.0
 
 
-def _drawn(case: Case) -> dict[str, Any]:
-    image = None
-    if case.image_path:
+def _drawn(image: ScoredImage) -> dict[str, Any]:
+    picture = None
+    if image.image_path:
         try:
-            image = read_image(case.image_path, channels=None)
+            picture = read_image(image.image_path, channels=None)
         except InputError:
-            image = None  # the page is about masks; a missing picture must not cost it
-    truth, prediction = case.masks()
+            picture = None  # the page is about masks; a missing picture must not cost it
+    truth, prediction = image.masks()
     return {
-        **case._asdict(),
-        "whole": data_uri(overlay(image, truth, prediction)),
-        "close": data_uri(close_up(image, truth, prediction)),
+        **image._asdict(),
+        "whole": data_uri(overlay(picture, truth, prediction)),
+        "close": data_uri(close_up(picture, truth, prediction)),
     }
 
 

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexunet.errors import ShapeError
-from flexunet.evaluation.scores.calibration import ProbabilityCounts, count_probabilities
 from flexunet.evaluation.scores.lesions import Candidates, Lesions, lesion_scores
 from flexunet.evaluation.scores.pixels import (
     Counts,
@@ -18,6 +17,7 @@ from flexunet.evaluation.scores.pixels import (
     mean_over_classes,
     pixel_scores,
 )
+from flexunet.evaluation.scores.reliability import ProbabilityCounts, count_probabilities
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.scores.surface import SURFACE_SCORES, score_boundaries
 from flexunet.inference.predict.calibration import Calibration

@@ -163,6 +163,8 @@ def permutation_p(
     """Two-sided p value that two runs differ by chance, by swapping whole patients between them.
 
     With up to 12 patients all 2^patients swaps are counted, else random ones and the observed one.
+    `scipy.stats.permutation_test` is not used: it counts swaps whose score does not exist, and gives p = 0
+    where the score itself does not exist.
 
     Args:
         first: Numerator and denominator of each patient, first run.

@@ -2,7 +2,7 @@
 
 None of them is a lesion Dice. `dice_coef_multiclass` sums over the class axis as well as over pixels,
 background included, so it is close to pixel accuracy: on a mammogram whose lesion covers 1 % of the pixels an
-empty prediction scores 0.99. That is why each figure is shown beside what an empty prediction would score.
+empty prediction scores 0.99. That is why each metric is shown beside what an empty prediction would score.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from flexunet.evaluation.scores.pixels import Counts, Values
 
 SMOOTH = 1.0
 EPSILON = 1e-6
-# As single precision holds them: 1 - 1e-7 is 1 - 1.19e-7 there, which the published figures show.
+# As single precision holds them: 1 - 1e-7 is 1 - 1.19e-7 there, which the published values show.
 LEAST, MOST = float(np.float32(1e-7)), float(np.float32(1 - 1e-7))
 
 PUBLISHED_METRICS = ("dice_coef_multiclass", "dice_coef_foreground", "dice_coef_hybrid")

@@ -31,7 +31,7 @@ class ScoringRules:
         candidate_score: Confidence of a candidate: `mean` or `max` probability over its pixels.
         size_bands_px: Edges of the lesion size bands, equivalent diameter in pixels.
         size_bands_mm: The same in mm (T1a/b, T1c, T2, T3 of the TNM system), used where spacing is known.
-        calibration_bins: Bins of the calibration curve.
+        calibration_bins: Bins of the reliability curve.
         bootstrap_samples: Bootstrap replicates, and random permutations of a comparison; 0: no intervals.
         confidence: Level of the intervals.
         seed: Seed of both.

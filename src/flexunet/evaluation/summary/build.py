@@ -13,14 +13,14 @@ from typing import Any
 from flexunet.data.images.masks import ColorMap
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.comparison import compare_tables
-from flexunet.evaluation.summary.lesions import lesion_figures
+from flexunet.evaluation.summary.lesions import set_lesion_scores
 from flexunet.evaluation.summary.pixels import (
-    class_figures,
-    foreground_figures,
+    class_scores,
+    foreground_scores,
     published_on_masks,
     resampling_of,
 )
-from flexunet.evaluation.summary.probability import probability_figures
+from flexunet.evaluation.summary.probability import probability_scores
 from flexunet.evaluation.summary.subgroups import subgroup_columns
 from flexunet.evaluation.summary.verdict import better_than_empty, better_than_last, leaking, sure_enough
 from flexunet.evaluation.tables.document import Fold, PublishedMetrics, Scores
@@ -42,7 +42,7 @@ class Circumstances:
         split: Split, where known.
         class_names: Names of the classes; `class 1` and so on by default.
         patients_known: Whether patients come from a manifest.
-        published: The published figures of a model; those of hard masks by default.
+        published: The published metrics of a model; those of hard masks by default.
         calibration: Temperature and threshold fitted on the validation split.
         subgroups: Columns to report; none chooses.
         previous: Name and tables of the run to compare with.
@@ -67,7 +67,7 @@ class Circumstances:
 
 
 def make_scores(tables: Tables, rules: ScoringRules, about: Circumstances) -> Scores:
-    """Compute every figure of an evaluation.
+    """Compute every score of an evaluation.
 
     Args:
         tables: The tables.
@@ -81,8 +81,8 @@ def make_scores(tables: Tables, rules: ScoringRules, about: Circumstances) -> Sc
         DatasetError: if a wanted subgroup is not in the manifest, or the runs cannot be compared.
     """
     draw = resampling_of(tables, rules)
-    foreground = foreground_figures(tables, rules, draw)
-    lesions = lesion_figures(tables, rules, draw)
+    foreground = foreground_scores(tables, rules, draw)
+    lesions = set_lesion_scores(tables, rules, draw)
     published = about.published or published_on_masks(tables)
     comparison = None
     if about.previous is not None:
@@ -102,9 +102,9 @@ def make_scores(tables: Tables, rules: ScoringRules, about: Circumstances) -> Sc
         published=published,
         foreground=foreground,
         lesions=lesions,
-        classes=class_figures(tables, rules, draw, names, about.color_map.palette, (foreground, lesions)),
+        classes=class_scores(tables, rules, draw, names, about.color_map.palette, (foreground, lesions)),
         confusion=tables.confusion.tolist(),
-        probability=probability_figures(tables, rules, draw, about.calibration),
+        probability=probability_scores(tables, rules, draw, about.calibration),
         subgroups=subgroup_columns(tables, rules, about.subgroups),
         folds=list(about.folds),
         comparison=comparison,

@@ -22,7 +22,7 @@ SENSITIVITY, DICE_PER_LESION = (
 )
 
 
-def lesion_figures(
+def set_lesion_scores(
     tables: Tables, rules: ScoringRules, draw: Resampling, label: int | None = None
 ) -> LesionScores:
     """Lesion scores with their intervals.

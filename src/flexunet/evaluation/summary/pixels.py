@@ -13,7 +13,7 @@ from flexunet.evaluation.scores.published import PUBLISHED_METRICS, published_me
 from flexunet.evaluation.scores.registry import SET_SCORES, SetScore
 from flexunet.evaluation.scores.row import ImageScore
 from flexunet.evaluation.scores.rules import ScoringRules
-from flexunet.evaluation.summary.lesions import lesion_figures
+from flexunet.evaluation.summary.lesions import set_lesion_scores
 from flexunet.evaluation.tables.document import (
     ClassScores,
     LesionScores,
@@ -59,7 +59,7 @@ def set_estimate(
     return draw.median(values) if score.kind == "median" else draw.mean(values)
 
 
-def pixel_figures(
+def set_pixel_scores(
     of_images: dict[str, Values], counts: tuple[Counts, Counts, Counts], rules: ScoringRules, draw: Resampling
 ) -> PixelScores:
     """All scores of pixels and boundaries over a set; arguments as those of `set_estimate`."""
@@ -76,12 +76,12 @@ def foreground_counts_of(tables: Tables) -> tuple[Counts, Counts, Counts]:
     return tables.correct[:, 1:].sum(1), tables.truth[:, 1:].sum(1), tables.predicted[:, 1:].sum(1)
 
 
-def foreground_figures(tables: Tables, rules: ScoringRules, draw: Resampling) -> PixelScores:
+def foreground_scores(tables: Tables, rules: ScoringRules, draw: Resampling) -> PixelScores:
     """Scores over the foreground classes: by image the mean over the classes that occur in it."""
-    return pixel_figures(tables.by_image(), foreground_counts_of(tables), rules, draw)
+    return set_pixel_scores(tables.by_image(), foreground_counts_of(tables), rules, draw)
 
 
-def class_figures(
+def class_scores(
     tables: Tables,
     rules: ScoringRules,
     draw: Resampling,
@@ -102,8 +102,8 @@ def class_figures(
                 index=label,
                 name=names[label],
                 color=(red, green, blue),
-                pixels=of_all[0] if alone else pixel_figures(of_class, counts, rules, draw),
-                lesions=of_all[1] if alone else lesion_figures(tables, rules, draw, label),
+                pixels=of_all[0] if alone else set_pixel_scores(of_class, counts, rules, draw),
+                lesions=of_all[1] if alone else set_lesion_scores(tables, rules, draw, label),
             )
         )
     return found

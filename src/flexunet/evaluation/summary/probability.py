@@ -1,4 +1,4 @@
-"""From probability bins to calibration curves, errors and Brier scores with intervals."""
+"""From probability bins to reliability curves, errors and Brier scores with intervals."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from flexunet.evaluation.scores.calibration import (
+from flexunet.evaluation.scores.intervals import Estimate, Resampling
+from flexunet.evaluation.scores.pixels import Values, apply_empty_rule, ratio
+from flexunet.evaluation.scores.reliability import (
     ProbabilityCounts,
     brier_score,
     empty_brier_score,
     expected_calibration_error,
 )
-from flexunet.evaluation.scores.intervals import Estimate, Resampling
-from flexunet.evaluation.scores.pixels import Values, apply_empty_rule, ratio
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.tables.document import (
     FittedCalibration,
@@ -27,7 +27,7 @@ from flexunet.inference.predict.calibration import Calibration
 ALL_PIXELS, PIXELS_IN_PLAY = 0, 1
 
 
-def probability_figures(
+def probability_scores(
     tables: Tables, rules: ScoringRules, draw: Resampling, calibration: Calibration | None
 ) -> ProbabilityScores | None:
     """Calibration of a test set; None for hard masks.
@@ -45,8 +45,8 @@ def probability_figures(
         estimate = draw.mean(apply_empty_rule(tables.dice_at_threshold, rules.empty_masks))
         at_threshold = estimate
     return ProbabilityScores(
-        all_pixels=_pixel_calibration(tables.probability, ALL_PIXELS, draw),
-        pixels_in_play=_pixel_calibration(tables.probability, PIXELS_IN_PLAY, draw),
+        all_pixels=_reliability(tables.probability, ALL_PIXELS, draw),
+        pixels_in_play=_reliability(tables.probability, PIXELS_IN_PLAY, draw),
         fitted=None
         if calibration is None
         else FittedCalibration(
@@ -59,12 +59,12 @@ def probability_figures(
             dice_pooled_at_half=calibration.dice_at_half,
             dice_pooled_at_threshold=calibration.dice_at_threshold,
         ),
-        after_fit=None if tables.scaled is None else _pixel_calibration(tables.scaled, PIXELS_IN_PLAY, draw),
+        after_fit=None if tables.scaled is None else _reliability(tables.scaled, PIXELS_IN_PLAY, draw),
         dice_per_image_mean_at_fitted_threshold=at_threshold,
     )
 
 
-def _pixel_calibration(counts: ProbabilityCounts, row: int, draw: Resampling) -> Reliability:
+def _reliability(counts: ProbabilityCounts, row: int, draw: Resampling) -> Reliability:
     by_image = ProbabilityCounts(*(sums[:, row] for sums in counts))
     pooled = ProbabilityCounts(*(sums.sum(axis=0) for sums in by_image))
 
@@ -99,7 +99,7 @@ def pooled_probability(parts: Sequence[ProbabilityScores]) -> ProbabilityScores:
     """Calibration of several folds together, from their bins; without intervals.
 
     Args:
-        parts: Figures of each fold.
+        parts: Scores of each fold.
     """
     after = [part.after_fit for part in parts]
     return ProbabilityScores(

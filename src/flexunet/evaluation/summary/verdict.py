@@ -22,14 +22,14 @@ _FEW_PATIENTS = 30
 _LEVEL = 0.05
 
 
-def in_words(figure: Estimate, digits: int = 3) -> str:
-    """A figure with its interval: `0.881 (0.835 to 0.918)`."""
-    if figure.value is None:
+def in_words(estimate: Estimate, digits: int = 3) -> str:
+    """An estimate in words: `0.881 (0.835 to 0.918)`."""
+    if estimate.value is None:
         return "not defined"
-    value = f"{figure.value:.{digits}f}"
-    if figure.low is None or figure.high is None:
+    value = f"{estimate.value:.{digits}f}"
+    if estimate.low is None or estimate.high is None:
         return value
-    return f"{value} ({figure.low:.{digits}f} to {figure.high:.{digits}f})"
+    return f"{value} ({estimate.low:.{digits}f} to {estimate.high:.{digits}f})"
 
 
 def better_than_empty(
@@ -148,13 +148,11 @@ def leaking(audit: dict[str, Any] | None) -> Answer:
 
 
 def sure_enough(draw: Resampling, foreground: PixelScores, patients_known: bool) -> Answer:
-    """Whether there are enough patients for the figures to mean much."""
+    """Whether there are enough patients for the scores to mean much."""
     question = "Enough patients?"
     who = "patients" if patients_known else "sources (patients are unknown; the true intervals are wider)"
-    figure = foreground.dice_per_image_mean
-    width = (
-        "" if figure.low is None or figure.high is None else f", interval {figure.high - figure.low:.3f} wide"
-    )
+    low, high = foreground.dice_per_image_mean.low, foreground.dice_per_image_mean.high
+    width = "" if low is None or high is None else f", interval {high - low:.3f} wide"
     few = draw.num_groups < _FEW_PATIENTS
     sentence = f"{draw.num_groups} {who}{width}."
     if few:

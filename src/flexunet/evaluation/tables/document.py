@@ -129,7 +129,7 @@ class ClassScores(Part):
 
 
 class PublishedMetric(Part):
-    """A published figure, beside what an empty prediction would score."""
+    """A published metric, beside what an empty prediction would score."""
 
     name: str
     value: float
@@ -137,14 +137,14 @@ class PublishedMetric(Part):
 
 
 class PublishedMetrics(Part):
-    """The published figures, labelled as what they are."""
+    """The published metrics, labelled as what they are."""
 
     computed_on: str
     figures: list[PublishedMetric]
 
 
 class ReliabilityBin(Part):
-    """One bin of the calibration curve."""
+    """One bin of the reliability curve."""
 
     low: float
     high: float

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from flexunet.evaluation.scores.images import ImageScores, score_image
 from flexunet.evaluation.scores.rules import ScoringRules
-from flexunet.evaluation.tables.cases import CaseGallery
+from flexunet.evaluation.tables.extremes import Extremes
 from flexunet.evaluation.tables.rows import ImageOrigin, Tables, Tally
 from flexunet.inference.predict.calibration import Calibration
 from flexunet.inference.predict.probabilities import mask_of
@@ -33,7 +33,7 @@ class Prediction(NamedTuple):
         mask: Predicted class indices; None takes the most probable class.
         probabilities: Float32 `(H, W, C)`, or None.
         spacing: Height and width of a pixel in mm, or None.
-        image_path: The image, for pictures of the best and worst cases.
+        image_path: The image, for pictures of the best and worst images.
     """
 
     origin: ImageOrigin
@@ -86,7 +86,7 @@ def score_stream(
     *,
     jobs: int | None = None,
     calibration: Calibration | None = None,
-    gallery: CaseGallery | None = None,
+    gallery: Extremes | None = None,
     progress: Progress = silent,
     stage: str = "scoring",
     total: int = 0,
@@ -100,7 +100,7 @@ def score_stream(
         rules: The rules.
         jobs: Threads, all processors by default.
         calibration: Temperature and threshold fitted on the validation split.
-        gallery: Keeps the best and worst cases for the report.
+        gallery: Keeps the best and worst images for the report.
         progress: Told how many images are scored.
         stage: What it is told is being done.
         total: Number of items, for the progress.

@@ -5,7 +5,7 @@ import pytest
 
 from flexunet.errors import DatasetError
 from flexunet.evaluation.calibration_fit import CalibrationFit, dice_by_threshold
-from flexunet.evaluation.scores.calibration import (
+from flexunet.evaluation.scores.reliability import (
     brier_score,
     count_probabilities,
     empty_brier_score,

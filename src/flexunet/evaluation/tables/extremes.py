@@ -1,4 +1,4 @@
-"""The best and the worst cases of a test set, kept small until the report draws them."""
+"""The best and the worst images of a test set, kept small until the report draws them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flexunet.evaluation.scores.images import ImageScores
 from flexunet.evaluation.scores.pixels import foreground_counts, mean_over_classes, pixel_scores
 
 
-class Case(NamedTuple):
+class ScoredImage(NamedTuple):
     """One image with its masks.
 
     Attributes:
@@ -24,7 +24,7 @@ class Case(NamedTuple):
         lesions: Number of true lesions.
         found: Number of those found.
         false_positives: Predicted regions that match none.
-        wrong: Pixels of a wrong class; of equally bad cases the larger error is the worse.
+        wrong: Pixels of a wrong class; of equally bad images the larger error is the worse.
     """
 
     dice: float
@@ -39,12 +39,12 @@ class Case(NamedTuple):
 
     @property
     def badness(self) -> tuple[float, int, str]:
-        """What the worst cases are sorted by."""
+        """What the worst images are sorted by."""
         return self.dice, -self.wrong, self.name
 
     @property
     def goodness(self) -> tuple[float, int, str]:
-        """What the best cases are sorted by."""
+        """What the best images are sorted by."""
         return -self.dice, self.wrong, self.name
 
     def masks(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -57,30 +57,30 @@ class Case(NamedTuple):
         return truth, prediction
 
 
-class CaseGallery:
-    """Keeps the worst and the best cases of all that are offered, and forgets the others.
+class Extremes:
+    """Keeps the worst and the best images of all that are offered, and forgets the others.
 
     Images with nothing in truth and prediction are not offered a place.
 
     Args:
-        size: Cases of each kind.
+        size: Images of each kind.
     """
 
     def __init__(self, size: int = 6) -> None:
         self.size = size
-        self._worst: list[Case] = []
-        self._best: list[Case] = []
+        self._worst: list[ScoredImage] = []
+        self._best: list[ScoredImage] = []
 
     @property
-    def worst(self) -> list[Case]:
-        """The worst cases, worst first."""
+    def worst(self) -> list[ScoredImage]:
+        """The worst images, worst first."""
         return list(self._worst)
 
     @property
-    def best(self) -> list[Case]:
-        """The best cases, best first; none that is among the worst."""
-        taken = {case.name for case in self._worst}
-        return [case for case in self._best if case.name not in taken]
+    def best(self) -> list[ScoredImage]:
+        """The best images, best first; none that is among the worst."""
+        taken = {image.name for image in self._worst}
+        return [image for image in self._best if image.name not in taken]
 
     def offer(
         self,
@@ -90,7 +90,7 @@ class CaseGallery:
         prediction: NDArray[np.uint8],
         scores: ImageScores,
     ) -> None:
-        """Look at one case."""
+        """Look at one image."""
         dice = float(mean_over_classes(pixel_scores(*foreground_counts(scores.confusion))["dice"]))
         if np.isnan(dice) or not self.size:
             return
@@ -100,7 +100,7 @@ class CaseGallery:
         among_best = len(self._best) < self.size or high < self._best[-1].goodness
         if not among_worst and not among_best:
             return
-        case = Case(
+        image = ScoredImage(
             dice,
             name,
             image_path,
@@ -112,9 +112,9 @@ class CaseGallery:
             wrong,
         )
         if among_worst:
-            self._worst = sorted([*self._worst, case], key=lambda one: one.badness)[: self.size]
+            self._worst = sorted([*self._worst, image], key=lambda one: one.badness)[: self.size]
         if among_best:
-            self._best = sorted([*self._best, case], key=lambda one: one.goodness)[: self.size]
+            self._best = sorted([*self._best, image], key=lambda one: one.goodness)[: self.size]
 
 
 def _png(mask: NDArray[np.uint8]) -> bytes:

@@ -1,8 +1,8 @@
-"""Whether a probability means what it says: calibration curve, expected calibration error, Brier score.
+"""Whether a probability means what it says: reliability curve, expected calibration error, Brier score.
 
 The probability is that of foreground (1 less background), a pixel counts as 1 where the truth is foreground.
 On a mammogram nearly every pixel is certain and correct background, which makes any error over all pixels
-tiny. So each figure is given twice: over all pixels, and over the pixels in play, where the model gives
+tiny. So each score is given twice: over all pixels, and over the pixels in play, where the model gives
 foreground at least 1 %.
 """
 

@@ -34,7 +34,7 @@ def shared_origins(training: Sequence[Pair], scored: Sequence[Pair]) -> dict[str
         checked = "file contents (names repeat with different pictures, so they tell nothing)"
     else:
         sources = {pair.source for pair in training} & {pair.source for pair in scored}
-        patients = {pair.patient for pair in training} & {pair.patient for pair in scored}
+        patients = _known_patients(training) & _known_patients(scored)
         checked = "file names and manifest"
     found: dict[str, Any] = {
         "shared_sources": len(sources),
@@ -44,6 +44,10 @@ def shared_origins(training: Sequence[Pair], scored: Sequence[Pair]) -> dict[str
     if examples := sorted(sources | patients)[:5]:
         found["examples"] = examples
     return found
+
+
+def _known_patients(pairs: Sequence[Pair]) -> set[str]:
+    return {pair.patient for pair in pairs if pair.identity.patient_known}
 
 
 def _same_content(first: Path, second: Path) -> bool:

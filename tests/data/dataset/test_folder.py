@@ -1,7 +1,6 @@
 import pytest
 
 from flexunet.data.dataset.folder import DatasetFolder
-from flexunet.data.dataset.manifest import Manifest
 from flexunet.errors import PairingError, PathError
 
 
@@ -20,9 +19,6 @@ def test_splits_that_are_there(tmp_path):
     assert folder.images_dir("train") == tmp_path / "train" / "images"
     assert folder.masks_dir("test") == tmp_path / "test" / "masks"
     assert [pair.source for pair in folder.pairs("train")] == ["a", "b"]
-    assert folder.manifest() is None
-    Manifest().write(tmp_path)
-    assert folder.manifest().rows == []
 
 
 def test_what_is_no_data_set(tmp_path):

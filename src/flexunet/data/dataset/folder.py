@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.dataset.pairs import Pair, find_pairs
 from flexunet.errors import PathError
 
@@ -49,7 +48,3 @@ class DatasetFolder:
             PairingError: if images and masks do not match by name.
         """
         return find_pairs(self.images_dir(split), self.masks_dir(split))
-
-    def manifest(self) -> Manifest | None:
-        """`manifest.csv` at the root; None if there is none."""
-        return Manifest.read(self.root)

@@ -119,6 +119,7 @@ class Identities:
         rows = manifest.rows if manifest else []
         self.root = root.resolve() if root else None
         self._placeholder = shared_placeholder(rows)
+        self._folders: dict[Path, Path] = {}
         self._by_file = {row[column]: row for column in ("mask", "file") for row in rows}
         self._by_stem: dict[str, list[Mapping[str, str]]] = {}
         for row in rows:
@@ -158,7 +159,9 @@ class Identities:
     def _row(self, path: Path) -> Mapping[str, str]:
         """The row of an image or mask file: by its path, else by its name where that leaves no choice."""
         # The folder alone is resolved: an image may be a link to a file elsewhere.
-        full = path.parent.resolve() / path.name
+        if (folder := self._folders.get(path.parent)) is None:
+            folder = self._folders[path.parent] = path.parent.resolve()
+        full = folder / path.name
         rows = self._by_stem.get(path.stem, [])
         if self.root and full.is_relative_to(self.root):
             named = PurePosixPath(full.relative_to(self.root).as_posix())

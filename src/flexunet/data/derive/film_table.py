@@ -74,7 +74,8 @@ def doubts_about_table(facts: Mapping[str, Mapping[str, str]], stems: Collection
     doubts = doubtful_patients(
         [{"file": stem, "patient": row.get("patient", "")} for stem, row in facts.items()]
     )
-    strangers = [stem for stem in facts if stem not in stems]
+    films = set(stems)
+    strangers = [stem for stem in facts if stem not in films]
     without_zeros = {stem.lstrip("0"): stem for stem in stems if stem.startswith("0")}
     lost = [stem for stem in strangers if stem in without_zeros]
     if lost:

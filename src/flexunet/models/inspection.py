@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flexunet.files import replacing, write_text
+from flexunet.models.keras_private import parents_of
 
 if TYPE_CHECKING:
     import keras
@@ -69,8 +70,7 @@ def _output_shape(layer: keras.Layer) -> tuple[int | None, ...]:
 
 
 def _inputs_of(layer: keras.Layer) -> list[str]:
-    nodes = getattr(layer, "_inbound_nodes", [])
-    return [parent.operation.name for node in nodes for parent in node.parent_nodes]
+    return [parent.name for parent in parents_of(layer)]
 
 
 def draw_model(model: keras.Model, path: Path) -> None:

@@ -7,7 +7,6 @@ file is built without any: TensorFlow keeps some of what it computes for them, 2
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,8 @@ from typing import Any
 import keras
 import numpy as np
 from scipy import special
+
+from flexunet.models.keras_private import draw_seed, engine_random
 
 
 @contextmanager
@@ -37,7 +38,7 @@ def no_draws() -> Iterator[None]:
 
 @contextmanager
 def _drawing_by(**replaced: Any) -> Iterator[None]:
-    engine = importlib.import_module(f"keras.src.backend.{keras.backend.backend()}.random")
+    engine = engine_random()
     before = {name: getattr(engine, name) for name in replaced}
     for name, draw in replaced.items():
         setattr(engine, name, draw)
@@ -53,8 +54,6 @@ def _zeros(shape: Any, *_: Any, dtype: Any = None, **__: Any) -> Any:
 
 
 def _stream(seed: Any) -> np.random.Generator:
-    from keras.src.random.seed_generator import draw_seed
-
     return np.random.Generator(np.random.SFC64(np.asarray(draw_seed(seed)).astype(np.uint32).tolist()))
 
 

@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from flexunet.errors import ConfigError
+from flexunet.models.keras_private import inner_layers, seed_generators
 
 
 class _Stochastic(keras.Model):
@@ -44,7 +45,7 @@ class DropoutSampler:
     def __init__(self, model: Any, seed: int):
         layers = list(_all_layers(model)) if isinstance(model, keras.Model) else []
         self.seed = seed
-        self._generators = [each for layer in layers for each in getattr(layer, "_seed_generators", ())]
+        self._generators = [each for layer in layers for each in seed_generators(layer)]
         self._normalizations = [each for each in layers if isinstance(each, keras.layers.BatchNormalization)]
         if not any(getattr(layer, "rate", 0) for layer in layers):
             raise ConfigError(
@@ -104,5 +105,5 @@ def _torch_seed(seed: int) -> Iterator[None]:
 
 def _all_layers(layer: Any) -> Iterator[Any]:
     yield layer
-    for inner in getattr(layer, "_layers", ()):
+    for inner in inner_layers(layer):
         yield from _all_layers(inner)

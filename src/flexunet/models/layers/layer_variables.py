@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 
+from flexunet.models.keras_private import inner_layers, own_variables
+
 
 def layers_with_variables(model: keras.Model) -> Iterator[tuple[Any, list[Any]]]:
     """Every layer that holds weights of its own, in the order of the model, nested ones in their place.
@@ -19,10 +21,9 @@ def layers_with_variables(model: keras.Model) -> Iterator[tuple[Any, list[Any]]]
         if id(layer) in seen:
             return
         seen.add(id(layer))
-        own = [*layer._trainable_variables, *layer._non_trainable_variables]
-        if own:
+        if own := own_variables(layer):
             yield layer, own
-        for inner in layer._layers:
+        for inner in inner_layers(layer):
             yield from walk(inner)
 
     for layer in model.layers:

@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from flexunet.models.keras_private import parents_of
+
 # Names that say the level, where resolution does not: tokens in a row, and small U-Nets inside a U-Net.
 _NAMED = re.compile(r"encoder(\d+)(?:_|$)|u2net_(?:(in)|down_(\d+))_")
 
@@ -81,6 +83,5 @@ def _ancestors_of_deepest(model: keras.Model) -> list[Any]:
         if id(layer) in seen:
             continue
         seen.add(id(layer))
-        for node in layer._inbound_nodes:
-            waiting += [parent.operation for parent in node.parent_nodes]
+        waiting += parents_of(layer)
     return [layer for layer in model.layers if id(layer) in seen]

@@ -19,6 +19,7 @@ import numpy as np
 
 from flexunet.errors import PathError, WeightsError
 from flexunet.files import replacing
+from flexunet.models.keras_private import functional_class
 from flexunet.models.layers.layer_variables import refresh_constants, whole_layers_with_variables
 from flexunet.models.weights.file import StoredLayer, StoredWeights, open_weights
 from flexunet.models.weights.fit import pair_weights, unet_settings
@@ -142,10 +143,9 @@ def _without_training(model: keras.Model) -> keras.Model:
 
     Two moments make a file three times as large, and Keras opens it with this package's classes alone.
     """
-    from keras.src.models.functional import Functional
-
+    functional = functional_class()
     # A class of one's own may be more than its layers.
-    return Functional(model.input, model.output, name=model.name) if type(model) is Functional else model
+    return functional(model.input, model.output, name=model.name) if type(model) is functional else model
 
 
 def _write_keras2(model: keras.Model, path: Path) -> None:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+import keras
 import numpy as np
 
 from flexunet.data.images.files import to_model_range
 from flexunet.errors import ConfigError, ShapeError
 from flexunet.training.batches.sampling import Draw, Sampling
-
-if TYPE_CHECKING:
-    import keras
 
 _CROPS = 1
 Augment = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
@@ -84,20 +81,8 @@ def encode_targets(masks: np.ndarray, num_classes: int) -> np.ndarray:
     return np.eye(num_classes, dtype=np.float32).take(masks, axis=0)
 
 
-def Batches(  # noqa: N802 - reads as the class that it makes
-    cache: Source | CropSource,
-    batch_size: int,
-    num_classes: int,
-    *,
-    shuffle: bool,
-    seed: int,
-    sampling: Sampling | None = None,
-    crops: bool = False,
-    augment: Augment | None = None,
-    workers: int = 2,
-    part: Part | None = None,
-) -> keras.utils.PyDataset:
-    """Batches of a cache as `keras.utils.PyDataset`. Keras is imported here and not before.
+class Batches(keras.utils.PyDataset):
+    """Batches of a cache, pairs of float32: images `(n, H, W, C)` of 0..255, targets `(n, H, W, classes)`.
 
     Give it to `fit` with `shuffle=False`: the order is shuffled here, from the seed; what Keras would do
     on top of it depends on the state of Python's `random`.
@@ -116,99 +101,87 @@ def Batches(  # noqa: N802 - reads as the class that it makes
         part: The rows of each batch that this process prepares; all of them, if not given. A batch that does
             not divide comes with one more axis in front, of length 1, to be told from a part of one.
 
-    Returns:
-        Data set of pairs: float32 images `(n, H, W, C)` from 0 to 255 and float32 targets
-        `(n, H, W, num_classes)`. Its attribute `epoch` (0 at first) may be set, to go on with an earlier run.
+    Attributes:
+        epoch: Number of the present epoch, 0 at first; may be set, to go on with an earlier run.
 
     Raises:
         ConfigError: if the batch size is less than 1.
     """
-    if batch_size < 1:
-        raise ConfigError(f"[train] batch_size must be at least 1, not {batch_size}.")
-    part = part or Part()
-    return _dataset_class()(
-        cache, batch_size, num_classes, shuffle, seed, sampling, crops, augment, workers, part
-    )
 
+    def __init__(
+        self,
+        cache: Any,
+        batch_size: int,
+        num_classes: int,
+        *,
+        shuffle: bool,
+        seed: int,
+        sampling: Sampling | None = None,
+        crops: bool = False,
+        augment: Augment | None = None,
+        workers: int = 2,
+        part: Part | None = None,
+    ):
+        if batch_size < 1:
+            raise ConfigError(f"[train] batch_size must be at least 1, not {batch_size}.")
+        # Few batches wait in the queue: a batch of full-size images takes tens of megabytes.
+        super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=max(2, workers))
+        self.cache = cache
+        self.batch_size = batch_size
+        self.num_classes = num_classes
+        self.shuffle = shuffle
+        self.seed = seed
+        self.sampling = sampling
+        self.crops = crops
+        self.augment = augment
+        self.part = part or Part()
+        self.epoch = 0
+        self._begun = False
 
-@cache
-def _dataset_class() -> Any:
-    import keras
+    def __len__(self) -> int:
+        images = len(self.cache) if self.sampling is None else len(self.sampling)
+        return -(-images // self.batch_size)
 
-    class CachedBatches(keras.utils.PyDataset):
-        """See `Batches`."""
+    def indices(self, index: int) -> np.ndarray:
+        """Which images are in a batch of the present epoch, in the order in which they lie on disk."""
+        if self.sampling is not None:
+            return self.sampling.draw(self.epoch, index).indices
+        order: Sequence[int] | np.ndarray = np.arange(len(self.cache))
+        if self.shuffle:
+            order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.cache))
+        return np.sort(order[index * self.batch_size : (index + 1) * self.batch_size])
 
-        def __init__(
-            self,
-            cache: Any,
-            batch_size: int,
-            num_classes: int,
-            shuffle: bool,
-            seed: int,
-            sampling: Sampling | None,
-            crops: bool,
-            augment: Augment | None,
-            workers: int,
-            part: Part,
-        ):
-            # Few batches wait in the queue: a batch of full-size images takes tens of megabytes.
-            super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=max(2, workers))
-            self.cache = cache
-            self.batch_size = batch_size
-            self.num_classes = num_classes
-            self.shuffle = shuffle
-            self.seed = seed
-            self.sampling = sampling
-            self.crops = crops
-            self.augment = augment
-            self.part = part
-            self.epoch = 0
-            self._begun = False
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        count = len(self.indices(index))
+        rows = self.part.rows(count)
+        taken = rows or slice(None)
+        if self.augment is None:
+            images, masks = self._read(index, taken)
+        else:
+            # What an image gets depends on the draws for those before it, here as in a single process.
+            images, masks = self._read(index, slice(None))
+            generator = np.random.default_rng([self.seed, self.epoch, index])
+            images, masks = self.augment(images, masks, generator)
+            images, masks = images[taken], masks[taken]
+        batch = to_model_range(images), encode_targets(masks, self.num_classes)
+        return batch if rows else (batch[0][np.newaxis], batch[1][np.newaxis])
 
-        def __len__(self) -> int:
-            images = len(self.cache) if self.sampling is None else len(self.sampling)
-            return -(-images // self.batch_size)
+    def _read(self, index: int, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+        if self.sampling is None or not self.crops:
+            return self.cache.read(self.indices(index)[rows])
+        # Another generator than that of the augmentation, whose draws do not depend on crops.
+        generator = np.random.default_rng([self.seed, self.epoch, index, _CROPS])
+        images, masks = self.cache.read_drawn(self.sampling.draw(self.epoch, index), generator)
+        return images[rows], masks[rows]
 
-        def indices(self, index: int) -> np.ndarray:
-            """Which images are in a batch of the present epoch, in the order in which they lie on disk."""
-            if self.sampling is not None:
-                return self.sampling.draw(self.epoch, index).indices
-            order: Sequence[int] | np.ndarray = np.arange(len(self.cache))
-            if self.shuffle:
-                order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.cache))
-            return np.sort(order[index * self.batch_size : (index + 1) * self.batch_size])
+    def on_epoch_begin(self) -> None:
+        """Note that an epoch has begun."""
+        self._begun = True
 
-        def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-            count = len(self.indices(index))
-            rows = self.part.rows(count)
-            taken = rows or slice(None)
-            if self.augment is None:
-                images, masks = self._read(index, taken)
-            else:
-                # What an image gets depends on the draws for those before it, here as in a single process.
-                images, masks = self._read(index, slice(None))
-                generator = np.random.default_rng([self.seed, self.epoch, index])
-                images, masks = self.augment(images, masks, generator)
-                images, masks = images[taken], masks[taken]
-            batch = to_model_range(images), encode_targets(masks, self.num_classes)
-            return batch if rows else (batch[0][np.newaxis], batch[1][np.newaxis])
-
-        def _read(self, index: int, rows: slice) -> tuple[np.ndarray, np.ndarray]:
-            if self.sampling is None or not self.crops:
-                return self.cache.read(self.indices(index)[rows])
-            # Another generator than that of the augmentation, whose draws do not depend on crops.
-            generator = np.random.default_rng([self.seed, self.epoch, index, _CROPS])
-            images, masks = self.cache.read_drawn(self.sampling.draw(self.epoch, index), generator)
-            return images[rows], masks[rows]
-
-        def on_epoch_begin(self) -> None:
-            self._begun = True
-
-        def on_epoch_end(self) -> None:
-            # Keras also calls this before the first epoch. And it starts the workers before it calls
-            # on_epoch_begin, so the epoch must count up here, when they stand still.
-            if self._begun:
-                self.epoch += 1
-            self._begun = False
-
-    return CachedBatches
+    def on_epoch_end(self) -> None:
+        """Go on to the next epoch, after one that began."""
+        # Keras also calls this before the first epoch. And it starts the workers before it calls
+        # on_epoch_begin, so the epoch must count up here, when they stand still.
+        if self._begun:
+            self.epoch += 1
+        self._begun = False

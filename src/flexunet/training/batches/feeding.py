@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 
 from flexunet.training.batches.crops import FixedCrops, RandomCrops, Tiles
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from flexunet.data.cache.open import Cache, OwnSizeCache
 
 
-def training_batches(config: Config, cache: Cache | OwnSizeCache, part: Part | None = None) -> Any:
+def training_batches(config: Config, cache: Cache | OwnSizeCache, part: Part | None = None) -> Batches:
     """Shuffled batches: crops where `[train] crop` is on, augmented where `[model] generator` is.
 
     With either of them, or a `lesion_share`, an epoch is `[train] steps_per_epoch` batches where the
@@ -63,14 +64,14 @@ def training_sampling(config: Config, cache: Cache | OwnSizeCache) -> Sampling |
     return LesionSampling(cache.holds_lesion, train.lesion_share, train.batch_size, length, train.seed, rest)
 
 
-def validation_batches(config: Config, cache: Cache | OwnSizeCache, part: Part | None = None) -> Any:
+def validation_batches(config: Config, cache: Cache | OwnSizeCache, part: Part | None = None) -> Batches:
     """The same batches after every epoch: all images, or where crops are trained two crops of each."""
     seed = config.train.seed
     crops = _crops(config, partial(FixedCrops, seed=seed), cache)
     return _plain(config, crops, config.train.batch_size, part)
 
 
-def evaluation_batches(config: Config, cache: Cache | OwnSizeCache, batch_size: int | None = None) -> Any:
+def evaluation_batches(config: Config, cache: Cache | OwnSizeCache, batch_size: int | None = None) -> Batches:
     """All images in the order of their names, or where crops were trained all their tiles; as they are."""
     return _plain(config, all_pixels(config, cache), batch_size or config.train.batch_size)
 
@@ -80,7 +81,7 @@ def all_pixels(config: Config, cache: Cache | OwnSizeCache) -> Source:
     return _crops(config, Tiles, cache)
 
 
-def _plain(config: Config, source: Source, batch_size: int, part: Part | None = None) -> Any:
+def _plain(config: Config, source: Source, batch_size: int, part: Part | None = None) -> Batches:
     return Batches(
         in_color_order(config, source),
         batch_size,
@@ -99,7 +100,7 @@ def _crops(config: Config, kind: Callable[..., Any], cache: Any) -> Any:
     return kind(cache, config.model.image_height, config.model.image_width)
 
 
-def epoch_part(batches: Any, epoch: int, first: int) -> Any:
+def epoch_part(batches: Batches, epoch: int, first: int) -> EpochPart:
     """The batches of one epoch from a step on, as a data set of its own for `fit`.
 
     Args:
@@ -108,35 +109,29 @@ def epoch_part(batches: Any, epoch: int, first: int) -> Any:
         first: Step that comes first, counted from 0.
     """
     batches.epoch = epoch
-    return _part_class()(batches, first)
+    return EpochPart(batches, first)
 
 
-@cache
-def _part_class() -> Any:
-    import keras
+class EpochPart(keras.utils.PyDataset):
+    """See `epoch_part`."""
 
-    class EpochPart(keras.utils.PyDataset):
-        """See `epoch_part`."""
+    def __init__(self, batches: Batches, first: int):
+        super().__init__(
+            workers=batches.workers,
+            use_multiprocessing=batches.use_multiprocessing,
+            max_queue_size=batches.max_queue_size,
+        )
+        self.batches = batches
+        self.first = first
 
-        def __init__(self, batches: Any, first: int):
-            super().__init__(
-                workers=batches.workers,
-                use_multiprocessing=batches.use_multiprocessing,
-                max_queue_size=batches.max_queue_size,
-            )
-            self.batches = batches
-            self.first = first
+    def __len__(self) -> int:
+        return len(self.batches) - self.first
 
-        def __len__(self) -> int:
-            return len(self.batches) - self.first
-
-        def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-            return self.batches[self.first + index]
-
-    return EpochPart
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        return self.batches[self.first + index]
 
 
-def images_of_step(batches: Any, cache: Cache | OwnSizeCache, step: int) -> list[Path]:
+def images_of_step(batches: Batches, cache: Cache | OwnSizeCache, step: int) -> list[Path]:
     """The image files of a step of the present epoch of `training_batches`."""
     # Whatever stands between the batches and the cache reorders nothing.
     return [cache.pairs[place].image_path for place in batches.indices(step)]

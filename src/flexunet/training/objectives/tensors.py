@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from flexunet.models.keras_private import kept_logits
+
 EPSILON = 1e-7  # keras.backend.epsilon() of the published system
 SMALLEST = 1e-37
 
@@ -28,7 +30,7 @@ def mean_by_image(values: Any) -> Any:
 
 def logits_of(y_pred: Any) -> Any:
     """The logits a softmax or sigmoid layer was given, in float32; None where Keras did not keep them."""
-    logits = getattr(y_pred, "_keras_logits", None)
+    logits = kept_logits(y_pred)
     return None if logits is None else ops.cast(logits, "float32")
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import keras
 
+from flexunet.models.keras_private import optimizer_variables, steps_counter
 from flexunet.training.optimizer.pace import Pace
 
 
@@ -54,13 +55,13 @@ class Accumulation(keras.optimizers.Optimizer):
     @property
     def variables(self) -> list[Any]:
         """Its own and the inner optimizer's."""
-        return [*self._variables, *self.inner_optimizer.variables]
+        return [*optimizer_variables(self), *self.inner_optimizer.variables]
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Gather the gradients of a step; at the end of a group, move the weights."""
         if not self.built:
             self.build(list(trainable_variables))
-        share, total, ends = self._place(self._iterations)
+        share, total, ends = self._place(steps_counter(self))
         pairs = list(zip(self.gathered, grads, strict=True))
         for gathered, gradient in pairs:
             if gradient is not None:
@@ -74,11 +75,11 @@ class Accumulation(keras.optimizers.Optimizer):
                 gathered.assign(keras.ops.zeros_like(gathered))
 
         keras.ops.cond(ends, update, lambda: None)
-        self._iterations.assign_add(1)
+        steps_counter(self).assign_add(1)
 
     def stateless_apply(self, optimizer_variables: Any, grads: Any, trainable_variables: Any) -> Any:
         """The same on JAX, where a condition may not assign: variables in, variables out."""
-        own = len(self._variables)
+        own = len(optimizer_variables(self))
         step, rate, *gathered = optimizer_variables[:own]
         inner_variables = list(optimizer_variables[own:])
         share, total, ends = self._place(step)

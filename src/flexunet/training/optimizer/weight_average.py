@@ -16,6 +16,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from flexunet.models.keras_private import optimized_variables
+
 
 class WeightAverage:
     """Keeps the average; stands before a Keras optimizer among the bases.
@@ -48,7 +50,7 @@ class WeightAverage:
             t = keras.ops.cast(self.iterations, "float32") - 1
             start = keras.ops.where(t > 0, (1 + t) / (10 + t), 0.0)
             share = 1 - keras.ops.minimum(self.average_momentum, start)
-            for average, variable in zip(self.averages, self._trainable_variables, strict=True):
+            for average, variable in zip(self.averages, optimized_variables(self), strict=True):
                 average.assign(average + keras.ops.cast(share, average.dtype) * (variable - average))
         return done
 

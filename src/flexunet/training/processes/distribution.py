@@ -23,6 +23,7 @@ import numpy as np
 from flexunet.data.dataset.digests import digest_of_text
 from flexunet.errors import ConfigError, EngineError, FlexUNetError
 from flexunet.membership import LOST, Membership, check_divides, membership
+from flexunet.models.keras_private import replace_data_input
 from flexunet.training.batches.dataset import Part
 
 if TYPE_CHECKING:
@@ -101,9 +102,8 @@ def join() -> Team:
     _connect(place)
     keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
     import jax
-    from keras.src.backend.jax import distribution_lib
 
-    distribution_lib.distribute_data_input = _put_together
+    replace_data_input(_put_together)
     return Team(place.place, place.processes, jax.device_count())
 
 
@@ -146,10 +146,7 @@ def _silent() -> Iterator[None]:
 
 
 def _put_together(rows: np.ndarray, layout: Any, batch_dim_name: str) -> Any:
-    """A batch over all devices from this process's rows; one that came whole (`Batches`) is on each of them.
-
-    Keras shards every batch in the way of the first one, which an odd last batch does not fit (keras 3.15).
-    """
+    """A batch over all devices from this process's rows; one that came whole (`Batches`) is on each."""
     import jax
 
     layout = getattr(layout, "backend_layout", layout)

@@ -1,13 +1,16 @@
 """Real services over real connections: every format, every error, limits, token, shutdown."""
 
+import asyncio
 import base64
 import io
 import json
 import re
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,6 +20,8 @@ from flexunet.data.images.files import read_image, write_image
 from flexunet.inference.folder import infer_folder
 from flexunet.inference.outputs.segmentation_object import read_segmentation
 from flexunet.inference.predict.predictor import Predictor
+from flexunet.serve.app import Limits, make_app
+from flexunet.serve.figures import Figures
 
 from .conftest import TOKEN, draw
 
@@ -324,7 +329,7 @@ def half_sent(running, content):
     head = f"POST /predict?format=mask HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(content)}\r\n"
     connection.sendall(f"{head}Authorization: Bearer {TOKEN}\r\n\r\n".encode() + content[:50])
     with running.client(headers=BEARER) as client:
-        while "flexunet_predictions_at_work 1.0" not in client.get("/metrics").text:
+        while "flexunet_images_arriving 1.0" not in client.get("/metrics").text:
             time.sleep(0.01)
     return connection, content[50:]
 
@@ -342,16 +347,87 @@ def answer_on(connection):
     return found
 
 
-def test_more_than_may_wait_are_told_when_to_come_back(guarded, images, inferred):
+def test_a_client_that_sends_slowly_holds_no_place(guarded, images, inferred):
+    """The service has one place; it goes to images that are there."""
     content = (images / "a.png").read_bytes()
     connection, rest = half_sent(guarded, content)
     with guarded.client(headers=BEARER) as client:
-        refused = client.post("/predict", content=content)
-        assert refused.status_code == 503
-        assert int(refused.headers["retry-after"]) >= 1
+        assert client.get("/health/ready").status_code == 200
+        assert client.post("/predict", content=content).status_code == 200
         connection.sendall(rest)
         assert (inferred[0] / "a.png").read_bytes()[8:] in answer_on(connection)
-        assert client.post("/predict", content=content).status_code == 200
+
+
+class Busy:
+    """Answers when it is told to."""
+
+    def __init__(self):
+        self.started, self.go_on = threading.Event(), threading.Event()
+
+    def answer(self, content, wish):
+        self.started.set()
+        self.go_on.wait(60)
+        return content, "image/png"
+
+
+def test_more_than_may_wait_are_told_when_to_come_back():
+    busy = Busy()
+    app = make_app(busy, {}, Figures(), limits=Limits(waiting=1))
+
+    async def ask():
+        transport = httpx.ASGITransport(app)
+        async with (
+            httpx.AsyncClient(transport=transport, base_url="http://here") as client,
+            app.router.lifespan_context(app),
+        ):
+            assert (await client.get("/health/ready")).status_code == 200
+            first = asyncio.create_task(client.post("/predict", content=b"image"))
+            await asyncio.to_thread(busy.started.wait, 60)
+            refused, ready = await client.post("/predict", content=b"image"), await client.get("/health")
+            alive = await client.get("/health/live")
+            busy.go_on.set()
+            return await first, refused, ready, alive, await client.get("/health/ready")
+
+    first, refused, ready, alive, again = asyncio.run(ask())
+    assert first.status_code == alive.status_code == again.status_code == 200
+    for answer in (refused, ready):
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) >= 1
+    assert "1 images are waiting" in refused.json()["detail"]
+
+
+def test_headers_that_do_not_come_to_an_end_close_the_connection(service):
+    host, port = service.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: local")
+        assert connection.recv(1024) == b""
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "status", "word"),
+    [
+        ("?pixel_spacing_mm=1e-300", {}, 400, "pixel_spacing_mm"),
+        ("?pixel_spacing_mm=nan", {}, 400, "pixel_spacing_mm"),
+        ("", {"Content-Type": f"multipart/form-data; boundary={'b' * 5000}"}, 400, "5000 bytes"),
+        ("", {"Content-Type": "multipart/form-data; boundary=\xe4"}, 400, "form"),
+    ],
+)
+def test_odd_requests_are_the_clients_fault(service, images, query, headers, status, word):
+    content = (images / "a.png").read_bytes()
+    headers = {name: value.encode("latin-1") for name, value in headers.items()}
+    with service.client() as client:
+        answer = client.post(f"/predict{query}", content=content, headers=headers)
+        assert answer.status_code == status
+        assert word in answer.json()["detail"]
+
+
+def test_a_picture_that_is_too_long_is_refused_by_its_header(service):
+    stream = io.BytesIO()
+    Image.new("1", (1, 49_000)).save(stream, "PNG")
+    with service.client() as client:
+        answer = client.post("/predict", content=stream.getvalue())
+        assert answer.status_code == 413
+        assert "1 x 49000" in answer.json()["detail"]
 
 
 def test_what_was_taken_is_answered_before_the_end(guarded, images, inferred):

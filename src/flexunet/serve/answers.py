@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 log = logging.getLogger("flexunet.serve")
+# A picture one pixel wide and fifty million high takes a minute to look through, and no camera makes it.
+MOST_SIDE = 20_000
 
 JSON, PNG, DICOM = "application/json", "image/png", "application/dicom"
 FORMATS = {"lesions": JSON, "mask": PNG, "overlay": PNG, "segmentation": DICOM}
@@ -142,6 +144,11 @@ class Answerer:
 
     def _answer(self, path: Path, wish: Wish) -> bytes:
         width, height = image_size(path)
+        if max(width, height) > MOST_SIDE:
+            raise ProblemError(
+                413,
+                f"the image is too long: {width} x {height}; expected at most {MOST_SIDE:,} pixels a side.",
+            )
         if width * height > self.most_pixels:
             raise ProblemError(
                 413,

@@ -72,17 +72,19 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Limits:
-    """What a service takes upon itself.
+    """Limits on requests.
 
     Attributes:
-        most_bytes: Size of an image's file.
-        waiting: Images that may be waiting or under way; more are turned away.
-        threads: Images that are read, predicted and encoded at the same time.
+        most_bytes: Maximum size of an image file, in bytes.
+        waiting: Maximum number of images that have arrived and are waiting or under way.
+        arriving: Maximum number of images that are being sent at the same time.
+        threads: Number of images that are read, predicted and encoded at the same time.
         seconds: Time that a client has to send its image.
     """
 
     most_bytes: int = 64 << 20
     waiting: int = 32
+    arriving: int = 256
     threads: int = 8
     seconds: float = 60.0
 
@@ -159,7 +161,7 @@ def make_app(
         ] = None,
         pixel_spacing_mm: Annotated[
             float | None,
-            Query(gt=0, lt=100, description="Side of a pixel, where the image does not tell."),
+            Query(ge=0.001, le=100, description="Side of a pixel, where the image does not tell."),
         ] = None,
     ) -> Response:
         """One image in; its mask, lesions, overlay or DICOM Segmentation object out."""
@@ -176,6 +178,8 @@ def make_app(
     async def ready() -> Response:
         if not desk.open:
             raise ProblemError(503, "the service is starting or stopping.")
+        if desk.is_full:
+            raise desk.refusal()
         return Response('{"status": "ready"}', media_type="application/json")
 
     @app.get("/health/live", summary="Whether the process lives")
@@ -203,23 +207,46 @@ class _Desk:
         self.limits = limits
         self.pool = ThreadPoolExecutor(limits.threads, "flexunet-answer")
         self.open = False
+        self.arriving = 0
         self.taken = 0
         self.usual_seconds = 1.0
 
-    async def serve(self, request: Request, wish: Wish) -> Response:
-        if self.taken >= self.limits.waiting:
+    @property
+    def is_full(self) -> bool:
+        """Whether an image that arrived now would be turned away."""
+        return self.taken >= self.limits.waiting or self.arriving >= self.limits.arriving
+
+    def refusal(self) -> ProblemError:
+        after = math.ceil(self.usual_seconds * max(self.taken, 1) / self.limits.threads)
+        return ProblemError(
+            503,
+            f"{self.taken} images are waiting and {self.arriving} are arriving. Send this one again in "
+            f"{after} s.",
+            {"Retry-After": str(after), "Connection": "close"},
+        )
+
+    def _count_arriving(self, change: int) -> None:
+        self.arriving += change
+        self.figures.arriving.set(self.arriving)
+
+    def _admit(self) -> None:
+        if self.is_full:
             self.figures.refused.inc()
-            after = math.ceil(self.usual_seconds * self.taken / self.limits.threads)
-            raise ProblemError(
-                503,
-                f"{self.taken} images are waiting. Send this one again in {after} s.",
-                {"Retry-After": str(after), "Connection": "close"},
-            )
+            raise self.refusal()
+
+    async def serve(self, request: Request, wish: Wish) -> Response:
+        self._admit()
+        headers, most = request.headers, self.limits.most_bytes
+        self._count_arriving(1)
+        try:
+            body = await read_body(headers, request.stream(), most, self.limits.seconds)
+        finally:
+            self._count_arriving(-1)
+        # A place is taken by an image that is there: clients that send slowly hold none.
+        self._admit()
         self.taken += 1
         self.figures.at_work.set(self.taken)
         try:
-            headers, most = request.headers, self.limits.most_bytes
-            body = await read_body(headers, request.stream(), most, self.limits.seconds)
             content_type = headers.get("content-type", "")
             work = asyncio.get_running_loop().run_in_executor(
                 self.pool, self._answer, content_type, body, wish

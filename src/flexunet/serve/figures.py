@@ -15,6 +15,7 @@ class Figures:
         requests: Answers, by method, route and status.
         seconds: Time from request to answer, by route.
         at_work: Predictions that are waiting or under way.
+        arriving: Images that are being sent.
         refused: Requests turned away because too many were waiting.
     """
 
@@ -34,6 +35,7 @@ class Figures:
         self.at_work = Gauge(
             "flexunet_predictions_at_work", "Predictions waiting or under way.", registry=self.registry
         )
+        self.arriving = Gauge("flexunet_images_arriving", "Images being sent.", registry=self.registry)
         self.refused = Counter(
             "flexunet_refused", "Requests turned away: too many were waiting.", registry=self.registry
         )

@@ -107,6 +107,8 @@ def serve(config: Config, service: Service, announce: Callable[[str], None]) -> 
     import_extra(*libraries, extra="serve", needed_by="the service")
     import uvicorn
 
+    from flexunet.serve.connection import PromptProtocol
+
     listener = _listen(service)
     try:
         app = _make(config, service)
@@ -127,6 +129,7 @@ def serve(config: Config, service: Service, announce: Callable[[str], None]) -> 
                 access_log=False,  # it would log file names in queries, and addresses
                 server_header=False,
                 ws="none",
+                http=PromptProtocol,
                 lifespan="on",
                 timeout_graceful_shutdown=60,
             )

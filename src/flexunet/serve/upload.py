@@ -19,6 +19,7 @@ _FORM = "multipart/form-data"
 # A form's boundaries and part headers, beside the image itself.
 _FORM_ROOM = 4096
 _MOST_PARTS = 8
+_LONGEST_BOUNDARY = 70
 
 
 async def read_body(
@@ -140,6 +141,12 @@ def _files_of_form(content_type: str, body: bytes) -> list[bytes]:
     boundary = options.get(b"boundary")
     if not boundary:
         raise ProblemError(400, "the form has no boundary. Send it as multipart/form-data; boundary=...")
+    if len(boundary) > _LONGEST_BOUNDARY:
+        raise ProblemError(
+            400,
+            f"the boundary of the form has {len(boundary)} bytes; expected at most {_LONGEST_BOUNDARY} "
+            "(RFC 2046).",
+        )
     finished: list[bool] = []
     parser = MultipartParser(
         boundary,
@@ -156,7 +163,7 @@ def _files_of_form(content_type: str, body: bytes) -> list[bytes]:
     try:
         parser.write(body)
         parser.finalize()
-    except FormParserError as error:
+    except (FormParserError, ValueError, LookupError) as error:
         raise ProblemError(400, f"the form cannot be read ({error}). Send it again.") from None
     if not finished:
         raise ProblemError(400, "the form ends before its last boundary. Send it again.")

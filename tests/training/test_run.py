@@ -22,7 +22,7 @@ image_width = 32
 image_height = 32
 image_channels = 1
 base_filters = 4
-num_layers = 3
+num_layers = 2
 learning_rate = 0.003
 metrics = ["dice_coef_multiclass", "dice_coef_foreground"]
 [train]

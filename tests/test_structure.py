@@ -42,11 +42,13 @@ FOUNDATION = {
     "errors",
     "extras",
     "files",
+    "journal",
     "membership",
     "progress",
     "run_folder",
     "svg",
     "version",
+    "workers",
 }
 # Modules at the top that run commands: above all rooms but `cli`.
 PROGRAMS = {"demo", "launch"}

@@ -17,10 +17,10 @@ import numpy as np
 from flexunet.data.configured import crop_size
 from flexunet.data.dataset.digests import digest_of, digest_of_text
 from flexunet.errors import ImageError
-from flexunet.files import explaining, write_text
 from flexunet.inference.predict.calibration import member_configs
 from flexunet.inference.predict.decision import Decision
 from flexunet.inference.runtimes.load import engine_name
+from flexunet.journal import append_to_journal, read_journal, write_journal
 from flexunet.version import __version__
 
 if TYPE_CHECKING:
@@ -45,7 +45,12 @@ class Journal:
         self.path = folder / JOURNAL
         self.output_dir = output_dir
         self.settings = settings
-        self._known = _read(self.path)
+        # The last of each mask counts.
+        self._known: dict[str, Record] = {
+            record["mask"]: record
+            for record in read_journal(self.path)
+            if isinstance(record, dict) and "mask" in record
+        }
 
     def key_of(self, path: Path, row: Mapping[str, str]) -> str:
         """Key of an image; `row` is what the manifest says of it.
@@ -85,14 +90,11 @@ class Journal:
 
     def append(self, record: Record) -> None:
         """Note a finished image; its record is complete."""
-        with explaining(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+        append_to_journal(self.path, record)
 
     def close(self, records: Iterable[Record]) -> None:
         """Leave the lines of these images alone."""
-        write_text(self.path, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records))
+        write_journal(self.path, records)
 
 
 def settings_digest(config: Config, model: str, tiled: bool) -> str:
@@ -132,17 +134,3 @@ def digest_of_weights(*models: Any) -> str:
         for weight in model.weights:
             digest.update(np.ascontiguousarray(weight.numpy()).tobytes())
     return digest.hexdigest()
-
-
-def _read(path: Path) -> dict[str, Record]:
-    """Last record of each mask; a line that a crash cut short is passed over."""
-    known: dict[str, Record] = {}
-    if not path.is_file():
-        return known
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            record = json.loads(line)
-            known[record["mask"]] = record
-        except (ValueError, KeyError, TypeError):
-            continue
-    return known

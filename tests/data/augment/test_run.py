@@ -14,7 +14,7 @@ from flexunet.data.dataset.folder import DatasetFolder
 from flexunet.data.dataset.manifest import Manifest, sha256_of
 from flexunet.data.images.files import read_image, write_image
 from flexunet.data.images.masks import ColorMap, read_mask, write_mask
-from flexunet.errors import DatasetError, MaskError
+from flexunet.errors import DatasetError, MaskError, OutOfMemoryError
 
 SIZE = 40
 
@@ -304,7 +304,7 @@ def test_images_are_resized_where_the_configuration_gives_a_size(dataset, tmp_pa
 
 def test_a_worker_that_dies_is_told_as_want_of_memory(monkeypatch, dataset, tmp_path):
     monkeypatch.setattr(augment_module, "write_pair", _die)
-    with pytest.raises(augment_module.OutOfMemoryError, match="fewer"):
+    with pytest.raises(OutOfMemoryError, match="fewer"):
         augment(dataset, tmp_path / "out", config(), jobs=2)
 
 

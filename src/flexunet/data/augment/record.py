@@ -9,6 +9,7 @@ from typing import Any
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.errors import DatasetError
 from flexunet.files import PARTIAL, write_text
+from flexunet.journal import append_to_journal, read_journal
 
 SETTINGS = "augment.json"
 JOURNAL = ".augment.rows.jsonl"
@@ -47,8 +48,7 @@ class Record:
 
     def append(self, rows: list[Row]) -> None:
         """Note a finished pair."""
-        with (self.out / JOURNAL).open("a", encoding="utf-8") as journal:
-            journal.write(json.dumps(rows) + "\n")
+        append_to_journal(self.out / JOURNAL, rows)
         self.rows |= {row["file"]: row for row in rows}
 
     def finish(self, files: list[str]) -> Manifest:
@@ -82,13 +82,4 @@ class Record:
     def _finished_rows(self) -> dict[str, Row]:
         manifest = Manifest.read(self.out)
         rows = manifest.by_file if manifest else {}
-        journal = self.out / JOURNAL
-        if not journal.is_file():
-            return rows
-        text = journal.read_text(encoding="utf-8")
-        whole = text[: text.rfind("\n") + 1]  # the last line may have been cut off
-        if whole != text:
-            write_text(journal, whole)
-        for line in whole.splitlines():
-            rows |= {row["file"]: row for row in json.loads(line)}
-        return rows
+        return rows | {row["file"]: row for pair in read_journal(self.out / JOURNAL) for row in pair}

@@ -8,17 +8,12 @@ interrupted goes on where it stopped.
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
-import signal
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import cv2
 
 from flexunet.config.files import as_config
 from flexunet.data.augment.operations import own_operations, planned, register_operation
@@ -29,8 +24,9 @@ from flexunet.data.configured import mask_reader
 from flexunet.data.dataset.folder import DatasetFolder
 from flexunet.data.dataset.manifest import FILE_NAME
 from flexunet.data.dataset.pairs import find_pairs
-from flexunet.errors import DatasetError, OutOfMemoryError
+from flexunet.errors import DatasetError
 from flexunet.progress import Progress, silent
+from flexunet.workers import work_in_processes
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -106,7 +102,8 @@ def augment(
     waiting = [task for task in tasks if not record.has(files_of(task, steps))]
     done = finished_before = len(tasks) - len(waiting)
     progress("augment", done, len(tasks))
-    for rows in _written(waiting, job, jobs):
+    register = partial(_register, own_operations())
+    for rows in work_in_processes(partial(write_pair, job=job), waiting, jobs, register):
         record.append(rows)
         done += 1
         progress("augment", done, len(tasks))
@@ -211,31 +208,9 @@ def _fingerprint(dataset: Path, tasks: Sequence[Task]) -> str:
     return digest.hexdigest()
 
 
-def _written(tasks: Sequence[Task], job: Job, jobs: int) -> Iterator[list[Row]]:
-    """Manifest rows of each pair, as soon as it is written."""
-    if jobs <= 1 or len(tasks) <= 1:
-        for task in tasks:
-            yield write_pair(task, job)
-        return
-    context = multiprocessing.get_context("spawn")  # forking a process with threads in it can hang
-    workers = ProcessPoolExecutor(min(jobs, len(tasks)), context, _begin_worker, own_operations())
-    try:
-        for future in as_completed([workers.submit(write_pair, task, job) for task in tasks]):
-            yield future.result()
-    except BrokenProcessPool as error:
-        raise OutOfMemoryError(
-            "the system ended a worker, most likely for want of memory. Run the same command again with "
-            "fewer --jobs: finished images are not redone."
-        ) from error
-    finally:
-        workers.shutdown(cancel_futures=True)
-
-
-def _begin_worker(*operations: Operation) -> None:
+def _register(operations: Sequence[Operation]) -> None:
     for operation in operations:
         register_operation(operation)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one ends the rest
-    cv2.setNumThreads(1)
 
 
 def _notes(tasks: Sequence[Task]) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,24 +13,19 @@ from flexunet.data.derive.film import FAILED, Row
 from flexunet.data.derive.film_masks import EXCLUDED, LABELLED, TO_REVIEW
 from flexunet.data.images.files import image_stem
 from flexunet.files import write_text
+from flexunet.journal import read_journal
 
 EXCLUDED_FILE = "excluded.csv"
 _INTERNAL = ("key", "state", "reused", "file_sha256", "mask_sha256", "reason")
 
 
-def read_journal(path: Path) -> dict[str, Row]:
-    """Last row of each raw file; a line that a crash cut short is passed over."""
-    rows: dict[str, Row] = {}
-    if not path.is_file():
-        return rows
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict) and "raw_file" in row and "state" in row:
-            rows[row["raw_file"]] = {str(name): str(value) for name, value in row.items()}
-    return rows
+def finished_rows(path: Path) -> dict[str, Row]:
+    """Last row of each raw file in a journal."""
+    return {
+        row["raw_file"]: {str(name): str(value) for name, value in row.items()}
+        for row in read_journal(path)
+        if isinstance(row, dict) and "raw_file" in row and "state" in row
+    }
 
 
 def remove_stale(out: Path, previous: Mapping[str, Row], rows: Sequence[Row]) -> list[Path]:

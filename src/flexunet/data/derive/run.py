@@ -10,19 +10,14 @@ where it stopped.
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from flexunet.data.dataset.manifest import Manifest, sha256_of
@@ -38,11 +33,13 @@ from flexunet.data.derive.film_masks import (
     NoMasks,
     RawFilm,
 )
-from flexunet.data.derive.record import read_journal, remove_stale, write_records
+from flexunet.data.derive.record import finished_rows, remove_stale, write_records
 from flexunet.data.images.files import image_stem, is_image_file, read_image
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.errors import FlexUNetError, PathError
+from flexunet.journal import append_to_journal
 from flexunet.progress import Progress, silent
+from flexunet.workers import work_in_processes
 
 JOURNAL = "derive_journal.jsonl"
 NORMAL_FOLDERS = ("Non-Cancer", "Normal")
@@ -166,26 +163,24 @@ def derive(
 
     Raises:
         PathError: if a folder is missing, or `out` holds something else already.
-        FlexUNetError: if a worker process died.
+        OutOfMemoryError: if the system ended a worker process.
     """
     raw, out = Path(raw), Path(out)
     films = list_films(raw) if films is None else films
     _check_out(raw, out)
     out.mkdir(parents=True, exist_ok=True)
-    previous = read_journal(out / JOURNAL)
+    previous = finished_rows(out / JOURNAL)
     if masks is None:
         masks = ModelMasks("unnamed") if mask_source else NoMasks()
     job = DeriveJob(out, settings or DeriveSettings(), masks, color_map or ColorMap.binary(), previous)
     rows: list[Row] = []
-    with (out / JOURNAL).open("a", encoding="utf-8") as journal:
-        for row in _derive_all(films, job, jobs):
-            if row["state"] == DRAFT:
-                row = _draft(row, job, mask_source)
-            if "reused" not in row:
-                journal.write(json.dumps(row, ensure_ascii=False) + "\n")
-                journal.flush()
-            rows.append(row)
-            progress("derive", len(rows), len(films), row["source"])
+    for row in work_in_processes(partial(derive_film, job=job), films, jobs or os.cpu_count() or 1):
+        if row["state"] == DRAFT:
+            row = _draft(row, job, mask_source)
+        if "reused" not in row:
+            append_to_journal(out / JOURNAL, row)
+        rows.append(row)
+        progress("derive", len(rows), len(films), row["source"])
     rows.sort(key=lambda row: row["raw_file"])
     remove_stale(out, previous, rows)
     manifest = write_records(out, rows, columns or {})
@@ -203,43 +198,6 @@ def _check_out(raw: Path, out: Path) -> None:
             raise PathError(
                 f"{out} already holds {', '.join(taken)}, which derive did not write. Choose an empty folder."
             )
-
-
-def _derive_all(films: Sequence[RawFilm], job: DeriveJob, jobs: int) -> Iterator[Row]:
-    """Rows of all films in the order in which they get done."""
-    jobs = min(jobs or os.cpu_count() or 1, len(films))
-    if jobs <= 1:
-        yield from (derive_film(film, job) for film in films)
-        return
-    # Workers are spawned, not forked: an engine may already run threads in this process.
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_start_worker, initargs=(job,))
-    try:
-        futures = [pool.submit(_work, film) for film in films]
-        for future in as_completed(futures):
-            yield future.result()
-    except BrokenProcessPool as error:
-        raise FlexUNetError(
-            "a worker process died, perhaps for want of memory. Finished films are kept: run again with "
-            "fewer --jobs."
-        ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-_job: DeriveJob | None = None
-
-
-def _start_worker(job: DeriveJob) -> None:
-    global _job
-    _job = job
-    cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which stops the workers
-
-
-def _work(film: RawFilm) -> Row:
-    if _job is None:
-        raise FlexUNetError("the worker was not started by derive.")
-    return derive_film(film, _job)
 
 
 def _draft(row: Row, job: DeriveJob, mask_source: MaskSource | None) -> Row:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from flexunet.deployment.parity import Case, compare, dice_per_image_mean, dice_pooled
+from flexunet.deployment.parity import ComparedImage, compare, dice_per_image_mean, dice_pooled
 
 
 class Answers:
@@ -21,15 +21,15 @@ class Answers:
         return np.stack([1 - probability, probability], axis=-1)
 
 
-def case(index, *truth):
+def compared(index, *truth):
     mask = None if not truth else np.array([truth], np.uint8)
-    return Case(f"{index}.png", np.full((1, 4), index), mask)
+    return ComparedImage(f"{index}.png", np.full((1, 4), index), mask)
 
 
 def test_figures_by_hand():
     run = Answers([0.9, 0.9, 0.2, 0.1], [0.1, 0.1, 0.1, 0.8])
     export = Answers([0.9, 0.4, 0.2, 0.1], [0.1, 0.1, 0.1, 0.7])
-    found = compare(run, export, [case(0, 1, 1, 0, 0), case(1, 0, 0, 1, 1)], lambda item: item)
+    found = compare(run, export, [compared(0, 1, 1, 0, 0), compared(1, 0, 0, 1, 1)], lambda item: item)
     assert found.largest_difference == pytest.approx(0.5)
     assert found.largest_difference_in == "0.png"
     assert found.mean_difference == pytest.approx((0.5 / 4 + 0.1 / 4) / 2)
@@ -44,17 +44,17 @@ def test_figures_by_hand():
 
 def test_an_export_that_alone_finds_something_is_infinitely_far():
     nothing, something = Answers([0.1] * 4), Answers([0.9, 0.1, 0.1, 0.1])
-    found = compare(nothing, something, [case(0, 0, 0, 0, 0)], lambda item: item)
+    found = compare(nothing, something, [compared(0, 0, 0, 0, 0)], lambda item: item)
     assert math.isinf(found.dice_change)
     assert found.document()["dice_change"] is None
     assert found.document()["dice_per_image_mean"] == {"run": None, "export": 0.0}
-    alike = compare(nothing, nothing, [case(0, 0, 0, 0, 0)], lambda item: item)
+    alike = compare(nothing, nothing, [compared(0, 0, 0, 0, 0)], lambda item: item)
     assert alike.dice_change == 0.0
 
 
 def test_without_truth_the_change_is_between_the_masks():
     run, export = Answers([0.9, 0.9, 0.9, 0.1]), Answers([0.9, 0.9, 0.1, 0.1])
-    found = compare(run, export, [case(0)], lambda item: item)
+    found = compare(run, export, [compared(0)], lambda item: item)
     assert found.truth == "masks of the run's own model"
     assert found.dice_pooled == pytest.approx((1.0, 0.8))
 

@@ -33,7 +33,7 @@ TOLERANCE = 0.002
 
 
 @dataclass(frozen=True)
-class Case:
+class ComparedImage:
     """An image to compare on, and its true mask where there is one."""
 
     name: str
@@ -91,18 +91,18 @@ def change(run: float, export: float) -> float:
     return float("inf") if np.isnan(run) or np.isnan(export) else abs(export - run)
 
 
-def read_case(config: Config, image_path: Path, mask_path: Path | None) -> Case:
+def read_compared(config: Config, image_path: Path, mask_path: Path | None) -> ComparedImage:
     """Read an image, and its mask where there is one."""
     image = read_image(image_path, 3, dicom_window=config.image.dicom_window)
     truth = mask_reader(config).read_like(mask_path, image.shape, image_path) if mask_path else None
-    return Case(image_path.name, image, truth)
+    return ComparedImage(image_path.name, image, truth)
 
 
 def compare(
     run: Predictor,
     export: Predictor,
-    cases: Sequence[Any],
-    read: Callable[[Any], Case],
+    items: Sequence[Any],
+    read: Callable[[Any], ComparedImage],
     progress: Progress = silent,
 ) -> Parity:
     """Compare an exported model with the run's own.
@@ -110,8 +110,8 @@ def compare(
     Args:
         run: The run's model.
         export: The exported one.
-        cases: What `read` makes a `Case` of, one after the other.
-        read: Reads a case.
+        items: What `read` makes a `ComparedImage` of, one after the other.
+        read: Reads one of them.
         progress: Told how many images are compared.
 
     Raises:
@@ -121,26 +121,26 @@ def compare(
     largest, largest_in, means, agreeing, pixels, identical = 0.0, "", [], 0, 0, 0
     confusions: list[tuple[np.ndarray, np.ndarray]] = []
     known = True
-    for done, item in enumerate(cases, start=1):
-        case = read(item)
-        expected, found = run(case.image), export(case.image)
+    for done, item in enumerate(items, start=1):
+        compared = read(item)
+        expected, found = run(compared.image), export(compared.image)
         difference = np.abs(expected - found)
         if difference.max() >= largest:
-            largest, largest_in = float(difference.max()), case.name
+            largest, largest_in = float(difference.max()), compared.name
         means.append(float(difference.mean()))
         masks = mask_of(expected), mask_of(found)
         same = int(np.count_nonzero(masks[0] == masks[1]))
         agreeing, pixels = agreeing + same, pixels + masks[0].size
         identical += same == masks[0].size
-        known = known and case.truth is not None
-        truth = masks[0] if case.truth is None else case.truth
+        known = known and compared.truth is not None
+        truth = masks[0] if compared.truth is None else compared.truth
         confusions.append(
             (confusion_matrix(truth, masks[0], classes), confusion_matrix(truth, masks[1], classes))
         )
-        progress("comparing", done, len(cases))
+        progress("comparing", done, len(items))
     by_model = [np.stack(matrices) for matrices in zip(*confusions, strict=True)]
     return Parity(
-        images=len(cases),
+        images=len(items),
         truth="masks of the validation split" if known else "masks of the run's own model",
         largest_difference=largest,
         largest_difference_in=largest_in,

@@ -12,7 +12,7 @@ import numpy as np
 from flexunet.data.configured import split_pairs
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.images.files import list_images
-from flexunet.deployment.parity import Case, change, dice_per_image_mean, dice_pooled, read_case
+from flexunet.deployment.parity import ComparedImage, change, dice_per_image_mean, dice_pooled, read_compared
 from flexunet.errors import InputError
 from flexunet.evaluation.scores.pixels import Counts, confusion_matrix
 from flexunet.inference.predict.predictor import Predictor
@@ -40,16 +40,16 @@ class Sample:
     what: str
     why_not: str = ""
 
-    def read(self, item: Pair | Path | int) -> Case:
+    def read(self, item: Pair | Path | int) -> ComparedImage:
         """An image, and its true mask where there is one."""
         if isinstance(item, Pair):
-            return read_case(self.config, item.image_path, item.mask_path)
+            return read_compared(self.config, item.image_path, item.mask_path)
         if isinstance(item, Path):
-            return read_case(self.config, item, None)
+            return read_compared(self.config, item, None)
         model = self.config.model
         shape = (model.image_height, model.image_width, model.image_channels)
         noise = np.random.default_rng(item).integers(0, 256, shape, np.uint8)
-        return Case(f"random image {item}", noise, None)
+        return ComparedImage(f"random image {item}", noise, None)
 
     def prepare(self, predictor: Predictor, item: Pair | Path | int) -> np.ndarray:
         """An image as the model takes it: float32 `(1, H, W, C)`."""
@@ -69,13 +69,13 @@ class Sample:
         classes = max(2, run.classes)
         counts: list[tuple[Counts, Counts]] = []
         for item in items:
-            case = self.read(item)
+            compared = self.read(item)
             if item not in known:
-                mask = mask_of(run(case.image))
-                truth = mask if case.truth is None else case.truth
+                mask = mask_of(run(compared.image))
+                truth = mask if compared.truth is None else compared.truth
                 known[item] = confusion_matrix(truth, mask, classes)
-            truth = mask_of(run(case.image)) if case.truth is None else case.truth
-            counts.append((known[item], confusion_matrix(truth, mask_of(export(case.image)), classes)))
+            truth = mask_of(run(compared.image)) if compared.truth is None else compared.truth
+            counts.append((known[item], confusion_matrix(truth, mask_of(export(compared.image)), classes)))
         before, after = (np.stack(side) for side in zip(*counts, strict=True))
         return max(
             change(dice_per_image_mean(before), dice_per_image_mean(after)),

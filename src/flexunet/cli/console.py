@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
+from rich.segment import Segment
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -18,9 +19,25 @@ if TYPE_CHECKING:
 
     from flexunet.progress import Progress
 
+
+class PlainConsole(Console):
+    """A console whose texts cannot steer the terminal.
+
+    File names, headers and configurations come from elsewhere and may hold escape sequences. All that is
+    printed passes here, tables and bars too; what has no letters is shown as an escape.
+    """
+
+    def render(self, renderable: Any, options: Any = None) -> Iterator[Segment]:
+        """The parts of what is printed, their texts made printable."""
+        for segment in super().render(renderable, options):
+            if segment.control is None and not segment.text.isprintable() and segment.text != "\n":
+                segment = Segment(printable(segment.text), segment.style)
+            yield segment
+
+
 # No markup: what is printed names sections and folders, and brackets belong to them.
-console = Console(markup=False)
-error_console = Console(stderr=True, markup=False)
+console = PlainConsole(markup=False)
+error_console = PlainConsole(stderr=True, markup=False)
 
 
 def print_json(document: Any) -> None:

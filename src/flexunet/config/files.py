@@ -11,7 +11,7 @@ from typing import Any
 
 from flexunet.config import nearest
 from flexunet.config.checks import check_image_size
-from flexunet.config.legacy import parse_entries
+from flexunet.config.legacy import is_bounded, parse_entries
 from flexunet.config.published_keys import ALIASES, NO_EFFECT, OLDER_DIALECT
 from flexunet.config.reading import Given, Reading
 from flexunet.config.schema import Config
@@ -19,6 +19,8 @@ from flexunet.config.writing import write_config
 from flexunet.errors import ConfigError, InputError, PathError
 
 RUN_CONFIG = "config.toml"
+
+_MOST_BYTES = 1 << 20
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = (), strict: bool = False) -> Config:
@@ -146,12 +148,23 @@ def _toml_keys(file: Path) -> list[Given]:
     try:
         text = _content(file).decode("utf-8-sig")
         document = tomllib.loads(text)
+        bounded = is_bounded(document)
     except UnicodeDecodeError as error:
         raise ConfigError(
             f"{file}: TOML must be UTF-8, and byte {error.start} is not; save it as UTF-8"
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file}: not TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(
+            f"{file}: its values are nested too deeply; no key needs more than three levels"
+        ) from None
+    except ValueError:
+        bounded = False
+    if not bounded:
+        raise ConfigError(
+            f"{file}: holds a whole number of hundreds of digits, which no key takes; correct it"
+        )
     keys = []
     for section, content in document.items():
         if not isinstance(content, dict):
@@ -167,11 +180,24 @@ def _decoded(file: Path) -> str:
     try:
         return content.decode(encoding)
     except UnicodeDecodeError:
-        return content.decode("latin-1")
+        text = content.decode("latin-1")
+    for number, line in enumerate(text.split("\n"), 1):
+        # In Latin-1, words have letters alone. What else comes is the code page of another language.
+        strange = [each for each in line.partition(";")[0] if not (each.isascii() or each.isalpha())]
+        if strange and not line.lstrip().startswith("#"):
+            raise ConfigError(
+                f"{file}: line {number} is neither UTF-8 nor Latin-1: a path in it would become another "
+                "one. Save the file as UTF-8 (in Notepad: Save as, Encoding)"
+            )
+    return text
 
 
 def _content(file: Path) -> bytes:
     try:
+        if file.stat().st_size > _MOST_BYTES:
+            raise ConfigError(
+                f"{file}: has more than {_MOST_BYTES:,} bytes, and is no configuration; check the name"
+            )
         return file.read_bytes()
     except OSError as error:
         raise PathError(f"{file}: cannot be read: {error.strerror or error}") from None

@@ -16,7 +16,10 @@ from typing import Any
 from flexunet.errors import ConfigError
 
 _COMMENT = re.compile(r"""((?:[^;#"']|"[^"\n]*"|'[^'\n]*')*)[;#].*""")
+_KEY = re.compile(r"([^=:]+)[=:](.*)")
 _QUOTED = re.compile(r"""(["'])(.*)\1""", re.DOTALL)
+# A number of more digits cannot be written into a message, nor be the value of any key.
+_MOST_BITS = 1024
 _BARE_WORD = re.compile(r"[A-Za-z0-9_.~/\\:-]+")
 
 
@@ -92,10 +95,27 @@ def parse_value(text: str, *, is_path: bool = False) -> Any:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return ast.literal_eval(candidate)
+                value = ast.literal_eval(candidate)
+            if is_bounded(value):
+                return value
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             continue
     raise UnreadableValueError(text)
+
+
+def is_bounded(value: Any) -> bool:
+    """Whether a value has only whole numbers that can be written out, at any depth.
+
+    Raises:
+        RecursionError: if it is nested deeper than Python goes.
+    """
+    if isinstance(value, int):
+        return value.bit_length() <= _MOST_BITS
+    if isinstance(value, dict):
+        return all(is_bounded(part) for entry in value.items() for part in entry)
+    if isinstance(value, (list, tuple, set)):
+        return all(is_bounded(part) for part in value)
+    return True
 
 
 def bare_word(text: str) -> str | None:
@@ -119,11 +139,13 @@ def _outline(text: str) -> list[tuple[int, tuple[str, str, str]]]:
     found = []
     section = ""
     for number, line in enumerate(text.split("\n"), 1):
-        if header := re.match(r"\s*\[(.+)\]", line):
+        if header := re.match(r"\[(.+)\]", line.lstrip()):
             section = header[1]
             found.append((number, (section, "", "")))
-        elif (key := re.match(r"\s*([^=:;#\s][^=:]*?)\s*[=:](.*)", line)) and section:
-            found.append((number, (section, key[1], key[2])))
+        elif (
+            section and (key := _KEY.match(stripped := line.strip())) and not stripped.startswith((";", "#"))
+        ):
+            found.append((number, (section, key[1].rstrip(), key[2])))
     return found
 
 

@@ -7,10 +7,13 @@ from collections.abc import Iterable
 
 from flexunet.config.schema import Config, section_class
 
+# Longer than any name that is known.
+_LONGEST = 80
+
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The known name most like this one, or None where none is at least `cutoff` like it, 0 to 1."""
-    names = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    names = difflib.get_close_matches(name[:_LONGEST], list(known), n=1, cutoff=cutoff)
     return names[0] if names else None
 
 
@@ -44,6 +47,11 @@ def unknown(section: str, key: str) -> str:
         f"did you mean {near}?" if near else "docs/configuration.md and `flexunet config schema` list all"
     )
     return f"there is no key {key} in [{section}]; {remedy}"
+
+
+def unknown_alone(section: str, key: str) -> str:
+    """What to say about an unknown key without looking for the one that was meant."""
+    return f"there is no key {key} in [{section}]"
 
 
 def is_known(section: str, key: str) -> bool:

@@ -20,6 +20,7 @@ from flexunet.config.schema import Config, default_of, section_class
 from flexunet.errors import ConfigError
 
 _MISSING = object()
+_COMPARED = 50
 _NO_EFFECT = "accepted, has no effect, because {}"
 
 
@@ -79,6 +80,7 @@ class Reading:
     origins: dict[Key, Given] = field(default_factory=dict)
     remarks: list[Remark] = field(default_factory=list)
     is_older_dialect: bool = False
+    unknown: int = 0
 
     def take(self, given: Given, *, folded: bool = False, replace: bool = False) -> None:
         """Take one key in, under the name that the schema gives it.
@@ -96,7 +98,10 @@ class Reading:
             self._remark(given, _NO_EFFECT.format(no_effect), is_left_out=True)
             return
         if not is_known:
-            self._remark(given, nearest.unknown(section, key), is_left_out=True, is_problem=True)
+            self.unknown += 1
+            # Beyond some, an unknown key is not compared with all that are known.
+            says = nearest.unknown if self.unknown <= _COMPARED else nearest.unknown_alone
+            self._remark(given, says(section, key), is_left_out=True, is_problem=True)
             return
         if given.value is _MISSING and not self._parse(given, section, key):
             return

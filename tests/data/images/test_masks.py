@@ -1,6 +1,8 @@
 import ast
 import configparser
+import struct
 import time
+import zipfile
 
 import numpy as np
 import pytest
@@ -309,6 +311,37 @@ def test_arrays_that_are_no_mask(tmp_path, arrays, message):
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(MaskError, match=message):
         read_mask(tmp_path / "a.npz", FOUR)
+
+
+def declare(path, shape, dtype="|u1"):
+    """An `.npz` file whose header declares an array of any size, over a few bytes."""
+    head = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}"
+    head += " " * (-(10 + len(head) + 1) % 64) + "\n"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(
+            "mask.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + bytes(64)
+        )
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [((60000, 60000), "|u1"), ((10**23, 1), "|u1"), ((8, 8, 10**9), "<f4"), ((8, 8), "<U100000")],
+)
+def test_an_array_too_large_is_refused_by_its_header(tmp_path, shape, dtype):
+    declare(tmp_path / "a.npz", shape, dtype)
+    with pytest.raises(MaskError, match=r"a\.npz (declares an array|cannot be read)"):
+        read_mask(tmp_path / "a.npz", BINARY)
+
+
+def test_an_encrypted_array_file_is_named(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, mask=SQUARES)
+    content = bytearray(path.read_bytes())
+    for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(mark) + place] |= 1  # the flag of encryption
+    path.write_bytes(content)
+    with pytest.raises(MaskError, match=r"a\.npz cannot be read"):
+        read_mask(path, FOUR)
 
 
 def test_nothing_in_an_array_file_is_executed(tmp_path):

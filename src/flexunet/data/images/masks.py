@@ -7,8 +7,8 @@ a `ColorMap` turns them into indices on reading and back on writing. Masks are n
 from __future__ import annotations
 
 import io
+import math
 import zipfile
-import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from flexunet.data.images.color_map import ColorMap, as_grey_if_grey
-from flexunet.data.images.files import read_image, read_palette_indices
+from flexunet.data.images.files import MAX_PIXELS, read_image, read_palette_indices
 from flexunet.errors import ImageError, MaskError
 from flexunet.files import write_bytes
 
@@ -33,6 +33,7 @@ __all__ = [
 
 FAR = 48  # Euclidean distance in RGB beyond which a colour counts as off the map
 TOLERANCE = 0.05  # share of pixels that may be off the map: antialiased edges, JPEG blocks
+_MOST_CLASSES = 256
 _FLAT_AREA = 16  # pixels of one strange colour, their neighbours too: less is taken for an edge
 
 
@@ -241,17 +242,37 @@ def _strange_colors(
     )
 
 
+def _check_header(path: Path) -> None:
+    """Refuse an `.npz` mask by its header, before its values are unpacked: kilobytes may hold gigabytes."""
+    with zipfile.ZipFile(path) as archive:
+        keys = [name.removesuffix(".npy") for name in archive.namelist()]
+        if "mask" not in keys:
+            raise MaskError(f"mask {path}: expected the key 'mask', found {', '.join(keys) or 'nothing'}.")
+        with archive.open("mask.npy") as stream:
+            version = np.lib.format.read_magic(stream)
+            read_header = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
+            shape, _, dtype = read_header(stream)
+    if math.prod(shape[:2]) > MAX_PIXELS or math.prod(shape[2:]) > _MOST_CLASSES or dtype.itemsize > 16:
+        raise MaskError(
+            f"mask {path} declares an array {shape} of {dtype}; expected at most {MAX_PIXELS:,} pixels of at "
+            f"most {_MOST_CLASSES} classes."
+        )
+
+
 def _read_arrays(path: Path, color_map: ColorMap) -> np.ndarray:
     if not path.is_file():
         raise MaskError(f"mask {path} does not exist.")
     try:
+        _check_header(path)
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-            if "mask" not in arrays:
-                raise MaskError(
-                    f"mask {path}: expected the key 'mask', found {', '.join(arrays) or 'nothing'}."
-                )
             values = arrays["mask"]
-    except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+    except MaskError:
+        raise
+    except Exception as error:  # encrypted, oddly compressed, cut short: each raises a class of its own
         raise MaskError(f"mask {path} cannot be read as .npz ({error}). Write it again.") from error
     numeric = values.dtype.kind in "buif"
     if numeric and values.ndim == 3 and values.shape[2] > 1:

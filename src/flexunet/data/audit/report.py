@@ -29,7 +29,7 @@ _PICTURES = 6  # pictures of one finding
 _QUALITY = 80
 _TINY = 14  # pixels of a thumbnail
 _RINGS = 8
-_UNPICTURED = ("other-files", "missing-file", "mask-without-image")
+_UNPICTURED = ("other-files", "missing-file", "mask-without-image", "patients-unknown")
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def main() -> None:
     from flexunet.models.initial import draw_initial_weights
     from flexunet.models.registry import build_model
     from flexunet.models.weights.load import save_weights
-    from flexunet.run_folder import best_model_path
+    from flexunet.run_folder import RunFolder
 
     print(f"| model ({options.engine}) | {' | '.join(FORMS)} |")
     print("|---|" + "---:|" * len(FORMS))
@@ -80,8 +80,8 @@ def main() -> None:
             config.train.run_dir = temporary
             model = build_model(config, policy="float32")
             draw_initial_weights(model, 1)
-            best_model_path(config).parent.mkdir(parents=True)
-            save_weights(model, best_model_path(config))
+            RunFolder.of(config).best_model.parent.mkdir(parents=True)
+            save_weights(model, RunFolder.of(config).best_model)
             save_config(config, Path(temporary) / "config.toml")
             for form in FORMS:
                 folder = Path(temporary) / form

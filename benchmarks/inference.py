@@ -56,7 +56,7 @@ def prepare(folder: str, size: int) -> None:
     from flexunet.models.initial import draw_initial_weights
     from flexunet.models.registry import build_model
     from flexunet.models.weights.load import save_weights
-    from flexunet.run_folder import best_model_path
+    from flexunet.run_folder import RunFolder
 
     run = Path(folder)
     for seed in range(CALIBRATION):
@@ -70,8 +70,8 @@ def prepare(folder: str, size: int) -> None:
     )
     model = build_model(config, policy="float32")
     draw_initial_weights(model, config.train.seed)
-    best_model_path(config).parent.mkdir(parents=True)
-    save_weights(model, best_model_path(config))
+    RunFolder.of(config).best_model.parent.mkdir(parents=True)
+    save_weights(model, RunFolder.of(config).best_model)
     save_config(config, run / "config.toml")
     print(f"{model.count_params():,} parameters, {size} x {size}")
 

@@ -50,7 +50,7 @@ def make_run(folder: Path) -> Path:
     from flexunet.config.files import load_config
     from flexunet.config.writing import write_config
     from flexunet.models.registry import build_model
-    from flexunet.run_folder import best_model_path
+    from flexunet.run_folder import RunFolder
 
     shipped = Path(__file__).parents[1] / "configs" / "mammogram-small.toml"
     config = load_config(shipped, [f"train.run_dir={str(folder)!r}", "infer.min_lesion_pixels=64"])
@@ -63,8 +63,8 @@ def make_run(folder: Path) -> Path:
     odds = np.log(probabilities[..., 1] / probabilities[..., 0])
     bias = model.layers[-1].weights[-1]
     bias.assign(bias.numpy() - np.array([0, np.quantile(odds, 0.95)], np.float32))
-    best_model_path(config).parent.mkdir(parents=True)
-    model.save(best_model_path(config))
+    RunFolder.of(config).best_model.parent.mkdir(parents=True)
+    model.save(RunFolder.of(config).best_model)
     write_config(config, folder / "config.toml")
     return folder
 

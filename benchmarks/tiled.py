@@ -68,7 +68,7 @@ def prepare(folder: Path, options: argparse.Namespace) -> None:
     from flexunet.models.initial import draw_initial_weights
     from flexunet.models.registry import build_model
     from flexunet.models.weights.load import save_weights
-    from flexunet.run_folder import best_model_path
+    from flexunet.run_folder import RunFolder
 
     text = MODEL.format(
         side=options.side,
@@ -81,8 +81,8 @@ def prepare(folder: Path, options: argparse.Namespace) -> None:
     config = load_config(folder)
     model = build_model(config)
     draw_initial_weights(model, 1)
-    best_model_path(config).parent.mkdir()
-    save_weights(model, best_model_path(config))
+    RunFolder.of(config).best_model.parent.mkdir()
+    save_weights(model, RunFolder.of(config).best_model)
     print(f"{model.count_params():,} parameters")
     del model
     if options.engine != "keras":

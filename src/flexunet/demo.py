@@ -15,6 +15,7 @@ from pathlib import Path
 
 from flexunet.errors import FlexUNetError, PathError
 from flexunet.files import write_text
+from flexunet.run_folder import RunFolder
 
 _CONFIG = """\
 # {title}
@@ -134,12 +135,12 @@ def run_demo(
     for title, command in steps:
         announce(title, f"flexunet {command}")
         _run(shlex.split(command), folder)
-    run = folder / "run-mammogram"
+    run = RunFolder.at(folder / "run-mammogram")
     return {
-        "report: how good it is, and how sure we are": run / "evaluation" / "report.html",
-        "masks outlined on the test images": run / "predictions_overlay",
-        "curves of the training": run / "eval" / "train_losses.png",
-        "predictions after each epoch": run / "epoch_change_infer",
+        "report: how good it is, and how sure we are": run.report,
+        "masks outlined on the test images": run.path / "predictions_overlay",
+        "curves of the training": run.curves / "train_losses.png",
+        "predictions after each epoch": run.epoch_predictions,
         "audit: leaks, misplaced masks": folder / "augmented" / "audit" / "audit.html",
         "contact sheets of the data set": folder / "stats",
         "configuration, to start your own from": folder / "mammogram.toml",

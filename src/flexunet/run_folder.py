@@ -1,7 +1,19 @@
-"""Where the trained model of a run lies; found without starting an engine."""
+"""The files of a run, each by its name; found without starting an engine.
+
+config.toml, environment.json     the configuration as resolved; versions, engine, seed
+models/best_model.*               the best model, and exported.* in other forms of file
+checkpoints/                      from which a stopped run goes on; the lock
+eval/, history.json               curves and their values
+epoch_change_infer/               masks of chosen images after every epoch
+evaluation/, calibration.json     scores, tables, report; temperature and threshold
+exported/ENGINE/                  the model for another engine
+tensorboard/, mlflow.db           what other programs follow a run by
+break_training                    made by a user, ends the run
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,31 +22,136 @@ from flexunet.errors import PathError
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
+RUN_CONFIG = "config.toml"
+HISTORY = "history.json"
+CALIBRATION = "calibration.json"
+STOP_FILE = "break_training"
 MODEL_FILE = "best_model.keras"
 WEIGHTS_FILE = "best_model.weights.h5"
 # What the published system writes, whatever its save_weights_only says.
 PUBLISHED_FILE = "best_model.h5"
 
 
-def best_model_path(config: Config) -> Path:
-    """Where a training run saves its best model: with its architecture, or weights alone."""
-    name = WEIGHTS_FILE if config.train.save_weights_only else MODEL_FILE
-    return config.output(config.train.model_dir) / name
+@dataclass(frozen=True)
+class RunFolder:
+    """Where the files of a run lie.
 
-
-def find_model_file(config: Config) -> Path:
-    """The best model of a run, ours or the published system's.
-
-    Raises:
-        PathError: if `[train] model_dir` holds none.
+    Attributes:
+        path: The run folder.
+        models: Folder of the best model, `[train] model_dir`.
+        curves: Folder of the curves, `[train] eval_dir`.
+        epoch_predictions: Folder of the masks of every epoch, `[train] epoch_change_infer_dir`.
+        evaluation: Folder of the evaluation, `[evaluate] output_dir`.
+        weights_only: Whether the best model is saved without its architecture.
+        source: The file that the run is configured by, for messages.
     """
-    model_dir = config.output(config.train.model_dir)
-    candidates = [best_model_path(config)]
-    candidates += [model_dir / name for name in (MODEL_FILE, WEIGHTS_FILE, PUBLISHED_FILE)]
-    for path in candidates:
-        if path.is_file():
-            return path
-    raise PathError(
-        f"no trained model in {model_dir}: expected {MODEL_FILE}, {WEIGHTS_FILE} or {PUBLISHED_FILE} there. "
-        f"Train one with 'flexunet train {config.source}', or point [train] model_dir at its folder."
-    )
+
+    path: Path
+    models: Path
+    curves: Path
+    epoch_predictions: Path
+    evaluation: Path
+    weights_only: bool = False
+    source: Path | None = None
+
+    @classmethod
+    def of(cls, config: Config) -> RunFolder:
+        """The run folder of a configuration."""
+        return cls(
+            config.run_dir,
+            config.output(config.train.model_dir),
+            config.output(config.train.eval_dir),
+            _output(config, config.train.epoch_change_infer_dir, "epoch_change_infer"),
+            _output(config, config.evaluate.output_dir, "evaluation"),
+            config.train.save_weights_only,
+            config.source,
+        )
+
+    @classmethod
+    def at(cls, path: Path) -> RunFolder:
+        """A run folder whose configuration says nothing else than the default of its folders."""
+        return cls(path, path / "models", path / "eval", path / "epoch_change_infer", path / "evaluation")
+
+    @property
+    def config(self) -> Path:
+        """The configuration as resolved."""
+        return self.path / RUN_CONFIG
+
+    @property
+    def environment(self) -> Path:
+        """Versions, engine, seed and data of the training."""
+        return self.path / "environment.json"
+
+    @property
+    def history(self) -> Path:
+        """Loss and metrics of every epoch."""
+        return self.curves.parent / HISTORY
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints, and of the lock."""
+        return self.path / "checkpoints"
+
+    @property
+    def stop_file(self) -> Path:
+        """A file that a user makes to end the run after the present epoch."""
+        return self.path / STOP_FILE
+
+    @property
+    def tensorboard(self) -> Path:
+        """Folder of events."""
+        return self.path / "tensorboard"
+
+    @property
+    def mlflow_run(self) -> Path:
+        """Which run of MLflow is this one."""
+        return self.path / "mlflow_run.json"
+
+    @property
+    def mlflow_database(self) -> Path:
+        """Where runs are logged that `[train] mlflow_uri` sends nowhere else."""
+        return self.path / "mlflow.db"
+
+    @property
+    def calibration(self) -> Path:
+        """Temperature and threshold."""
+        return self.path / CALIBRATION
+
+    @property
+    def report(self) -> Path:
+        """The page of the evaluation."""
+        return self.evaluation / "report.html"
+
+    def export(self, engine: str) -> Path:
+        """Folder of the export for an engine."""
+        return self.path / "exported" / engine
+
+    def exported_model(self, suffix: str) -> Path:
+        """The best model in another form of file, `.h5` or `.keras`."""
+        return self.models / f"exported{suffix}"
+
+    @property
+    def best_model(self) -> Path:
+        """Where training saves the best model: with its architecture, or weights alone."""
+        return self.models / (WEIGHTS_FILE if self.weights_only else MODEL_FILE)
+
+    def find_model(self) -> Path:
+        """The best model, ours or the published system's.
+
+        Raises:
+            PathError: if there is none.
+        """
+        candidates = [self.best_model]
+        candidates += [self.models / name for name in (MODEL_FILE, WEIGHTS_FILE, PUBLISHED_FILE)]
+        for path in candidates:
+            if path.is_file():
+                return path
+        raise PathError(
+            f"no trained model in {self.models}: expected {MODEL_FILE}, {WEIGHTS_FILE} or {PUBLISHED_FILE} "
+            f"there. Train one with 'flexunet train {self.source}', or point [train] model_dir at its folder."
+        )
+
+
+def _output(config: Config, text: str, default: str) -> Path:
+    """An output folder; its default where an old file leaves the key empty, as not every run needs it."""
+    return config.output(text) if text else config.run_dir / default

@@ -10,7 +10,7 @@ from flexunet.data.images.files import write_image
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
 from flexunet.models.weights.load import save_weights
-from flexunet.run_folder import best_model_path
+from flexunet.run_folder import RunFolder
 
 SIZE = 32
 
@@ -56,8 +56,8 @@ def run(tmp_path_factory):
     images, masks = discs(96, 2)
     model.fit(images.astype("float32"), np.eye(2)[masks], batch_size=16, epochs=12, verbose=0)
     save_config(config, folder / "config.toml")
-    best_model_path(config).parent.mkdir(parents=True)
-    save_weights(model, best_model_path(config))
+    RunFolder.of(config).best_model.parent.mkdir(parents=True)
+    save_weights(model, RunFolder.of(config).best_model)
     return folder
 
 

@@ -17,7 +17,7 @@ from flexunet.inference.runtimes.bundle import MANIFEST
 from flexunet.inference.runtimes.load import best_precision
 from flexunet.models.trained import load_trained_model
 from flexunet.models.weights.load import save_weights
-from flexunet.run_folder import find_model_file
+from flexunet.run_folder import RunFolder
 
 
 def with_infer(config, **keys):
@@ -162,7 +162,7 @@ def test_the_manifest_lists_every_file(config, run, tmp_path):
     moved = load_config(tmp_path / "elsewhere/bundle")
     assert moved.run_dir.resolve() == (tmp_path / "elsewhere/bundle").resolve()
     assert moved.infer.engine == "openvino"
-    assert find_model_file(config).is_file()
+    assert RunFolder.of(config).find_model().is_file()
 
 
 def test_bfloat16_gives_way_to_float32_where_dice_minds(config, tmp_path):

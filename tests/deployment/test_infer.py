@@ -18,7 +18,7 @@ from flexunet.errors import ConfigError, PathError, WeightsError
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.inference.runtimes.bundle import MANIFEST, Bundle, find_bundle, read_bundle
 from flexunet.inference.runtimes.load import open_engine
-from flexunet.run_folder import find_model_file
+from flexunet.run_folder import RunFolder
 
 from .conftest import SIZE
 
@@ -125,7 +125,7 @@ def test_a_damaged_export_is_refused(exported):
 
 
 def test_an_export_of_other_weights_is_refused(exported):
-    with find_model_file(exported).open("ab") as stream:
+    with RunFolder.of(exported).find_model().open("ab") as stream:
         stream.write(b"more")
     with pytest.raises(WeightsError, match="made from other weights"):
         open_engine(exported, "onnx")
@@ -179,7 +179,7 @@ def test_keras_in_bfloat16_predicts_nearly_the_same(config):
         chosen = config.model_copy(update={"infer": config.infer.model_copy(update={"precision": precision})})
         predictors[name] = Predictor.load(chosen)
     mixed = build_model(config, policy="mixed_bfloat16")
-    load_weights(mixed, find_model_file(config))
+    load_weights(mixed, RunFolder.of(config).find_model())
     kernel = predictors["held"].model.get_layer("conv2d").kernel
     assert kernel.dtype == "bfloat16"
     images = [read_image(pair.image_path, 3) for pair in split_pairs(config, "valid")]

@@ -25,7 +25,7 @@ from flexunet.inference.predict.calibration import Calibration
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.inference.predict.probabilities import mask_of
 from flexunet.models.registry import build_model
-from flexunet.run_folder import best_model_path
+from flexunet.run_folder import RunFolder
 
 SETTINGS = """
 [model]
@@ -71,8 +71,8 @@ def run(tmp_path_factory):
     # A bias for foreground, so that there is something to score.
     bias = model.weights[-1]
     bias.assign(np.array([0.0, 0.3], np.float32))
-    best_model_path(config).parent.mkdir(parents=True, exist_ok=True)
-    model.save(best_model_path(config))
+    RunFolder.of(config).best_model.parent.mkdir(parents=True, exist_ok=True)
+    model.save(RunFolder.of(config).best_model)
     return folder
 
 
@@ -213,8 +213,8 @@ def test_folds_pool_images_that_each_fold_held_out(run, tmp_path):
         folder.mkdir()
         (folder / "config.toml").write_text(text)
         config = load_config(folder)
-        best_model_path(config).parent.mkdir(parents=True)
-        model.save(best_model_path(config))
+        RunFolder.of(config).best_model.parent.mkdir(parents=True)
+        model.save(RunFolder.of(config).best_model)
         runs.append(folder)
     assert find_folds([tmp_path]) == sorted(runs)
     found = evaluate_fold_runs(find_folds([tmp_path]), out=tmp_path / "pooled")

@@ -22,7 +22,7 @@ from flexunet.inference.outputs.write import Outputs
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.inference.ray_pipeline import RayPipeline, _Worker, share_out
 from flexunet.models.registry import build_model
-from flexunet.run_folder import best_model_path
+from flexunet.run_folder import RunFolder
 
 IMAGES = 32
 STORE = 100 << 20
@@ -65,8 +65,8 @@ def run(tmp_path):
         infer={"images_dir": str(tmp_path / "images"), "output_dir": str(tmp_path / "masks")},
     )
     keras.utils.set_random_seed(5)
-    best_model_path(config).parent.mkdir(parents=True)
-    build_model(config).save(best_model_path(config))
+    RunFolder.of(config).best_model.parent.mkdir(parents=True)
+    build_model(config).save(RunFolder.of(config).best_model)
     rng = np.random.default_rng(5)
     for number in range(IMAGES - 1):
         write_image(
@@ -104,7 +104,7 @@ def test_a_worker_that_cannot_have_the_model_says_so(run, digest, said):
     work = ImageWork(CaseReader(run, {}), outputs)
     journal = Journal(Path("lesions"), Path("masks"), "")
     if digest is None:
-        best_model_path(run).unlink()
+        RunFolder.of(run).best_model.unlink()
     load = partial(Predictor.load, run)
     worker = _Worker(work, load, journal, None, 1)
     columns = worker({"path": np.array(["a.png"]), "name": np.array(["a.png"])})

@@ -16,7 +16,7 @@ from flexunet.config.schema import Config
 from flexunet.config.writing import write_config
 from flexunet.data.images.files import write_image
 from flexunet.models.registry import build_model
-from flexunet.run_folder import best_model_path
+from flexunet.run_folder import RunFolder
 
 SIZE = 32
 OFF_BALANCE = 0.009  # of the 800 steps of 0.0002 around the balance, the one that leaves most room around 0.5
@@ -56,8 +56,8 @@ def write_run(folder):
     bias = model.layers[-1].weights[-1]
     odds = np.log(probabilities[..., 1] / probabilities[..., 0])
     bias.assign(bias.numpy() - np.array([0, np.median(odds) - OFF_BALANCE], np.float32))
-    best_model_path(config).parent.mkdir(parents=True)
-    model.save(best_model_path(config))
+    RunFolder.of(config).best_model.parent.mkdir(parents=True)
+    model.save(RunFolder.of(config).best_model)
     write_config(config, folder / "config.toml")
     return folder
 

@@ -17,8 +17,7 @@ from flexunet.config.reading import Given, Reading
 from flexunet.config.schema import Config
 from flexunet.config.writing import write_config
 from flexunet.errors import ConfigError, InputError, PathError
-
-RUN_CONFIG = "config.toml"
+from flexunet.run_folder import RUN_CONFIG
 
 _MOST_BYTES = 1 << 20
 

@@ -23,7 +23,7 @@ from flexunet.errors import EngineError
 from flexunet.extras import import_extra, install_command, is_installed
 from flexunet.inference.runtimes.bundle import MODELS
 from flexunet.inference.runtimes.load import import_openvino
-from flexunet.run_folder import find_model_file
+from flexunet.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import keras
@@ -106,7 +106,7 @@ def _convert_here(model: keras.Model, form: str, path: Path) -> None:
 
 def _convert_in_child(config: Config, form: str, path: Path, engine: str = "tensorflow") -> None:
     with tempfile.TemporaryDirectory(prefix="flexunet-export-") as folder:
-        copy = Path(folder) / "config.toml"
+        copy = RunFolder.at(Path(folder)).config
         save_config(config, copy)
         environment = os.environ | {"KERAS_BACKEND": engine}
         if ":" in config.model.model:  # a class of one's own, which may lie beside the configuration
@@ -119,7 +119,7 @@ def _convert_in_child(config: Config, form: str, path: Path, engine: str = "tens
                 "-c",
                 _CHILD,
                 str(copy),
-                str(find_model_file(config).resolve()),
+                str(RunFolder.of(config).find_model().resolve()),
                 form,
                 str(path),
             ],

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flexunet.config.files import RUN_CONFIG, save_config
+from flexunet.config.files import save_config
 from flexunet.config.run_sections import InferSection
 from flexunet.data.dataset.digests import digest_of
 from flexunet.deployment.convert import convert
@@ -24,6 +24,7 @@ from flexunet.inference.runtimes.bundle import MANIFEST, MODELS, Bundle, export_
 from flexunet.inference.runtimes.load import PRECISIONS, best_precision, open_bundle
 from flexunet.models.trained import load_trained_model
 from flexunet.progress import Progress, silent
+from flexunet.run_folder import RUN_CONFIG
 from flexunet.version import __version__, installed_versions
 
 if TYPE_CHECKING:

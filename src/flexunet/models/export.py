@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flexunet.errors import PathError
 from flexunet.models.trained import load_trained_model
 from flexunet.models.weights.load import save_weights
+from flexunet.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -34,7 +35,7 @@ def export_model(config: Config, form: str, out: str | Path | None = None) -> Pa
     """
     if form not in FORMS:
         raise PathError(f"'{form}' is no form to export to: there are {', '.join(FORMS)}.")
-    path = Path(out) if out else config.output(config.train.model_dir) / f"exported{FORMS[form]}"
+    path = Path(out) if out else RunFolder.of(config).exported_model(FORMS[form])
     if path.suffix != FORMS[form] or path.name.endswith(".weights.h5"):
         raise PathError(f"{path}: a file exported to {form} ends in {FORMS[form]} (and not in .weights.h5).")
     if path.exists():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flexunet.models.registry import build_model, find_architecture, own_class_of
 from flexunet.models.weights.load import load_weights
-from flexunet.run_folder import find_model_file
+from flexunet.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import keras
@@ -33,7 +33,7 @@ def load_trained_model(
         PathError: if the run has no trained model.
         WeightsError: if its weights do not fit the configuration.
     """
-    path = path or find_model_file(config)
+    path = path or RunFolder.of(config).find_model()
     model = build_model(config, policy=prediction_policy(config, precision), drawn=False)
     load_weights(model, path)
     return model

@@ -30,7 +30,7 @@ from flexunet.models.precision import choose_precision
 from flexunet.models.registry import build_model
 from flexunet.models.weights.transfer import apply_initial_weights
 from flexunet.progress import Progress, silent, unsaid
-from flexunet.run_folder import best_model_path
+from flexunet.run_folder import RunFolder
 from flexunet.training.allocation import WORTH_KEEPING, keep_freed_memory
 from flexunet.training.batches.feeding import images_of_step, training_batches, validation_batches
 from flexunet.training.checkpoint.files import Checkpoint, CheckpointStore
@@ -217,7 +217,7 @@ def _train(
     )
     if team.leads:
         _write_configuration(config)
-        write_environment(config.run_dir / "environment.json", environment)
+        write_environment(RunFolder.of(config).environment, environment)
 
     saver = Saver(
         store,
@@ -249,7 +249,7 @@ def _train(
 def _sweep(config: Config) -> None:
     """Remove half-written files of killed runs; the lock is ours, so nobody is writing them."""
     CheckpointStore(config.run_dir).sweep()
-    best = best_model_path(config)
+    best = RunFolder.of(config).best_model
     for path in best.parent.glob(f".{best.stem}.*{PARTIAL}*"):
         path.unlink(missing_ok=True)
 
@@ -291,7 +291,7 @@ def _stopped(config: Config, stop: StopSignal, position: Position, store: Checkp
 
 
 def _write_configuration(config: Config) -> None:
-    resolved = config.run_dir / "config.toml"
+    resolved = RunFolder.of(config).config
     if config.source is None or config.source.resolve() != resolved.resolve():
         save_config(config, resolved)
     if config.source is not None:

@@ -10,7 +10,7 @@ import keras
 
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.progress import Progress
-from flexunet.run_folder import best_model_path
+from flexunet.run_folder import STOP_FILE, RunFolder
 from flexunet.training.follow.callbacks import (
     BestCheckpoint,
     EarlyStopping,
@@ -28,9 +28,6 @@ from flexunet.training.processes.leading import LeaderPredictor, SameFigures
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
-
-# A file of this name in the run folder ends the run after the current epoch.
-STOP_FILE = "break_training"
 
 
 class RunCallbacks:
@@ -69,8 +66,8 @@ class RunCallbacks:
         self.config = config
         self.monitor = "val_loss" if validated else "loss"
         self.history = History(config.output(train.eval_dir), metric_curves(config, validated), team.leads)
-        self.best = BestCheckpoint(best_model_path(config), self.monitor, writes=team.leads)
-        self._stop_file = StopFile(config.run_dir / STOP_FILE, team.agree)
+        self.best = BestCheckpoint(RunFolder.of(config).best_model, self.monitor, writes=team.leads)
+        self._stop_file = StopFile(RunFolder.of(config).stop_file, team.agree)
         self._early_stopping = EarlyStopping(monitor=self.monitor, patience=train.patience)
         self.in_order: list[keras.callbacks.Callback] = [
             SameFigures(team),

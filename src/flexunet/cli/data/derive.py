@@ -223,11 +223,11 @@ def _open_model(run: Path, min_confidence: float) -> tuple[ModelMasks, MaskSourc
     from flexunet.data.dataset.manifest import sha256_of
     from flexunet.data.derive.film_masks import ModelMasks, draft_mask
     from flexunet.inference.predict.predictor import Predictor
-    from flexunet.run_folder import find_model_file
+    from flexunet.run_folder import RunFolder
 
     config = load_config(run)
     predictor = Predictor.load(config)
-    identity = f"{sha256_of(find_model_file(config))} {config.model!r}"
+    identity = f"{sha256_of(RunFolder.of(config).find_model())} {config.model!r}"
     return ModelMasks(identity, min_confidence), lambda image: draft_mask(predictor(image))
 
 

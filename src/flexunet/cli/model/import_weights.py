@@ -27,11 +27,12 @@ def import_weights(
     config = open_config(config_path, overrides, strict)
 
     from flexunet.models.weights.importing import import_weights as import_file
+    from flexunet.run_folder import RunFolder
     from flexunet.training.environment import describe_environment, write_environment
 
     run = import_file(weights, config, out)
     imported = {**run.summary(), "weights": str(weights.absolute())}
-    write_environment(out / "environment.json", describe_environment(config, imported=imported))
+    write_environment(RunFolder.at(out).environment, describe_environment(config, imported=imported))
     print_notes(run.notes)
     if as_json:
         print_json(run.summary())

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from flexunet.errors import DatasetError
 from flexunet.files import write_text
 from flexunet.inference.predict.probabilities import two_channels
+from flexunet.run_folder import CALIBRATION, RunFolder
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
-FILE_NAME = "calibration.json"
 SCHEMA = "flexunet.calibration/1"
 SMALLEST = 1e-7  # probability below which its logarithm counts as that of this
 
@@ -55,7 +55,7 @@ class Calibration:
 
     def write(self, folder: Path) -> Path:
         """Store it in a run folder."""
-        path = folder / FILE_NAME
+        path = folder / CALIBRATION
         write_text(path, json.dumps({"schema": SCHEMA, **asdict(self)}, indent=2) + "\n")
         return path
 
@@ -66,7 +66,7 @@ class Calibration:
         Raises:
             DatasetError: if the file is not a calibration, or was fitted on the test split.
         """
-        path = folder / FILE_NAME
+        path = folder / CALIBRATION
         if not path.is_file():
             return None
         try:
@@ -112,10 +112,8 @@ def identity_of(config: Config) -> str:
         PathError: if a run has no trained model.
         ConfigError: if the configuration of one cannot be read.
     """
-    from flexunet.run_folder import find_model_file
-
     infer = config.infer
-    weights = [sha256_of_weights(find_model_file(run)) for run in member_configs(config)]
+    weights = [sha256_of_weights(RunFolder.of(run).find_model()) for run in member_configs(config)]
     fit = [] if infer.fit == "resize" else [infer.fit]
     if not (infer.ensemble or infer.test_time_augmentation or infer.monte_carlo or fit):
         return weights[0]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flexunet.errors import DatasetError, PathError
-from flexunet.inference.predict.calibration import FILE_NAME, Calibration, apply_temperature, identity_of
+from flexunet.inference.predict.calibration import Calibration, apply_temperature, identity_of
 from flexunet.inference.predict.probabilities import mask_of, two_channels
+from flexunet.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -60,15 +61,16 @@ class Decision:
 
 def _stored(config: Config) -> Calibration:
     fitted = f"'flexunet evaluate {config.source or 'CONFIG'}' fits them on the validation split"
+    file = RunFolder.of(config).calibration
     calibration = Calibration.read(config.run_dir)
     if calibration is None:
         raise PathError(
-            f"[infer] temperature and threshold are those of the run, but {config.run_dir / FILE_NAME} does "
+            f"[infer] temperature and threshold are those of the run, but {file} does "
             f"not exist: {fitted}. Or give numbers."
         )
     if calibration.weights != identity_of(config):
         raise DatasetError(
-            f"{config.run_dir / FILE_NAME} was fitted for other weights, or for another way to predict "
+            f"{file} was fitted for other weights, or for another way to predict "
             f"(test_time_augmentation, ensemble, monte_carlo): {fitted} anew."
         )
     return calibration

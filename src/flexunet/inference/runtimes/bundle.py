@@ -19,13 +19,12 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_
 
 from flexunet.data.dataset.digests import digest_of, digest_of_text
 from flexunet.errors import InputError, PathError, WeightsError
-from flexunet.run_folder import find_model_file
+from flexunet.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
 MANIFEST = "export.json"
-EXPORTED = "exported"
 # The form to the model's file (for saved_model: folder) in the bundle.
 MODELS = {
     "openvino": "model.xml",
@@ -141,7 +140,7 @@ def read_bundle(folder: Path) -> Bundle:
 
 def export_folder(config: Config, engine: str) -> Path:
     """Where the export of a run for an engine is written."""
-    return config.run_dir / EXPORTED / engine
+    return RunFolder.of(config).export(engine)
 
 
 def bundle_folder(config: Config, engine: str) -> Path:
@@ -187,6 +186,6 @@ def find_bundle(config: Config, engine: str) -> Bundle:
 def weights_digest(config: Config) -> str | None:
     """Digest of the run's weights file; none where there is no such file any more."""
     try:
-        return digest_of(find_model_file(config))
+        return digest_of(RunFolder.of(config).find_model())
     except InputError:
         return None

@@ -18,7 +18,7 @@ import numpy as np
 from keras import layers
 
 from flexunet.config.architectures import Architecture
-from flexunet.config.files import RUN_CONFIG, save_config
+from flexunet.config.files import save_config
 from flexunet.errors import PathError, WeightsError
 from flexunet.models.registry import build_model, find_architecture, own_class_of
 from flexunet.models.weights.backbone import IMAGENET_DEVIATION
@@ -26,7 +26,7 @@ from flexunet.models.weights.file import open_weights, split_name
 from flexunet.models.weights.fitting_keys import with_fitting_keys
 from flexunet.models.weights.load import load_weights, save_weights
 from flexunet.models.weights.transfer import classes_in
-from flexunet.run_folder import MODEL_FILE
+from flexunet.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -76,8 +76,9 @@ def import_weights(weights: str | Path, config: Config, out: str | Path) -> Impo
             and the keys that would fit.
     """
     weights, out = Path(weights), Path(out)
-    model_path = out / MODEL_DIR / MODEL_FILE
-    for there in (out / RUN_CONFIG, model_path):
+    run = RunFolder.at(out)
+    model_path = run.best_model
+    for there in (run.config, model_path):
         if there.exists():
             raise PathError(f"{there} exists: import into a new folder, so that no run is overwritten.")
     config = config.model_copy(deep=True)
@@ -93,7 +94,7 @@ def import_weights(weights: str | Path, config: Config, out: str | Path) -> Impo
     model_path.parent.mkdir(parents=True, exist_ok=True)
     save_weights(model, model_path)
     # The configuration last: a folder with it is a whole run.
-    save_config(config, out / RUN_CONFIG)
+    save_config(config, run.config)
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     return ImportedRun(out, model_path, form, digest, model.count_params(), notes)
 

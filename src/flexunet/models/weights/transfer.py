@@ -19,7 +19,7 @@ from flexunet.models.weights.backbone import load_backbone_weights
 from flexunet.models.weights.encoder_levels import encoder_levels
 from flexunet.models.weights.file import open_weights
 from flexunet.models.weights.load import load_weights
-from flexunet.run_folder import find_model_file
+from flexunet.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -91,7 +91,7 @@ def load_initial_weights(model: keras.Model, config: Config) -> list[str]:
 def _weights_path(config: Config) -> Path:
     path = config.resolve(config.model.initial_weights)
     if path.is_dir():
-        return find_model_file(load_config(path))
+        return RunFolder.of(load_config(path)).find_model()
     if not path.is_file():
         raise PathError(
             f"[model] initial_weights = '{config.model.initial_weights}': there is neither a run folder nor "

@@ -21,6 +21,7 @@ import numpy as np
 
 from flexunet.errors import WeightsError
 from flexunet.files import flush_to_disk, replacing
+from flexunet.run_folder import RunFolder
 
 FORMAT = 1
 _STATE = "state.json"
@@ -51,7 +52,7 @@ class CheckpointStore:
     """The two checkpoints of a run folder."""
 
     def __init__(self, run_dir: Path):
-        self.folder = run_dir / "checkpoints"
+        self.folder = RunFolder.at(run_dir).checkpoints
         self.newest = self.folder / "checkpoint.npz"
         self.previous = self.folder / "checkpoint.previous.npz"
 

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from flexunet.errors import RunLockedError
 from flexunet.files import explaining, write_text
+from flexunet.run_folder import RunFolder
 
 
 @contextmanager
@@ -31,7 +32,7 @@ def locked(run_dir: Path) -> Iterator[None]:
         RunLockedError: if another process holds it; the message says which.
         PathError: if nothing can be written there.
     """
-    folder = run_dir / "checkpoints"
+    folder = RunFolder.at(run_dir).checkpoints
     holder = folder / "running.json"
     with explaining(folder):
         folder.mkdir(parents=True, exist_ok=True)

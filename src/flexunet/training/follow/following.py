@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from flexunet.run_folder import RunFolder
 from flexunet.training.follow.callbacks import BestCheckpoint, PredictEpoch
 from flexunet.training.follow.gallery import Gallery
 from flexunet.training.follow.history import History
@@ -43,7 +44,7 @@ def following(
     callbacks: list[keras.callbacks.Callback] = [WriteGallery(config, each, history, best) for each in chosen]
     if config.train.tensorboard:
         require_tensorboard()
-        folder = config.run_dir / "tensorboard"
+        folder = RunFolder.of(config).tensorboard
         callbacks.append(WriteTensorBoard(folder, history, chosen, config.image.dicom_window))
     if config.train.mlflow:
         require_mlflow()

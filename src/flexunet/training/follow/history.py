@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flexunet.files import replacing, write_text
+from flexunet.run_folder import HISTORY
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -56,7 +57,7 @@ class History:
         self._draw("train_metrics.png", "metric", self.metrics)
         if len(set(self.epochs.get("lr", []))) > 1:
             self._draw("learning_rate.png", "learning rate at the first update of the epoch", ["lr"])
-        write_text(self.eval_dir.parent / "history.json", json.dumps(self.epochs, indent=1) + "\n")
+        write_text(self.eval_dir.parent / HISTORY, json.dumps(self.epochs, indent=1) + "\n")
 
     def _csv(self, header: str, names: Sequence[str]) -> str:
         columns = [self.epochs[name] for name in names if name in self.epochs]

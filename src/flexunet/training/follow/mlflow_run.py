@@ -22,6 +22,7 @@ import keras
 from flexunet.errors import ConfigError
 from flexunet.extras import import_extra
 from flexunet.files import write_text
+from flexunet.run_folder import RunFolder
 from flexunet.training.follow.history import History
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from flexunet.config.schema import Config
 
-RUN_FILE, DATABASE = "mlflow_run.json", "mlflow.db"
 _LONGEST = 500  # characters of a parameter
 _PASSWORD = re.compile(r"//[^/\s]*@")  # with the user's name before it
 
@@ -81,7 +81,7 @@ class LogToMLflow(keras.callbacks.Callback):
     @property
     def uri(self) -> str:
         """The tracking server."""
-        local = (self.config.run_dir / DATABASE).absolute().as_posix()
+        local = RunFolder.of(self.config).mlflow_database.absolute().as_posix()
         return self.config.train.mlflow_uri or f"sqlite:///{local}"
 
     @property
@@ -158,13 +158,13 @@ class LogToMLflow(keras.callbacks.Callback):
         parameters = [Param(key, value[:_LONGEST]) for key, value in run_parameters(self.config).items()]
         client.log_batch(run.info.run_id, params=parameters, tags=[RunTag("engine", keras.config.backend())])
         about = {"tracking_uri": self.uri, "experiment": name, "run_id": run.info.run_id}
-        write_text(self.config.run_dir / RUN_FILE, json.dumps(about, indent=2) + "\n")
+        write_text(RunFolder.of(self.config).mlflow_run, json.dumps(about, indent=2) + "\n")
         return run.info.run_id
 
     def _known(self) -> str | None:
         """The run of MLflow that this run folder is, if it is one on this server."""
         try:
-            about = json.loads((self.config.run_dir / RUN_FILE).read_text(encoding="utf-8"))
+            about = json.loads((RunFolder.of(self.config).mlflow_run).read_text(encoding="utf-8"))
             return str(about["run_id"]) if about["tracking_uri"] == self.uri else None
         except (OSError, ValueError, KeyError, TypeError):
             return None

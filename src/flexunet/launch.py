@@ -185,4 +185,4 @@ def _explained(first: _Process, failed: list[_Process]) -> str:
         what = (
             f"{cause.name} failed (exit code {code}); the others were ended. It said:\n{cause.last_lines()}\n"
         )
-    return f"{what}. Go on from the last checkpoint with the same command and --resume auto."
+    return f"{what}. Resume from the last checkpoint with the same command and --resume auto."

@@ -34,7 +34,7 @@ def check_config(config: Config) -> None:
         raise _error(
             config,
             f'[tiledinfer] blending = "paste" scales tiles, and a model trained with [train] crop = '
-            f'"{config.train.crop}" knows the resolution of the images alone; set blending = "gaussian"',
+            f'"{config.train.crop}" knows only the resolution of the images; set blending = "gaussian"',
         )
 
 

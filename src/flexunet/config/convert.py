@@ -65,7 +65,7 @@ def converted_text(file: Path, folder: Path) -> str:
     }
     return toml_text(
         moved_paths(given, config, folder),
-        [f"Converted from {file.name}. docs/configuration.md tells what the keys mean."],
+        [f"Converted from {file.name}. docs/configuration.md explains the keys."],
         unset=[
             (section, key) for section, keys in given.items() for key, value in keys.items() if value is None
         ],

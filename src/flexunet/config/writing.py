@@ -39,7 +39,7 @@ def write_config(config: Config, path: Path) -> None:
                 unset.append((name, key))
             values[name][key] = value
     values = moved_paths(values, config, path.parent)
-    heading = ["FlexUNet configuration, every key of it. docs/configuration.md tells more."]
+    heading = ["FlexUNet configuration with all keys. docs/configuration.md explains them."]
     write_text(path, toml_text(values, heading, unset=unset))
 
 

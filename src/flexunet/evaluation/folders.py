@@ -62,7 +62,7 @@ def pair_masks(truth: Path | str, prediction: Path | str, images: Path | str | N
         raise PairingError(
             f"{truth} and {prediction} must hold masks of the same names; {len(lonely)} have no partner: "
             f"{listed(lonely, _LISTED, '; ')}. A missing prediction is not an empty one: write it, or "
-            "take its mask away."
+            "remove its mask."
         )
     pictures = _pictures(Path(truth), images)
     return [MaskPair(path, mask, pictures.get(path.stem)) for path, mask in matches.partners.items()]

@@ -31,7 +31,7 @@ def shared_origins(training: Sequence[Pair], scored: Sequence[Pair]) -> dict[str
     equal = [two for one, two in twins if _same_content(one.image_path, two.image_path)]
     if len(equal) < len(twins):
         sources, patients = {pair.source for pair in equal}, set[str]()
-        checked = "file contents (names repeat with different pictures, so they tell nothing)"
+        checked = "file contents (names repeat with different pictures, so they prove nothing)"
     else:
         sources = {pair.source for pair in training} & {pair.source for pair in scored}
         patients = _known_patients(training) & _known_patients(scored)

@@ -61,7 +61,9 @@ class Journal:
         try:
             content = digest_of(path)
         except OSError as error:
-            raise ImageError(f"cannot read {path}: {error.strerror or error}. Check its rights.") from error
+            raise ImageError(
+                f"cannot read {path}: {error.strerror or error}. Check its permissions."
+            ) from error
         return digest_of_text(json.dumps([self.settings, path.name, content, row], sort_keys=True))
 
     def find(self, key: str, name: str) -> Record | None:

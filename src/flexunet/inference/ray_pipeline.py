@@ -135,7 +135,7 @@ class RayPipeline:
                 self._settle(row, settle)
         except (ray.exceptions.RayError, RuntimeError) as error:
             raise EngineError(
-                f"the cluster at {self.address} gave up: {error}. Start again: what is finished counts."
+                f"the cluster at {self.address} gave up: {error}. Start again; finished images are kept."
             ) from error
 
     def _settle(self, row: Row, settle: Callable[[Outcome], None]) -> None:

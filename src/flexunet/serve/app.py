@@ -36,7 +36,7 @@ from flexunet.version import __version__
 _BINARY = {"type": "string", "format": "binary"}
 _IMAGE_BODY = {
     "required": True,
-    "description": "One image: PNG, JPEG, TIFF, BMP, PNM or DICOM. What it is, its content tells.",
+    "description": "One image: PNG, JPEG, TIFF, BMP, PNM or DICOM. The content decides which.",
     "content": {
         "application/octet-stream": {"schema": _BINARY},
         "image/*": {"schema": _BINARY},
@@ -125,7 +125,7 @@ def make_app(
         title="FlexUNet",
         version=__version__,
         summary="Segments mammograms and other medical images.",
-        description="For research. No medical device.",
+        description="For research. Not a medical device.",
         docs_url=None,  # they load their scripts from elsewhere
         redoc_url=None,
         lifespan=lifespan,

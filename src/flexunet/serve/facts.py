@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flexunet.config.schema import Config
     from flexunet.evaluation.scores.intervals import Estimate
 
-NOTICE = "For research. No medical device; nothing here replaces a reader."
+NOTICE = "For research. Not a medical device; the results do not replace a radiologist."
 
 
 def model_facts(config: Config, digest: str, *, tiled: bool) -> dict[str, Any]:

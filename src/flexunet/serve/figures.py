@@ -33,11 +33,13 @@ class Figures:
             buckets=_SECONDS,
         )
         self.at_work = Gauge(
-            "flexunet_predictions_at_work", "Predictions waiting or under way.", registry=self.registry
+            "flexunet_predictions_at_work", "Predictions that wait or run.", registry=self.registry
         )
         self.arriving = Gauge("flexunet_images_arriving", "Images being sent.", registry=self.registry)
         self.refused = Counter(
-            "flexunet_refused", "Requests turned away: too many were waiting.", registry=self.registry
+            "flexunet_refused",
+            "Requests refused because too many images were waiting.",
+            registry=self.registry,
         )
         self._images = Counter("flexunet_images", "Images through the model.", registry=self.registry)
         self._batches = Histogram(

@@ -198,7 +198,7 @@ def _train(
 
     if start and is_over(start, config.train.epochs):
         restore_callbacks(callbacks.in_order, start.state["callbacks"])
-        return result(start.state["ended"], "the run had come to its end already: nothing was trained")
+        return result(start.state["ended"], "the run was already complete: nothing was trained")
     resumed = _say_where(start, resume, store, best, say)
     team.check_same(identity | {"the checkpoint": resumed or "none"})
     callbacks.show(progress, len(batches))
@@ -267,7 +267,7 @@ def _say_where(
         resumed = text = f"going on from {position_of(start)} ({start.path})"
         if start.state["callbacks"]["BestCheckpoint"]["best_epoch"] and not best.path.is_file():
             raise PathError(
-                f"{best.path} is missing, the best model of the run that is to go on. Put it back, or start "
+                f"{best.path} is missing, the best model of the run to resume. Put it back, or start "
                 "anew with --resume never."
             )
     elif resume == "never" and (unfinished := store.unfinished()):

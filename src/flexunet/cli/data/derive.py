@@ -172,7 +172,7 @@ def _refuse_two_sources(masks: str | None, masks_from: Path | None, annotations:
         if value
     ]
     if len(given) > 1:
-        raise ConfigError(f"masks come from one place: choose one of {' and '.join(given)}.")
+        raise ConfigError(f"masks come from one source: choose one of {' and '.join(given)}.")
 
 
 def _size_and_masks(
@@ -255,7 +255,9 @@ def _print_report(report: DeriveReport, out: Path, sheet: Path | None) -> None:
     )
     if counts["to_review"]:
         console.print(
-            f"{counts['to_review']} wait for a person in {out / 'to_review'}", highlight=False, soft_wrap=True
+            f"{counts['to_review']} must be checked by a person, in {out / 'to_review'}",
+            highlight=False,
+            soft_wrap=True,
         )
     if sheet:
         console.print(f"look at {sheet}", highlight=False, soft_wrap=True)

@@ -127,7 +127,7 @@ def _infer(
         lesions = sum(result.lesions.values())
         console.print(f"{lesions} lesions in {result.lesions_dir}", highlight=False, soft_wrap=True)
         if result.reused:
-            console.print(f"{result.reused} of them were there already, made by the same model and settings")
+            console.print(f"{result.reused} of them existed already, from the same model and settings")
         for worker, count in result.workers.items():
             console.print(f"{count} by the worker {worker}", highlight=False)
     print_failures(result.failures)

@@ -64,5 +64,5 @@ def infer3d(
         told += [f"{lesions} lesions, {volume:.1f} mm3, in {result.lesions_dir}"]
         console.print("\n".join(told), highlight=False, soft_wrap=True)
         if result.reused:
-            console.print(f"{result.reused} of them were there already, made by the same model and settings")
+            console.print(f"{result.reused} of them existed already, from the same model and settings")
     print_failures(result.failures)

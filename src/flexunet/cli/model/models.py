@@ -62,4 +62,4 @@ def models(
             counts.append("-" if row.seconds is None else f"{row.seconds:.3f}")
         table.add_row(row.name, *counts, row.problem or row.title)
     console.print(table)
-    console.print(f"one image of {size}x{size}; all other keys as in --config, else their defaults")
+    console.print(f"one image of {size}x{size}; all other keys as in --config, or their defaults")

@@ -42,7 +42,9 @@ def read_coco(path: Path, document: Mapping[str, Any]) -> dict[str, FilmAnnotati
             state = UNKNOWN if key in without else ANNOTATED if shapes[key] else NORMAL
             width, height = (int(entry[name]) if entry.get(name) else None for name in ("width", "height"))
             if stems[key] in found:
-                raise MaskError(f"{path} lists two images named {stems[key]!r}; names must tell films apart.")
+                raise MaskError(
+                    f"{path} lists two images named {stems[key]!r}; each film needs its own name."
+                )
             drawn_shapes = () if key in without else tuple(shapes[key])
             found[stems[key]] = FilmAnnotation(
                 state, drawn_shapes, width, height, reason=without.get(key, "")

@@ -56,7 +56,7 @@ def read_annotations(path: Path | str) -> dict[str, FilmAnnotation]:
         for file in files:
             document = _load_json(file)
             if "shapes" not in document:
-                raise MaskError(f"{file} is no LabelMe file: expected the key 'shapes'.")
+                raise MaskError(f"{file} is not a LabelMe file: expected the key 'shapes'.")
             stem, annotation = _read_labelme(file, document)
             if stem in found:
                 raise MaskError(f"{path} annotates {stem!r} twice, the second time in {file.name}.")

@@ -94,7 +94,7 @@ def _compare(first: str, ones: Sequence[Examined], second: str, others: Sequence
                     f"lesions in {second} have other sizes than those in {first} (medians "
                     f"{np.median(areas[1]):.3%} and {np.median(areas[0]):.3%} of the "
                     f"picture; KS {distance:.2f}, p {p:.1g}).",
-                    "Split anew with `--stratify lesion-area`, or report scores by lesion size.",
+                    "Split again with `--stratify lesion-area`, or report scores by lesion size.",
                     {"ks": distance, "p": p, "splits": [first, second]},
                 )
             )
@@ -124,7 +124,7 @@ def _lesion_share(
             (),
             f"{shares[1]:.0%} of the images of {second} have a lesion, {shares[0]:.0%} of those of {first} "
             f"(Cohen's h {effect:.2f}, p {p:.1g}).",
-            "Split anew with `--stratify lesion-area` or `--stratify class`.",
+            "Split again with `--stratify lesion-area` or `--stratify class`.",
             {"cohen_h": float(effect), "p": p, "splits": [first, second]},
         )
     ]
@@ -147,7 +147,7 @@ def _missing_classes(by_split: dict[str, list[Examined]], num_classes: int) -> l
                         "error" if split == "test" else "warning",
                         (),
                         f"no mask of {split} has class {index}, but masks of other splits have.",
-                        "Split anew, so that each class is in every split.",
+                        "Split again, so that each class is in every split.",
                     )
                 )
     return findings

@@ -12,11 +12,11 @@ KINDS: dict[str, tuple[str, str]] = {
     ),
     "patients-doubtful": (
         "Patients that are no persons",
-        "Placeholders, and numbers that lost their zeros, say nothing about who is in which split.",
+        "Placeholders, and numbers that lost their zeros, do not identify the patients of a split.",
     ),
     "patients-unknown": (
         "Unknown patients",
-        "Images of one person resemble each other. Where nobody says whose they are, splits may share them.",
+        "Images of one person resemble each other. If the patients are unknown, one may be in two splits.",
     ),
     "mask-misplaced": (
         "Masks outside the breast",
@@ -28,8 +28,8 @@ KINDS: dict[str, tuple[str, str]] = {
         "wall do that; shifted masks as well.",
     ),
     "mask-on-ordinary-tissue": (
-        "Masks on what looks like ordinary tissue",
-        "In this data set, marked areas usually differ from the ring of tissue around them. These do not.",
+        "Masks on tissue that looks ordinary",
+        "In this data set, marked areas usually differ from the tissue around them. These areas do not.",
     ),
     "mask-size": ("Masks of another size", "Image and mask do not have the same size: perhaps a wrong pair."),
     "mask-off-map": (
@@ -40,28 +40,34 @@ KINDS: dict[str, tuple[str, str]] = {
     "unreadable": ("Unreadable images", "The image cannot be read."),
     "image-without-mask": (
         "Images without a mask",
-        "It is not known whether they hold a lesion, so they can neither teach nor test.",
+        "It is not known whether they hold a lesion, so they are of no use for training or testing.",
     ),
     "mask-without-image": ("Masks without an image", "A mask that belongs to no image."),
     "name-twice": ("One name, two files", "Names pair images with masks, so each may occur once."),
-    "missing-file": ("Files of the manifest are missing", "manifest.csv names files that are not there."),
+    "missing-file": ("Files of the manifest are missing", "manifest.csv names files that do not exist."),
     "no-lesion": ("Nothing to find", "Without a lesion in any mask, no lesion score can be computed."),
     "class-missing": ("A class is missing", "What is not in a split cannot be learned or measured there."),
     "copies": (
         "Copies of one picture",
-        "Copies count one picture more than once. They belong into training, and all into one split.",
+        "Copies count one picture more than once. Copies belong in training only, and all in one split.",
     ),
     "intensity-drift": ("Other grey levels", "Splits differ in the brightness of their images."),
     "lesion-size-drift": ("Other lesion sizes", "Splits differ in the size of their lesions."),
     "balance-drift": ("Other share of lesions", "Splits differ in how many images have a lesion."),
     "mask-full": ("Masks that mark nearly everything", "Often swapped or inverted colours."),
     "blank-image": ("Blank images", "Images without content."),
-    "depth-varies": ("8 and 16 bit mixed", "The same tissue has other grey levels in the two."),
+    "depth-varies": (
+        "8 and 16 bit mixed",
+        "The same tissue has different grey levels in 8-bit and 16-bit images.",
+    ),
     "size-varies": ("Several image sizes", "All images are resized to one size before training."),
     "colour-varies": ("Grey and coloured images", "A mammogram has no colour."),
     "mask-antialiased": ("Soft edges of masks", "Edges of masks have colours between those of the classes."),
     "mask-empty": ("Empty masks", "Images whose mask marks nothing."),
     "other-files": ("Other files", "Files among the images that are no images."),
-    "colours-guessed": ("Colours of the classes", "Nobody said which colour means which class."),
+    "colours-guessed": (
+        "Colours of the classes",
+        "No configuration or option gave the class of each colour.",
+    ),
     "no-masks": ("No masks", "Only images were found."),
 }

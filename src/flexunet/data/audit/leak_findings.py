@@ -117,7 +117,7 @@ def _leak(members: Sequence[Entry], known: set[str]) -> Finding:
         "error",
         tuple(entry.name for entry in members),
         f"one picture is in {' and '.join(by_split)} ({', '.join(evidence)}). {where}.",
-        "Split anew with `flexunet split --by source --merge-copies`, and augment after splitting.",
+        "Split again with `flexunet split --by source --merge-copies`, and augment after splitting.",
         {"known_by": sorted(known), "images": {split: len(names) for split, names in by_split.items()}},
     )
 
@@ -159,7 +159,7 @@ def _patients(entries: Sequence[Entry]) -> list[Finding]:
             "warning",
             (),
             doubt,
-            "Correct the column patient of manifest.csv, then split anew with `flexunet split --by patient`.",
+            "Correct the column patient of manifest.csv, then split with `flexunet split --by patient`.",
         )
         for doubt in doubtful_patients([entry.identity.row for entry in entries])
     ]
@@ -185,7 +185,7 @@ def _patients(entries: Sequence[Entry]) -> list[Finding]:
                     "error",
                     tuple(entry.name for entry in members),
                     f"patient {patient} is in {' and '.join(splits)} with {len(members)} images.",
-                    "Split anew with `flexunet split --by patient`.",
+                    "Split again with `flexunet split --by patient`.",
                     {"patient": patient},
                 )
             )

@@ -55,9 +55,9 @@ def _severity(split: str) -> str:
 def _unfit(e: Examined) -> Finding:
     code = "mask-off-map" if e.mask is not None else "unreadable-mask"
     remedy = (
-        "Say the colours with --rgb-map or --config, or correct the mask."
+        "Give the colours with --rgb-map or --config, or correct the mask."
         if e.mask is not None
-        else "Write the mask again, or take the pair out."
+        else "Write the mask again, or remove the pair."
     )
     return Finding(code, _severity(e.entry.split), (e.entry.name,), e.mask_error, remedy)
 
@@ -147,7 +147,7 @@ def _misplaced(measured: Sequence[Examined]) -> list[Finding]:
                 (e.entry.name,),
                 f"{e.mask.worst_outside:.0%} of a marked area of {e.entry.image.name} lies on black "
                 "background or outside the breast.",
-                "Correct the mask, or take the pair out; a model can only memorise it.",
+                "Correct the mask, or remove the pair; a model can only memorise it.",
                 {"outside": round(e.mask.worst_outside, 4)},
             )
         )

@@ -33,7 +33,7 @@ def picture_findings(examined: Sequence[Examined]) -> list[Finding]:
         [f"{e.bits} bit" for e in read],
         "warning",
         "images have 8 and 16 bit",
-        "Bring all to one depth: the same tissue has other grey levels otherwise.",
+        "Convert all to one bit depth; otherwise the same tissue has different grey levels.",
     )
     findings += _mixed(
         read,
@@ -57,7 +57,7 @@ def _blank(read: Sequence[Examined]) -> list[Finding]:
             "warning",
             names,
             f"{len(names)} image(s) are all of one grey: {listed(names)}.",
-            "Take them out, or export them again.",
+            "Remove them, or export them again.",
         )
     ]
 

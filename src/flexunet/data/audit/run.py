@@ -78,7 +78,7 @@ def audit_dataset(
     if not inventory.has_masks:
         findings.append(
             Finding(
-                "no-masks", "note", (), "there is no folder of masks; images alone were audited.", "Nothing."
+                "no-masks", "note", (), "there is no folder of masks; only images were audited.", "Nothing."
             )
         )
     figures = {
@@ -98,5 +98,5 @@ def _guessed(color_map: ColorMap) -> Finding:
         "note",
         (),
         f"the colours of the classes were guessed from the masks: {colors}.",
-        "Say them with --rgb-map or --config if they are others.",
+        "If they are wrong, give them with --rgb-map or --config.",
     )

@@ -43,13 +43,15 @@ class Manifest:
             raise DatasetError(f"{path} is not a readable CSV file: {error}.") from error
         for line, row in enumerate(rows, start=2):
             if None in row:
-                raise DatasetError(f"{path}, row {line}: more values than columns. Quote what holds commas.")
+                raise DatasetError(
+                    f"{path}, row {line}: more values than columns. Put values with commas in quotes."
+                )
         manifest = cls()
         manifest.append(*rows)
         names = [row["file"] for row in manifest.rows]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
-            raise DatasetError(f"{path} names {twice!r} more than once. Keep one row a file.")
+            raise DatasetError(f"{path} names {twice!r} more than once. Keep one row per file.")
         return manifest
 
     @property

@@ -40,7 +40,7 @@ def read_film_table(path: Path | str) -> Facts:
     for row in reader:
         stem = Path((row[key] or "").strip().replace("\\", "/")).stem
         if stem in facts:
-            raise DatasetError(f"{path} has two rows of {stem!r}. Keep one row a film.")
+            raise DatasetError(f"{path} has two rows of {stem!r}. Keep one row per film.")
         facts[stem] = {name: (row[column] or "").strip() for name, column in names.items() if column != key}
     return facts
 

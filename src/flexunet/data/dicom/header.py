@@ -63,7 +63,7 @@ def check_header(path: Path, dataset: Dataset, max_pixels: int) -> None:
     photometric = str(dataset.get("PhotometricInterpretation") or "nothing")
     if samples != 1 or photometric.startswith(("RGB", "YBR", "PALETTE")):
         raise ImageError(
-            f"{path} is in colour ({photometric}, {samples} samples a pixel); expected a grey radiograph. "
+            f"{path} is in colour ({photometric}, {samples} samples per pixel); expected a grey radiograph. "
             "It may be a screenshot: take it out of the folder, or export the image itself."
         )
     if photometric not in ("MONOCHROME1", "MONOCHROME2"):
@@ -156,6 +156,6 @@ def _millimetres(path: Path, dataset: Dataset, name: str) -> tuple[float, float]
     if not (math.isfinite(row) and math.isfinite(column) and row > 0 and column > 0):
         raise ImageError(
             f"{path} has {name} {value}; expected two positive numbers in mm. Correct the tag, or remove it: "
-            "areas are then given in pixels alone."
+            "areas are then given only in pixels."
         )
     return row, column

@@ -159,7 +159,7 @@ def write_image(path: Path | str, image: np.ndarray, quality: int = 95) -> None:
     if image.dtype not in (np.uint8, np.uint16):
         raise ImageError(f"cannot write {path}: expected uint8 or uint16 values, found {image.dtype}.")
     if image.dtype == np.uint16 and suffix in (".jpg", ".jpeg", ".bmp"):
-        raise ImageError(f"cannot write {path}: {suffix} holds 8 bits a channel. Use .png or .tif.")
+        raise ImageError(f"cannot write {path}: {suffix} holds 8 bits per channel. Use .png or .tif.")
     colour = image.ndim == 3 and image.shape[2] == 3
     if suffix in (".pgm", ".ppm"):  # OpenCV goes by the name: pnm takes both grey and colour
         suffix = ".pnm"
@@ -239,7 +239,7 @@ def _decode(path: Path, content: bytes) -> np.ndarray:
             pages = getattr(picture, "n_frames", 1)
             if picture.format == "TIFF" and pages > 1:
                 raise ImageError(
-                    f"{path} holds {pages} pages; expected one image a file. Save the pages apart."
+                    f"{path} holds {pages} pages; expected one image per file. Save each page as a file."
                 )
             orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
             deep_colour = _is_deep(picture, content) and not picture.mode.startswith("I")

@@ -155,7 +155,7 @@ def _refuse_unknown_patients(items: Sequence[Item]) -> None:
     if unknown:
         raise DatasetError(
             f"--by patient: the patient of {len(unknown)} of {len(items)} images is unknown, for example of "
-            f"{unknown[0].pair.image_path.name}; neither manifest nor file name tells. Say how names tell "
+            f"{unknown[0].pair.image_path.name}; neither manifest nor file name gives it. Say how names tell "
             "the patient with --patient-pattern REGEX, name the patients in manifest.csv (flexunet derive "
             "--table CSV), or split --by source. With --i-know-patients-are-unknown each source counts as a "
             "patient of its own, and one person may be in two splits."
@@ -199,8 +199,8 @@ def notes_of(plan: SplitPlan) -> list[str]:
     sources = {item.identity.source for item in items}
     if plan.by == "source" and len(patients) < len(sources):
         notes.append(
-            f"the data set knows {len(patients)} patients for {len(sources)} sources. Images of one patient "
-            "resemble each other: --by patient keeps them together, and is recommended."
+            f"the data set has {len(patients)} patients for {len(sources)} sources. Images of one "
+            "patient resemble each other: --by patient keeps them together, and is recommended."
         )
     unknown = sum(not item.identity.patient_known for item in items)
     if plan.by == "patient" and unknown:

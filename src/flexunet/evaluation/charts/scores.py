@@ -54,13 +54,13 @@ def dice_by_size(tables: Tables) -> Markup | None:
 
 
 def froc_chart(lesions: LesionScores) -> Markup | None:
-    """Sensitivity against false positives an image; a single point for hard masks."""
+    """Sensitivity against false positives per image; a single point for hard masks."""
     if not lesions.froc:
         return None
     ticks = list(zip(RATES, _RATE_LABELS, strict=True))
     chart = Chart(
         "FROC curve",
-        "false positives an image",
+        "false positives per image",
         "sensitivity",
         (_LEAST_RATE, _MOST_RATE),
         x_ticks=ticks,
@@ -82,7 +82,7 @@ def froc_chart(lesions: LesionScores) -> Markup | None:
         chart.line([(_LEAST_RATE, before), *inside, (_MOST_RATE, last)], BLUE, steps=True)
     rate, sensitivity = lesions.false_positives_per_image.value, lesions.sensitivity.value
     if rate is not None and sensitivity is not None:
-        name = f"predicted masks: {sensitivity:.3f} at {rate:.2f} false positives an image"
+        name = f"predicted masks: {sensitivity:.3f} at {rate:.2f} false positives per image"
         chart.dots([(rate, sensitivity)], ORANGE, [name], radius=6)
     return chart.svg()
 

@@ -45,13 +45,13 @@ def better_than_empty(
     gain = draw.mean(model - empty)
     metric = next((one for one in published.figures if one.name == "dice_coef_multiclass"), None)
     sentence = (
-        f"dice_per_image_mean {in_words(foreground.dice_per_image_mean)}. With silence counted as right "
-        f"where there is nothing to find ({int(empty.sum())} of {len(tables)} images), the predictions score "
-        f"{model.mean():.3f} an image, an empty prediction {empty.mean():.3f}."
+        f"dice_per_image_mean {in_words(foreground.dice_per_image_mean)}. If an empty mask scores 1 where "
+        f"there is no lesion ({int(empty.sum())} of {len(tables)} images), the predictions score "
+        f"{model.mean():.3f} per image, an empty prediction {empty.mean():.3f}."
     )
     if metric is not None and metric.empty_prediction is not None:
         sentence += (
-            f" The published dice_coef_multiclass counts background and hardly tells: {metric.value:.4f} "
+            f" The published dice_coef_multiclass counts background and hardly differs: {metric.value:.4f} "
             f"against {metric.empty_prediction:.4f}."
         )
     question = "Better than an empty prediction?"
@@ -59,7 +59,7 @@ def better_than_empty(
         return Answer(question=question, answer="unknown", good=None, sentence="There is no lesion to find.")
     if gain.low is None or gain.high is None:
         no = gain.value <= 0
-        more = "" if no else " One patient proves nothing."
+        more = "" if no else " One patient is not enough to decide."
         return Answer(
             question=question,
             answer="no" if no else "unsure",
@@ -69,7 +69,7 @@ def better_than_empty(
     if gain.low > 0 or gain.high <= 0:
         better = gain.low > 0
         return Answer(question=question, answer="yes" if better else "no", good=better, sentence=sentence)
-    sentence += f" The interval of the difference, {gain.low:+.3f} to {gain.high:+.3f}, holds 0."
+    sentence += f" The interval of the difference, {gain.low:+.3f} to {gain.high:+.3f}, includes 0."
     return Answer(question=question, answer="unsure", good=None, sentence=sentence)
 
 
@@ -124,7 +124,7 @@ def leaking(audit: dict[str, Any] | None) -> Answer:
             answer="unknown",
             good=None,
             sentence="The training images are not known here. Run `flexunet audit` on the data set: without "
-            "it nobody can say whether these scores are true.",
+            "it, whether these scores are true remains unknown.",
         )
     found = [
         f"{audit[key]} {words}"
@@ -156,7 +156,7 @@ def sure_enough(draw: Resampling, foreground: PixelScores, patients_known: bool)
     few = draw.num_groups < _FEW_PATIENTS
     sentence = f"{draw.num_groups} {who}{width}."
     if few:
-        sentence += f" With fewer than {_FEW_PATIENTS} the intervals themselves are rough."
+        sentence += f" With fewer than {_FEW_PATIENTS} the intervals are only approximate."
     return Answer(question=question, answer="no" if few else "yes", good=not few, sentence=sentence)
 
 
@@ -166,11 +166,11 @@ def lesions_in_words(lesions: LesionScores) -> str:
         return f"No lesions in the truth; {lesions.false_positives} regions were predicted."
     text = (
         f"{lesions.found} of {lesions.lesions} lesions found, sensitivity {in_words(lesions.sensitivity)}, "
-        f"at {in_words(lesions.false_positives_per_image, 2)} false positives an image."
+        f"at {in_words(lesions.false_positives_per_image, 2)} false positives per image."
     )
     if lesions.specks:
         text += (
-            f" {lesions.specks} of the lesions have fewer than 10 pixels and may be crumbs of a mask's edge; "
-            "min_lesion_pixels leaves them out."
+            f" {lesions.specks} of the lesions have fewer than 10 pixels and may be specks at the edge of a "
+            "mask; min_lesion_pixels removes them."
         )
     return text

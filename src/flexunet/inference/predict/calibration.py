@@ -76,7 +76,7 @@ class Calibration:
             found = cls(**values)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DatasetError(
-                f"{path} is not a calibration ({error}). Remove it; evaluate fits it anew."
+                f"{path} is not a calibration ({error}). Remove it; `flexunet evaluate` fits it again."
             ) from error
         refuse_test(found.split, str(path))
         return found

@@ -71,6 +71,6 @@ def _stored(config: Config) -> Calibration:
     if calibration.weights != identity_of(config):
         raise DatasetError(
             f"{file} was fitted for other weights, or for another way to predict "
-            f"(test_time_augmentation, ensemble, monte_carlo): {fitted} anew."
+            f"(test_time_augmentation, ensemble, monte_carlo): {fitted} again."
         )
     return calibration

@@ -75,7 +75,7 @@ def predict_pasted(
             top, left = rows.start - seen_rows.start, columns.start - seen_columns.start
             kept[:] = found[top : top + kept.shape[0], left : left + kept.shape[1]]
     if pasted is None:
-        raise ShapeError("no tile was chosen, and nothing says what the others hold")
+        raise ShapeError("no tile was chosen, and the class of the other tiles is unknown")
     return pasted
 
 

@@ -165,7 +165,7 @@ def predict_tiled(
             share = np.outer(down[row], across[column])[..., np.newaxis]
             blended[grid.box(row, column)] += probabilities * share
     if blended is None:
-        raise ShapeError("no tile was chosen, and nothing says what the others hold")
+        raise ShapeError("no tile was chosen, and the class of the other tiles is unknown")
     return blended[:height, :width]
 
 

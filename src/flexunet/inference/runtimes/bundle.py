@@ -177,7 +177,7 @@ def find_bundle(config: Config, engine: str) -> Bundle:
         )
     if folder != config.folder and bundle.weights != weights_digest(config):
         raise WeightsError(
-            f"{folder} was made from other weights than the run has now. Remove it, and write it anew with: "
+            f"{folder} was made from other weights than the run has now. Remove it, and write it again with: "
             f"{command}"
         )
     return bundle

@@ -154,7 +154,7 @@ def _filled_model(
     if row and row.constant_from and classes >= row.constant_from and classes_in(weights) == 1:
         notes.append(
             f"The published {config.model.model} puts one channel before its softmax and answers 1.0 "
-            "everywhere: no training has taught it anything. Its weights are a start, not a model."
+            "everywhere: training cannot have changed it. Use its weights only as a start for training."
         )
     try:
         load_weights(model, weights)

@@ -99,7 +99,8 @@ class CheckpointStore:
                 broken.append(f"{path} ({error})")
         if broken:
             raise WeightsError(
-                f"no checkpoint of this run can be read: {'; '.join(broken)}. Start anew with --resume never."
+                f"no checkpoint of this run can be read: {'; '.join(broken)}. "
+                "Start again with --resume never."
             )
         return None
 

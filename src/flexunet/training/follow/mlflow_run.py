@@ -123,7 +123,7 @@ class LogToMLflow(keras.callbacks.Callback):
         try:
             self._client.set_terminated(self.run_id)
         except MlflowException as error:
-            self.notes.append(f"MLflow takes the run for unfinished: {self.server} said {_first_line(error)}")
+            self.notes.append(f"MLflow lists the run as unfinished: {self.server} said {_first_line(error)}")
 
     @property
     def _client(self) -> MlflowClient:

@@ -1,12 +1,13 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from flexunet.data.audit import audit_dataset
 from flexunet.data.audit.colors import guess_colors
 from flexunet.data.audit.mask_findings import usual_contrast
 from flexunet.data.audit.mask_measures import measure_mask
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files import is_white_zero, write_image
 from flexunet.data.images.masks import ColorMap, write_mask
 
 BINARY = ColorMap.binary()
@@ -181,3 +182,87 @@ def _elsewhere(mask, grey):
             if off < best:
                 best, found = off, moved
     return found
+
+
+class TestShare:
+    """A split of 20 images: how many faulty masks it takes for an error, and what the finding names."""
+
+    @pytest.fixture
+    def write(self, tmp_path, scene):
+        def write(split, wrong, name="film{}"):
+            rng = np.random.default_rng(3)
+            for number in range(20):
+                grey = np.clip(scene[0] + rng.normal(0, 3, scene[0].shape) * scene[1], 0, 255).astype(
+                    np.uint8
+                )
+                mask = np.zeros(grey.shape, np.uint8)
+                top, left = 20 + 7 * number, 150 if number < wrong else 30
+                mask[top : top + 20, left : left + 20] = 1
+                grey[(mask > 0) & scene[1]] += 40
+                stem = name.format(number)
+                write_image(tmp_path / split / "images" / f"{stem}.png", grey)
+                write_mask(tmp_path / split / "masks" / f"{stem}.png", mask, BINARY)
+            return audit_dataset(tmp_path, compare=False)
+
+        return write
+
+    @pytest.mark.parametrize(
+        ("split", "wrong", "code"),
+        [("train", 1, 0), ("train", 2, 1), ("valid", 1, 0), ("valid", 2, 1), ("test", 1, 1)],
+    )
+    def test_one_tenth_of_a_split_or_any_in_test(self, write, split, wrong, code):
+        result = write(split, wrong)
+        assert len(result.with_code("mask-misplaced")) == wrong
+        assert result.exit_code == code
+
+    def test_copies_of_one_source_are_one_finding(self, write):
+        (finding,) = write("train", 3, "rotated_{}_film").with_code("mask-misplaced")
+        assert len(finding.files) == 3
+        assert finding.severity == "error"
+        assert "2 further copies" in finding.explanation
+
+
+class TestInverted:
+    def test_white_is_zero_is_named(self, tmp_path, scene):
+        mask = np.zeros((200, 200), np.uint8)
+        mask[60:90, 30:60] = 255
+        (tmp_path / "masks").mkdir()
+        for name in ("a", "b", "c", "d"):
+            write_image(tmp_path / "images" / f"{name}.png", scene[0])
+            path = tmp_path / "masks" / f"{name}.tif"
+            if name == "b":  # Pillow turns the values round as it writes: stored are 255 for the lesion
+                Image.fromarray(255 - mask).save(path, tiffinfo={262: 0})
+            else:
+                Image.fromarray(mask).save(path)
+        assert is_white_zero(tmp_path / "masks" / "b.tif")
+        result = audit_dataset(tmp_path, compare=False)
+        (finding,) = result.with_code("mask-full")
+        assert finding.files == ("images/b.png",)
+        assert "WhiteIsZero" in finding.explanation
+        assert result.exit_code == 1
+
+    @pytest.mark.parametrize("kind", ["white", "black", "LA", "palette"])
+    def test_alpha_alone_is_named(self, tmp_path, scene, kind):
+        lesion = np.zeros((200, 200), np.uint8)
+        lesion[60:90, 30:60] = 255
+        level = np.full_like(lesion, 0 if kind == "black" else 255)
+        write_image(tmp_path / "images" / "a.png", scene[0])
+        (tmp_path / "masks").mkdir()
+        path = tmp_path / "masks" / "a.png"
+        if kind == "palette":
+            picture = Image.fromarray(lesion // 255).convert("P")
+            picture.putpalette([255] * 6)
+            picture.save(path, transparency=bytes([0, 255]))
+        else:
+            Image.fromarray(np.dstack([level] * (1 if kind == "LA" else 3) + [lesion])).save(path)
+        result = audit_dataset(tmp_path, compare=False)
+        (finding,) = result.with_code("unreadable-mask")
+        assert "only its alpha" in finding.explanation
+        assert result.exit_code == 1
+
+    def test_a_class_map_that_fills_the_picture_is_none(self, scene):
+        mask = np.ones((200, 200), np.uint8)
+        mask[:100] = 2
+        colors = ColorMap({(0, 0, 0): 0, (9, 9, 9): 1, (99, 99, 99): 2})
+        assert not measure(scene[0], mask, scene[1], colors).looks_inverted
+        assert measure(scene[0], np.ones((200, 200), np.uint8), scene[1], colors).looks_inverted

@@ -12,6 +12,18 @@ from flexunet.data.images.masks import MaskReader
 SEVERITIES = ("error", "warning", "note")
 # A split whose scores are quoted. "" is a folder without splits: any of its images may be tested on later.
 SCORED_SPLITS = ("test", "")
+ERROR_SHARE = 0.1  # of the masks of a split: from here on faults are no slips, and what is learned is untrue
+
+
+def severity_of_share(split: str, wrong: int, total: int) -> str:
+    """Severity of faulty masks: an error if any is in a scored split, or they are 10 % of the split.
+
+    Args:
+        split: Where they are.
+        wrong: How many are faulty.
+        total: Of how many.
+    """
+    return "error" if split in SCORED_SPLITS or wrong >= ERROR_SHARE * total else "warning"
 
 
 @dataclass(frozen=True)

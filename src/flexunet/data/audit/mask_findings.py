@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 
 from flexunet.data.audit.examine import Examined
-from flexunet.data.audit.findings import SCORED_SPLITS, Finding
+from flexunet.data.audit.findings import SCORED_SPLITS, Finding, severity_of_share
 from flexunet.data.dataset.matching import listed
+from flexunet.data.images.files import is_white_zero
 
 MISPLACED = 0.5  # share of a lesion outside the breast from which its mask counts as misplaced
 PARTLY = 0.15
@@ -17,20 +19,25 @@ _FAINT_SHARE = 0.35  # of the usual contrast, above which a lesion is not faint,
 _FEWEST_LESIONS = 10
 _TISSUE = 0.3  # median foreground from which classes are tissue, not lesions
 _MANY_FAINT = 0.1
-_NEARLY_ALL = 0.95
 
 
 def mask_findings(examined: Sequence[Examined]) -> list[Finding]:
     """Findings about the masks of a data set."""
-    findings = []
+    findings: list[Finding] = []
+    unfit: list[Examined] = []
     for e in examined:
         if e.mask_error and e.entry.mask is not None:
-            findings.append(_unfit(e))
+            unfit.append(e)
         elif e.mask_size and not e.image_error and e.mask_size != (e.width, e.height):
             findings.append(_other_size(e))
+    totals = _by_split([e for e in examined if e.entry.mask is not None])
+    for split, inside in _by_split(unfit).items():
+        severity = severity_of_share(split, len(inside), len(totals[split]))
+        findings += [_unfit(e, severity) for e in inside]
     measured = [e for e in examined if e.mask is not None]
     findings += _antialiased(measured)
-    findings += _empty_and_full(measured)
+    findings += _empty(measured)
+    findings += _full(measured)
     findings += _misplaced(measured)
     findings += _faint(measured)
     return findings
@@ -52,14 +59,14 @@ def _severity(split: str) -> str:
     return "error" if split in SCORED_SPLITS else "warning"
 
 
-def _unfit(e: Examined) -> Finding:
+def _unfit(e: Examined, severity: str) -> Finding:
     code = "mask-off-map" if e.mask is not None else "unreadable-mask"
     remedy = (
         "Give the colours with --rgb-map or --config, or correct the mask."
         if e.mask is not None
         else "Write the mask again, or remove the pair."
     )
-    return Finding(code, _severity(e.entry.split), (e.entry.name,), e.mask_error, remedy)
+    return Finding(code, severity, (e.entry.name,), e.mask_error, remedy)
 
 
 def _other_size(e: Examined) -> Finding:
@@ -92,10 +99,9 @@ def _antialiased(measured: Sequence[Examined]) -> list[Finding]:
     ]
 
 
-def _empty_and_full(measured: Sequence[Examined]) -> list[Finding]:
+def _empty(measured: Sequence[Examined]) -> list[Finding]:
     findings = []
-    for split in dict.fromkeys(e.entry.split for e in measured):
-        inside = [e for e in measured if e.entry.split == split]
+    for split, inside in _by_split(measured).items():
         empty = tuple(e.entry.name for e in inside if e.mask and e.mask.is_empty)
         where = f" in {split}" if split else ""
         if empty and len(empty) == len(inside):
@@ -119,39 +125,87 @@ def _empty_and_full(measured: Sequence[Examined]) -> list[Finding]:
                     "out, depending on the rule: state it.",
                 )
             )
-        full = tuple(e.entry.name for e in inside if e.mask and e.mask.foreground > _NEARLY_ALL)
-        if full and len(full) < len(inside):
-            findings.append(
-                Finding(
-                    "mask-full",
-                    "warning",
-                    full,
-                    f"{len(full)} mask(s){where} mark nearly the whole picture: {listed(_names(full))}.",
-                    "Check for swapped or inverted colours.",
-                )
+    return findings
+
+
+def _full(measured: Sequence[Examined]) -> list[Finding]:
+    findings = []
+    for split, inside in _by_split(measured).items():
+        full = [e for e in inside if e.mask and e.mask.looks_inverted]
+        if not full:
+            continue
+        names = tuple(e.entry.name for e in full)
+        turned = [e.entry.mask.name for e in full if e.entry.mask and is_white_zero(e.entry.mask)]
+        cause = (
+            f" {len(turned)} of them are TIFF files whose tag PhotometricInterpretation is 0 (WhiteIsZero), so "
+            f"that their values are turned round on reading: {listed(turned)}."
+            if turned
+            else ""
+        )
+        where = f" in {split}" if split else ""
+        findings.append(
+            Finding(
+                "mask-full",
+                severity_of_share(split, len(full), len(inside)),
+                names,
+                f"{len(full)} of {len(inside)} masks{where} mark nearly the whole picture, or all around an "
+                f"area that they leave out: {listed(_names(names))}.{cause}",
+                "Check for swapped or inverted colours; write the masks as PNG, 0 for background."
+                if turned
+                else "Check for swapped or inverted colours.",
             )
+        )
     return findings
 
 
 def _misplaced(measured: Sequence[Examined]) -> list[Finding]:
     findings = []
-    for e in measured:
-        if e.mask is None or e.mask.worst_outside < PARTLY:
-            continue
-        wrong = e.mask.worst_outside >= MISPLACED
-        severity = _severity(e.entry.split) if wrong else "warning"
-        findings.append(
-            Finding(
-                "mask-misplaced" if wrong else "mask-partly-outside",
-                severity,
-                (e.entry.name,),
-                f"{e.mask.worst_outside:.0%} of a marked area of {e.entry.image.name} lies on black "
-                "background or outside the breast.",
-                "Correct the mask, or remove the pair; a model can only memorise it.",
-                {"outside": round(e.mask.worst_outside, 4)},
-            )
-        )
+    for split, inside in _by_split(measured).items():
+        marked = [e for e in inside if e.mask and not e.mask.is_empty and not e.mask.looks_inverted]
+        wrong = [e for e in marked if _outside(e) >= MISPLACED]
+        severity = severity_of_share(split, len(wrong), len(marked))
+        share = f" {len(wrong)} of {len(marked)} masks{f' in {split}' if split else ''} are so misplaced."
+        findings += [_outside_breast("mask-misplaced", severity, group, share) for group in _by_source(wrong)]
+        partly = [e for e in marked if PARTLY <= _outside(e) < MISPLACED]
+        findings += [
+            _outside_breast("mask-partly-outside", "warning", group, "") for group in _by_source(partly)
+        ]
     return findings
+
+
+def _outside(e: Examined) -> float:
+    """Share of the worst area that lies outside the breast, in the per cent that the message shows."""
+    return round(e.mask.worst_outside, 2) if e.mask else 0.0
+
+
+def _outside_breast(code: str, severity: str, group: Sequence[Examined], share: str) -> Finding:
+    """One finding for all copies of one source, told by the worst of them."""
+    worst = max(group, key=_outside)
+    copies = len(group) - 1
+    among = f" So it is in {copies} further cop{'y' if copies == 1 else 'ies'} of it." if copies else ""
+    return Finding(
+        code,
+        severity,
+        tuple(e.entry.name for e in group),
+        f"{_outside(worst):.0%} of a marked area of {worst.entry.image.name} lies on black background or "
+        f"outside the breast.{among}{share}",
+        "Correct the mask, or remove the pair; a model can only memorise it.",
+        {"outside": max(round(e.mask.worst_outside, 4) for e in group if e.mask)},
+    )
+
+
+def _by_split(examined: Sequence[Examined]) -> dict[str, list[Examined]]:
+    groups: dict[str, list[Examined]] = defaultdict(list)
+    for e in examined:
+        groups[e.entry.split].append(e)
+    return groups
+
+
+def _by_source(examined: Sequence[Examined]) -> list[list[Examined]]:
+    groups: dict[tuple[str, str], list[Examined]] = defaultdict(list)
+    for e in examined:
+        groups[e.entry.class_name, e.entry.identity.source].append(e)
+    return list(groups.values())
 
 
 def _faint(measured: Sequence[Examined]) -> list[Finding]:

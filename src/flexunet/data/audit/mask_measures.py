@@ -15,6 +15,8 @@ _SLACK = 0.01  # of the picture's side: how far the outline of the breast may be
 _SMALLEST_RING = 3
 _SMALLEST_BACKGROUND = 0.01  # of the picture, for there to be a background at all
 _MOST = 1024
+_NEARLY_ALL = 0.95  # of the picture in one class
+_MOST_LESION = 0.5
 _DARK = 0.08  # of the way from the black of the background to the brightest tissue
 
 
@@ -30,6 +32,7 @@ class MaskMeasures:
         worst_outside: The same of the component for which it is greatest.
         contrast: Mean grey level inside the lesions less that of a ring around them, in standard deviations
             of the breast; NaN without lesion or ring.
+        framed: Whether the picture's edge is marked all round.
     """
 
     class_pixels: tuple[int, ...]
@@ -38,6 +41,7 @@ class MaskMeasures:
     outside: float
     worst_outside: float
     contrast: float
+    framed: bool = False
 
     @property
     def pixels(self) -> int:
@@ -48,6 +52,12 @@ class MaskMeasures:
     def foreground(self) -> float:
         """Share of the pixels that are not background."""
         return 1 - self.class_pixels[0] / max(1, self.pixels)
+
+    @property
+    def looks_inverted(self) -> bool:
+        """Whether one class covers nearly the whole picture, or half of it and all of the edge."""
+        largest = max(self.class_pixels[1:], default=0) / max(1, self.pixels)
+        return largest > _NEARLY_ALL or (self.framed and largest > _MOST_LESION)
 
     @property
     def is_empty(self) -> bool:
@@ -75,6 +85,7 @@ def measure_mask(
     between = _between(picture, color_map, mask)
     if not mask.any():
         return MaskMeasures(class_pixels, (), between, 0.0, 0.0, float("nan"))
+    framed = bool(mask[0].all() and mask[-1].all() and mask[:, 0].all() and mask[:, -1].all())
     marked, grey, breast = _reduced(mask > 0, grey, breast)
     regions = find_regions(marked)
     areas = regions.areas
@@ -89,6 +100,7 @@ def measure_mask(
         float(outside.sum() / areas.sum()),
         float(shares[large].max()),
         _contrast(grey, marked, breast),
+        framed,
     )
 
 

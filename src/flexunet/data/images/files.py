@@ -121,6 +121,45 @@ def image_size(path: Path | str) -> tuple[int, int]:
     return (height, width) if turned else (width, height)
 
 
+def is_white_zero(path: Path | str) -> bool:
+    """Whether this is a TIFF whose tag says that 0 is white (WhiteIsZero): reading turns its values round.
+
+    Raises:
+        ImageError: as `read_image`, as far as the header tells.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        return False
+    try:
+        with path.open("rb") as stream, _open(path, stream) as picture:
+            return _white_is_zero(picture)
+    except _DECODER_ERRORS as error:
+        raise _unreadable(path, error) from error
+
+
+def _white_is_zero(picture: Image.Image) -> bool:
+    return picture.format == "TIFF" and picture.tag_v2.get(262) == 0  # type: ignore[attr-defined]
+
+
+def read_alpha(path: Path | str) -> np.ndarray | None:
+    """Opacity of each pixel, uint8 array `(H, W)`; None for a file without alpha.
+
+    Raises:
+        ImageError: as `read_image`.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        return None
+    content = _read_bytes(path)
+    try:
+        with _open(path, io.BytesIO(content)) as picture:
+            if "transparency" not in picture.info and "a" not in picture.mode.lower():
+                return None
+            return np.array(ImageOps.exif_transpose(picture).convert("RGBA").getchannel("A"))
+    except _DECODER_ERRORS as error:
+        raise _unreadable(path, error) from error
+
+
 def read_palette_indices(path: Path | str) -> np.ndarray | None:
     """The values a palette PNG stores, uint8 array `(H, W)`; None for any other image.
 
@@ -243,7 +282,7 @@ def _decode(path: Path, content: bytes) -> np.ndarray:
                 )
             orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
             deep_colour = _is_deep(picture, content) and not picture.mode.startswith("I")
-            white_is_zero = picture.format == "TIFF" and picture.tag_v2.get(262) == 0  # type: ignore[attr-defined]
+            white_is_zero = _white_is_zero(picture)
             picture.load()  # in any case: this is what finds a truncated file
             if not deep_colour:
                 return _pixels(path, ImageOps.exif_transpose(picture), white_is_zero)

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from flexunet.data.images.color_map import ColorMap, as_grey_if_grey
-from flexunet.data.images.files import MAX_PIXELS, read_image, read_palette_indices
+from flexunet.data.images.files import MAX_PIXELS, read_alpha, read_image, read_palette_indices
 from flexunet.errors import ImageError, MaskError
 from flexunet.files import write_bytes
 
@@ -78,6 +78,7 @@ def read_mask(
     except ImageError as error:
         raise MaskError(f"mask {error}") from error
     picture = as_grey_if_grey(_eight_bits(picture))
+    _refuse_alpha_alone(path, picture)
     if picture.ndim == 2 and _holds_indices(path, picture, color_map):
         return picture
     if threshold is not None:
@@ -204,6 +205,18 @@ def _eight_bits(picture: np.ndarray) -> np.ndarray:
     if picture.dtype == np.uint8 or int(picture.max()) <= 255:
         return picture.astype(np.uint8)
     return ((picture.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _refuse_alpha_alone(path: Path, picture: np.ndarray) -> None:
+    """Refuse a mask painted as transparency: one colour everywhere would be all lesion, or none."""
+    if (picture != picture[0, 0]).any():
+        return
+    alpha = read_alpha(path)
+    if alpha is not None and alpha.min() < alpha.max():
+        raise MaskError(
+            f"mask {path}: its colour is {picture[0, 0].tolist()} everywhere, and only its alpha "
+            "(transparency) differs, which is not read. Save the mask in opaque colours, e.g. white on black."
+        )
 
 
 def _holds_indices(path: Path, grey: np.ndarray, color_map: ColorMap) -> bool:

@@ -3,6 +3,7 @@
     python benchmarks/serve.py                              # 1,000 requests, 16 at a time; up to 5 minutes
     python benchmarks/serve.py --requests 100 --batch 1 4   # a smaller run, without batches and with
     python benchmarks/serve.py --run RUN --images FOLDER    # a model and images of one's own
+    python benchmarks/serve.py --requests 200 --slow 32     # beside 32 bodies that send a byte per second
 
 The service runs in a process of its own, as the command starts it. Without --run its model is that of
 configs/mammogram-small.toml with random weights, balanced so that masks are neither empty nor full; without
@@ -114,10 +115,27 @@ class MemoryWatch:
         return float(np.polyfit(late[:, 0], late[:, 1], 1)[0] * 1000)
 
 
+async def send_slowly(address: str) -> None:
+    """Begin an image, and send a byte of it per second until the connection ends."""
+    host, port = address.removeprefix("http://").split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    head = f"POST /predict HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 1000000\r\n\r\n"
+    writer.write(head.encode())
+    try:
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(1)
+    finally:
+        writer.close()
+
+
 async def load(
-    address: str, films: list[bytes], requests: int, concurrency: int, seconds: list[float]
+    address: str, films: list[bytes], requests: int, concurrency: int, seconds: list[float], slow: int = 0
 ) -> int:
-    """Send the requests; the number of answers that were wrong."""
+    """Send the requests, beside so many slow ones; the number of answers that were wrong."""
+    senders = [asyncio.create_task(send_slowly(address)) for _ in range(slow)]
+    await asyncio.sleep(1 if slow else 0)
     gate = asyncio.Semaphore(concurrency)
     masks: dict[int, bytes] = {}
     wrong = 0
@@ -141,11 +159,14 @@ async def load(
     limits = httpx.Limits(max_connections=concurrency)
     async with httpx.AsyncClient(base_url=address, timeout=300, limits=limits, trust_env=False) as client:
         await asyncio.gather(*(one(client, number) for number in range(requests)))
-    return wrong
+        ready = await client.get("/health/ready")
+    for sender in senders:
+        sender.cancel()
+    return wrong + (ready.status_code != 200)
 
 
 def measure(
-    run: Path, films: list[bytes], requests: int, concurrency: int, batch: int, engine: str
+    run: Path, films: list[bytes], requests: int, concurrency: int, batch: int, engine: str, slow: int
 ) -> dict[str, float]:
     """One service under load."""
     process, address = start(run, batch, engine)
@@ -154,7 +175,7 @@ def measure(
         seconds: list[float] = []
         watch = MemoryWatch(process.pid, seconds)
         started = time.perf_counter()
-        wrong = asyncio.run(load(address, films, requests, concurrency, seconds))
+        wrong = asyncio.run(load(address, films, requests, concurrency, seconds, slow))
         wall = time.perf_counter() - started
         watch.stop()
         figures = httpx.get(f"{address}/metrics", trust_env=False).text
@@ -172,6 +193,7 @@ def measure(
         "batch": batch,
         "requests": requests,
         "concurrency": concurrency,
+        "slow_bodies": slow,
         "errors": wrong,
         "exit_code": exit_code,
         "seconds": round(wall, 1),
@@ -199,6 +221,7 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=16)
     parser.add_argument("--batch", type=int, nargs="+", default=[4], help="most images of a batch")
     parser.add_argument("--engine", nargs="+", default=["keras"], help="as of `flexunet serve`")
+    parser.add_argument("--slow", type=int, default=0, help="bodies that arrive slowly beside")
     parser.add_argument("--run", type=Path, help="run to serve; the small shipped model without")
     parser.add_argument("--images", type=Path, help="folder of images to send; drawn ones without")
     parser.add_argument("--json", type=Path, help="write the figures here too")
@@ -210,7 +233,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = options.run or make_run(Path(folder) / "run")
         arms = [
-            measure(run, films, options.requests, options.concurrency, batch, engine)
+            measure(run, films, options.requests, options.concurrency, batch, engine, options.slow)
             for engine in options.engine
             for batch in options.batch
         ]

@@ -40,7 +40,7 @@ def export(
         ),
     ] = None,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Quantise to 8-bit integers, calibrated on the validation split.")
+        bool, typer.Option("--int8", help="Quantise to 8-bit integers, by the validation split.")
     ] = False,
     force: Annotated[
         bool,

@@ -39,6 +39,7 @@ WINGS = {
 }
 # Modules at the top that any room may import; they import each other and nothing else of the package.
 FOUNDATION = {
+    "curves",
     "errors",
     "extras",
     "files",

@@ -322,14 +322,14 @@ def test_what_is_too_large_is_refused_early(guarded):
         assert "1024 x 1024" in answer.json()["detail"]
 
 
-def half_sent(running, content):
-    """A connection that has sent half of an image; the other half is returned with it."""
+def half_sent(running, content, count=1):
+    """A connection that has sent half of an image, so that `count` are arriving; the other half of it."""
     host, port = running.address.removeprefix("http://").split(":")
     connection = socket.create_connection((host, int(port)))
     head = f"POST /predict?format=mask HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(content)}\r\n"
     connection.sendall(f"{head}Authorization: Bearer {TOKEN}\r\n\r\n".encode() + content[:50])
     with running.client(headers=BEARER) as client:
-        while "flexunet_images_arriving 1.0" not in client.get("/metrics").text:
+        while f"flexunet_images_arriving {count}.0" not in client.get("/metrics").text:
             time.sleep(0.01)
     return connection, content[50:]
 
@@ -347,15 +347,20 @@ def answer_on(connection):
     return found
 
 
-def test_a_client_that_sends_slowly_holds_no_place(guarded, images, inferred):
+def test_clients_that_send_slowly_hold_no_place(guarded, images, inferred):
     """The service has one place; it goes to images that are there."""
     content = (images / "a.png").read_bytes()
-    connection, rest = half_sent(guarded, content)
+    others = [half_sent(guarded, content, count)[0] for count in range(1, 32)]
+    connection, rest = half_sent(guarded, content, 32)
     with guarded.client(headers=BEARER) as client:
         assert client.get("/health/ready").status_code == 200
         assert client.post("/predict", content=content).status_code == 200
         connection.sendall(rest)
         assert (inferred[0] / "a.png").read_bytes()[8:] in answer_on(connection)
+        for other in others:
+            other.close()
+        while "flexunet_images_arriving 0.0" not in client.get("/metrics").text:
+            time.sleep(0.01)
 
 
 class Busy:

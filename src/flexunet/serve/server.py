@@ -160,7 +160,7 @@ def _make(config: Config, service: Service) -> Any:
         model_facts(config, digest, tiled=service.tiled),
         figures,
         # Twice what a batch holds: while one is in the model, the next is read and the last is encoded.
-        limits=Limits(service.most_bytes, service.waiting, 2 * service.batch),
+        limits=Limits(service.most_bytes, service.waiting, threads=2 * service.batch),
         token=service.token,
         hosts=None if service.token else _LOOPBACK_NAMES | {service.host},
         at_end=close,

@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from flexunet.curves import curve_chart
 from flexunet.data.images.files import read_image
 from flexunet.errors import InputError
 from flexunet.evaluation.charts import scores as report_charts
@@ -21,7 +22,6 @@ from flexunet.evaluation.tables.extremes import Extremes, ScoredImage
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.files import write_text
 from flexunet.svg import interval_bar
-from flexunet.training.follow.curves import curve_chart
 
 _RATE_NAMES = ("1/8", "1/4", "1/2", "1", "2", "4", "8")
 _MARKS = {True: "✓", False: "✗", None: "?"}

@@ -19,13 +19,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
+from flexunet.curves import SMALL, curve_chart, curve_names
 from flexunet.data.images.masks import foreground_classes
 from flexunet.data.images.overlay import OUTLINE_COLORS
 from flexunet.data.images.regions import find_regions
 from flexunet.files import write_text
 from flexunet.inference.folder import epoch_mask_path
 from flexunet.inference.inputs import mask_names
-from flexunet.training.follow.curves import SMALL, curve_chart, curve_names
 from flexunet.training.follow.epoch_pictures import page_image, page_mask, read_epoch_mask
 
 PAGE = "index.html"

@@ -137,8 +137,8 @@ def _full(measured: Sequence[Examined]) -> list[Finding]:
         names = tuple(e.entry.name for e in full)
         turned = [e.entry.mask.name for e in full if e.entry.mask and is_white_zero(e.entry.mask)]
         cause = (
-            f" {len(turned)} of them are TIFF files whose tag PhotometricInterpretation is 0 (WhiteIsZero), so "
-            f"that their values are turned round on reading: {listed(turned)}."
+            f" {len(turned)} of them are TIFF files whose tag PhotometricInterpretation is 0 (WhiteIsZero): "
+            f"their values are turned round on reading: {listed(turned)}."
             if turned
             else ""
         )

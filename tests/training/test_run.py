@@ -83,6 +83,14 @@ def test_early_stopping_waits_for_its_patience(configured):
     assert result.ended == "stopped early after epoch 4: no better for 3 epochs"
 
 
+def test_a_decrease_below_min_delta_is_no_progress(configured):
+    """The loss falls in every epoch here, by far less than 5."""
+    result = train(configured("train.epochs=9", "train.patience=2", "train.min_delta=5"))
+    losses = result.history["val_loss"]
+    assert losses[1] < losses[0]
+    assert result.epochs == 3
+
+
 def test_the_stop_file_ends_the_run_after_the_epoch_and_goes(configured):
     config = configured("train.epochs=5")
     stop_file = config.run_dir / run_callbacks.STOP_FILE

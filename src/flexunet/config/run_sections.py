@@ -34,6 +34,8 @@ class TrainSection(Section):
     """Width and height of a crop, in pixels of the image. Default: [model] image_width."""
     patience: Positive = 10
     """Number of epochs without a better validation loss after which training stops."""
+    min_delta: float = Field(default=0.0, ge=0)
+    """Minimum decrease of the validation loss that counts as better when training decides whether to stop."""
     metrics: Texts = Field(default=[])
     """Names of the curves that are written. Default: the metrics of [model], for training and validation."""
     learning_rate_reducer: bool = False

@@ -68,7 +68,9 @@ class RunCallbacks:
         self.history = History(config.output(train.eval_dir), metric_curves(config, validated), team.leads)
         self.best = BestCheckpoint(RunFolder.of(config).best_model, self.monitor, writes=team.leads)
         self._stop_file = StopFile(RunFolder.of(config).stop_file, team.agree)
-        self._early_stopping = EarlyStopping(monitor=self.monitor, patience=train.patience)
+        self._early_stopping = EarlyStopping(
+            monitor=self.monitor, patience=train.patience, min_delta=train.min_delta
+        )
         self.in_order: list[keras.callbacks.Callback] = [
             SameFigures(team),
             StopOnNaN(self.best.path, images_of),

@@ -33,7 +33,7 @@ def test_published_ratios(folder, tmp_path):
         len(list((tmp_path / "out" / name / "images").iterdir())) for name in ("train", "valid", "test")
     ]
     assert counts == [16, 3, 1]
-    assert "20 images with masks" in answer.stdout
+    assert "20 images with masks, in" in answer.stdout
     assert len(Manifest.read(tmp_path / "out").rows) == 20
 
 
@@ -41,6 +41,15 @@ def test_json_is_one_document(folder, tmp_path):
     answer = split(folder, tmp_path / "out", "--ratios", "0.5,0.5", "--no-look", "--json")
     (fold,) = json.loads(answer.stdout)["folds"]
     assert [row["images"] for row in fold["splits"]] == [10, 10]
+
+
+@pytest.mark.parametrize("options", [(), ("--folds", 5)])
+def test_a_dry_run_shows_the_split_and_writes_nothing(folder, tmp_path, options):
+    answer = split(folder, tmp_path / "out", "--no-look", "--dry-run", *options)
+    assert answer.exit_code == 0, answer.output
+    assert "train" in answer.stdout
+    assert "20 images with masks, nothing written (--dry-run)" in answer.stdout
+    assert not (tmp_path / "out").exists()
 
 
 def test_folds(folder, tmp_path):

@@ -63,6 +63,7 @@ def split(
     merge_copies: Annotated[
         bool, typer.Option("--merge-copies", help="Keep copies that were found by comparison in one split.")
     ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the split, and write nothing.")] = False,
     config_path: ColorsFrom = None,
     rgb_map: RgbMap = None,
     as_json: AsJson = False,
@@ -91,11 +92,13 @@ def split(
         )
         if folds is None:
             plans, notes = [plan], notes_of(plan)
-            write_split(plan, out, link=link, progress=shown)
+            if not dry_run:
+                write_split(plan, out, link=link, progress=shown)
         else:
             fold_plan = plan_folds(plan, folds, shares, seed)
             plans, notes = fold_plan.folds, fold_plan.notes
-            write_folds(fold_plan, out, link=link, progress=shown)
+            if not dry_run:
+                write_folds(fold_plan, out, link=link, progress=shown)
     print_notes(notes)
     if as_json:
         tables = [{"fold": i, "splits": _rows(p)} for i, p in enumerate(plans, 1)]
@@ -103,7 +106,8 @@ def split(
         return
     for number, each in enumerate(plans, 1):
         _print_table(each, f"fold {number}" if folds else "")
-    console.print(f"{len(plan.items)} images with masks in {out}", highlight=False, soft_wrap=True)
+    written = "nothing written (--dry-run)" if dry_run else f"in {out}"
+    console.print(f"{len(plan.items)} images with masks, {written}", highlight=False, soft_wrap=True)
 
 
 def _rows(plan: SplitPlan) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -40,40 +41,33 @@ Ray = Annotated[
 ]
 
 
-def infer(
-    config_path: ConfigPath,
-    inputs: Inputs = None,
-    overrides: Overrides = None,
-    images: Images = None,
-    runs: Runs = None,
-    output: Output = None,
-    engine: Engine = None,
-    ray: Ray = None,
-    strict: Strict = False,
-    as_json: AsJson = False,
-) -> None:
-    """Predict images: masks, overlays and lesions, at the size of each image."""
-    given = [*(inputs or ()), *(images or ())]
-    settings = _settings("infer", overrides, runs, output, engine)
-    _infer("infer", config_path, given, settings, ray, strict, as_json)
+def _command(section: str, text: str) -> Callable[..., None]:
+    """The command that predicts by a section of the configuration; the options are those of both."""
+
+    def predict(
+        config_path: ConfigPath,
+        inputs: Inputs = None,
+        overrides: Overrides = None,
+        images: Images = None,
+        runs: Runs = None,
+        output: Output = None,
+        engine: Engine = None,
+        ray: Ray = None,
+        strict: Strict = False,
+        as_json: AsJson = False,
+    ) -> None:
+        given = [*(inputs or ()), *(images or ())]
+        settings = _settings(section, overrides, runs, output, engine)
+        _infer(section, config_path, given, settings, ray, strict, as_json)
+
+    predict.__doc__ = text
+    return predict
 
 
-def tiledinfer(
-    config_path: ConfigPath,
-    inputs: Inputs = None,
-    overrides: Overrides = None,
-    images: Images = None,
-    runs: Runs = None,
-    output: Output = None,
-    engine: Engine = None,
-    ray: Ray = None,
-    strict: Strict = False,
-    as_json: AsJson = False,
-) -> None:
-    """Predict images larger than the model, in overlapping tiles that are blended."""
-    given = [*(inputs or ()), *(images or ())]
-    settings = _settings("tiledinfer", overrides, runs, output, engine)
-    _infer("tiledinfer", config_path, given, settings, ray, strict, as_json)
+infer = _command("infer", "Predict images: masks, overlays and lesions, at the size of each image.")
+tiledinfer = _command(
+    "tiledinfer", "Predict images larger than the model, in overlapping tiles that are blended."
+)
 
 
 def _settings(

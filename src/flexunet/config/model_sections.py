@@ -43,11 +43,15 @@ class ModelSection(Section):
     input_normalize: bool = True
     """Whether the model divides images by 255 first. Default: as the published class of the model does."""
     normalization: bool = False
-    """Whether batch normalisation follows each convolution of the U-Net."""
+    """Whether a normalisation layer follows each convolution of the U-Net."""
+    normalization_layer: Literal["batch", "group", "instance"] = "batch"
+    """Normalisation layer of the U-Net: batch as published; group or instance have no running averages."""
     num_classes: int = Field(default=2, ge=1, le=256)
     """Number of classes, background included; 1 means one sigmoid channel for the foreground."""
     base_filters: Positive = 16
     """Filters of the first level; they double with each level."""
+    max_filters: Positive | None = None
+    """Maximum number of filters of a level of the U-Net. Default: no maximum."""
     base_kernels: Pair = (3, 3)
     """Kernel size of the first level; the kernel shrinks by 2 per level, down to 3."""
     num_layers: Positive = 6

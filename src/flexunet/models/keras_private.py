@@ -7,7 +7,7 @@ of this module says which. No other module names `keras.src` or such an attribut
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -54,6 +54,13 @@ def own_variables(layer: Any) -> list[Any]:
 def inner_layers(layer: Any) -> list[Any]:
     """`_layers`: the layers within a layer; only models tell theirs in public."""
     return list(getattr(layer, "_layers", ()))
+
+
+def all_layers(layer: Any) -> Iterator[Any]:
+    """A layer and all layers within it, at any depth."""
+    yield layer
+    for inner in inner_layers(layer):
+        yield from all_layers(inner)
 
 
 def seed_generators(layer: Any) -> list[Any]:

@@ -43,6 +43,7 @@ from flexunet.training.environment import describe_environment, write_environmen
 from flexunet.training.follow.callbacks import BestCheckpoint
 from flexunet.training.given import Given
 from flexunet.training.interrupt import StopSignal
+from flexunet.training.lagging import lagging_statistics
 from flexunet.training.loop import Loop, Position, Saver, position_of
 from flexunet.training.memory import check_memory, explained_memory_errors
 from flexunet.training.optimizer.pace import pace_of
@@ -160,6 +161,7 @@ def _train(
     training = open_split(config, "train", progress=progress)
     validation = open_split(config, "valid", progress=progress) if validated else None
     batches = training_batches(config, training, team.part)
+    notes += lagging_statistics(model, len(batches), config.train.epochs)
     compile_model(config, model, pace_of(batches, config.train.accumulate_steps), given.loss)
     prepare(model)
     data = {"train": training.folder.name, "valid": validation.folder.name if validation else None}

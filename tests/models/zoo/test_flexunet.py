@@ -11,7 +11,7 @@ from flexunet.config.schema import Config
 from flexunet.errors import ConfigError
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
-from flexunet.models.zoo.flexunet import build, plan_levels
+from flexunet.models.zoo.flexunet import build, decoder_maps, plan_levels
 
 COUNTS = {
     "a_k5_L3_c2": 8_690,
@@ -205,3 +205,37 @@ def test_dropout_draws_the_same_from_the_same_seed():
 
     np.testing.assert_array_equal(output(fresh(), True), output(fresh(), True))
     assert not np.array_equal(output(fresh(), True), output(fresh(), False))
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(("kind", "groups"), [("group", 8), ("instance", 16)])
+def test_normalisation_by_groups_worked_by_hand(kind, groups):
+    """Each group of channels of each image has mean 0 and variance 1, in training or not."""
+    config = config_of(normalization=True, normalization_layer=kind, base_filters=16, num_layers=2)
+    model = build(config)
+    layer = model.get_layer("group_normalization")
+    assert layer.groups == groups
+    inner = keras.Model(model.input, layer.output)
+    size = model.input_shape[1:]
+    images = np.random.default_rng(0).uniform(0, 255, (3, *size)).astype(np.float32)
+    for training in (False, True):
+        features = keras.ops.convert_to_numpy(inner(images, training=training))
+        grouped = features.reshape(3, -1, groups, 16 // groups)
+        np.testing.assert_allclose(grouped.mean(axis=(1, 3)), 0, atol=1e-4)
+        np.testing.assert_allclose(grouped.var(axis=(1, 3)), 1, atol=2e-2)
+    # An image is normalised by itself: the others of its batch do not count.
+    alone = keras.ops.convert_to_numpy(inner(images[:1]))
+    np.testing.assert_allclose(alone[0], features[0], atol=1e-4)
+
+
+def test_no_level_has_more_filters_than_the_maximum():
+    levels = plan_levels(config_of(num_layers=5, base_filters=16, max_filters=48))
+    assert [level.filters for level in levels] == [16, 32, 48, 48, 48]
+
+
+def test_decoder_maps_of_a_normalised_network_are_its_activations():
+    config = config_of(normalization=True, normalization_layer="group", num_layers=3)
+    model = build(config)
+    (name,) = decoder_maps(config)
+    height, width = model.input_shape[1:3]
+    assert model.get_layer(name).output.shape[1:3] == (height // 2, width // 2)

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from flexunet.errors import ConfigError
-from flexunet.models.keras_private import inner_layers, seed_generators
+from flexunet.models.keras_private import all_layers, seed_generators
 
 
 class _Stochastic(keras.Model):
@@ -43,7 +43,7 @@ class DropoutSampler:
     """
 
     def __init__(self, model: Any, seed: int):
-        layers = list(_all_layers(model)) if isinstance(model, keras.Model) else []
+        layers = list(all_layers(model)) if isinstance(model, keras.Model) else []
         self.seed = seed
         self._generators = [each for layer in layers for each in seed_generators(layer)]
         self._normalizations = [each for each in layers if isinstance(each, keras.layers.BatchNormalization)]
@@ -101,9 +101,3 @@ def _torch_seed(seed: int) -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
-
-
-def _all_layers(layer: Any) -> Iterator[Any]:
-    yield layer
-    for inner in inner_layers(layer):
-        yield from _all_layers(inner)

@@ -1,7 +1,7 @@
 """FlexUNet: a U-Net whose depth, width, kernels, dilation and dropout come from the configuration.
 
 level      0              1                  ...   num_layers - 1 (the bottleneck)
-filters    base_filters   2 * base_filters   ...   doubled per level
+filters    base_filters   2 * base_filters   ...   doubled per level, up to max_filters
 kernel     base_kernels   2 smaller          ...   down to 3
 dilation   dilation       1 smaller          ...   down to 1
 dropout    0              dropout_rate       ...   dropout_rate times the level
@@ -9,11 +9,14 @@ dropout    0              dropout_rate       ...   dropout_rate times the level
 Layers bear the published names (`conv2d`, `conv2d_1`, ...), so a summary reads as the published one does.
 
 Source: Ronneberger, O., Fischer, P. and Brox, T. (2015), U-Net: Convolutional Networks for Biomedical Image
-Segmentation, MICCAI, LNCS 9351, 234-241; as varied by TensorFlow-FlexUNet.
+Segmentation, MICCAI, LNCS 9351, 234-241; as varied by TensorFlow-FlexUNet. Group normalisation: Wu, Y. and
+He, K. (2018), ECCV; instance normalisation: Ulyanov, D., Vedaldi, A. and Lempitsky, V. (2016),
+arXiv:1607.08022. Both come before the activation; batch normalisation comes after it, as published.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
 _SMALLEST_KERNEL = 3
+_GROUPS = 8
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,10 @@ def plan_levels(config: Config) -> list[Level]:
     levels = []
     kernel, dilation = tuple(model.base_kernels), tuple(model.dilation)
     for depth in range(model.num_layers):
+        filters = model.base_filters * 2**depth
         levels.append(
             Level(
-                filters=model.base_filters * 2**depth,
+                filters=min(filters, model.max_filters or filters),
                 kernel=(kernel[0], kernel[1]),
                 dilation=(dilation[0], dilation[1]),
                 dropout=model.dropout_rate * depth,
@@ -65,7 +70,7 @@ class _Drawing:
 
     def __init__(self, config: Config) -> None:
         self.activation = find_activation(config.model.activation)
-        self.normalization = config.model.normalization
+        self.normalization = config.model.normalization_layer if config.model.normalization else None
         self.seed = config.train.seed
         self.used: Counter[str] = Counter()
 
@@ -80,12 +85,18 @@ class _Drawing:
             level.kernel,
             padding="same",
             dilation_rate=level.dilation,
-            activation=self.activation,
+            activation=self.activation if self.normalization in (None, "batch") else None,
             kernel_initializer="he_normal",
             name=self.name("conv2d"),
         )(features)
+        if self.normalization == "batch":
+            return BatchNormalization(name=self.name("batch_normalization"))(features)
         if self.normalization:
-            features = BatchNormalization(name=self.name("batch_normalization"))(features)
+            # One group per channel is instance normalisation.
+            groups = level.filters if self.normalization == "instance" else math.gcd(_GROUPS, level.filters)
+            name = self.name("group_normalization")
+            features = layers.GroupNormalization(groups, name=name)(features)
+            features = layers.Activation(self.activation, name=self.name("activation"))(features)
         return features
 
     def double_conv(self, features: Any, level: Level) -> Any:
@@ -150,7 +161,9 @@ def build(config: Config) -> keras.Model:
 
 def decoder_maps(config: Config) -> list[str]:
     """The last layer of each decoder level but the first, finest first."""
-    kind = "batch_normalization" if config.model.normalization else "conv2d"
+    kind = "conv2d"
+    if config.model.normalization:
+        kind = "batch_normalization" if config.model.normalization_layer == "batch" else "activation"
     # Two convolutions a level, counted down the encoder and up the decoder.
     last = 4 * config.model.num_layers - 3
     return [f"{kind}_{last - 2 * level}" for level in range(1, config.model.num_layers - 1)]

@@ -211,6 +211,16 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         _HALVED,
         tried=_LEVELS,
     ),
+    Architecture(
+        "linknet",
+        ("LinkNet",),
+        "linknet",
+        "LinkNet, skips are added",
+        "Chaurasia 2017",
+        ("base_filters", "num_layers"),
+        _HALVED,
+        tried=_LEVELS,
+    ),
 )
 
 

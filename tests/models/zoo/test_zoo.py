@@ -30,6 +30,7 @@ SMALL = {
     "unet3plus": {"base_filters": 4},
     "unetplusplus": {"base_filters": 4, "num_layers": 3},
     "resenc-unet": {"base_filters": 4, "num_layers": 3},
+    "linknet": {"base_filters": 4, "num_layers": 3},
 }
 # Sizes are multiples of this, as configured above.
 MULTIPLES = {
@@ -46,6 +47,7 @@ MULTIPLES = {
     "unet3plus": 16,
     "unetplusplus": 4,
     "resenc-unet": 4,
+    "linknet": 4,
 }
 LIGHT = [name for name in SMALL if name != "efficientnetb7-unet"]
 NAMES = [*LIGHT, pytest.param("efficientnetb7-unet", marks=pytest.mark.slow)]
@@ -75,7 +77,9 @@ def test_every_architecture_is_tested_here():
     "name",
     # On every engine those without a record of the published class to be compared with (test_zoo_reference).
     [
-        pytest.param(name, marks=pytest.mark.engines) if name in ("resenc-unet", "unetplusplus") else name
+        pytest.param(name, marks=pytest.mark.engines)
+        if name in ("resenc-unet", "unetplusplus", "linknet")
+        else name
         for name in LIGHT
     ]
     + [pytest.param("efficientnetb7-unet", marks=pytest.mark.slow)],
@@ -260,3 +264,14 @@ def test_a_row_names_the_keys_that_are_read(row):
     build_model(config)
     assert set(row.keys) - SHARED <= READ | {"weights"}
     assert set(row.keys) >= READ - SHARED
+
+
+def test_parameters_of_linknet_by_hand():
+    """Two levels of 4 filters: stem, encoder 0, encoder 1 with its shortcut, decoder, head."""
+    model = build_model(config_of("linknet", num_layers=2, image_channels=1))
+    normed = lambda inputs, outputs, kernel: kernel**2 * inputs * outputs + 4 * outputs  # noqa: E731
+    stem = normed(1, 4, 3)
+    first = 2 * normed(4, 4, 3)
+    second = normed(4, 8, 3) + normed(8, 8, 3) + normed(4, 8, 1)
+    decoder = normed(8, 2, 1) + normed(2, 2, 3) + normed(2, 4, 1)
+    assert model.count_params() == stem + first + second + decoder + 4 * 2 + 2

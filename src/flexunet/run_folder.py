@@ -4,6 +4,7 @@ config.toml, environment.json     the configuration as resolved; versions, engin
 models/best_model.*               the best model, and exported.* in other forms of file
 checkpoints/                      from which a stopped run goes on; the lock
 eval/, history.json               curves and their values
+pictures.npz                      what the training and validation images look like
 epoch_change_infer/               masks of chosen images after every epoch
 evaluation/, calibration.json     scores, tables, report; temperature and threshold
 exported/ENGINE/                  the model for another engine
@@ -86,6 +87,11 @@ class RunFolder:
     def history(self) -> Path:
         """Loss and metrics of every epoch."""
         return self.curves.parent / HISTORY
+
+    @property
+    def pictures(self) -> Path:
+        """What the training and validation images look like, so that copies of them are recognised."""
+        return self.path / "pictures.npz"
 
     @property
     def checkpoints(self) -> Path:

@@ -24,3 +24,15 @@ Engine = Annotated[
         "openvino or onnx has none.",
     ),
 ]
+Audit = Annotated[
+    Path | None,
+    typer.Option("--audit", help="File written by `flexunet audit --json` for this data set."),
+]
+Look = Annotated[
+    bool,
+    typer.Option(
+        "--look/--no-look",
+        help="Compare the pictures with those of training and validation, about 30 ms an image; without "
+        "that nobody knows whether the test set leaks.",
+    ),
+]

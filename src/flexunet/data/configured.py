@@ -10,12 +10,14 @@ from platformdirs import user_cache_path
 
 from flexunet.data.dataset.pairs import Pair, find_pairs
 from flexunet.data.images.masks import ColorMap, MaskReader
-from flexunet.errors import ConfigError, DatasetError, PairingError
+from flexunet.errors import ConfigError, DatasetError, InputError, PairingError
 from flexunet.progress import Progress, silent
+from flexunet.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
     from flexunet.data.cache.open import Cache, OwnSizeCache
+    from flexunet.data.copies.known import Pictures
 
 SPLITS = ("train", "valid", "test")
 # The published splitter holds back a fifth of the training folder.
@@ -51,6 +53,14 @@ def split_pairs(config: Config, split: str) -> list[Pair]:
     return _folder_pairs(config, split)
 
 
+def pairs_or_none(config: Config, split: str) -> list[Pair]:
+    """Pairs of a split; none where it is not configured or cannot be read."""
+    try:
+        return split_pairs(config, split)
+    except InputError:
+        return []
+
+
 def is_validated(config: Config) -> bool:
     """Whether there are validation images: a folder of their own, or a part of the training folder."""
     return bool(config.valid.images_dir) or config.train.dataset_splitter
@@ -84,6 +94,37 @@ def _hold_back(pairs: list[Pair], seed: int) -> tuple[list[Pair], list[Pair]]:
     training = [pair for pair in pairs if pair.patient not in held]
     validation = [pair for pair in pairs if pair.patient in held]
     return training, validation
+
+
+def keep_pictures(config: Config, *, jobs: int | None = None, progress: Progress = silent) -> Pictures:
+    """Keep in the run folder what the training and validation images look like.
+
+    Images that the run folder knows already are not looked at again.
+
+    Args:
+        config: The configuration of the run.
+        jobs: Threads; one a processor by default.
+        progress: Told how many images are looked at.
+
+    Returns:
+        The pictures.
+
+    Raises:
+        ConfigError, PathError, PairingError: if the images cannot be listed.
+    """
+    from flexunet.data.copies.known import read_pictures, take_pictures, write_pictures
+
+    path = RunFolder.of(config).pictures
+    try:
+        earlier = read_pictures(path)
+    except DatasetError:
+        earlier = None  # damaged; it is written anew
+    splits = ("train", "valid") if is_validated(config) else ("train",)
+    images = {split: [pair.image_path for pair in split_pairs(config, split)] for split in splits}
+    pictures = take_pictures(images, earlier, jobs=jobs, progress=progress)
+    if earlier != pictures:
+        write_pictures(path, pictures)
+    return pictures
 
 
 def cache_dir(config: Config) -> Path:

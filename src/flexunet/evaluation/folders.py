@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flexunet.data.dataset.identity import Identities
 from flexunet.data.dataset.matching import listed, match_names
-from flexunet.data.dataset.pairs import list_masks
+from flexunet.data.dataset.pairs import Pair, list_masks
 from flexunet.data.images.files import list_images
 from flexunet.data.images.masks import MaskReader
 from flexunet.errors import MaskError, PairingError, PathError
+from flexunet.evaluation.leakage import look_for_leaks
 from flexunet.evaluation.origins import origin_of
 from flexunet.evaluation.report.outputs import Evaluation, read_previous, write_evaluation
 from flexunet.evaluation.scores.rules import ScoringRules
@@ -22,6 +23,9 @@ from flexunet.evaluation.tables.files import find_evaluation, read_tables
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.evaluation.tables.streaming import Prediction, score_stream
 from flexunet.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from flexunet.config.schema import Config
 
 _LISTED = 10
 
@@ -144,6 +148,9 @@ def score_folders(
     spacing: tuple[float, float] | None = None,
     subgroups: Sequence[str] = (),
     against: Path | str | None = None,
+    audit: dict[str, Any] | None = None,
+    run: Config | None = None,
+    look: bool = True,
     out: Path | str | None = None,
     jobs: int | None = None,
     progress: Progress = silent,
@@ -160,6 +167,10 @@ def score_folders(
         spacing: Height and width of a pixel in mm, for images without one in the manifest.
         subgroups: Manifest columns to report.
         against: Folder of an evaluation or run to compare with; what `out` holds so far by default.
+        audit: Summary of the data-set audit, from `leakage.read_audit`.
+        run: Configuration of the run that predicted; its training and validation images must not be among
+            those scored.
+        look: Whether the pictures are compared with those of the run.
         out: Folder for the files.
         jobs: Threads.
         progress: Told how many images are scored.
@@ -202,6 +213,7 @@ def score_folders(
         patients_known=all(identities.of(pair.truth).patient_known for pair in pairs),
         subgroups=subgroups,
         previous=comparable(previous, tables, notes, demanded=against is not None),
+        audit=_leaks(run, pairs, identities, audit, look, jobs, progress) if run else audit,
     )
     scores = make_scores(tables, rules, about)
     folder = Path(out) if out is not None else None
@@ -210,6 +222,21 @@ def score_folders(
             folder, scores, tables, gallery, title=f"Scores of {Path(prediction).resolve().name}"
         )
     return Evaluation(scores, tables, folder, notes)
+
+
+def _leaks(
+    run: Config,
+    pairs: Sequence[MaskPair],
+    identities: Identities,
+    audit: dict[str, Any] | None,
+    look: bool,
+    jobs: int | None,
+    progress: Progress,
+) -> dict[str, Any] | None:
+    """What is known of leaks from a run into the scored images; without images, names alone can tell."""
+    known = [Pair(pair.image or pair.truth, pair.truth, identities.of(pair.truth)) for pair in pairs]
+    at_hand = all(pair.image for pair in pairs)
+    return look_for_leaks(run, "test", known, audit, look=look and at_hand, jobs=jobs, progress=progress)
 
 
 def comparable(

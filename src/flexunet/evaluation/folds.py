@@ -192,6 +192,8 @@ def _audit(documents: Sequence[Scores], parts: Sequence[Tables]) -> dict[str, ob
     return {
         "shared_sources": sum(int(audit.get("shared_sources") or 0) for audit in known),
         "shared_patients": sum(int(audit.get("shared_patients") or 0) for audit in known) or len(twice),
+        "shared_pictures": sum(int(audit.get("shared_pictures") or 0) for audit in known),
+        "pictures_compared": all(audit and audit.get("pictures_compared") for audit in audits),
         "patients_in_two_folds": len(twice),
         "untrue": [text for audit in known for text in audit.get("untrue") or ()],
         "checked": "the audits of the folds, and patients in two folds",

@@ -1,4 +1,4 @@
-"""A quick look for leakage by name: originals and patients that stand in training and in the scored split."""
+"""Leakage: originals, patients and pictures that stand in training and in the scored split."""
 
 from __future__ import annotations
 
@@ -6,17 +6,123 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from flexunet.data.configured import keep_pictures, pairs_or_none
+from flexunet.data.copies.known import Pictures, find_known, read_pictures
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.dataset.pairs import Pair
 from flexunet.errors import DatasetError, PathError
+from flexunet.progress import Progress, silent
+from flexunet.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from flexunet.config.schema import Config
+
+_EXAMPLES = 5
+_MOST_PLAIN = 0.05  # share of images that could not be compared, from which nothing is known
+
+
+def look_for_leaks(
+    config: Config,
+    split: str,
+    scored: Sequence[Pair],
+    audit: dict[str, Any] | None = None,
+    *,
+    look: bool = True,
+    jobs: int | None = None,
+    progress: Progress = silent,
+) -> dict[str, Any] | None:
+    """What is known of leaks from the training of a run into images that are scored.
+
+    Args:
+        config: The configuration of the run.
+        split: The split that is scored; training images cannot leak into themselves.
+        scored: The images that are scored.
+        audit: Summary of an audit, from `read_audit`; that of the data set's own `audit.json` by default,
+            of which only leaks count: it may be older than the data set.
+        look: Whether pictures are compared.
+        jobs: Threads.
+        progress: Told how far the look is.
+
+    Returns:
+        What `verdict.leaking` reads; None if nothing at all is known.
+    """
+    if split == "train":
+        return {"untrue": ["these are the training images themselves"], **(audit or {})}
+    if audit is None and scored and (path := find_audit(scored[0].image_path.parent)):
+        audit = read_audit(path) | {"pictures_compared": False}
+    seen_in = ("train",) if split == "valid" else ("train", "valid")
+    training = pairs_or_none(config, "train")
+    facts: dict[str, Any] = dict(audit or {})
+    if training:
+        facts = _joined(facts, shared_origins(training, scored))
+    if look and (known := pictures_of_run(config, jobs=jobs, progress=progress)):
+        images = [pair.image_path for pair in scored]
+        found = shared_pictures(known.of_splits(seen_in), images, jobs=jobs, progress=progress)
+        facts = _joined(facts, found)
+    return facts or None
+
+
+def _joined(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Facts of two looks: what was checked by either, and the greater number of what both counted."""
+    facts = {**first, **second}
+    for key in ("shared_sources", "shared_patients"):
+        if key in first and key in second:
+            facts[key] = max(int(first[key] or 0), int(second[key] or 0))
+    facts["checked"] = ", ".join(one["checked"] for one in (first, second) if one.get("checked"))
+    facts["examples"] = [*first.get("examples", ()), *second.get("examples", ())]
+    facts["pictures_compared"] = any(one.get("pictures_compared") for one in (first, second))
+    return facts if facts["examples"] else {key: facts[key] for key in facts if key != "examples"}
+
+
+def pictures_of_run(
+    config: Config, *, jobs: int | None = None, progress: Progress = silent
+) -> Pictures | None:
+    """What the training and validation images of a run look like, from its file or from the images.
+
+    The file is made where it is missing and the training images are at hand.
+
+    Returns:
+        The pictures; None where there are neither the file nor the images.
+    """
+    known = read_pictures(RunFolder.of(config).pictures)
+    if known is None and pairs_or_none(config, "train"):
+        known = keep_pictures(config, jobs=jobs, progress=progress)
+    return known
+
+
+def shared_pictures(
+    known: Pictures, images: Sequence[Path], *, jobs: int | None = None, progress: Progress = silent
+) -> dict[str, Any]:
+    """Which images show a picture that the run has seen.
+
+    Args:
+        known: The pictures.
+        images: The images that are scored.
+        jobs: Threads.
+        progress: Told how far the look is.
+
+    Returns:
+        `shared_pictures` (images that show one), `pictures_compared`, `checked`, and `examples` if any.
+    """
+    seen = find_known(known, images, jobs=jobs, progress=progress)
+    facts: dict[str, Any] = {
+        "shared_pictures": len(seen.matches),
+        "pictures_compared": seen.plain <= _MOST_PLAIN * len(images),
+        "checked": f"the look of {seen.looked_at} pictures beside {len(known)} of training and validation",
+    }
+    if seen.plain:
+        facts["too_plain_to_compare"] = seen.plain
+    if seen.matches:
+        facts["examples"] = [f"{name} shows {other}" for name, other in seen.matches[:_EXAMPLES]]
+    return facts
 
 
 def shared_origins(training: Sequence[Pair], scored: Sequence[Pair]) -> dict[str, Any]:
     """Originals and patients in both, as far as manifest and file names tell.
 
-    Pictures are not compared; `flexunet audit` does that. Where files of one name differ in content, the
+    Pictures are not compared; `shared_pictures` does that. Where files of one name differ in content, the
     splits each count from one and names tell nothing; then only files of equal content count.
 
     Args:
@@ -39,7 +145,7 @@ def shared_origins(training: Sequence[Pair], scored: Sequence[Pair]) -> dict[str
     found: dict[str, Any] = {
         "shared_sources": len(sources),
         "shared_patients": len(patients - sources),
-        "checked": f"{checked}; pictures were not compared (`flexunet audit` does that)",
+        "checked": checked,
     }
     if examples := sorted(sources | patients)[:5]:
         found["examples"] = examples
@@ -88,11 +194,13 @@ def audit_summary(document: dict[str, Any]) -> dict[str, Any]:
         document: What `flexunet audit --json` prints.
     """
     kept = ("dataset", "leak_pairs", "shared_patients", "untrue", "checked")
+    compared = document.get("figures", {}).get("compared", False)
     kinds = Counter(
         (str(finding.get("severity")), str(finding.get("code"))) for finding in document.get("findings", ())
     )
     return {
         **{key: document[key] for key in kept if key in document},
+        "pictures_compared": bool(compared),
         "findings": [
             {"severity": severity, "code": code, "count": count} for (severity, code), count in kinds.items()
         ],

@@ -10,10 +10,9 @@ import numpy as np
 
 from flexunet.config.files import as_config, load_config
 from flexunet.data.configured import color_map, open_split, split_pairs
-from flexunet.data.dataset.pairs import Pair
 from flexunet.evaluation.folders import comparable
 from flexunet.evaluation.folds import evaluate_folds
-from flexunet.evaluation.leakage import find_audit, read_audit, shared_origins
+from flexunet.evaluation.leakage import look_for_leaks
 from flexunet.evaluation.report.outputs import (
     CARD,
     PUBLISHED,
@@ -25,7 +24,7 @@ from flexunet.evaluation.report.outputs import (
     write_published,
 )
 from flexunet.evaluation.run_calibration import calibration_of
-from flexunet.evaluation.run_predictions import pairs_or_none, predictions
+from flexunet.evaluation.run_predictions import predictions
 from flexunet.evaluation.scores.published import (
     PUBLISHED_METRICS,
     ClassSums,
@@ -56,6 +55,7 @@ def evaluate(
     model: keras.Model | None = None,
     against: Path | str | None = None,
     audit: dict[str, Any] | None = None,
+    look: bool = True,
     calibrate: bool = True,
     jobs: int | None = None,
     progress: Progress = silent,
@@ -73,6 +73,7 @@ def evaluate(
         against: Run or evaluation to compare with; the last evaluation of this run by default.
         audit: Summary of the data-set audit, see `verdict.leaking`; by default that of an `audit.json` in the
             data set, if there is one. Names are compared in any case.
+        look: Whether the pictures are compared with those of training and validation, about 30 ms an image.
         calibrate: Whether temperature and threshold are fitted where the run has none that fit its weights.
         jobs: Threads for reading and scoring.
         progress: Told how far each stage is.
@@ -126,7 +127,7 @@ def evaluate(
         calibration=calibration,
         subgroups=config.evaluate.subgroups,
         previous=comparable(previous, tables, notes, demanded=against is not None),
-        audit=_audit(config, split, pairs, audit),
+        audit=look_for_leaks(config, split, pairs, audit, look=look, jobs=jobs, progress=progress),
         environment=_environment(config, predictor),
     )
     scores = make_scores(tables, rules, about)
@@ -174,19 +175,6 @@ def _class_counts(source: Source, place: int, classes: int) -> np.ndarray:
     """Pixels of each class in one image of a source."""
     _, masks = source.read(np.array([place]))
     return np.bincount(masks.ravel(), minlength=classes)
-
-
-def _audit(
-    config: Config, split: str, pairs: list[Pair], audit: dict[str, Any] | None
-) -> dict[str, Any] | None:
-    if split == "train":
-        return {"untrue": ["these are the training images themselves"], **(audit or {})}
-    if audit is None and (path := find_audit(pairs[0].image_path.parent)):
-        audit = read_audit(path)
-    training = pairs_or_none(config, "train")
-    if not training:
-        return audit
-    return {**shared_origins(training, pairs), **(audit or {})}
 
 
 def _environment(config: Config, predictor: Predictor) -> dict[str, Any]:

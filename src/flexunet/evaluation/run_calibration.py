@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flexunet.data.configured import split_pairs
+from flexunet.data.configured import pairs_or_none, split_pairs
 from flexunet.errors import DatasetError, InputError
 from flexunet.evaluation.calibration_fit import CalibrationFit
-from flexunet.evaluation.run_predictions import pairs_or_none, predictions
+from flexunet.evaluation.run_predictions import predictions
 from flexunet.inference.predict.calibration import Calibration, identity_of, refuse_test
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.progress import Progress, silent

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flexunet.data.configured import mask_reader, split_pairs
+from flexunet.data.configured import mask_reader
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.images.files import read_image
-from flexunet.errors import InputError
 from flexunet.evaluation.origins import origin_of
 from flexunet.evaluation.tables.streaming import Prediction, map_bounded
 from flexunet.inference.predict.predictor import Predictor
@@ -38,11 +37,3 @@ def predictions(
             spacing=pair.identity.spacing,
             image_path=str(pair.image_path),
         )
-
-
-def pairs_or_none(config: Config, split: str) -> list[Pair]:
-    """Pairs of a split; none where it is not configured or cannot be read."""
-    try:
-        return split_pairs(config, split)
-    except InputError:
-        return []

@@ -5,6 +5,7 @@ run_dir/environment.json     versions, engine, seed, data
 run_dir/models/              the best model, and a copy of the configuration file
 run_dir/eval/                curves, CSV and PNG
 run_dir/history.json
+run_dir/pictures.npz         what the images look like, so that copies among test images are recognised
 run_dir/epoch_change_infer/  masks of chosen images after every epoch
 run_dir/checkpoints/         from which a stopped run goes on; the lock of the folder
 """
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from flexunet.config.files import as_config, save_config
-from flexunet.data.configured import is_validated, open_split, split_pairs
+from flexunet.data.configured import is_validated, keep_pictures, open_split, split_pairs
 from flexunet.errors import PathError, RunStoppedError
 from flexunet.files import PARTIAL, replacing
 from flexunet.models.initial import draw_initial_weights
@@ -219,6 +220,7 @@ def _train(
     )
     if team.leads:
         _write_configuration(config)
+        keep_pictures(config, progress=progress)
         write_environment(RunFolder.of(config).environment, environment)
 
     saver = Saver(

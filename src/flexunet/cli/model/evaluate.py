@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flexunet.cli.console import progress
-from flexunet.cli.options import AsJson, Overrides, Strict
+from flexunet.cli.options import AsJson, Audit, Look, Overrides, Strict
 from flexunet.cli.scores import print_evaluation
 
 if TYPE_CHECKING:
@@ -32,10 +32,8 @@ def evaluate(
     against: Annotated[
         Path | None, typer.Option("--against", help="Run folder or evaluation to compare with.")
     ] = None,
-    audit: Annotated[
-        Path | None,
-        typer.Option("--audit", help="File written by `flexunet audit --json` for this data set."),
-    ] = None,
+    audit: Audit = None,
+    look: Look = True,
     by: Annotated[
         list[str] | None,
         typer.Option("--by", help="Column of the manifest by which scores are also reported; repeatable."),
@@ -77,6 +75,7 @@ def evaluate(
                 split=split,
                 against=against,
                 audit=read_audit(audit) if audit else None,
+                look=look,
                 calibrate=calibrate,
                 jobs=jobs,
                 progress=shown,

@@ -9,7 +9,7 @@ import typer
 
 from flexunet.cli.colors import chosen_masks
 from flexunet.cli.console import progress
-from flexunet.cli.options import AsJson
+from flexunet.cli.options import AsJson, Audit, Look
 from flexunet.cli.scores import print_evaluation
 
 
@@ -53,6 +53,16 @@ def score(
     against: Annotated[
         Path | None, typer.Option("--against", help="Run folder or evaluation to compare with.")
     ] = None,
+    against_run: Annotated[
+        Path | None,
+        typer.Option(
+            "--against-run",
+            metavar="RUN",
+            help="Run whose training images must not be among those scored: looks for leaks.",
+        ),
+    ] = None,
+    audit: Audit = None,
+    look: Look = True,
     empty_masks: Annotated[
         str | None,
         typer.Option(
@@ -89,6 +99,7 @@ def score(
     from flexunet.cli.configuration import open_config
     from flexunet.data.images.spacing import parse_spacing
     from flexunet.evaluation.folders import score_folders
+    from flexunet.evaluation.leakage import read_audit
     from flexunet.evaluation.scores.rules import ScoringRules
 
     section = open_config(config_path).evaluate if config_path else None
@@ -111,6 +122,9 @@ def score(
             spacing=parse_spacing(spacing, "--spacing") if spacing else None,
             subgroups=by or (section.subgroups if section else ()),
             against=against,
+            audit=read_audit(audit) if audit else None,
+            run=open_config(against_run) if against_run else None,
+            look=look,
             out=out,
             jobs=jobs,
             progress=shown,

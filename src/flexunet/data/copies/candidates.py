@@ -29,12 +29,16 @@ _ROUNDS = 6
 _BLOCK = 16384
 
 
-def find_candidates(fingerprints: Sequence[Fingerprint], progress: Progress = silent) -> np.ndarray:
+def find_candidates(
+    fingerprints: Sequence[Fingerprint], progress: Progress = silent, known: int = 0
+) -> np.ndarray:
     """Pairs of pictures that may be copies of each other, the likeliest first.
 
     Args:
         fingerprints: One a picture.
         progress: Told how many cells are searched.
+        known: So many of the first pictures are what all others are compared with, and nothing else is
+            compared; 0 compares all with all.
 
     Returns:
         Positions `(K, 2)`, first below second; each picture is in its own CANDIDATES best pairs at least.
@@ -42,22 +46,29 @@ def find_candidates(fingerprints: Sequence[Fingerprint], progress: Progress = si
     counts = [len(fingerprint.points) for fingerprint in fingerprints]
     if sum(counts) == 0 or len(fingerprints) < 2:
         return np.zeros((0, 2), np.int64)
-    votes = _votes(fingerprints, np.array(counts), progress)
+    votes = _votes(fingerprints, np.array(counts), progress, known)
     return _best_pairs(votes)
 
 
-def _votes(fingerprints: Sequence[Fingerprint], counts: np.ndarray, progress: Progress) -> csr_array:
+def _votes(
+    fingerprints: Sequence[Fingerprint], counts: np.ndarray, progress: Progress, known: int
+) -> csr_array:
     picture = np.repeat(np.arange(len(counts)), counts)
     features = np.concatenate([fingerprint.descriptors for fingerprint in fingerprints])
     words = _visual_words(features, max(1, len(features) // _CELL))
     probes = min(_PROBES, len(words))
-    home = _nearest_words(features, words, 1)[:, 0]
+    inside = np.flatnonzero(picture < known) if known else np.arange(len(features))
+    asking = np.flatnonzero(picture >= known)
+    home = _nearest_words(features[inside], words, 1)[:, 0]
     searched = np.concatenate(
-        [_nearest_words(features, words, probes), _nearest_words(features[:, MIRRORED], words, probes)]
+        [
+            _nearest_words(features[asking], words, probes),
+            _nearest_words(features[asking][:, MIRRORED], words, probes),
+        ]
     ).ravel()
     # A query is a feature, or the same feature of the mirror image: numbers from len(features) on.
-    query = np.arange(2 * len(features)).repeat(probes)
-    members = _sorted_by_cell(home, np.arange(len(features)), len(words))
+    query = np.concatenate([asking, asking + len(features)]).repeat(probes)
+    members = _sorted_by_cell(home, inside, len(words))
     queries = _sorted_by_cell(searched, query, len(words))
     sums = csr_array((len(counts), len(counts)), dtype=np.float32)
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []

@@ -50,15 +50,20 @@ class CopyPair:
     match: Match
 
 
-def inliers_needed(count: int) -> int:
-    """Features that must agree before two of `count` pictures are called copies."""
-    pairs = count * (count - 1) / 2
+def inliers_needed(count: int, known: int = 0) -> int:
+    """Features that must agree before two of `count` pictures are called copies.
+
+    Args:
+        count: Number of pictures.
+        known: So many of them are compared with the others alone; 0: all are compared with all.
+    """
+    pairs = known * (count - known) if known else count * (count - 1) / 2
     expected = max(pairs * _CHANCE_OF_EIGHT / _FALSE_MATCHES, 1.0)
     return max(FEWEST_INLIERS, math.ceil(8 + math.log(expected) / math.log(_RARER)))
 
 
 def find_copies(
-    fingerprints: Sequence[Fingerprint], progress: Progress = silent, jobs: int = 2
+    fingerprints: Sequence[Fingerprint], progress: Progress = silent, jobs: int = 2, known: int = 0
 ) -> list[CopyPair]:
     """Pairs of pictures that show the same thing, enough of them to connect every group of copies.
 
@@ -68,9 +73,10 @@ def find_copies(
         fingerprints: One a picture.
         progress: Told how far each stage is.
         jobs: Threads.
+        known: So many of the first pictures are what all others are compared with; 0 compares all with all.
     """
-    candidates = find_candidates(fingerprints, progress)
-    needed = inliers_needed(len(fingerprints))
+    candidates = find_candidates(fingerprints, progress, known)
+    needed = inliers_needed(len(fingerprints), known)
     groups = _Groups(len(fingerprints))
     found = []
     with ThreadPoolExecutor(jobs) as pool:

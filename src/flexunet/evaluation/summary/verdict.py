@@ -114,8 +114,10 @@ def leaking(audit: dict[str, Any] | None) -> Answer:
 
     Args:
         audit: Summary of what is known: `shared_sources` and `shared_patients` (numbers found by name),
-            `leak_pairs` (pairs the data-set audit found), `untrue` (findings that make a test score untrue),
-            `checked` (what was looked at, in words). Each may be missing.
+            `shared_pictures` (images that show a training picture), `leak_pairs` (pairs the data-set audit
+            found), `untrue` (findings that make a test score untrue), `pictures_compared` (whether the
+            pictures were looked at), `checked` (what was looked at, in words), `examples`. Each may be
+            missing.
     """
     question = "Does the test set leak?"
     if not audit:
@@ -123,27 +125,39 @@ def leaking(audit: dict[str, Any] | None) -> Answer:
             question=question,
             answer="unknown",
             good=None,
-            sentence="The training images are not known here. Run `flexunet audit` on the data set: without "
-            "it, whether these scores are true remains unknown.",
+            sentence="The training images are not known here, so whether these scores are true remains "
+            "unknown. Name the run (`flexunet score --against-run`), or an audit of the data set (--audit).",
         )
     found = [
         f"{audit[key]} {words}"
         for key, words in (
             ("shared_sources", "originals have copies in training and here"),
             ("shared_patients", "patients are in training and here"),
+            ("shared_pictures", "images here show a picture of the training or validation images"),
             ("leak_pairs", "pairs of nearly equal images across splits"),
         )
         if audit.get(key)
     ]
     untrue = [str(one) for one in audit.get("untrue") or ()]
     if found or untrue:
+        examples = [str(one) for one in audit.get("examples") or ()][:3]
+        named = f" (for example {', '.join(examples)})" if examples else ""
         return Answer(
             question=question,
             answer="yes",
             good=False,
-            sentence=f"{'; '.join(found + untrue)}. The scores below are too high for new patients.",
+            sentence=f"{'; '.join(found + untrue)}{named}. The scores below are too high for new patients.",
         )
     checked = audit.get("checked") or "the audit"
+    if not audit.get("pictures_compared"):
+        plain = audit.get("too_plain_to_compare")
+        why = f"{plain} pictures have too little detail to compare" if plain else "pictures were not compared"
+        return Answer(
+            question=question,
+            answer="unknown",
+            good=None,
+            sentence=f"Nothing found by {checked}, but {why}: a renamed copy would not be noticed.",
+        )
     return Answer(question=question, answer="no", good=True, sentence=f"Nothing found by {checked}.")
 
 

@@ -27,6 +27,11 @@ RUN_CONFIG = "config.toml"
 HISTORY = "history.json"
 CALIBRATION = "calibration.json"
 STOP_FILE = "break_training"
+CARD = "MODEL_CARD.md"
+PUBLISHED_SCORES = "evaluation.csv"
+# An evaluation; `flexunet score --out` writes one outside of a run.
+SCORES, REPORT = "scores.json", "report.html"
+PER_IMAGE, PER_LESION = "per_image.csv", "per_lesion.csv"
 MODEL_FILE = "best_model.keras"
 WEIGHTS_FILE = "best_model.weights.h5"
 # What the published system writes, whatever its save_weights_only says.
@@ -126,7 +131,7 @@ class RunFolder:
     @property
     def report(self) -> Path:
         """The page of the evaluation."""
-        return self.evaluation / "report.html"
+        return self.evaluation / REPORT
 
     def export(self, engine: str) -> Path:
         """Folder of the export for an engine."""

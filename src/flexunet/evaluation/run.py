@@ -14,9 +14,6 @@ from flexunet.evaluation.folders import comparable
 from flexunet.evaluation.folds import evaluate_folds
 from flexunet.evaluation.leakage import look_for_leaks
 from flexunet.evaluation.report.outputs import (
-    CARD,
-    PUBLISHED,
-    SCORES,
     Evaluation,
     read_previous,
     write_card,
@@ -40,6 +37,7 @@ from flexunet.evaluation.tables.files import find_evaluation, read_tables
 from flexunet.evaluation.tables.streaming import score_stream
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.progress import Progress, silent
+from flexunet.run_folder import CARD, PUBLISHED_SCORES, SCORES
 
 if TYPE_CHECKING:
     import keras
@@ -136,7 +134,7 @@ def evaluate(
     )
     if split == "test":
         metrics = {one.name: one.value for one in published.figures}
-        write_published(config.run_dir / PUBLISHED, metrics)
+        write_published(config.run_dir / PUBLISHED_SCORES, metrics)
         write_card(
             config.run_dir / CARD, scores, config.run_dir.resolve().name, _described(config, predictor)
         )

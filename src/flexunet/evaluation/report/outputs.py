@@ -23,8 +23,7 @@ from flexunet.evaluation.tables.files import (
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.extras import import_extra
 from flexunet.files import write_text
-
-SCORES, REPORT, CARD, PUBLISHED = "scores.json", "report.html", "MODEL_CARD.md", "evaluation.csv"
+from flexunet.run_folder import REPORT, SCORES
 
 
 class Evaluation(NamedTuple):

@@ -21,8 +21,8 @@ from flexunet.evaluation.scores.registry import IMAGE_SCORES
 from flexunet.evaluation.scores.surface import SURFACE_SCORES
 from flexunet.evaluation.tables.rows import ImageOrigin, Tables, refuse_twins
 from flexunet.files import write_text
+from flexunet.run_folder import PER_IMAGE, PER_LESION
 
-PER_IMAGE, PER_LESION = "per_image.csv", "per_lesion.csv"
 _ATTRIBUTE = "manifest_"
 
 Column = Sequence[Any] | NDArray[Any]

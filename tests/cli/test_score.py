@@ -43,7 +43,7 @@ def test_the_figures_are_printed_beside_the_empty_prediction(folders):
         "6 of 6",
     ):
         assert text in found.stdout
-    assert "Better than an empty prediction? yes." in found.stdout
+    assert "Better than a trivial prediction? not sure." in found.stdout
 
 
 def test_json_is_one_document_and_nothing_else(folders):

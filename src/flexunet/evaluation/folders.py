@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from flexunet.data.copies.fingerprints import grey_of
+from flexunet.data.copies.foreground import breast_share
 from flexunet.data.dataset.identity import Identities
 from flexunet.data.dataset.matching import listed, match_names
 from flexunet.data.dataset.pairs import Pair, list_masks
-from flexunet.data.images.files import list_images
+from flexunet.data.images.files import list_images, read_image
 from flexunet.data.images.masks import MaskReader
-from flexunet.errors import MaskError, PairingError, PathError
+from flexunet.errors import ImageError, MaskError, PairingError, PathError
 from flexunet.evaluation.leakage import look_for_leaks
 from flexunet.evaluation.origins import origin_of
 from flexunet.evaluation.report.outputs import Evaluation, read_previous, write_evaluation
@@ -123,6 +125,7 @@ def score_pairs(
             mask,
             spacing=identity.spacing or spacing,
             image_path=str(pair.image) if pair.image else None,
+            breast=_breast(pair.image),
         )
 
     return score_stream(
@@ -135,6 +138,16 @@ def score_pairs(
         progress=progress,
         total=len(pairs),
     )
+
+
+def _breast(image: Path | None) -> float:
+    """Share of an image that the breast covers; NaN where there is none that can be read."""
+    if image is None:
+        return float("nan")
+    try:
+        return breast_share(grey_of(read_image(image, None)))
+    except ImageError:
+        return float("nan")
 
 
 def score_folders(

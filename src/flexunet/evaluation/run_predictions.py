@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flexunet.data.configured import mask_reader
+from flexunet.data.copies.fingerprints import grey_of
+from flexunet.data.copies.foreground import breast_share
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.images.files import read_image
 from flexunet.evaluation.origins import origin_of
@@ -36,4 +38,5 @@ def predictions(
             probabilities=predictor(image),
             spacing=pair.identity.spacing,
             image_path=str(pair.image_path),
+            breast=breast_share(grey_of(image)),
         )

@@ -113,3 +113,26 @@ def test_more_candidates_than_memory_means_fewer_replicates_not_more_memory():
     blocks = [len(block) for block in draw.image_weights(width=250_000)]
     assert sum(blocks) == 400
     assert max(blocks) <= 2
+
+
+def test_shares_at_their_ends_keep_a_width():
+    # z = 1.95996: 24 of 24 give 24 / (24 + z^2) to 1, none of 24 give 0 to z^2 / (24 + z^2).
+    draw = Resampling([str(i) for i in range(24)], 500, 0.95, 1)
+    every = draw.proportion(np.ones(24), np.ones(24))
+    assert (every.low, every.high) == (pytest.approx(0.86202, abs=1e-5), 1)
+    none = draw.proportion(np.zeros(24), np.ones(24))
+    assert (none.low, none.high) == (0, pytest.approx(0.13798, abs=1e-5))
+
+
+def test_lesions_of_one_patient_count_as_one_trial():
+    # 24 lesions of 4 patients, all found: 4 / (4 + z^2).
+    draw = Resampling([str(i % 4) for i in range(24)], 500, 0.95, 1)
+    assert draw.proportion(np.ones(24), np.ones(24)).low == pytest.approx(0.51011, abs=1e-5)
+
+
+def test_one_patient_or_one_lesion_gives_no_interval():
+    alone = Resampling(["a"] * 5, 500, 0.95, 1).proportion(np.ones(5), np.ones(5))
+    assert (alone.value, alone.low, alone.high) == (1, None, None)
+    lesion = np.array([0, 0, 1, 0, 0])
+    one = Resampling(list("abcde"), 500, 0.95, 1).proportion(lesion, lesion)
+    assert (one.value, one.low, one.high) == (1, None, None)

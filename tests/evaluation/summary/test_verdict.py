@@ -1,18 +1,19 @@
 """The verdict: what is said of good, empty and harmful predictions, and of leaks."""
 
 import numpy as np
+import pytest
 
 from flexunet.data.images.masks import ColorMap
 from flexunet.evaluation.scores.images import score_image
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.build import Circumstances, make_scores
-from flexunet.evaluation.summary.verdict import leaking
+from flexunet.evaluation.summary.verdict import leaking, trivial_scores
 from flexunet.evaluation.tables.rows import ImageOrigin, Tally
 
 RULES = ScoringRules(bootstrap_samples=300)
 
 
-def verdict(predict, healthy=10, sick=10, patients=None):
+def verdict(predict, healthy=10, sick=10, patients=None, breast=np.nan):
     """Answers for a test set whose predictions are `predict(truth)`."""
     tally = Tally()
     for index in range(healthy + sick):
@@ -21,7 +22,7 @@ def verdict(predict, healthy=10, sick=10, patients=None):
             truth[4:12, 4:12] = 1
         patient = str(index if patients is None else index % patients)
         scores = score_image(truth, predict(truth), 2, RULES)
-        tally.add(ImageOrigin(f"{index:02d}", str(index), patient), scores)
+        tally.add(ImageOrigin(f"{index:02d}", str(index), patient), scores._replace(breast=breast))
     about = Circumstances("t", "p", ColorMap.binary(), environment={"test": True})
     return make_scores(tally.finish(), RULES, about).verdict
 
@@ -45,6 +46,47 @@ def test_false_alarms_everywhere_are_worse_than_silence():
     answer = verdict(alarming, healthy=30)[0]
     assert (answer.answer, answer.good) == ("no", False)
     assert "(30 of 40 images)" in answer.sentence
+
+
+def test_masks_that_mark_everything_or_the_whole_breast_are_not_better():
+    everything = verdict(np.ones_like, healthy=0, sick=40)[0]
+    assert (everything.answer, everything.good) == ("no", False)
+    assert "They do not beat: mark everything" in everything.sentence
+    assert "Every image has a lesion, so overlap alone proves nothing" in everything.sentence
+
+    def breast(truth):
+        prediction = np.zeros_like(truth)
+        prediction[:16, :16] = 1
+        return prediction
+
+    answer = verdict(breast, healthy=0, sick=40, breast=0.64)[0]
+    assert answer.answer == "no"
+    assert "mark the whole breast" in answer.sentence.split("They do not beat")[1]
+
+
+def test_trivial_predictions_score_as_worked_by_hand():
+    # A lesion of 8 x 8 pixels in 20 x 20, breast 256 pixels, 32 pixels predicted, half of the lesion.
+    truth, prediction = np.zeros((20, 20), np.uint8), np.zeros((20, 20), np.uint8)
+    truth[4:12, 4:12] = 1
+    prediction[4:12, 4:8] = 1
+    tally = Tally()
+    tally.add(ImageOrigin("a", "a", "a"), score_image(truth, prediction, 2, RULES)._replace(breast=0.64))
+    found = {name: values.item() for name, values in trivial_scores(tally.finish()).items()}
+    assert found == pytest.approx(
+        {
+            "mark nothing": 0,
+            "mark everything": 2 * 64 / (64 + 400),
+            "mark the whole breast": 2 * 64 / (64 + 256),
+            "mark a random place of the same size": 2 * (64 * 32 / 256) / (64 + 32),
+        }
+    )
+
+
+def test_few_patients_are_not_sure():
+    answer = verdict(lambda truth: truth, patients=9)[0]
+    assert (answer.answer, answer.good) == ("unsure", None)
+    assert "at least 10 are needed" in answer.sentence
+    assert verdict(lambda truth: truth, patients=10)[0].answer == "yes"
 
 
 def test_one_patient_proves_nothing():

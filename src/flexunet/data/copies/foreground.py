@@ -10,6 +10,7 @@ DARK_RATIO = 0.5  # and is less than half as bright as the rest
 MAJOR_SHARE = 0.25  # components smaller than this share of the largest are labels and scanner edges
 EVEN = 2  # grey levels within 3 x 3 pixels
 SMALLEST_FILLING = 0.01  # of the picture
+_COARSE = 256  # side at which the breast is looked for
 FLAT_RANGE = 8  # grey levels; a picture flatter than this has no background to find
 
 
@@ -46,6 +47,18 @@ def find_foreground(grey: np.ndarray) -> np.ndarray:
         return everything
     major = regions.where(regions.areas >= MAJOR_SHARE * regions.areas.max())
     return fill_holes(major.view(np.uint8), connectivity=8) > 0
+
+
+def breast_share(grey: np.ndarray) -> float:
+    """Share of a picture that is not black background, from above 0 to 1.
+
+    Args:
+        grey: uint8 array `(H, W)` of any size.
+    """
+    scale = _COARSE / max(grey.shape)
+    size = max(8, round(grey.shape[1] * scale)), max(8, round(grey.shape[0] * scale))
+    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    return float(find_foreground(small).mean())
 
 
 def without_filling(grey: np.ndarray) -> np.ndarray:

@@ -128,6 +128,7 @@ CONFIDENCE_SCORES = (
         undefined="no lesions, or no probabilities",
         source="Bunch et al. (1977), Proc. SPIE 0127, 124-135",
         places=("console",),
+        proportion=True,
         by_confidence=lambda table, weights: sensitivity_at(table, weights).mean(axis=1),
     ),
     LesionScore(

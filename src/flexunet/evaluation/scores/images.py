@@ -37,6 +37,7 @@ class ImageScores(NamedTuple):
         probability: Bins of the foreground probability, None for hard masks.
         scaled: The same after temperature scaling, None where nothing was fitted.
         dice_at_threshold: Mean Dice of the classes that occur, at the fitted threshold; NaN if unknown.
+        breast: Share of the image that the breast covers; NaN where the image is not at hand.
     """
 
     size: tuple[int, int]
@@ -48,6 +49,7 @@ class ImageScores(NamedTuple):
     probability: ProbabilityCounts | None = None
     scaled: ProbabilityCounts | None = None
     dice_at_threshold: float = float("nan")
+    breast: float = float("nan")
 
     def __repr__(self) -> str:
         height, width = self.size

@@ -7,7 +7,9 @@ all replicates are two matrix products.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,8 +106,38 @@ class Resampling:
             denominators: One value an image.
         """
         value = ratio(np.nansum(numerators), np.nansum(denominators))
-        replicates = self.ratio_replicates(numerators, denominators)
+        # The replicates of one patient are all the same, which is no certainty.
+        several = self.groups_with(denominators) > 1
+        replicates = self.ratio_replicates(numerators, denominators) if several else np.empty(0)
         return Estimate.of(float(value), replicates, self.confidence, int(np.count_nonzero(denominators)))
+
+    def proportion(self, numerators: NDArray, denominators: NDArray) -> Estimate:
+        """A share of units that are found or not, with an interval that is honest at 0 and 1.
+
+        Where all lesions are found, every replicate is 1, which proves no certainty. So the interval is at
+        least Wilson's with the number of patients that have such units as the number of trials: units of
+        one patient may all share one fate.
+
+        Args:
+            numerators: Units that count, one value an image.
+            denominators: Units, one value an image.
+
+        Source: Wilson, E. B. (1927), J. Am. Stat. Assoc. 22(158), 209-212; Brown, Cai & DasGupta (2001),
+        Statistical Science 16(2), 101-133.
+        """
+        return self.widened(self.ratio(numerators, denominators), denominators)
+
+    def widened(self, estimate: Estimate, denominators: NDArray) -> Estimate:
+        """An estimate of a share, its interval at least Wilson's by patients; see `proportion`."""
+        if estimate.value is None or estimate.low is None or estimate.high is None:
+            return estimate
+        low, high = wilson(estimate.value, self.groups_with(denominators), self.confidence)
+        ends = {"low": min(estimate.low, low), "high": max(estimate.high, high)}
+        return estimate.model_copy(update=ends)
+
+    def groups_with(self, denominators: NDArray) -> int:
+        """Number of patients with something to count."""
+        return int(np.count_nonzero(self.by_group(denominators)))
 
     def mean(self, values: NDArray) -> Estimate:
         """Mean over images with its interval; NaN images are left out."""
@@ -140,6 +172,20 @@ class Resampling:
             Estimate.of(float(one), column, self.confidence, count)
             for one, column in zip(value, replicates.T, strict=True)
         ]
+
+
+def wilson(share: float, trials: int, confidence: float) -> tuple[float, float]:
+    """Wilson's interval of a share of `trials` that are right or wrong.
+
+    >>> low, high = wilson(1.0, 24, 0.95)
+    >>> round(low, 3), high
+    (0.862, 1.0)
+    """
+    z2 = NormalDist().inv_cdf((1 + confidence) / 2) ** 2
+    middle = share + z2 / (2 * trials)
+    reach = math.sqrt(z2 * (share * (1 - share) / trials + z2 / (4 * trials**2)))
+    low, high = (middle - reach) / (1 + z2 / trials), (middle + reach) / (1 + z2 / trials)
+    return (0.0 if share == 0 else low), (1.0 if share == 1 else high)
 
 
 def _blocks(count: int, width: int) -> Iterator[slice]:

@@ -49,6 +49,7 @@ COUNTED_SCORES = (
         undefined="no lesions",
         source=_BUNCH,
         places=("console", "classes", "headline", "card", "tiles", "comparison"),
+        proportion=True,
         terms=lambda counts: (counts.found, counts.lesions),
     ),
     LesionScore(
@@ -82,6 +83,7 @@ COUNTED_SCORES = (
         undefined="nothing predicted",
         per="regions",
         places=("console",),
+        proportion=True,
         terms=lambda counts: (counts.predicted - counts.false, counts.predicted),
     ),
     LesionScore(

@@ -94,10 +94,13 @@ class LesionScore(ScoreRow):
         places: Where it is shown.
         terms: From `LesionCounts`: numerator and denominator of each image, `(N,)`; None where they are
             made of confidences.
+        proportion: Whether it is a share of units that are found or not, whose interval must not vanish
+            at 0 and 1.
         by_confidence: From a `DetectionTable` and weights `(B, N)` of images to `(B,)`; needs probabilities.
     """
 
     per: Literal["lesions", "regions", "images"] = "lesions"
     places: tuple[Place, ...] = ()
+    proportion: bool = False
     terms: Callable[[Any], tuple[NDArray, NDArray]] | None = None
     by_confidence: Callable[[Any, Values], Values] | None = None

@@ -22,7 +22,7 @@ from flexunet.evaluation.summary.pixels import (
 )
 from flexunet.evaluation.summary.probability import probability_scores
 from flexunet.evaluation.summary.subgroups import subgroup_columns
-from flexunet.evaluation.summary.verdict import better_than_empty, better_than_last, leaking, sure_enough
+from flexunet.evaluation.summary.verdict import better_than_last, better_than_trivial, leaking, sure_enough
 from flexunet.evaluation.tables.document import Fold, PublishedMetrics, Scores
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.inference.predict.calibration import Calibration
@@ -111,7 +111,7 @@ def make_scores(tables: Tables, rules: ScoringRules, about: Circumstances) -> Sc
         audit=about.audit,
         environment=about.environment or describe_machine(),
         verdict=[
-            better_than_empty(tables, draw, published, foreground),
+            better_than_trivial(tables, draw, published, foreground),
             better_than_last(comparison),
             leaking(about.audit),
             sure_enough(draw, foreground, about.patients_known),

@@ -60,7 +60,8 @@ def lesion_estimate(row: LesionScore, counts: LesionCounts, draw: Resampling) ->
     if row.terms is None:
         raise TypeError(f"{row.name} needs the confidence of candidates.")
     numerator, denominator = row.terms(counts)
-    return draw.ratio(numerator, denominator).model_copy(update={"images": int(denominator.sum())})
+    estimate = (draw.proportion if row.proportion else draw.ratio)(numerator, denominator)
+    return estimate.model_copy(update={"images": int(denominator.sum())})
 
 
 def _curve(
@@ -96,6 +97,13 @@ def _curve(
         return np.concatenate([sensitivity_at(table, weights), *columns], axis=1)
 
     estimates = draw.statistic(statistic, total, width=len(table.score))
+    shares = [True] * len(RATES) + [row.proportion for row in CONFIDENCE_SCORES]
+    if draw.groups_with(counts.lesions) < 2:
+        estimates = [Estimate(value=one.value, images=one.images) for one in estimates]
+    estimates = [
+        draw.widened(one, counts.lesions) if share else one
+        for one, share in zip(estimates, shares, strict=True)
+    ]
     curve = thinned(froc_curve(table)) if total else FrocCurve(*(np.empty(0) for _ in range(3)))
     return (
         [

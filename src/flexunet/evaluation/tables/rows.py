@@ -61,6 +61,8 @@ class Tables:
         probability: Bins by image, arrays `(N, 2, bins)`; None for hard masks.
         scaled: The same after temperature scaling.
         dice_at_threshold: Dice of each image at the fitted threshold, `(N,)`.
+        breast: Share of each image that the breast covers, `(N,)`, NaN where the image was not at hand; None
+            for tables read from files, which lack it.
     """
 
     origins: list[ImageOrigin]
@@ -78,6 +80,7 @@ class Tables:
     probability: ProbabilityCounts | None = None
     scaled: ProbabilityCounts | None = None
     dice_at_threshold: Values | None = None
+    breast: Values | None = None
 
     def __len__(self) -> int:
         return len(self.origins)
@@ -219,6 +222,7 @@ class Tally:
             probability=_stacked([found.probability for found in scores]),
             scaled=scaled,
             dice_at_threshold=np.array([found.dice_at_threshold for found in scores]) if scaled else None,
+            breast=np.array([found.breast for found in scores]),
         )
 
 

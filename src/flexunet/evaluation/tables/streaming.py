@@ -34,6 +34,7 @@ class Prediction(NamedTuple):
         probabilities: Float32 `(H, W, C)`, or None.
         spacing: Height and width of a pixel in mm, or None.
         image_path: The image, for pictures of the best and worst images.
+        breast: Share of the image that the breast covers; NaN where the image is not at hand.
     """
 
     origin: ImageOrigin
@@ -42,6 +43,7 @@ class Prediction(NamedTuple):
     probabilities: NDArray[np.float32] | None = None
     spacing: tuple[float, float] | None = None
     image_path: str | None = None
+    breast: float = float("nan")
 
 
 def default_jobs() -> int:
@@ -126,7 +128,7 @@ def score_stream(
             spacing=found.spacing,
             calibration=calibration,
         )
-        return found._replace(mask=mask, probabilities=None), scores
+        return found._replace(mask=mask, probabilities=None), scores._replace(breast=found.breast)
 
     tally = Tally()
     made = map_bounded(work, items, default_jobs() if jobs is None else jobs)

@@ -108,6 +108,15 @@ def test_no_engine_is_imported(folders):
     assert (folders / "out" / "report.html").is_file()
 
 
+def test_scores_by_other_rules_are_not_compared(folders):
+    assert score(folders, "good", "--out", folders / "usual").exit_code == 0
+    assert score(folders, "good", "--out", folders / "strict", "--lesion-iou", 0.5).exit_code == 0
+    command = [sys.executable, "-m", "flexunet", "compare", folders / "usual", folders / "strict"]
+    found = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    assert found.returncode == 2
+    assert "lesion_iou is 0.1 in one and 0.5 in the other" in " ".join(found.stderr.split())
+
+
 def test_compare_two_scored_folders(folders):
     for name in ("good", "poor"):
         assert score(folders, name, "--out", folders / f"scored_{name}").exit_code == 0

@@ -146,7 +146,7 @@ def test_without_masks_the_runs_own_stand_in(config, tmp_path):
 
 def test_a_missing_library_names_its_extra(config, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "tf2onnx", None)
-    with pytest.raises(EngineError, match=r'pip install "flexunet\[onnx\]"'):
+    with pytest.raises(EngineError, match=r"pip install 'flexunet\[onnx\]'"):
         export_bundle(config, "onnx", out=tmp_path / "onnx")
     assert list(tmp_path.iterdir()) == []
 

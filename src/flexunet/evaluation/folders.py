@@ -13,15 +13,15 @@ from flexunet.data.dataset.matching import listed, match_names
 from flexunet.data.dataset.pairs import Pair, list_masks
 from flexunet.data.images.files import list_images, read_image
 from flexunet.data.images.masks import MaskReader
-from flexunet.errors import ImageError, MaskError, PairingError, PathError
+from flexunet.errors import DatasetError, ImageError, MaskError, PairingError, PathError
 from flexunet.evaluation.leakage import look_for_leaks
 from flexunet.evaluation.origins import origin_of
 from flexunet.evaluation.report.outputs import Evaluation, read_previous, write_evaluation
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.build import Circumstances, make_scores
-from flexunet.evaluation.summary.comparison import why_not_comparable
+from flexunet.evaluation.summary.comparison import other_rules, why_not_comparable
 from flexunet.evaluation.tables.extremes import Extremes
-from flexunet.evaluation.tables.files import find_evaluation, read_tables
+from flexunet.evaluation.tables.files import find_evaluation, read_rules, read_tables
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.evaluation.tables.streaming import Prediction, score_stream
 from flexunet.progress import Progress, silent
@@ -117,7 +117,7 @@ def score_pairs(
         truth = masks.read(pair.truth)
         mask = masks.read_like(pair.prediction, truth.shape, pair.truth, "true mask")
         if masks.color_map.num_classes < 2:
-            raise MaskError("[mask] rgb_map has one class only; scoring needs background and one other.")
+            raise MaskError("--rgb-map has one class only; scoring needs background and one other.")
         identity = identities.of(pair.truth)
         return Prediction(
             origin_of(pair.truth, identity),
@@ -202,11 +202,12 @@ def score_folders(
     masks, rules = masks or MaskReader(), rules or ScoringRules()
     pairs = pair_masks(truth, prediction, images)
     identities = Identities.of_manifest(manifest) if manifest else Identities.of_folder(truth)
-    previous = None
+    previous, notes = None, list[str]()
     if against is not None:
+        refuse_other_rules(against, rules)
         previous = (Path(against).name, read_tables(find_evaluation(against)))
     elif out is not None:
-        previous = read_previous(Path(out))
+        previous = read_previous(Path(out), rules, notes)
     gallery = Extremes() if out is not None else None
     tables = score_pairs(
         pairs,
@@ -218,7 +219,6 @@ def score_folders(
         gallery=gallery,
         progress=progress,
     )
-    notes: list[str] = []
     about = Circumstances(
         truth=str(truth),
         prediction=str(prediction),
@@ -250,6 +250,17 @@ def _leaks(
     known = [Pair(pair.image or pair.truth, pair.truth, identities.of(pair.truth)) for pair in pairs]
     at_hand = all(pair.image for pair in pairs)
     return look_for_leaks(run, "test", known, audit, look=look and at_hand, jobs=jobs, progress=progress)
+
+
+def refuse_other_rules(against: Path | str, rules: ScoringRules) -> None:
+    """Refuse to compare with an evaluation that was scored by other rules.
+
+    Raises:
+        DatasetError: naming the rules.
+    """
+    told = read_rules(find_evaluation(against))
+    if told and (reason := other_rules(told, rules.document())):
+        raise DatasetError(f"--against {against}: {reason}. Evaluate both with the same rules.")
 
 
 def comparable(

@@ -135,7 +135,7 @@ def evaluate_folds(
             _fold(name, part, document) for name, part, document in zip(names, parts, documents, strict=True)
         ],
         audit=_audit(documents, parts),
-        previous=read_previous(out),
+        previous=read_previous(out, rules, notes),
     )
     scores = make_scores(tables, rules, about)
     scores.probability = _probability(documents)

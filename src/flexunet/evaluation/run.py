@@ -10,7 +10,7 @@ import numpy as np
 
 from flexunet.config.files import as_config, load_config
 from flexunet.data.configured import color_map, open_split, split_pairs
-from flexunet.evaluation.folders import comparable
+from flexunet.evaluation.folders import comparable, refuse_other_rules
 from flexunet.evaluation.folds import evaluate_folds
 from flexunet.evaluation.leakage import look_for_leaks
 from flexunet.evaluation.report.outputs import (
@@ -98,8 +98,9 @@ def evaluate(
     published = published_metrics(config, predictor.model, split)
     calibration = calibration_of(config, predictor, split, calibrate, notes, jobs, progress)
     folder = evaluation_folder(config, split)
-    previous = read_previous(folder)
+    previous = read_previous(folder, rules, notes) if against is None else None
     if against is not None:
+        refuse_other_rules(against, rules)
         previous = (Path(against).name, read_tables(find_evaluation(against)))
     gallery = Extremes()
     tables = score_stream(

@@ -114,3 +114,17 @@ def test_leaks():
     assert found.sentence.startswith(
         "2 originals have copies in training and here; 5 pairs of nearly equal images across splits; masks on"
     )
+
+
+def test_specks_count_lesions_and_false_positives():
+    truth = np.zeros((40, 40), np.uint8)
+    truth[4:12, 4:12] = truth[20:23, 20:23] = 1  # the second lesion has 9 pixels
+    prediction = truth.copy()
+    prediction[30:32, 30:32] = prediction[30:35, 2:7] = 1  # false positives of 4 and 25 pixels
+    tally = Tally()
+    tally.add(ImageOrigin("a", "a", "a", {"raw_sha256": "1"}), score_image(truth, prediction, 2, RULES))
+    tally.add(ImageOrigin("b", "b", "b", {"raw_sha256": "2"}), score_image(truth, truth, 2, RULES))
+    about = Circumstances("t", "p", ColorMap.binary(), environment={"test": True})
+    scores = make_scores(tally.finish(), RULES, about)
+    assert scores.lesions.specks == 2 + 1
+    assert "raw_sha256" not in [column.column for column in scores.subgroups]

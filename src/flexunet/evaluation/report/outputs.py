@@ -11,12 +11,15 @@ from pydantic import ValidationError
 from flexunet.errors import DatasetError, PathError
 from flexunet.evaluation.report.model_card import model_card
 from flexunet.evaluation.report.page import write_report
+from flexunet.evaluation.scores.rules import ScoringRules
+from flexunet.evaluation.summary.comparison import other_rules
 from flexunet.evaluation.tables.document import Scores
 from flexunet.evaluation.tables.extremes import Extremes
 from flexunet.evaluation.tables.files import (
     find_evaluation,
     image_columns,
     lesion_columns,
+    read_rules,
     read_tables,
     write_tables,
 )
@@ -111,9 +114,19 @@ def read_scores(folder: Path) -> Scores:
         ) from error
 
 
-def read_previous(folder: Path) -> tuple[str, Tables] | None:
-    """The evaluation that a folder holds now, to be compared with the next; None if there is none to read."""
+def read_previous(folder: Path, rules: ScoringRules, notes: list[str]) -> tuple[str, Tables] | None:
+    """The evaluation that a folder holds now, to be compared with the next; None if there is none to read.
+
+    Args:
+        folder: The folder.
+        rules: The rules of the next evaluation; one by other rules is not compared.
+        notes: Told why it is not compared.
+    """
     try:
+        told = read_rules(find_evaluation(folder))
+        if told and (reason := other_rules(told, rules.document())):
+            notes.append(f"not compared with the last evaluation: {reason}")
+            return None
         return "the last run", read_tables(find_evaluation(folder))
     except (PathError, DatasetError):
         return None

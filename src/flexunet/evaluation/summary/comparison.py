@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,17 @@ from flexunet.evaluation.scores.row import ImageScore, LesionScore, ScoreRow, Va
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.pixels import foreground_counts_of, resampling_of
 from flexunet.evaluation.tables.document import ComparedScore, Comparison
-from flexunet.evaluation.tables.files import find_evaluation, read_tables
+from flexunet.evaluation.tables.files import find_evaluation, read_rules, read_tables
 from flexunet.evaluation.tables.rows import Tables
+
+_COMPARED_RULES = (
+    "empty_masks",
+    "lesion_match",
+    "lesion_iou",
+    "connectivity",
+    "min_lesion_pixels",
+    "boundary_tolerance",
+)
 
 
 class Quotient(NamedTuple):
@@ -85,6 +95,11 @@ def why_not_comparable(first: Tables, second: Tables) -> str | None:
     if not shared:
         return "they have no image in common"
     one, two = np.array(shared).T
+    spacing = first.spacing[one], second.spacing[two]
+    if not np.array_equal(*spacing, equal_nan=True):
+        unequal = ~((spacing[0] == spacing[1]) | np.isnan(spacing[0]) & np.isnan(spacing[1])).all(axis=1)
+        name = first.origins[one[unequal.argmax()]].name
+        return f"their pixel spacing differs, e.g. of image {name}"
     different = np.flatnonzero((first.truth[one] != second.truth[two]).any(axis=1))
     if len(different):
         name = first.origins[one[different[0]]].name
@@ -168,8 +183,25 @@ def compare_runs(first: Path | str, second: Path | str, rules: ScoringRules) -> 
         PathError: if one has no evaluation.
         DatasetError: if they cannot be compared.
     """
-    tables = [read_tables(find_evaluation(run)) for run in (first, second)]
-    return compare_tables(tables[0], tables[1], distinct_names(first, second), rules)
+    folders = [find_evaluation(run) for run in (first, second)]
+    tables = [read_tables(folder) for folder in folders]
+    names = distinct_names(first, second)
+    told = [read_rules(folder) for folder in folders]
+    if told[0] and told[1] and (reason := other_rules(told[0], told[1])):
+        raise DatasetError(
+            f"{names[0]} and {names[1]} cannot be compared: {reason}. Evaluate both with the same rules."
+        )
+    return compare_tables(tables[0], tables[1], names, rules)
+
+
+def other_rules(first: Mapping[str, Any], second: Mapping[str, Any]) -> str | None:
+    """In which rules two evaluations differ so that their scores cannot be compared; None if in none."""
+    differing = [
+        f"{name} is {first[name]} in one and {second[name]} in the other"
+        for name in _COMPARED_RULES
+        if name in first and name in second and first[name] != second[name]
+    ]
+    return "they were scored by other rules: " + ", ".join(differing) if differing else None
 
 
 def distinct_names(first: Path | str, second: Path | str) -> tuple[str, str]:

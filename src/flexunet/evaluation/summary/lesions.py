@@ -38,6 +38,9 @@ def set_lesion_scores(
     """
     counts = tables.lesion_counts(label)
     lesion_in = np.ones(len(tables.lesion_image), bool) if label is None else tables.lesions.label == label
+    candidates = tables.candidates
+    false = candidates.decided & ~candidates.matched
+    false = false if label is None else false & (candidates.label == label)
     points, at_rates, by_confidence = _curve(tables, draw, label, counts)
     return LesionScores(
         lesions=int(counts.lesions.sum()),
@@ -45,7 +48,8 @@ def set_lesion_scores(
         predicted=int(counts.predicted.sum()),
         false_positives=int(counts.false.sum()),
         images_without_lesion=int(counts.without_lesion.sum()),
-        specks=int(np.count_nonzero(tables.lesions.area[lesion_in] < SPECK)),
+        specks=int(np.count_nonzero(tables.lesions.area[lesion_in] < SPECK))
+        + int(np.count_nonzero(tables.candidates.area[false] < SPECK)),
         **{row.name: lesion_estimate(row, counts, draw) for row in COUNTED_SCORES},
         size_bands=_size_bands(tables, rules, draw, label),
         scored_by="probability" if tables.by_probability else "hard masks",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,6 +21,8 @@ from flexunet.evaluation.tables.rows import Tables
 
 _MOST_VALUES = 12
 _QUARTERS = 4
+# What `derive` and `split` record of a file: how it was made, not whom it shows.
+_RECORDED = re.compile(r"raw_|crop_|original_split$|(\w+_)?sha256$")
 SIZE_COLUMN = "largest lesion"
 
 
@@ -46,7 +49,7 @@ def subgroup_columns(tables: Tables, rules: ScoringRules, wanted: Sequence[str] 
             f"{', '.join(known) or 'none'}; {SIZE_COLUMN!r} is always there."
         )
     columns = []
-    for name in wanted or [*known, SIZE_COLUMN]:
+    for name in wanted or [*(name for name in known if not _RECORDED.match(name)), SIZE_COLUMN]:
         values = _size_values(tables, rules) if name == SIZE_COLUMN else _column(tables, name)
         levels = list(dict.fromkeys(sorted(values, key=_natural)))
         if len(levels) > _MOST_VALUES and name in wanted:

@@ -241,7 +241,7 @@ def lesions_in_words(lesions: LesionScores) -> str:
     )
     if lesions.specks:
         text += (
-            f" {lesions.specks} of the lesions have fewer than 10 pixels and may be specks at the edge of a "
-            "mask; min_lesion_pixels removes them."
+            f" {lesions.specks} of the lesions and false positives have fewer than 10 pixels and may be "
+            "specks at the edge of a mask; min_lesion_pixels removes them."
         )
     return text

@@ -103,7 +103,7 @@ class _Counts(Scored):
     false_positives: int
     images_without_lesion: int
     specks: int = Field(
-        description="True lesions of fewer than 10 pixels, often crumbs of antialiased edges."
+        description="True lesions and false positives of fewer than 10 pixels, often crumbs of soft edges."
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -274,6 +275,15 @@ def _read_lesions(
         image[candidate],
         rows_of(Candidates(label, area, row, column, score, decided, matched, hit), candidate),
     )
+
+
+def read_rules(folder: Path) -> dict[str, Any] | None:
+    """The scoring rules of an evaluation, from its scores.json; None where they are not told."""
+    try:
+        rules = json.loads((folder / "scores.json").read_text(encoding="utf-8"))["rules"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return rules if isinstance(rules, dict) else None
 
 
 def find_evaluation(run: Path | str) -> Path:

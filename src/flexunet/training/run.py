@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from flexunet.config.files import as_config, save_config
-from flexunet.data.configured import is_validated, keep_pictures, open_split, split_pairs
+from flexunet.data.configured import is_validated, keep_pictures, mask_reader, open_split, split_pairs
 from flexunet.errors import PathError, RunStoppedError
 from flexunet.files import PARTIAL, replacing
 from flexunet.models.initial import draw_initial_weights
@@ -143,6 +143,9 @@ def _train(
     validated = is_validated(config)
     if not validated:
         notes.append("[valid] names no folder: the best epoch is chosen by the training loss.")
+
+    if note := mask_reader(config).note_on([pair.mask_path for pair in split_pairs(config, "train")]):
+        notes.append(note)
 
     keras.utils.set_random_seed(config.train.seed)
     if given.model is None:

@@ -16,7 +16,7 @@ from flexunet.data.copies.foreground import find_foreground
 from flexunet.data.dataset.entries import Entry
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.images.files import read_image
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.masks import MaskReader, fit_colors
 from flexunet.errors import ImageError, MaskError
 from flexunet.progress import Progress, silent
 
@@ -143,7 +143,10 @@ def _describe_mask(
     found.mask_size = mask.shape[1], mask.shape[0]
     if grey is None or foreground is None or mask.shape != grey.shape:
         return
-    found.mask = measure_mask(mask, picture, masks.color_map, grey, foreground)
+    colors = masks.color_map
+    if picture is not None and picture.dtype == np.uint8 and picture.shape[2] == 3:
+        colors = fit_colors(picture, colors)
+    found.mask = measure_mask(mask, picture, colors, grey, foreground)
     try:
         masks.read(path)
     except MaskError as error:

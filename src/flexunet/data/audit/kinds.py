@@ -69,5 +69,9 @@ KINDS: dict[str, tuple[str, str]] = {
         "Colours of the classes",
         "No configuration or option gave the class of each colour.",
     ),
+    "colours-by-hue": (
+        "Colours taken by their hue",
+        "Masks hold other shades than the map; each is taken for the class of its hue.",
+    ),
     "no-masks": ("No masks", "Only images were found."),
 }

@@ -57,6 +57,10 @@ def audit_dataset(
         masks = MaskReader(color_map)
         if guessed:
             findings.append(_guessed(color_map))
+    if note := masks.note_on([entry.mask for entry in inventory.entries if entry.mask]):
+        findings.append(
+            Finding("colours-by-hue", "note", (), note, "Give the colours with --rgb-map or --config.")
+        )
     examined = examine_all(
         inventory.entries,
         masks,

@@ -1,6 +1,7 @@
 """Which colour of a mask file means which class."""
 
 import ast
+import colorsys
 from collections.abc import Mapping
 from functools import cached_property
 
@@ -10,6 +11,10 @@ from flexunet.errors import ConfigError, MaskError
 
 Color = tuple[int, int, int]
 _UNDECIDED = 65535
+_SAME_HUE = 15  # degrees within which a colour is a darker or paler one of the map
+_OTHER_HUE = 45  # degrees that all other classes must be away then
+_COLOURED = 0.5  # saturation below which a colour has no hue to speak of
+_BRIGHT = 64  # highest channel below which it has none either
 _SMALL = 3 << 14  # values; below this a table of the whole colour cube does not pay
 
 
@@ -36,7 +41,10 @@ class ColorMap:
     """
 
     def __init__(self, colors: Mapping[Color, int]):
-        self.colors_to_class = {tuple(int(c) for c in color): int(i) for color, i in colors.items()}
+        self.colors_to_class: dict[Color, int] = {
+            tuple(int(c) for c in color): int(i)  # type: ignore[misc]  # `_check` sees to the length
+            for color, i in colors.items()
+        }
         self._check()
         # Sorted by class, so that among equally near colours the lowest class wins. Sorting is stable.
         self.entries = tuple(sorted(self.colors_to_class.items(), key=lambda entry: entry[1]))
@@ -88,6 +96,26 @@ class ColorMap:
         for channel in range(3):
             distances += (pixels[..., channel] - self._colors[:, channel][positions]) ** 2
         return self._classes[positions], distances
+
+    def entry_by_hue(self, color: Color) -> Color | None:
+        """The colour of the map that a darker or paler one, such as (0, 128, 0) for (0, 255, 0), stands for.
+
+        It is within 15 degrees of hue; the colours of all other classes are greys or 45 degrees away, so that
+        there is no doubt. None where there is no such colour.
+        """
+        hue = _hue(color)
+        if hue is None:
+            return None
+        away = [
+            (min(abs(hue - other), 360 - abs(hue - other)), entry, index)
+            for entry, index in self.entries
+            if (other := _hue(entry)) is not None
+        ]
+        nearest = min(away, default=None)
+        if nearest is None or nearest[0] > _SAME_HUE:
+            return None
+        others = [distance for distance, _, index in away if index != nearest[2]]
+        return nearest[1] if min(others, default=360) >= _OTHER_HUE else None
 
     def colors(self, mask: np.ndarray) -> np.ndarray:
         """Colours of class indices, uint8 array `(H, W, 3)`.
@@ -156,6 +184,12 @@ class ColorMap:
         if undecided.any():
             positions[undecided] = self._nearest(rgb[undecided])
         return positions
+
+
+def _hue(color: Color) -> float | None:
+    """Degrees; None for greys and for what is nearly black."""
+    hue, saturation, value = colorsys.rgb_to_hsv(*(level / 255 for level in color))
+    return None if saturation < _COLOURED or value * 255 < _BRIGHT else 360 * hue
 
 
 def parse_rgb_map(text: str) -> ColorMap:

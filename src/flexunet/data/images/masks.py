@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ __all__ = [
     "ColorMap",
     "MaskReader",
     "encode_mask",
+    "fit_colors",
     "foreground_classes",
     "read_mask",
     "resize_mask",
@@ -34,6 +36,7 @@ __all__ = [
 FAR = 48  # Euclidean distance in RGB beyond which a colour counts as off the map
 TOLERANCE = 0.05  # share of pixels that may be off the map: antialiased edges, JPEG blocks
 _MOST_CLASSES = 256
+_LOOKED_AT = 24  # masks of a data set looked at for a note
 _FLAT_AREA = 16  # pixels of one strange colour, their neighbours too: less is taken for an edge
 
 
@@ -48,7 +51,8 @@ def read_mask(
     2. Grey picture, not JPEG, whose values are all below the number of classes and not all colours of the
        map: class indices.
     3. With `threshold`: class 1 where the grey level is above it (`[mask] binarize` of the older dialect).
-    4. Colours of the map, the nearest one. So grey 0 and 255 work with a black and white map.
+    4. Colours of the map, the nearest one. So grey 0 and 255 work with a black and white map. A colour that
+       is off the map, but clearly of the hue of one entry, stands for it (`fit_colors`).
     5. Palette PNG whose colours are not those of the map, but whose stored values are all below the number
        of classes: class indices.
 
@@ -84,7 +88,8 @@ def read_mask(
     if threshold is not None:
         grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         return (grey > threshold).astype(np.uint8)
-    mask, distances = color_map.encode_with_distance(picture)
+    fitted = fit_colors(picture, color_map)
+    mask, distances = fitted.encode_with_distance(picture)
     complaint = _strange_colors(picture, mask, distances > FAR**2, color_map, tolerance)
     if not complaint:
         return mask
@@ -92,6 +97,40 @@ def read_mask(
     if indices is not None and int(indices.max()) < color_map.num_classes:
         return indices
     raise MaskError(f"mask {path}: {complaint}")
+
+
+def fit_colors(picture: np.ndarray, color_map: ColorMap) -> ColorMap:
+    """The map as a picture uses it: with its darker or paler colours of an entry's hue, each as that class.
+
+    Two shades of one entry in one picture are two classes, of which the map lacks one: then the map is
+    returned as it is, and so it is where nothing is to be added.
+
+    Args:
+        picture: uint8 `(H, W)` or `(H, W, 3)`.
+        color_map: Colours of the classes.
+    """
+    if picture.ndim == 2:
+        return color_map
+    off = color_map.distance(picture) > FAR**2
+    if not off.any():
+        return color_map
+    colors, counts = np.unique(picture[_flat(picture, off)].reshape(-1, 3), axis=0, return_counts=True)
+    colors = colors[np.argsort(-counts, kind="stable")].astype(np.int32)
+    counts = np.sort(counts)[::-1]
+    added: dict[tuple[int, int, int], tuple[int, int, int]] = {}
+    while len(colors):
+        near = ((colors - colors[0]) ** 2).sum(axis=1) <= FAR**2  # JPEG spreads one colour over many
+        color = tuple(colors[0].tolist())
+        entry = color_map.entry_by_hue(color) if counts[near].sum() >= _FLAT_AREA else None
+        if entry is not None:
+            if entry in added.values() or np.count_nonzero((picture == entry).all(axis=2)) >= _FLAT_AREA:
+                return color_map
+            added[color] = entry
+        colors, counts = colors[~near], counts[~near]
+    if not added:
+        return color_map
+    known = color_map.colors_to_class
+    return ColorMap(known | {color: known[entry] for color, entry in added.items()})
 
 
 @dataclass(frozen=True)
@@ -112,6 +151,33 @@ class MaskReader:
     def lenient(self) -> MaskReader:
         """The same, with any colour taken for the nearest of the map: to look at masks, not to score them."""
         return replace(self, tolerance=1.0)
+
+    def note_on(self, paths: Sequence[Path]) -> str:
+        """A sentence on colours that stand for those of the map by their hue (`fit_colors`); "" if none do.
+
+        Looks at 24 of the masks at most.
+        """
+        if self.threshold is not None:
+            return ""
+        added: dict[tuple[int, int, int], int] = {}
+        for path in paths[:: max(1, len(paths) // _LOOKED_AT)][:_LOOKED_AT]:
+            try:
+                picture = read_image(path, 3) if path.suffix.lower() != ".npz" else None
+            except ImageError:
+                continue
+            if picture is not None:
+                fitted = fit_colors(as_grey_if_grey(_eight_bits(picture)), self.color_map)
+                added |= fitted.colors_to_class.items() - self.color_map.colors_to_class.items()
+        told = [
+            f"{color} for {self.color_map.entry_by_hue(color)}, class {index}"
+            for color, index in sorted(added.items(), key=lambda item: item[1])
+        ]
+        if not told:
+            return ""
+        return (
+            f"masks hold colours that [mask] rgb_map lacks; each is taken for the entry of its hue: "
+            f"{'; '.join(told)}. Write the colours of the masks into rgb_map if that is not meant."
+        )
 
     def read(self, path: Path | str) -> np.ndarray:
         """Class indices of a mask file, uint8 `(H, W)`.
@@ -236,11 +302,7 @@ def _strange_colors(
     """
     if tolerance >= 1 or not off.any():
         return ""
-    packed = picture.astype(np.float32)
-    if picture.ndim == 3:
-        packed = packed @ np.array([65536, 256, 1], np.float32)  # one exact number a colour
-    kernel = np.ones((3, 3), np.uint8)
-    flat = off & (cv2.dilate(packed, kernel) == cv2.erode(packed, kernel))
+    flat = _flat(picture, off)
     background = int(np.bincount(mask.ravel()).argmax())
     objects = np.count_nonzero((mask != background) | off)
     count, flat_count = np.count_nonzero(off), np.count_nonzero(flat)
@@ -253,6 +315,15 @@ def _strange_colors(
         f"{count / off.size:.2%} of its pixels are far from every colour of [mask] rgb_map, most often "
         f"{color}. Expected {expected}. Add the colour to rgb_map, or correct the mask."
     )
+
+
+def _flat(picture: np.ndarray, off: np.ndarray) -> np.ndarray:
+    """Pixels of `off` whose neighbours all have their colour, boolean `(H, W)`."""
+    packed = picture.astype(np.float32)
+    if picture.ndim == 3:
+        packed = packed @ np.array([65536, 256, 1], np.float32)  # one exact number a colour
+    kernel = np.ones((3, 3), np.uint8)
+    return off & (cv2.dilate(packed, kernel) == cv2.erode(packed, kernel))
 
 
 def _check_header(path: Path) -> None:

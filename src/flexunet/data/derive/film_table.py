@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from flexunet.data.dataset.identity import doubtful_patients, find_patient, patient_pattern
+from flexunet.data.tables import read_rows
 from flexunet.errors import DatasetError, PathError
 
-_FILE_COLUMNS = ("image", "file", "filename", "source")
+_FILE_COLUMNS = ("image", "file", "filename", "file name", "source")
 _SIDES = {"l": "L", "left": "L", "r": "R", "right": "R"}
 
 Facts = dict[str, dict[str, str]]
@@ -29,15 +28,15 @@ def read_film_table(path: Path | str) -> Facts:
     path = Path(path)
     if not path.is_file():
         raise PathError(f"table {path} does not exist. Check the path.")
-    reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")))
-    names = {name.strip().lower(): name for name in reader.fieldnames or [] if name}
+    columns, rows = read_rows(path)
+    names = {name.strip().lower(): name for name in columns if name}
     key = next((names[name] for name in _FILE_COLUMNS if name in names), None)
     if key is None:
         raise DatasetError(
             f"{path}: expected a column {', '.join(_FILE_COLUMNS)}, found {', '.join(names) or 'no header'}."
         )
     facts: Facts = {}
-    for row in reader:
+    for row in rows:
         stem = Path((row[key] or "").strip().replace("\\", "/")).stem
         if stem in facts:
             raise DatasetError(f"{path} has two rows of {stem!r}. Keep one row per film.")

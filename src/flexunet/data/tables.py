@@ -1,0 +1,43 @@
+"""Tables as other programs write them: CSV in their encoding, separated by comma, semicolon or tab."""
+
+import codecs
+import csv
+import io
+from pathlib import Path
+
+from flexunet.errors import DatasetError
+
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+def read_rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """Column names and rows of a table.
+
+    UTF-8 and UTF-16 are recognised, all else is taken for cp1252, as Excel writes it in the West. The
+    separator is the most frequent of comma, semicolon and tab in the first line.
+
+    Raises:
+        DatasetError: if it is no table; names the file and the line.
+    """
+    content = path.read_bytes()
+    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError:
+        try:
+            text = content.decode("cp1252")
+        except UnicodeDecodeError as error:
+            raise DatasetError(
+                f"{path} is in an unknown encoding ({error}). Save it as CSV in UTF-8."
+            ) from error
+    if "\0" in text:
+        raise DatasetError(
+            f"{path} holds NUL characters: it is no CSV, or UTF-16 without a mark. Save as UTF-8."
+        )
+    separator = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
+    try:
+        names, rows = list(reader.fieldnames or ()), list(reader)
+    except csv.Error as error:
+        raise DatasetError(f"{path}, line {reader.line_num}: {error}. Save it as CSV again.") from error
+    return names, rows

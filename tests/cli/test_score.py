@@ -1,6 +1,7 @@
 """`flexunet score` and `flexunet compare` through the real command line."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -115,6 +116,22 @@ def test_scores_by_other_rules_are_not_compared(folders):
     found = subprocess.run([str(part) for part in command], capture_output=True, text=True)
     assert found.returncode == 2
     assert "lesion_iou is 0.1 in one and 0.5 in the other" in " ".join(found.stderr.split())
+
+
+def test_an_evaluation_of_other_images_is_kept(folders):
+    out, fewer = folders / "out", folders / "fewer"
+    assert score(folders, "good", "--out", out).exit_code == 0
+    first = (out / "per_image.csv").read_text()
+    assert score(folders, "poor", "--out", out).exit_code == 0
+    assert not (out / "other_images_1").exists()  # the same images, scored again
+    second = (out / "per_image.csv").read_text()
+    assert second != first
+    for name in ("masks", "good"):
+        shutil.copytree(folders / name, fewer / name)
+        min((fewer / name).iterdir()).unlink()
+    assert score(fewer, "good", "--out", out).exit_code == 0
+    assert (out / "other_images_1" / "per_image.csv").read_text() == second
+    assert (out / "per_image.csv").read_text() not in (first, second)
 
 
 def test_compare_two_scored_folders(folders):

@@ -16,7 +16,7 @@ from flexunet.data.images.masks import MaskReader
 from flexunet.errors import DatasetError, ImageError, MaskError, PairingError, PathError
 from flexunet.evaluation.leakage import look_for_leaks
 from flexunet.evaluation.origins import origin_of
-from flexunet.evaluation.report.outputs import Evaluation, read_previous, write_evaluation
+from flexunet.evaluation.report.outputs import Evaluation, keep_other_images, read_previous, write_evaluation
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.build import Circumstances, make_scores
 from flexunet.evaluation.summary.comparison import other_rules, why_not_comparable
@@ -231,6 +231,7 @@ def score_folders(
     scores = make_scores(tables, rules, about)
     folder = Path(out) if out is not None else None
     if folder is not None:
+        keep_other_images(folder, tables, notes)
         write_evaluation(
             folder, scores, tables, gallery, title=f"Scores of {Path(prediction).resolve().name}"
         )

@@ -15,6 +15,7 @@ from flexunet.evaluation.folds import evaluate_folds
 from flexunet.evaluation.leakage import look_for_leaks
 from flexunet.evaluation.report.outputs import (
     Evaluation,
+    keep_other_images,
     read_previous,
     write_card,
     write_evaluation,
@@ -130,6 +131,7 @@ def evaluate(
         environment=_environment(config, predictor),
     )
     scores = make_scores(tables, rules, about)
+    keep_other_images(folder, tables, notes)
     write_evaluation(
         folder, scores, tables, gallery, title=title, curves_dir=config.output(config.train.eval_dir)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -12,10 +13,12 @@ from flexunet.errors import DatasetError, PathError
 from flexunet.evaluation.report.model_card import model_card
 from flexunet.evaluation.report.page import write_report
 from flexunet.evaluation.scores.rules import ScoringRules
-from flexunet.evaluation.summary.comparison import other_rules
+from flexunet.evaluation.summary.comparison import other_rules, why_not_comparable
 from flexunet.evaluation.tables.document import Scores
 from flexunet.evaluation.tables.extremes import Extremes
 from flexunet.evaluation.tables.files import (
+    PER_IMAGE,
+    PER_LESION,
     find_evaluation,
     image_columns,
     lesion_columns,
@@ -25,7 +28,7 @@ from flexunet.evaluation.tables.files import (
 )
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.extras import import_extra
-from flexunet.files import write_text
+from flexunet.files import explaining, write_text
 from flexunet.run_folder import REPORT, SCORES
 
 
@@ -88,6 +91,32 @@ def write_evaluation(
     write_report(folder / REPORT, scores, tables, gallery, title=title, curves_dir=curves_dir)
     # Last, so that a scores.json means that all of it is there.
     write_text(folder / SCORES, scores_json(scores))
+
+
+def keep_other_images(folder: Path, tables: Tables, notes: list[str]) -> None:
+    """Move an evaluation of other images aside, into a folder of its own, before this one is written.
+
+    Args:
+        folder: The folder of the evaluation.
+        tables: Tables of the evaluation that is to be written.
+        notes: Told where the other one is kept.
+    """
+    try:
+        earlier = read_tables(folder)
+    except (PathError, DatasetError):
+        return
+    names, earlier_names = ({one.name for one in part.origins} for part in (tables, earlier))
+    if names == earlier_names and why_not_comparable(earlier, tables) is None:
+        return
+    number = next(number for number in itertools.count(1) if not (folder / f"other_images_{number}").exists())
+    kept = folder / f"other_images_{number}"
+    with explaining(kept):
+        kept.mkdir()
+        # The document last: while it lies in the folder, its tables do too or were moved before it.
+        for name in (REPORT, PER_LESION, PER_IMAGE, SCORES):
+            if (folder / name).is_file():
+                (folder / name).rename(kept / name)
+    notes.append(f"the evaluation of {len(earlier)} other images that was here is kept in {kept}")
 
 
 def scores_json(scores: Scores) -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from flexunet.config.checks import advice, check_config, check_image_size
+from flexunet.config.checks import advice, check_config, check_image_size, untrue_scores
 from flexunet.config.schema import Config
 from flexunet.errors import ConfigError
 
@@ -139,3 +139,37 @@ def test_a_key_that_counts_for_nothing_is_noted(key, value, reason):
 )
 def test_a_key_that_counts_is_not(train):
     assert advice(config(train=train)) == []
+
+
+def test_folders_of_two_splits_are_named_with_what_follows_and_what_to_do(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "link").symlink_to("a")
+    a, same, other = f"{tmp_path}/a", f"{tmp_path}/b/../link/", f"{tmp_path}/c"
+    honest = config(train={"images_dir": a}, valid={"images_dir": other}, test={"images_dir": a + "/test"})
+    assert advice(honest) == []
+    one = config(train={"images_dir": other}, valid={"images_dir": a}, test={"images_dir": same})
+    [note] = advice(one)
+    assert note.startswith(
+        "[valid] and [test] images_dir are one folder: the best epoch is chosen on the test"
+    )
+    assert "or [train] dataset_splitter = true" in note
+    assert untrue_scores(one, "test") == [
+        "[valid] and [test] images_dir are one folder: the best epoch is chosen on the test images"
+    ]
+    assert untrue_scores(one, "valid") == []
+    three = config(**{split: {"images_dir": a} for split in ("train", "valid", "test")})
+    assert len(advice(three)) == 3
+    assert len(untrue_scores(three, "test")) == 2
+
+
+def test_a_splitter_without_effect_is_named():
+    split = config(train={"dataset_splitter": True}, valid={"images_dir": "v"})
+    assert advice(split) == [
+        "[train] dataset_splitter has no effect: [valid] images_dir = 'v' names the validation images"
+    ]
+    assert advice(config(train={"dataset_splitter": True})) == []
+
+
+@pytest.mark.parametrize("text", ["\0", "~nobody-of-this-name/images"])
+def test_folders_that_are_no_paths_are_no_obstacle_to_advice(text):
+    assert advice(config(valid={"images_dir": text}, test={"images_dir": text})) == []

@@ -57,8 +57,11 @@ def test_every_readable_value_arrives_as_written(reference):
         if any(part in file.name for part in GIVEN_TWICE):
             continue
         config = load_config(file)
-        for written, text in _raw(file).items():
+        raw = _raw(file)
+        for written, text in raw.items():
             section, key = ALIASES.get(written, written)
+            if written[0] == "eval" and section == "valid" and ("test", "image_datapath") not in raw:
+                section = "test"  # what the older system scores
             if section not in Config.model_fields or key not in type(getattr(config, section)).model_fields:
                 assert (section, key) in NO_EFFECT, (file.name, written)
                 continue
@@ -130,6 +133,40 @@ def test_older_dialect(reference):
     # Defaults of the older source, where they differ from the later one's.
     assert config.train.reducer_factor == 0.1
     assert (config.tiledinfer.overlapping, config.tiledinfer.split_size) == (0, 512)
+
+
+def test_older_files_without_test_are_scored_on_eval_and_validated_on_a_part_of_training(reference):
+    lone = []
+    for file in _published(reference):
+        raw = _raw(file) if not any(part in file.name for part in GIVEN_TWICE) else {}
+        if ("eval", "image_datapath") not in raw:
+            continue
+        config = load_config(file)
+        scored = ast.literal_eval(raw.get(("test", "image_datapath"), raw["eval", "image_datapath"]))
+        assert config.test.images_dir == scored, file.name
+        if ("test", "image_datapath") in raw:
+            assert config.valid.images_dir == ast.literal_eval(raw["eval", "image_datapath"])
+        else:
+            lone.append(file.name)
+            assert config.valid.images_dir is None
+            assert config.train.dataset_splitter
+            assert any(
+                "read as [test] images_dir, because the file has no [test]" in note for note in config.notes
+            )
+    assert len(lone) == 7
+
+
+def test_a_validation_folder_that_is_the_test_folder_is_named(reference):
+    named = {}
+    for file in _published(reference):
+        if not any(part in file.name for part in GIVEN_TWICE):
+            notes = load_config(file).notes
+            named[file.name] = [note for note in notes if "images_dir are one folder" in note]
+    [(name, [note])] = [(name, notes) for name, notes in named.items() if notes]
+    assert "DeepLabV3Plus__MultipleMyeloma" in name
+    assert note.startswith(
+        "[valid] and [test] images_dir are one folder: the best epoch is chosen on the test"
+    )
 
 
 def test_files_of_the_tools_load_without_a_model_section(reference):

@@ -1,17 +1,12 @@
 """The whole path through the real command line, on tiny phantoms: train, evaluate, infer, inspect."""
 
-import io
 import json
-import subprocess
-import sys
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from flexunet.cli import main
 from flexunet.data.phantom.dataset import write_phantom_dataset
 
 CONFIG = """
@@ -54,26 +49,6 @@ overlapping = 16
 """
 
 
-def flexunet(*arguments, check=True, alone=False):
-    """The command line: in this process, or in one of its own."""
-    command = ["flexunet", *map(str, arguments)]
-    if alone:
-        answer = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
-    else:
-        out, err, code = io.StringIO(), io.StringIO(), 0
-        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-            patch.setattr(sys, "argv", command)
-            try:
-                main()
-            except SystemExit as ended:
-                code = ended.code or 0
-        answer = subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
-    if check:
-        assert answer.returncode == 0, answer.stderr
-    assert "Traceback" not in answer.stderr
-    return answer
-
-
 def published(config: str) -> str:
     """The same configuration in the published dialect: INI with Python literals."""
     return config.replace("[3, 3]", "(3,3)").replace("true", "True") + (
@@ -82,7 +57,7 @@ def published(config: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(tmp_path_factory, flexunet):
     """A project folder with a data set, trained once for all tests of this file."""
     folder = tmp_path_factory.mktemp("project")
     write_phantom_dataset(
@@ -123,7 +98,7 @@ def test_chosen_images_are_predicted_after_every_epoch_under_the_published_names
     assert written == sorted([*masks, "index.html"])
 
 
-def test_evaluate_prints_the_published_figures_beside_baseline_and_foreground(project):
+def test_evaluate_prints_the_published_figures_beside_baseline_and_foreground(project, flexunet):
     answer = json.loads(flexunet("evaluate", project / "run", "--json").stdout)
     text = json.dumps(answer)
     for name in ("categorical_crossentropy", "dice_coef_multiclass", "dice_per_image_mean", "empty"):
@@ -133,7 +108,7 @@ def test_evaluate_prints_the_published_figures_beside_baseline_and_foreground(pr
 
 
 @pytest.mark.parametrize("command", ["infer", "tiledinfer"])
-def test_infer_writes_palette_masks_at_each_images_own_size(project, command):
+def test_infer_writes_palette_masks_at_each_images_own_size(project, command, flexunet):
     output = {"infer": "predicted", "tiledinfer": "predicted_tiled"}[command]
     answer = json.loads(flexunet(command, project / "run", "--json").stdout)
     images = sorted((project / "dataset/test/images").iterdir())
@@ -147,7 +122,7 @@ def test_infer_writes_palette_masks_at_each_images_own_size(project, command):
             assert overlay.size == (72, 80)
 
 
-def test_a_broken_image_is_named_and_the_rest_is_predicted(project, tmp_path):
+def test_a_broken_image_is_named_and_the_rest_is_predicted(project, tmp_path, flexunet):
     whole = next((project / "dataset/test/images").iterdir())
     (tmp_path / "whole.png").write_bytes(whole.read_bytes())
     (tmp_path / "half.png").write_bytes(whole.read_bytes()[:200])
@@ -159,7 +134,7 @@ def test_a_broken_image_is_named_and_the_rest_is_predicted(project, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["whole.png"]
 
 
-def test_inspect_counts_and_draws(project, tmp_path):
+def test_inspect_counts_and_draws(project, tmp_path, flexunet):
     described = json.loads(flexunet("inspect", project / "mammogram.toml", "--json").stdout)
     # Worked by hand: encoder 112+148, 296+584, 1168+2320; up 520, 584+... see docs/models.md for the rule.
     assert described["output_shape"] == [64, 64, 2]
@@ -170,7 +145,7 @@ def test_inspect_counts_and_draws(project, tmp_path):
         assert picture.size[0] > 600
 
 
-def test_a_published_configuration_trains_and_infers_as_it_is(project):
+def test_a_published_configuration_trains_and_infers_as_it_is(project, flexunet):
     config = project / "published.config"
     flexunet("train", config, "--set", "train.epochs=1", "--set", "train.save_weights_only=True")
     assert (project / "models/best_model.weights.h5").is_file()
@@ -179,7 +154,7 @@ def test_a_published_configuration_trains_and_infers_as_it_is(project):
     assert len(list((project / "predicted").iterdir())) == 4
 
 
-def test_the_same_seed_gives_the_same_run(project, tmp_path):
+def test_the_same_seed_gives_the_same_run(project, tmp_path, flexunet):
     losses = []
     for name, alone in (("first", True), ("second", False)):
         arguments = ("--run", tmp_path / name, "--set", "train.epochs=1")
@@ -188,7 +163,9 @@ def test_the_same_seed_gives_the_same_run(project, tmp_path):
     assert losses[0] == losses[1]
 
 
-def test_training_again_keeps_the_earlier_run_until_there_is_something_in_its_place(project, tmp_path):
+def test_training_again_keeps_the_earlier_run_until_there_is_something_in_its_place(
+    project, tmp_path, flexunet
+):
     run = tmp_path / "run"
     flexunet("train", project / "mammogram.toml", "--run", run)
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}

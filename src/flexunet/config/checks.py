@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+
 from flexunet.config.architectures import BY_NAME, folded
-from flexunet.config.run_sections import TrainSection
 from flexunet.config.schema import Config
 from flexunet.errors import ConfigError
 
@@ -54,7 +56,8 @@ def advice(config: Config) -> list[str]:
             f"[train] metrics: {', '.join(uncomputed)} will have no curve, because [model] metrics computes "
             f"{', '.join(config.model.metrics)} only"
         )
-    notes += _without_effect(config.train)
+    notes += _without_effect(config)
+    notes += [f"{sentence} {remedy}" for sentence, remedy in _folders_of_two_splits(config).values()]
     for section, content in config.sections():
         for key in content.path_keys("input"):
             text = getattr(content, key)
@@ -63,8 +66,9 @@ def advice(config: Config) -> list[str]:
     return notes
 
 
-def _without_effect(train: TrainSection) -> list[str]:
+def _without_effect(config: Config) -> list[str]:
     """Keys that are set and count for nothing, because another one is not."""
+    train = config.train
     schedule = train.learning_rate_schedule
     idle = [
         (train.crop == "none", "crop_size", 'crop = "none"; set crop = "random" to train on crops'),
@@ -78,6 +82,11 @@ def _without_effect(train: TrainSection) -> list[str]:
             "schedule_power",
             f'learning_rate_schedule = "{schedule}"; set it to "polynomial"',
         ),
+        (
+            bool(config.valid.images_dir),
+            "dataset_splitter",
+            f"[valid] images_dir = {config.valid.images_dir!r} names the validation images",
+        ),
         (not train.mlflow, "mlflow_uri", "mlflow = false; set it to true to log there"),
         (not train.mlflow, "mlflow_experiment", "mlflow = false; set it to true to log there"),
     ]
@@ -86,6 +95,51 @@ def _without_effect(train: TrainSection) -> list[str]:
         for is_idle, key, reason in idle
         if is_idle and getattr(train, key) != type(train).model_fields[key].default
     ]
+
+
+def untrue_scores(config: Config, split: str) -> list[str]:
+    """Why scores of a split are too good, as far as its folder of images tells: it has a second purpose.
+
+    Args:
+        config: The configuration.
+        split: The split that is scored.
+
+    Returns:
+        One sentence per reason, without a full stop.
+    """
+    return [
+        sentence.rstrip(".")
+        for splits, (sentence, _) in _folders_of_two_splits(config).items()
+        if splits[1] == split
+    ]
+
+
+def _folders_of_two_splits(config: Config) -> dict[tuple[str, str], tuple[str, str]]:
+    """Pairs of splits with one folder of images: what follows for scores of the second, and the remedy."""
+    folders = {}
+    for split in ("train", "valid", "test"):
+        if text := getattr(config, split).images_dir:
+            with contextlib.suppress(ValueError, RuntimeError):  # no path at all: a zero byte, nobody's home
+                folders[split] = os.path.realpath(config.resolve(text))
+    return {
+        (first, second): (f"[{first}] and [{second}] images_dir are one folder: {sentence}.", remedy)
+        for (first, second), (sentence, remedy) in _TWO_PURPOSES.items()
+        if first in folders and folders[first] == folders.get(second)
+    }
+
+
+_HOLD_BACK = "or [train] dataset_splitter = true and no [valid] at all"
+_TWO_PURPOSES = {
+    ("train", "valid"): (
+        "the best epoch is chosen on images that the model was trained on",
+        f"Name another folder in [valid], {_HOLD_BACK}.",
+    ),
+    ("train", "test"): ("the model is trained on the test images", "Name another folder in [test]."),
+    ("valid", "test"): (
+        "the best epoch is chosen on the test images",
+        f"Name another folder in [valid], {_HOLD_BACK}.",
+    ),
+}
 
 
 def is_published_file(config: Config) -> bool:

@@ -137,6 +137,7 @@ def read_file(file: Path) -> Reading:
     if not entries:
         raise ConfigError(f"{file}: holds no keys; a configuration starts with a section such as [model]")
     written = {(entry.section, entry.key.lower()) for entry in entries}
+    reading.names_test = any(section == "test" for section, _ in written)
     for entry in entries:
         reading.take(Given(entry.section, entry.key, entry.text, line=entry.line), folded=True)
     reading.is_older_dialect = bool(written & OLDER_DIALECT)

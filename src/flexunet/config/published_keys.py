@@ -39,6 +39,12 @@ ALIASES: dict[Key, Key] = {
     ("eval", "eval_dir"): ("train", "eval_dir"),
 }
 
+# Of the images of [eval] in a file of the older dialect that has no [test].
+EVAL_IS_TEST = (
+    "read as [test] images_dir, because the file has no [test]: the older system scores these images, and "
+    "holds back a fifth of the training images for validation"
+)
+
 _NEVER_READ = "the published system never reads it either"
 _NO_BLUR = "masks are never blurred, so that their edges stay where they were drawn"
 _AS_IT_IS = "the image reaches the model as it is in the file"

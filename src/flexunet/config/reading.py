@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from flexunet.config import nearest
 from flexunet.config.checks import advice, check_config
 from flexunet.config.legacy import UnreadableValueError, bare_word, parse_value
-from flexunet.config.published_keys import ALIASES, NO_EFFECT, OLDER_DEFAULTS, Key
+from flexunet.config.published_keys import ALIASES, EVAL_IS_TEST, NO_EFFECT, OLDER_DEFAULTS, Key
 from flexunet.config.schema import Config, default_of, section_class
 from flexunet.errors import ConfigError
 
@@ -80,6 +80,7 @@ class Reading:
     origins: dict[Key, Given] = field(default_factory=dict)
     remarks: list[Remark] = field(default_factory=list)
     is_older_dialect: bool = False
+    names_test: bool = True
     unknown: int = 0
 
     def take(self, given: Given, *, folded: bool = False, replace: bool = False) -> None:
@@ -91,7 +92,7 @@ class Reading:
             replace: Whether it replaces what was taken in before.
         """
         written = (given.section, given.key.lower() if folded else given.key)
-        section, key = target = ALIASES.get(written, written)
+        section, key = target = self._meant(written)
         is_known = nearest.is_known(section, key)
         no_effect = NO_EFFECT.get(target) or NO_EFFECT.get((section, "*"))
         if no_effect and not is_known and (section, "*") not in NO_EFFECT:
@@ -115,6 +116,8 @@ class Reading:
             self._remark(earlier, f"left out, because {given} says what it means", is_left_out=True)
         if written[0] not in (section, "eval"):
             self._remark(given, f"belongs to [{section}], and is read as [{section}] {key}")
+        if written[0] == "eval" and target == ("test", "images_dir"):
+            self._remark(given, EVAL_IS_TEST)
         if no_effect:
             self._remark(given, _NO_EFFECT.format(no_effect), unless_default=target)
         self.values.setdefault(section, {})[key] = given.value
@@ -167,7 +170,15 @@ class Reading:
             remark.is_problem = remark.is_left_out = False
             remark.reason = f"handed to {model['model']}"
 
+    def _meant(self, written: Key) -> Key:
+        """The key of the schema; the older system validates by `[eval]` only where there is a `[test]`."""
+        section, key = ALIASES.get(written, written)
+        is_test = not self.names_test and written[0] == "eval" and section == "valid"
+        return ("test", key) if is_test else (section, key)
+
     def _fill_older_defaults(self) -> None:
+        if not self.values.get("valid", {}).get("images_dir"):
+            self.values.setdefault("train", {}).setdefault("dataset_splitter", True)
         width = self.values.get("model", {}).get("image_width", default_of("model", "image_width"))
         for (section, key), value in OLDER_DEFAULTS.items():
             self.values.setdefault(section, {}).setdefault(key, width if value is None else value)

@@ -66,6 +66,13 @@ def is_validated(config: Config) -> bool:
     return bool(config.valid.images_dir) or config.train.dataset_splitter
 
 
+def described_validation(config: Config) -> str:
+    """Where the validation images come from, in words."""
+    if not config.valid.images_dir and config.train.dataset_splitter:
+        return f"a fifth of the patients in {config.train.images_dir}, held back by dataset_splitter"
+    return str(config.valid.images_dir)
+
+
 def _folder_pairs(config: Config, split: str) -> list[Pair]:
     images_dirs = config.input_folders(split, "images_dir")
     masks_dirs = config.input_folders(split, "masks_dir")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flexunet.config.checks import untrue_scores
 from flexunet.data.configured import keep_pictures, pairs_or_none
 from flexunet.data.copies.known import Pictures, find_known, read_pictures
 from flexunet.data.dataset.manifest import sha256_of
@@ -55,6 +56,8 @@ def look_for_leaks(
     seen_in = ("train",) if split == "valid" else ("train", "valid")
     training = pairs_or_none(config, "train")
     facts: dict[str, Any] = dict(audit or {})
+    if too_good := untrue_scores(config, split):
+        facts["untrue"] = [*too_good, *facts.get("untrue", ())]
     if training:
         facts = _joined(facts, shared_origins(training, scored))
     if look and (known := pictures_of_run(config, jobs=jobs, progress=progress)):

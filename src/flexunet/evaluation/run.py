@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flexunet.config.files import as_config, load_config
-from flexunet.data.configured import color_map, open_split, split_pairs
+from flexunet.data.configured import color_map, described_validation, open_split, split_pairs
 from flexunet.evaluation.folders import comparable, refuse_other_rules
 from flexunet.evaluation.folds import evaluate_folds
 from flexunet.evaluation.leakage import look_for_leaks
@@ -194,7 +194,7 @@ def _described(config: Config, predictor: Predictor) -> dict[str, str]:
         "parameters": f"{predictor.model.count_params():,}",
         "loss": model.loss,
         "training images": str(train.images_dir),
-        "validation images": str(config.valid.images_dir),
+        "validation images": described_validation(config),
         "test images": str(config.test.images_dir),
         "seed": str(train.seed),
     }

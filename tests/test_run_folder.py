@@ -19,6 +19,7 @@ def names_in(run):
 
 
 EXPECTED = {
+    "appearance": "training_appearance.json",
     "config": "config.toml",
     "environment": "environment.json",
     "history": "history.json",

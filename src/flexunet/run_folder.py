@@ -1,6 +1,7 @@
 """The files of a run, each by its name; found without starting an engine.
 
 config.toml, environment.json     the configuration as resolved; versions, engine, seed
+training_appearance.json          what the training images look like, in a few figures
 models/best_model.*               the best model, and exported.* in other forms of file
 checkpoints/                      from which a stopped run goes on; the lock
 eval/, history.json               curves and their values
@@ -87,6 +88,11 @@ class RunFolder:
     def environment(self) -> Path:
         """Versions, engine, seed and data of the training."""
         return self.path / "environment.json"
+
+    @property
+    def appearance(self) -> Path:
+        """What the training images look like, to tell pictures that are not like them."""
+        return self.path / "training_appearance.json"
 
     @property
     def history(self) -> Path:

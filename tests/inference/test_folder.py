@@ -366,3 +366,38 @@ def test_no_image_is_written_over_by_what_is_made_of_it(write_dicom, tmp_path, k
     with pytest.raises(PathError, match="is to be read, and to be written over"):
         infer_folder(config, inputs=[image], predictor=Brightness(config))
     assert image.read_bytes() == before
+
+
+def test_a_film_of_12_bits_is_seen_and_said(tmp_path):
+    """A 16-bit file whose white is 4095 gives what the same film in 16 bits gives."""
+    films = tmp_path / "films"
+    film = np.zeros((32, 32, 1), np.uint16)
+    film[4:20, 4:20] = 2290
+    write_image(films / "film.png", film)
+    config = configured(films)
+    result = infer_folder(config, predictor=Brightness(config))
+    assert result.foreground_pixels == {films / "film.png": 256}
+    assert len(result.notes) == 1
+    assert "values to 2290 of 65535" in result.notes[0]
+    assert not result.unlike_training
+    config.image.range = "full"
+    result = infer_folder(config, predictor=Brightness(config))
+    assert result.foreground_pixels == {films / "film.png": 0}
+    assert "nearly black" in result.notes[0]
+
+
+def test_a_blank_picture_and_a_chest_film_are_named(write_dicom, tmp_path):
+    films = tmp_path / "films"
+    write_image(films / "blank.png", np.full((32, 32, 1), 200, np.uint8))
+    stored = picture((2, 3, 4, 5)).astype(np.uint16)
+    write_dicom(films / "chest.dcm", stored, Modality="CR", BodyPartExamined="CHEST")
+    config = configured(films, dicom_seg=False)
+    result = infer_folder(config, predictor=Brightness(config))
+    assert result.unlike_training[films / "blank.png"] == "nearly constant"
+    assert ["Modality is CR" in note for note in result.notes] == [True, False]
+    assert "BodyPartExamined is CHEST" in result.notes[1]
+    with (tmp_path / "masks_lesions" / "images.csv").open(newline="") as stream:
+        rows = {row["file"]: row["unlike_training"] for row in csv.DictReader(stream)}
+    assert rows["blank.png"] == "nearly constant"
+    with (tmp_path / "masks_lesions" / "lesions.csv").open(newline="") as stream:
+        assert {row["unlike_training"] for row in csv.DictReader(stream)} == {"nearly constant"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -128,6 +128,12 @@ def print_failures(failures: Mapping[Path, str]) -> None:
         error_console.print(f"problem: {printable(named)}", soft_wrap=True)
     if failures:
         raise typer.Exit(2)
+
+
+def gathered(notes: Sequence[str], most: int = 20) -> list[str]:
+    """Notes on many files: the first ones, and how many more there are."""
+    rest = len(notes) - most
+    return [*notes[:most], *([f"{rest} more such notes; --json lists all"] if rest > 0 else [])]
 
 
 def print_notes(notes: Iterable[str]) -> None:

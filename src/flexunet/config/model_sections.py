@@ -160,6 +160,8 @@ class ImageSection(Section):
     """Order of the colour channels that the model sees."""
     dicom_window: str = Field(default="auto", pattern=r"^(auto|full|range|stored|[-+]?[0-9.]+,[0-9.]+)$")
     """Grey levels of DICOM images: auto (VOI LUT or window), full, range, stored or CENTRE,WIDTH."""
+    range: str = Field(default="auto", pattern=r"^(auto|full|[0-9]{1,5},[0-9]{1,5})$")
+    """Black and white of 16-bit files: auto (bits that the training images use), full or LOW,HIGH."""
 
 
 class MaskSection(Section):

@@ -9,7 +9,10 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from flexunet.data.dataset.pairs import Pair, find_pairs
+from flexunet.data.images.files import is_deep_file
+from flexunet.data.images.grey_range import check_range, recorded_rule
 from flexunet.data.images.masks import ColorMap, MaskReader
+from flexunet.data.images.reader import ImageReader
 from flexunet.errors import ConfigError, DatasetError, InputError, PairingError
 from flexunet.progress import Progress, silent
 from flexunet.run_folder import RunFolder
@@ -32,6 +35,19 @@ def color_map(config: Config) -> ColorMap:
 def mask_reader(config: Config) -> MaskReader:
     """How masks are read: by the colours of the classes, or by a grey value where `[mask] binarize` is on."""
     return MaskReader(color_map(config), float(config.mask.threshold) if config.mask.binarize else None)
+
+
+def grey_range(config: Config) -> str:
+    """Which values of 16-bit files are black and white: by `[image] range`, or as the run was trained."""
+    if config.image.range != "auto":
+        check_range(config.image.range)
+        return config.image.range
+    return recorded_rule(RunFolder.at(config.run_dir).environment)
+
+
+def image_reader(config: Config) -> ImageReader:
+    """How images are read."""
+    return ImageReader(config.image.dicom_window, grey_range(config))
 
 
 def split_pairs(config: Config, split: str) -> list[Pair]:
@@ -148,13 +164,25 @@ def crop_size(config: Config) -> int | None:
     return config.train.crop_size or config.model.image_width
 
 
-def open_split(config: Config, split: str, *, progress: Progress = silent) -> Cache | OwnSizeCache:
+def open_split(
+    config: Config, split: str, *, range_rule: str | None = None, progress: Progress = silent
+) -> Cache | OwnSizeCache:
     """The decoded images and masks of a split, memory-mapped: at the model's size, for crops at their own.
 
     The progress is that of decoding; where all are in the cache already, there is none.
+
+    Args:
+        config: The configuration.
+        split: As in `split_pairs`.
+        range_rule: Range of 16-bit files, as in `read_image`; by default `grey_range` of the configuration.
+        progress: Told how many images are decoded.
     """
     from flexunet.data.cache.open import open_cache, open_own_size_cache
 
+    pairs = split_pairs(config, split)
+    rule = range_rule or grey_range(config)
+    if rule != "full" and not any(is_deep_file(pair.image_path) for pair in pairs):
+        rule = "full"  # says the same of 8-bit files, whose entries of earlier versions stay good
     settings: dict[str, Any] = {
         "width": config.model.image_width,
         "height": config.model.image_height,
@@ -162,9 +190,10 @@ def open_split(config: Config, split: str, *, progress: Progress = silent) -> Ca
         "masks": mask_reader(config),
         "cache_dir": cache_dir(config),
         "dicom_window": config.image.dicom_window,
+        "grey_range": rule,
         "progress": lambda _, done, total: progress(f"{split} images", done, total),
     }
     size = crop_size(config)
     if size is None:
-        return open_cache(split_pairs(config, split), **settings)
-    return open_own_size_cache(split_pairs(config, split), crop_size=size, **settings)
+        return open_cache(pairs, **settings)
+    return open_own_size_cache(pairs, crop_size=size, **settings)

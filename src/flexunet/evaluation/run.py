@@ -116,6 +116,11 @@ def evaluate(
         stage=f"scoring {split} images",
         total=len(pairs),
     )
+    unlike = [origin for origin in tables.origins if origin.unlike_training]
+    if unlike:
+        named = ", ".join(f"{origin.name} ({origin.unlike_training})" for origin in unlike[:5])
+        more = f" and {len(unlike) - 5} more" if len(unlike) > 5 else ""
+        notes.append(f"{len(unlike)} of {len(pairs)} images are unlike the training images: {named}{more}.")
     title = f"{config.run_dir.resolve().name}, {split} split"
     about = Circumstances(
         truth=str(pairs[0].mask_path.parent.resolve()),

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from flexunet.data.configured import image_reader
 from flexunet.data.dataset.identity import Identities, Identity
 from flexunet.data.derive.crop import CropBox
 from flexunet.data.dicom.read import is_dicom_file, read_facts
+from flexunet.data.images.appearance import Appearance, unlike_training
 from flexunet.data.images.files import IMAGE_SUFFIXES, read_image
+from flexunet.data.images.grey_range import apply_range
 from flexunet.errors import ImageError
 from flexunet.inference.inputs import require_text
+from flexunet.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -33,6 +37,9 @@ class Case:
         spacing: Height and width of a pixel in mm; None where nothing tells.
         crop: Where on which film it lies; None where it is no crop.
         is_dicom: Whether it came as DICOM.
+        notes: What a user should know of it, one sentence each.
+        highest: Highest value in a 16-bit file other than DICOM; 0 of other files.
+        unlike_training: In what it is unlike the training images; "" where it is not, or nothing is known.
     """
 
     path: Path
@@ -41,13 +48,16 @@ class Case:
     spacing: tuple[float, float] | None
     crop: CropBox | None
     is_dicom: bool
+    notes: tuple[str, ...] = ()
+    highest: int = 0
+    unlike_training: str = ""
 
 
 class CaseReader:
     """Reads images; the manifests of their data sets, where they have one, tell more of them.
 
     Args:
-        config: The configuration; `[image] dicom_window` counts.
+        config: The configuration of a run; how it reads images, and what those of its training looked like.
         labels: The images, and what tables call each.
 
     Raises:
@@ -55,7 +65,8 @@ class CaseReader:
     """
 
     def __init__(self, config: Config, labels: Mapping[Path, str]):
-        self.window = config.image.dicom_window
+        self.reader = image_reader(config)
+        self.appearance = Appearance.read(RunFolder.at(config.run_dir).appearance)
         self.labels = labels
         self.identities = {
             folder: Identities.of_folder(folder) for folder in {path.parent for path in labels}
@@ -73,7 +84,8 @@ class CaseReader:
             DatasetError: if its row of the manifest contradicts itself.
         """
         require_text(path)
-        image = read_image(path, None, dicom_window=self.window)
+        stored = read_image(path, None, dicom_window=self.reader.dicom_window)
+        image = stored
         height, width = image.shape[:2]
         if min(height, width) < MIN_SIDE:
             raise ImageError(
@@ -82,11 +94,18 @@ class CaseReader:
             )
         identity = self.identity_of(path)
         spacing = identity.spacing
+        notes, highest = [], 0
         is_dicom = path.suffix.lower() not in IMAGE_SUFFIXES and is_dicom_file(path)
         if is_dicom:
-            spacing = read_facts(path).spacing_mm or spacing
+            facts = read_facts(path)
+            spacing = facts.spacing_mm or spacing
+            notes += facts.doubts(path)
+        elif stored.dtype == np.uint16:
+            image = apply_range(stored, self.reader.grey_range)
+            highest = int(stored.max())
         # A copy that augmentation bent or turned lies nowhere on the film.
         crop = None
         if identity.row.get("crop_width") and not identity.operation:
             crop = CropBox.from_row(identity.row)
-        return Case(path, self.labels[path], image, spacing, crop, is_dicom)
+        unlike = unlike_training(image, self.appearance)
+        return Case(path, self.labels[path], image, spacing, crop, is_dicom, tuple(notes), highest, unlike)

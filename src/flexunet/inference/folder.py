@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flexunet.data.configured import color_map, crop_size
-from flexunet.data.images.files import read_image
+from flexunet.data.configured import color_map, crop_size, image_reader
 from flexunet.data.images.masks import write_mask
+from flexunet.data.images.reader import RangeSurvey
 from flexunet.inference.cases import CaseReader
 from flexunet.inference.image_work import ImageWork
 from flexunet.inference.inputs import find_images, image_labels, mask_names, refuse_overwriting
@@ -42,6 +42,8 @@ class FolderResult:
         wall_s: Seconds from the first image read to the last one written.
         busy_s: Seconds of these in which the model was at work.
         workers: Images predicted by each worker of a Ray cluster.
+        notes: What a user should know, one sentence each.
+        unlike_training: In what images are unlike those of the training, by image; such masks mean little.
     """
 
     output_dir: Path
@@ -55,6 +57,8 @@ class FolderResult:
     wall_s: float = 0.0
     busy_s: float = 0.0
     workers: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    unlike_training: dict[Path, str] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
         """The result, ready for JSON."""
@@ -70,6 +74,8 @@ class FolderResult:
             "seconds": round(self.wall_s, 3),
             "model_seconds": round(self.busy_s, 3),
             "workers": self.workers,
+            "notes": self.notes,
+            "unlike_training": {str(path): what for path, what in self.unlike_training.items()},
             "failures": {str(path): message for path, message in self.failures.items()},
         }
 
@@ -165,7 +171,17 @@ def infer_folder(
         pipeline.wall_s,
         pipeline.busy_s,
         workers,
+        _notes(records.values(), work.reader.reader.grey_range),
+        {path: record["unlike_training"] for path, record in records.items() if record["unlike_training"]},
     )
+
+
+def _notes(records: Iterable[Record], range_rule: str) -> list[str]:
+    """What a user should know of the images: doubts about DICOM files, and the range of 16-bit files."""
+    records = list(records)
+    deep = [record["highest"] for record in records if record["highest"]]
+    said = RangeSurvey(len(deep), max(deep, default=0)).note(range_rule, "images")
+    return [*([said] if said else []), *(note for record in records for note in record["notes"])]
 
 
 def write_epoch_predictions(
@@ -173,10 +189,10 @@ def write_epoch_predictions(
 ) -> None:
     """Write the masks of chosen images after an epoch, as `Epoch_3_NAME.png` (epochs count from 1)."""
     colors = color_map(predictor.config)
-    window = predictor.config.image.dicom_window
+    reader = image_reader(predictor.config)
     predict = predictor.predict_tiled if tiled else predictor.__call__
     for path, name in mask_names(images).items():
-        mask = mask_of(predict(read_image(path, 3, dicom_window=window)))
+        mask = mask_of(predict(reader.read(path)))
         write_mask(epoch_mask_path(output_dir, epoch, name), mask, colors)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flexunet.data.configured import crop_size
+from flexunet.data.configured import crop_size, grey_range
 from flexunet.data.dataset.digests import digest_of, digest_of_text
 from flexunet.errors import ImageError
 from flexunet.inference.predict.calibration import member_configs
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from flexunet.inference.outputs.write import Record
 
 JOURNAL = "journal.jsonl"
-_VERSION = 2  # raise it when the same image and model come to give other files
+_VERSION = 3  # raise it when the same image and model come to give other files
 _SECTIONS = ("model", "image", "mask", "infer", "tiledinfer")
 
 
@@ -118,7 +118,7 @@ def _settings_of(config: Config) -> list[Any]:
         values = section.model_dump(mode="json") if name != "mask" else {"map": repr(section.rgb_map)}
         sections[name] = {key: value for key, value in values.items() if not section.is_path(key)}
     train = config.train.precision, config.train.seed, config.train.batch_size
-    return [crop_size(config), train, sections]
+    return [crop_size(config), train, sections, grey_range(config)]
 
 
 def digest_of_weights(*models: Any) -> str:

@@ -194,6 +194,8 @@ class Answerer:
             "height": mask.shape[0],
             "pixel_spacing_mm": case.spacing,
             "dicom": case.is_dicom,
+            "notes": list(case.notes),
+            "unlike_training": case.unlike_training,
             "foreground_pixels": int(np.count_nonzero(mask)),
             "classes": dict(enumerate(self.outputs.class_names, start=1)),
             "lesions": rows,

@@ -1,7 +1,8 @@
 """One training run, from a configuration to a run folder.
 
 run_dir/config.toml          the configuration as resolved
-run_dir/environment.json     versions, engine, seed, data
+run_dir/environment.json     versions, engine, seed, data, range of 16-bit images
+run_dir/training_appearance.json  what the training images look like
 run_dir/models/              the best model, and a copy of the configuration file
 run_dir/eval/                curves, CSV and PNG
 run_dir/history.json
@@ -14,16 +15,20 @@ from __future__ import annotations
 
 import shutil
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 
 from flexunet.config.files import as_config, save_config
+from flexunet.data.cache.open import Cache, OwnSizeCache
 from flexunet.data.configured import is_validated, keep_pictures, mask_reader, open_split, split_pairs
+from flexunet.data.images.files import image_size
+from flexunet.data.images.reader import survey_range
 from flexunet.errors import PathError, RunStoppedError
 from flexunet.files import PARTIAL, replacing
 from flexunet.models.initial import draw_initial_weights
@@ -54,6 +59,9 @@ from flexunet.training.run_callbacks import RunCallbacks
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
+
+
+MOST_LOOKED_AT = 500  # training images whose looks are measured
 
 
 @dataclass
@@ -162,8 +170,12 @@ def _train(
     if config.model.deep_supervision:
         model = supervise_deeply(model, config)
 
-    training = open_split(config, "train", progress=progress)
-    validation = open_split(config, "valid", progress=progress) if validated else None
+    survey = survey_range(pair.image_path for pair in split_pairs(config, "train"))
+    range_rule = survey.rule if config.image.range == "auto" else config.image.range
+    if note := survey.note(range_rule, "training images"):
+        notes.append(note)
+    training = open_split(config, "train", range_rule=range_rule, progress=progress)
+    validation = open_split(config, "valid", range_rule=range_rule, progress=progress) if validated else None
     batches = training_batches(config, training, team.part)
     notes += lagging_statistics(model, len(batches), config.train.epochs)
     compile_model(config, model, pace_of(batches, config.train.accumulate_steps), given.loss)
@@ -216,6 +228,7 @@ def _train(
         parameters=parameters,
         images={"train": len(training.pairs), "valid": len(validation.pairs) if validation else 0},
         data=data,
+        grey_range=range_rule,
         processes=team.processes,
         devices=team.devices,
         resumed=resumed,
@@ -225,6 +238,7 @@ def _train(
         _write_configuration(config)
         keep_pictures(config, progress=progress)
         write_environment(RunFolder.of(config).environment, environment)
+        _write_appearance(config, training)
 
     saver = Saver(
         store,
@@ -251,6 +265,28 @@ def _train(
         raise _stopped(config, stop, stopped, store)
     store.keep_newest()
     return result(callbacks.ended(), resumed)
+
+
+def _write_appearance(config: Config, training: Cache | OwnSizeCache) -> None:
+    """Write what the training images look like, or remove what another training wrote."""
+    from flexunet.data.images.appearance import Appearance
+
+    places = np.unique(np.linspace(0, len(training.pairs) - 1, MOST_LOOKED_AT).astype(int)).tolist()
+
+    def looked_at() -> Iterator[tuple[np.ndarray, float]]:
+        for place in places:
+            width, height = image_size(training.pairs[place].image_path)
+            whole = training.read([place])[0][0] if isinstance(training, Cache) else training.arrays(place)[0]
+            yield np.asarray(whole), width / height
+
+    whole_size = (config.model.image_width, config.model.image_height)
+    size = whole_size if isinstance(training, Cache) else (0, 0)
+    appearance = Appearance.of_training(looked_at(), size)
+    path = RunFolder.of(config).appearance
+    if appearance is None:
+        path.unlink(missing_ok=True)
+    else:
+        appearance.write(path)
 
 
 def _sweep(config: Config) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from flexunet.config.schema import Config
 from flexunet.data.images.files import write_image
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.training.follow.callbacks import PredictEpoch
@@ -31,7 +32,7 @@ def run(tmp_path):
     def follow(first, last):
         history = History(tmp_path / "eval", ["loss"])
         predicted = PredictEpoch(None, [image], masks)
-        callback = WriteTensorBoard(tmp_path / "tensorboard", history, [predicted], "auto")
+        callback = WriteTensorBoard(tmp_path / "tensorboard", history, [predicted], Config())
         for epoch in range(last):
             history.append(FIGURES[epoch])
             if epoch >= first:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flexunet.cli.console import console, error_console, print_json, print_notes, progress
+from flexunet.cli.console import console, error_console, gathered, print_json, print_notes, progress
 from flexunet.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -68,6 +68,14 @@ def derive(
         str,
         typer.Option(
             metavar="RULE", help="Grey levels of DICOM images: auto|full|range|stored|CENTRE,WIDTH."
+        ),
+    ] = "auto",
+    grey_range: Annotated[
+        str,
+        typer.Option(
+            "--range",
+            metavar="RULE",
+            help="Values of 16-bit films that are black and white: auto (bits that they use)|full|LOW,HIGH.",
         ),
     ] = "auto",
     table: Annotated[
@@ -143,7 +151,12 @@ def derive(
             raw,
             out,
             settings=DeriveSettings(
-                *size, margin=margin, orient=orient, clear=not keep_labels, dicom_window=dicom_window
+                *size,
+                margin=margin,
+                orient=orient,
+                clear=not keep_labels,
+                dicom_window=dicom_window,
+                grey_range=grey_range,
             ),
             masks=source,
             films=films,
@@ -155,9 +168,17 @@ def derive(
         )
     sheet = _write_sheet(report, out, reader.color_map)
     if as_json:
-        print_json({"out": str(out), **report.counts, "lost_on_tissue": len(report.lost_on_tissue)})
+        print_json(
+            {
+                "out": str(out),
+                **report.counts,
+                "lost_on_tissue": len(report.lost_on_tissue),
+                "notes": report.notes,
+            }
+        )
     else:
         _print_report(report, out, sheet)
+    print_notes(gathered(report.notes))
     _print_problems(report, out)
     if report.of_state("failed"):
         raise typer.Exit(2)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from flexunet.cli.console import console, print_failures, print_json, progress
+from flexunet.cli.console import console, gathered, print_failures, print_json, print_notes, progress
 from flexunet.cli.options import AsJson, ConfigPath, Engine, Overrides, Strict
 
 Inputs = Annotated[
@@ -124,4 +124,9 @@ def _infer(
             console.print(f"{result.reused} of them existed already, from the same model and settings")
         for worker, count in result.workers.items():
             console.print(f"{count} by the worker {worker}", highlight=False)
+    print_notes(gathered(result.notes))
+    print_notes(
+        f"{path} is unlike the training images ({what}): its mask means little"
+        for path, what in result.unlike_training.items()
+    )
     print_failures(result.failures)

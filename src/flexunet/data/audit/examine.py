@@ -15,7 +15,8 @@ from flexunet.data.copies.fingerprints import Fingerprint, grey_of, take_fingerp
 from flexunet.data.copies.foreground import find_foreground
 from flexunet.data.dataset.entries import Entry
 from flexunet.data.dataset.manifest import sha256_of
-from flexunet.data.images.files import read_image
+from flexunet.data.images.appearance import is_nearly_constant
+from flexunet.data.images.files import is_deep_file, read_image
 from flexunet.data.images.masks import MaskReader, fit_colors
 from flexunet.errors import ImageError, MaskError
 from flexunet.progress import Progress, silent
@@ -36,6 +37,8 @@ class Examined:
         height: Pixels.
         channels: 1 or 3, as in the file.
         bits: 8 or 16.
+        highest: Highest value of a 16-bit file other than DICOM; 0 of others.
+        nearly_constant: Whether the picture shows nothing.
         sha256: Of the image file.
         coloured: Share of the pixels whose channels differ visibly.
         mean: Mean grey level of the breast, 0 to 255.
@@ -53,6 +56,8 @@ class Examined:
     height: int = 0
     channels: int = 0
     bits: int = 8
+    highest: int = 0
+    nearly_constant: bool = False
     sha256: str = ""
     coloured: float = 0.0
     mean: float = 0.0
@@ -97,6 +102,9 @@ def examine(entry: Entry, masks: MaskReader, fingerprints: bool = True) -> Exami
         found.image_error = str(error)
     else:
         grey = _describe_image(found, image)
+        found.nearly_constant = is_nearly_constant(image)
+        if found.bits == 16 and is_deep_file(entry.image):
+            found.highest = int(image.max())
         foreground = _foreground(grey)
         inside = grey[foreground]
         found.breast = float(foreground.mean())

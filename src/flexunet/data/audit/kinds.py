@@ -56,6 +56,10 @@ KINDS: dict[str, tuple[str, str]] = {
     "balance-drift": ("Other share of lesions", "Splits differ in how many images have a lesion."),
     "mask-full": ("Masks that mark nearly everything", "Often swapped or inverted colours."),
     "blank-image": ("Blank images", "Images without content."),
+    "grey-range": (
+        "Part of the grey range",
+        "16-bit files that hold 10, 12 or 14 bits look black where all 16 are expected.",
+    ),
     "depth-varies": (
         "8 and 16 bit mixed",
         "The same tissue has different grey levels in 8-bit and 16-bit images.",

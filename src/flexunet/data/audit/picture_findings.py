@@ -9,6 +9,7 @@ from flexunet.data.audit.examine import Examined
 from flexunet.data.audit.files import unreadable
 from flexunet.data.audit.findings import Finding
 from flexunet.data.dataset.matching import listed
+from flexunet.data.images.grey_range import range_of_highest, say_range
 
 _BLANK = 2.0  # standard deviation of the grey levels
 _TINTED = 0.001  # share of coloured pixels from which an image counts as coloured
@@ -19,6 +20,7 @@ def picture_findings(examined: Sequence[Examined]) -> list[Finding]:
     findings = [unreadable(e.entry.name, e.image_error, e.entry.split) for e in examined if e.image_error]
     read = [e for e in examined if not e.image_error]
     findings += _blank(read)
+    findings += _part_of_range(read)
     findings += _mixed(
         read,
         "size-varies",
@@ -47,7 +49,7 @@ def picture_findings(examined: Sequence[Examined]) -> list[Finding]:
 
 
 def _blank(read: Sequence[Examined]) -> list[Finding]:
-    blank = [e for e in read if e.deviation < _BLANK]
+    blank = [e for e in read if e.nearly_constant or e.deviation < _BLANK]
     if not blank:
         return []
     names = tuple(e.entry.name for e in blank)
@@ -56,8 +58,26 @@ def _blank(read: Sequence[Examined]) -> list[Finding]:
             "blank-image",
             "warning",
             names,
-            f"{len(names)} image(s) are all of one grey: {listed(names)}.",
+            f"{len(names)} image(s) are nearly constant, all of one grey: {listed(names)}.",
             "Remove them, or export them again.",
+        )
+    ]
+
+
+def _part_of_range(read: Sequence[Examined]) -> list[Finding]:
+    deep = [e for e in read if e.highest]
+    highest = max((e.highest for e in deep), default=0)
+    rule = range_of_highest(highest)
+    if not deep or rule == "full":
+        return []
+    return [
+        Finding(
+            "grey-range",
+            "warning",
+            tuple(e.entry.name for e in deep),
+            say_range("auto", highest, len(deep), "images"),
+            f"Train with [image] range = auto, as by default, or {rule!r}; other programs see black.",
+            {"highest": highest, "range": rule},
         )
     ]
 

@@ -90,6 +90,7 @@ def open_cache(
     masks: MaskReader,
     cache_dir: Path | str | None,
     dicom_window: str = "auto",
+    grey_range: str = "full",
     workers: int | None = None,
     progress: Progress = silent,
 ) -> Cache:
@@ -103,6 +104,7 @@ def open_cache(
         masks: How masks are read.
         cache_dir: Folder for caches; None for a temporary one that goes with the Cache.
         dicom_window: As in `read_image`.
+        grey_range: As in `read_image`.
         workers: Threads that decode; as many as processors, at most 8, if not given.
         progress: Told how many images are decoded, where they are not in the cache yet.
 
@@ -110,7 +112,7 @@ def open_cache(
         ImageError, MaskError: if a file cannot be used; up to ten such files are named at once.
         PathError: if there are no pairs, a file is missing, or the cache cannot be written (disk full).
     """
-    reader = PairReader(width, height, channels, masks, dicom_window)
+    reader = PairReader(width, height, channels, masks, dicom_window, grey_range)
     return open_entry(pairs, reader, StackLayout(), Cache, cache_dir, workers, progress)
 
 
@@ -124,6 +126,7 @@ def open_own_size_cache(
     masks: MaskReader,
     cache_dir: Path | str | None,
     dicom_window: str = "auto",
+    grey_range: str = "full",
     workers: int | None = None,
     progress: Progress = silent,
 ) -> OwnSizeCache:
@@ -138,13 +141,14 @@ def open_own_size_cache(
         masks: How masks are read.
         cache_dir: Folder for caches.
         dicom_window: As in `read_image`.
+        grey_range: As in `read_image`.
         workers: Threads that decode.
         progress: Told how many images are decoded, where they are not in the cache yet.
 
     Raises:
         ImageError, MaskError, PathError: as in `open_cache`.
     """
-    reader = CropReader(width, height, channels, masks, dicom_window, crop_size)
+    reader = CropReader(width, height, channels, masks, dicom_window, grey_range, crop_size)
     return open_entry(pairs, reader, OwnSizeLayout(), OwnSizeCache, cache_dir, workers, progress)
 
 

@@ -20,6 +20,7 @@ class PairReader:
         channels: 3 or 1.
         masks: How masks are read.
         dicom_window: As in `read_image`.
+        grey_range: As in `read_image`.
     """
 
     width: int
@@ -27,6 +28,7 @@ class PairReader:
     channels: int
     masks: MaskReader
     dicom_window: str = "auto"
+    grey_range: str = "full"
 
     def read(self, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
         """Image `(height, width, channels)` uint8 or uint16, mask `(height, width)` uint8 class indices.
@@ -35,7 +37,9 @@ class PairReader:
             ImageError: if the image cannot be used.
             MaskError: if the mask cannot be used, or differs from its image in size.
         """
-        image = read_image(pair.image_path, self.channels, dicom_window=self.dicom_window)
+        image = read_image(
+            pair.image_path, self.channels, dicom_window=self.dicom_window, grey_range=self.grey_range
+        )
         mask = self.masks.read_like(pair.mask_path, image.shape, pair.image_path)
         return self._fit(image, mask)
 
@@ -50,6 +54,8 @@ class PairReader:
         masks = {**vars(self.masks), "color_map": self.masks.color_map.entries}
         settings: dict[str, Any] = {}
         for name, value in vars(self).items():
+            if (name, value) == ("grey_range", "full"):
+                continue  # keys from before there was a choice
             settings |= masks if name == "masks" else {name: value}
         return settings
 

@@ -16,7 +16,9 @@ from flexunet.data.derive.crop import CropBox, choose_box, crop_image, crop_mask
 from flexunet.data.derive.film_masks import DRAFT, EXCLUDED, LABELLED, TO_REVIEW, FilmMasks, RawFilm
 from flexunet.data.dicom.read import DicomFacts, is_dicom_file, read_facts
 from flexunet.data.dicom.window import check_window
+from flexunet.data.images.appearance import is_nearly_constant
 from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.grey_range import check_range
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.errors import ConfigError, FlexUNetError, ImageError
 
@@ -39,6 +41,8 @@ class DeriveSettings:
         orient: `keep`, or `left` or `right`: mirror so that every image looks like a left or a right breast.
         clear: Whether labels, scanner edges and air outside the margin are replaced by background.
         dicom_window: Window rule of DICOM films, as in `dicom.read_dicom`.
+        grey_range: Which values of other 16-bit films are black and white, as in `read_image`; `auto`: by the
+            highest value of all films.
 
     Raises:
         ConfigError: if a value makes no sense.
@@ -50,6 +54,7 @@ class DeriveSettings:
     orient: str = "keep"
     clear: bool = True
     dicom_window: str = "auto"
+    grey_range: str = "auto"
 
     def __post_init__(self) -> None:
         if self.width < 16 or self.height < 16:
@@ -61,6 +66,14 @@ class DeriveSettings:
         if self.orient not in ORIENTATIONS:
             raise ConfigError(f"expected --orient {', '.join(ORIENTATIONS)}, found {self.orient!r}.")
         check_window(self.dicom_window)
+        check_range(self.grey_range)
+
+    def told(self) -> dict[str, object]:
+        """The settings by which an image is known again; `full` was the only range of earlier versions."""
+        told = asdict(self)
+        if self.grey_range == "full":
+            del told["grey_range"]
+        return told
 
 
 @dataclass(frozen=True)
@@ -87,16 +100,16 @@ class DeriveJob:
             _VERSION,
             film.name,
             film.side,
-            asdict(self.settings),
+            self.settings.told(),
             self.masks.origin,
             repr(self.color_map),
         ]
         return hashlib.sha256(f"{told} {self.masks.fingerprint(film)}".encode()).hexdigest()[:24]
 
 
-def read_film(path: Path, dicom_window: str = "auto") -> np.ndarray:
+def read_film(path: Path, dicom_window: str = "auto", grey_range: str = "full") -> np.ndarray:
     """Read a raw film, uint8 or uint16 `(H, W, C)`; grey films saved as colour become grey again."""
-    film = read_image(path, channels=None, dicom_window=dicom_window)
+    film = read_image(path, channels=None, dicom_window=dicom_window, grey_range=grey_range)
     if film.shape[2] == 3:
         red, green, blue = cv2.split(film)
         if np.array_equal(red, green) and np.array_equal(green, blue):
@@ -149,8 +162,13 @@ def _still_valid(before: Row, row: Row, out: Path) -> bool:
 
 def _make(film: RawFilm, job: DeriveJob) -> Row:
     settings = job.settings
-    raw = read_film(film.path, settings.dicom_window)
+    raw = read_film(film.path, settings.dicom_window, settings.grey_range)
     known = read_facts(film.path) if is_dicom_file(film.path) else None
+    if is_nearly_constant(raw):
+        raise ImageError(
+            f"{film.path} is nearly constant (grey levels {raw.min()} to {raw.max()}): no breast found. "
+            "Export it again, or take it out of the folder."
+        )
     height, width = raw.shape[:2]
     answer = job.masks.mask_of(film, width, height)
     if answer.state == EXCLUDED:
@@ -175,6 +193,9 @@ def _make(film: RawFilm, job: DeriveJob) -> Row:
     }
     if known:
         row |= _dicom_columns(known, box)
+        row["note"] = " ".join(known.doubts(film.path))
+    elif raw.dtype == np.uint16 and settings.grey_range != "full":
+        row["grey_range"] = settings.grey_range
     if answer.mask is not None:
         row["mask"] = f"{folder}masks/{film.name}.png"
         mask = crop_mask(answer.mask, box)

@@ -16,7 +16,7 @@ from flexunet.files import write_text
 from flexunet.journal import read_journal
 
 EXCLUDED_FILE = "excluded.csv"
-_INTERNAL = ("key", "state", "reused", "file_sha256", "mask_sha256", "reason")
+_INTERNAL = ("key", "state", "reused", "file_sha256", "mask_sha256", "reason", "note")
 
 
 def finished_rows(path: Path) -> dict[str, Row]:

@@ -14,7 +14,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from flexunet.data.derive.film_masks import (
 from flexunet.data.derive.record import finished_rows, remove_stale, write_records
 from flexunet.data.images.files import image_stem, is_image_file, read_image
 from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.reader import survey_range
 from flexunet.errors import FlexUNetError, PathError
 from flexunet.journal import append_to_journal
 from flexunet.progress import Progress, silent
@@ -55,11 +56,13 @@ class DeriveReport:
         rows: Journal rows of all films, sorted by raw file.
         manifest: The manifest written.
         unused_masks: Mask files that belong to no film.
+        notes: What a user should know, one sentence each.
     """
 
     rows: list[Row]
     manifest: Manifest
     unused_masks: list[Path] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -172,7 +175,12 @@ def derive(
     previous = finished_rows(out / JOURNAL)
     if masks is None:
         masks = ModelMasks("unnamed") if mask_source else NoMasks()
-    job = DeriveJob(out, settings or DeriveSettings(), masks, color_map or ColorMap.binary(), previous)
+    settings = settings or DeriveSettings()
+    survey = survey_range(film.path for film in films)
+    if settings.grey_range == "auto":
+        settings = replace(settings, grey_range=survey.rule if survey.count else "full")
+    notes = [note for note in [survey.note(settings.grey_range, "films")] if note]
+    job = DeriveJob(out, settings, masks, color_map or ColorMap.binary(), previous)
     rows: list[Row] = []
     for row in work_in_processes(partial(derive_film, job=job), films, jobs or os.cpu_count() or 1):
         if row["state"] == DRAFT:
@@ -184,7 +192,8 @@ def derive(
     rows.sort(key=lambda row: row["raw_file"])
     remove_stale(out, previous, rows)
     manifest = write_records(out, rows, columns or {})
-    return DeriveReport(rows, manifest, list(getattr(job.masks, "unused", ())))
+    notes += [row["note"] for row in rows if row.get("note")]
+    return DeriveReport(rows, manifest, list(getattr(job.masks, "unused", ())), notes)
 
 
 def _check_out(raw: Path, out: Path) -> None:

@@ -46,6 +46,8 @@ class DicomFacts:
         view: `CC`, `MLO`, ... as in ViewPosition.
         PatientID: The person.
         SOPInstanceUID: The image.
+        Modality: `MG` of a mammogram.
+        BodyPartExamined: `BREAST`.
     """
 
     spacing_mm: tuple[float, float] | None
@@ -53,6 +55,19 @@ class DicomFacts:
     view: str
     PatientID: str
     SOPInstanceUID: str
+    Modality: str = ""
+    BodyPartExamined: str = ""
+
+    def doubts(self, path: Path) -> list[str]:
+        """What speaks against a mammogram in the header, one sentence each."""
+        doubts = []
+        if self.Modality and self.Modality != "MG":
+            doubts.append(f"{path}: Modality is {self.Modality}, not MG: this may be no mammogram.")
+        if self.BodyPartExamined and self.BodyPartExamined.upper() not in ("BREAST", "MAMMA"):
+            doubts.append(
+                f"{path}: BodyPartExamined is {self.BodyPartExamined}, not BREAST: this may be no mammogram."
+            )
+        return doubts
 
 
 @dataclass(frozen=True)
@@ -177,6 +192,8 @@ def _facts(path: Path, dataset: Dataset) -> DicomFacts:
         view_of(dataset),
         str(dataset.get("PatientID") or ""),
         str(dataset.get("SOPInstanceUID") or ""),
+        str(dataset.get("Modality") or ""),
+        str(dataset.get("BodyPartExamined") or ""),
     )
 
 

@@ -66,7 +66,7 @@ def overlays(
         cell: Longer side of the pictures, pixels.
     """
     for title, image_path, mask_path in files:
-        image = read_image(image_path, channels=None)
+        image = read_image(image_path, channels=None, grey_range="auto")
         small = shrink_picture(image, cell)
         if mask_path is None:
             yield title, small

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from flexunet.data.dicom.read import DICOM_SUFFIXES, is_dicom_file, read_dicom, read_size
+from flexunet.data.images.grey_range import apply_range
 from flexunet.data.volumes.read import is_volume_file
 from flexunet.errors import ImageError, PathError
 from flexunet.files import write_bytes
@@ -70,7 +71,9 @@ def list_images(folder: Path | str) -> list[Path]:
     return found
 
 
-def read_image(path: Path | str, channels: int | None = 3, *, dicom_window: str = "auto") -> np.ndarray:
+def read_image(
+    path: Path | str, channels: int | None = 3, *, dicom_window: str = "auto", grey_range: str = "full"
+) -> np.ndarray:
     """Read an image file as an array.
 
     Args:
@@ -78,6 +81,7 @@ def read_image(path: Path | str, channels: int | None = 3, *, dicom_window: str 
         channels: 3 repeats grey, 1 takes the luma of colour (ITU-R BT.601, as OpenCV), None keeps what the
             file has.
         dicom_window: Window rule of DICOM files, as in `dicom.read_dicom`.
+        grey_range: Which values of other 16-bit files are black and white, as in `grey_range.apply_range`.
 
     Returns:
         uint8 or (from 16-bit files) uint16 array `(H, W, channels)`, RGB order.
@@ -91,7 +95,7 @@ def read_image(path: Path | str, channels: int | None = 3, *, dicom_window: str 
         ((64, 64, 1), dtype('uint8'))
     """
     path = Path(path)
-    pixels = _read_pixels(path, dicom_window)
+    pixels = _read_pixels(path, dicom_window, grey_range)
     if channels is None or pixels.shape[2] == channels:
         return pixels
     if channels == 3:
@@ -160,6 +164,18 @@ def read_alpha(path: Path | str) -> np.ndarray | None:
         raise _unreadable(path, error) from error
 
 
+def is_deep_file(path: Path) -> bool:
+    """Whether an image file other than DICOM has 16 bits a channel, by its header; False for no image."""
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        return False
+    try:
+        with path.open("rb") as stream, _open(path, stream) as picture:
+            stream.seek(0)
+            return picture.mode.startswith("I") or _is_deep(picture, stream.read(26))
+    except (ImageError, *_DECODER_ERRORS):
+        return False
+
+
 def read_palette_indices(path: Path | str) -> np.ndarray | None:
     """The values a palette PNG stores, uint8 array `(H, W)`; None for any other image.
 
@@ -224,11 +240,11 @@ def to_model_range(image: np.ndarray) -> np.ndarray:
     return converted / np.float32(257) if np.asarray(image).dtype == np.uint16 else converted
 
 
-def _read_pixels(path: Path, dicom_window: str) -> np.ndarray:
+def _read_pixels(path: Path, dicom_window: str, grey_range: str) -> np.ndarray:
     _require_content(path)
     if path.suffix.lower() not in IMAGE_SUFFIXES and is_dicom_file(path):
         return read_dicom(path, dicom_window).pixels
-    pixels = _decode(path, _read_bytes(path))
+    pixels = apply_range(_decode(path, _read_bytes(path)), grey_range)
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 

@@ -63,7 +63,10 @@ def write_sheets(statistics: DatasetStatistics, out: Path, most: int = 48) -> li
 
 def _images(shown: list[ImageFacts]) -> Iterator[tuple[str, np.ndarray]]:
     for facts in shown:
-        yield facts.entry.stem, shrink_picture(read_image(facts.entry.image, channels=None), _CELL)
+        yield (
+            facts.entry.stem,
+            shrink_picture(read_image(facts.entry.image, channels=None, grey_range="auto"), _CELL),
+        )
 
 
 def _masks(shown: list[ImageFacts], statistics: DatasetStatistics) -> Iterator[tuple[str, np.ndarray]]:

@@ -207,7 +207,9 @@ def _plan(root: Path, folder: FolderPair, notes: list[str]) -> list[ImageFacts]:
 
 def _measure(plan: ImageFacts, masks: MaskReader) -> ImageFacts:
     try:
-        grey = np.rint(to_model_range(read_image(plan.entry.image, channels=1)[..., 0])).astype(np.uint8)
+        grey = np.rint(
+            to_model_range(read_image(plan.entry.image, channels=1, grey_range="auto")[..., 0])
+        ).astype(np.uint8)
         height, width = grey.shape
         facts = replace(
             plan, width=width, height=height, histogram=np.bincount(grey.ravel(), minlength=_BINS)

@@ -130,7 +130,7 @@ def _drawn(image: ScoredImage) -> dict[str, Any]:
     picture = None
     if image.image_path:
         try:
-            picture = read_image(image.image_path, channels=None)
+            picture = read_image(image.image_path, channels=None, grey_range="auto")
         except InputError:
             picture = None  # the page is about masks; a missing picture must not cost it
     truth, prediction = image.masks()

@@ -92,6 +92,8 @@ def image_columns(tables: Tables) -> dict[str, Column]:
     for label in range(1, tables.num_classes):
         for row in IMAGE_SCORES:
             columns[f"{row.column}_class_{label}"] = by_class[row.name][:, label - 1]
+    if any(origin.unlike_training is not None for origin in tables.origins):
+        columns["unlike_training"] = [origin.unlike_training or "" for origin in tables.origins]
     for name in attribute_names(tables):
         columns[_ATTRIBUTE + name] = [origin.attributes.get(name, "") for origin in tables.origins]
     return columns

@@ -33,12 +33,14 @@ class ImageOrigin:
         source: Original image it descends from.
         patient: Person; the source where unknown.
         attributes: Further columns of the manifest.
+        unlike_training: In what the image is unlike the training images, "" where it is not; None: unknown.
     """
 
     name: str
     source: str
     patient: str
     attributes: dict[str, str] = field(default_factory=dict)
+    unlike_training: str | None = None
 
 
 @dataclass

@@ -152,13 +152,13 @@ def _longest(points: np.ndarray) -> float:
     return float(pdist(points).max())
 
 
-_COLUMNS = tuple(field.name for field in fields(Lesion))
+LESION_COLUMNS = tuple(field.name for field in fields(Lesion))
 
 
 def write_lesion_table(
     path: Path,
     lesions_by_file: Iterable[tuple[str, list[dict[str, Any]]]],
-    columns: Sequence[str] = _COLUMNS,
+    columns: Sequence[str] = LESION_COLUMNS,
 ) -> None:
     """Write one row a lesion: the file, then the attributes of `Lesion`; empty where nothing is known.
 
@@ -171,6 +171,17 @@ def write_lesion_table(
     writer = csv.DictWriter(stream, ("file", *columns), lineterminator="\n")
     writer.writeheader()
     writer.writerows({"file": name, **lesion} for name, lesions in lesions_by_file for lesion in lesions)
+    write_text(path, stream.getvalue())
+
+
+def write_image_table(path: Path, records: Iterable[dict[str, Any]]) -> None:
+    """Write one row an image: its file, mask, size, lesions, and in what it is unlike the training images."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["file", "mask", "width", "height", "foreground_pixels", "lesions", "unlike_training"])
+    for record in records:
+        numbers = [record[name] for name in ("file", "mask", "width", "height", "foreground_pixels")]
+        writer.writerow([*numbers, len(record["lesions"]), record["unlike_training"]])
     write_text(path, stream.getvalue())
 
 

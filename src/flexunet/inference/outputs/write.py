@@ -3,6 +3,7 @@
     <output_dir>/NAME.png                   mask, class indices, at the image's size
     <output_dir>_overlay/NAME.png           image with outlines
     <output_dir>_lesions/lesions.csv        one row a lesion
+    <output_dir>_lesions/images.csv         one row an image, those without lesions too
     <output_dir>_lesions/contours.json      outlines, COCO
     <output_dir>_lesions/prediction.json    how it was predicted: model, window, threshold, ...
     <output_dir>_probabilities/NAME.png     only with [infer] probabilities
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flexunet.data.configured import color_map, crop_size
+from flexunet.data.configured import color_map, crop_size, grey_range
 from flexunet.data.images.files import write_image
 from flexunet.data.images.masks import write_mask
 from flexunet.data.images.overlay import draw_overlay
@@ -30,7 +31,13 @@ from flexunet.errors import ImageError
 from flexunet.files import replacing, write_text
 from flexunet.inference.cases import Case
 from flexunet.inference.outputs.contours import coco_annotations, write_coco
-from flexunet.inference.outputs.lesions import lesion_rows, measure_lesions, write_lesion_table
+from flexunet.inference.outputs.lesions import (
+    LESION_COLUMNS,
+    lesion_rows,
+    measure_lesions,
+    write_image_table,
+    write_lesion_table,
+)
 from flexunet.inference.predict.decision import Decision
 from flexunet.inference.runtimes.load import engine_name
 from flexunet.version import __version__
@@ -39,6 +46,7 @@ if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
 LESION_TABLE = "lesions.csv"
+IMAGE_TABLE = "images.csv"
 CONTOURS = "contours.json"
 SETTINGS = "prediction.json"
 _PICTURES = ("probabilities", "uncertainty", "film")
@@ -125,13 +133,22 @@ class Outputs:
             "lesions": lesion_rows(lesions),
             "contours": contours,
             "problem": problem,
+            "notes": list(case.notes),
+            "highest": case.highest,
+            "unlike_training": case.unlike_training,
         }
 
     def write_tables(self, records: Sequence[Record]) -> None:
         """Write the lesion table and the contours of a folder."""
-        write_lesion_table(
-            self.lesions_dir / LESION_TABLE, ((record["file"], record["lesions"]) for record in records)
+        rows = (
+            (
+                record["file"],
+                [lesion | {"unlike_training": record["unlike_training"]} for lesion in record["lesions"]],
+            )
+            for record in records
         )
+        write_lesion_table(self.lesions_dir / LESION_TABLE, rows, (*LESION_COLUMNS, "unlike_training"))
+        write_image_table(self.lesions_dir / IMAGE_TABLE, records)
         write_coco(self.lesions_dir / CONTOURS, map(_coco_image, records), self.class_names)
 
     def write_settings(self, *, tiled: bool) -> None:
@@ -145,6 +162,7 @@ class Outputs:
             "engine": engine_name(self.config),
             "ensemble": infer.ensemble,
             "dicom_window": self.config.image.dicom_window,
+            "grey_range": grey_range(self.config),
             "tile_size": size,
             "tile_overlap": size and min(tiles.overlapping, size // 2 if crop else size),
             "blending": size and tiles.blending,

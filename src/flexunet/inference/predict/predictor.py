@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import cv2
 import numpy as np
 
-from flexunet.data.configured import crop_size
-from flexunet.data.images.files import read_image, to_model_range
+from flexunet.data.configured import crop_size, image_reader
+from flexunet.data.images.files import to_model_range
 from flexunet.errors import ConfigError, ShapeError
 from flexunet.inference.predict.batch_size import batch_size_for
 from flexunet.inference.predict.breast_tiles import tiles_of_breast
@@ -137,7 +137,7 @@ class Predictor:
             ImageError: if the file cannot be read.
         """
         if not isinstance(image, np.ndarray):
-            image = read_image(image, self.channels, dicom_window=self.config.image.dicom_window)
+            image = image_reader(self.config).read(image, self.channels)
         if tiled or crop_size(self.config) is not None:
             return self._conclude(self._tiled(image))
         return self.finish(self.forward([self.prepare(image)])[0], *image.shape[:2])

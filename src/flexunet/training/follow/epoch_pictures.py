@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from flexunet.data.images.files import read_image, to_model_range
+from flexunet.data.images.files import to_model_range
 from flexunet.data.images.overlay import draw_overlay
+from flexunet.data.images.reader import ImageReader
 from flexunet.data.images.shrink import shrink_mask
 from flexunet.inference.folder import epoch_mask_path
 from flexunet.inference.inputs import mask_names
@@ -38,9 +39,9 @@ def page_mask(mask: np.ndarray) -> np.ndarray:
     return shrink_mask(mask, width, height)
 
 
-def page_image(path: Path, dicom_window: str = "auto") -> np.ndarray:
+def page_image(path: Path, reader: ImageReader = ImageReader()) -> np.ndarray:
     """An image at that size, uint8 RGB."""
-    image = read_image(path, 3, dicom_window=dicom_window)
+    image = reader.read(path)
     height, width = page_size(*image.shape[:2])
     interpolation = cv2.INTER_AREA if height < image.shape[0] else cv2.INTER_CUBIC
     resized = cv2.resize(to_model_range(image), (width, height), interpolation=interpolation)
@@ -48,7 +49,7 @@ def page_image(path: Path, dicom_window: str = "auto") -> np.ndarray:
 
 
 def overlays(
-    images: Sequence[Path], folder: Path, epoch: int, dicom_window: str = "auto"
+    images: Sequence[Path], folder: Path, epoch: int, reader: ImageReader = ImageReader()
 ) -> dict[str, np.ndarray]:
     """The chosen images with the outlines of an epoch's masks, RGB, by their file names.
 
@@ -56,11 +57,11 @@ def overlays(
         images: The chosen images.
         folder: Where the masks lie; an image without one is left out.
         epoch: Counted from 1.
-        dicom_window: As in `read_image`.
+        reader: Reads the images.
     """
     drawn = {}
     for path, name in mask_names(images).items():
         mask = read_epoch_mask(epoch_mask_path(folder, epoch, name))
         if mask is not None:
-            drawn[Path(name).stem] = draw_overlay(page_image(path, dicom_window), page_mask(mask))
+            drawn[Path(name).stem] = draw_overlay(page_image(path, reader), page_mask(mask))
     return drawn

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from flexunet.data.configured import image_reader
 from flexunet.run_folder import RunFolder
 from flexunet.training.follow.callbacks import BestCheckpoint, PredictEpoch
 from flexunet.training.follow.gallery import Gallery
@@ -45,7 +46,7 @@ def following(
     if config.train.tensorboard:
         require_tensorboard()
         folder = RunFolder.of(config).tensorboard
-        callbacks.append(WriteTensorBoard(folder, history, chosen, config.image.dicom_window))
+        callbacks.append(WriteTensorBoard(folder, history, chosen, config))
     if config.train.mlflow:
         require_mlflow()
         callbacks.append(LogToMLflow(config, history, goes_on=goes_on, notes=notes))
@@ -67,6 +68,7 @@ class WriteGallery(keras.callbacks.Callback):
         """Write it."""
         if self.gallery is None:
             title = self.config.run_dir.resolve().name
-            window = self.config.image.dicom_window
-            self.gallery = Gallery(self.predicted.output_dir, self.predicted.images, title, window)
+            self.gallery = Gallery(
+                self.predicted.output_dir, self.predicted.images, title, image_reader(self.config)
+            )
         self.gallery.write(self.history.epochs, self.best.best_epoch, self.config.train.epochs)

@@ -22,6 +22,7 @@ from PIL import Image
 from flexunet.curves import SMALL, curve_chart, curve_names
 from flexunet.data.images.masks import foreground_classes
 from flexunet.data.images.overlay import OUTLINE_COLORS
+from flexunet.data.images.reader import ImageReader
 from flexunet.data.images.regions import find_regions
 from flexunet.files import write_text
 from flexunet.inference.folder import epoch_mask_path
@@ -71,15 +72,15 @@ class Gallery:
         folder: Folder of the epochs' masks, and of the page.
         images: The chosen images.
         title: What the page is of.
-        dicom_window: As in `read_image`.
+        reader: Reads the images.
     """
 
-    def __init__(self, folder: Path, images: Sequence[Path], title: str, dicom_window: str = "auto"):
+    def __init__(self, folder: Path, images: Sequence[Path], title: str, reader: ImageReader = ImageReader()):
         self.folder = folder
         self.images = list(images)
         self.title = title
         self._names = mask_names(self.images)
-        self._pictures = [_jpeg(page_image(path, dicom_window)) for path in images]
+        self._pictures = [_jpeg(page_image(path, reader)) for path in images]
         self._masks: list[list[EpochMask | None]] = [[] for _ in images]
         self._small: list[np.ndarray | None] = [None for _ in images]
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from flexunet.data.configured import image_reader
 from flexunet.errors import ConfigError
 from flexunet.extras import import_extra
 from flexunet.files import explaining, flush_to_disk, replacing
@@ -26,6 +27,8 @@ from flexunet.training.follow.history import History
 
 if TYPE_CHECKING:
     from tensorboardX.proto.event_pb2 import Event
+
+    from flexunet.config.schema import Config
 
 _NAME = "events.out.tfevents.{:.0f}.flexunet"
 
@@ -52,15 +55,15 @@ class WriteTensorBoard(keras.callbacks.Callback):
         folder: Where the event files go.
         history: Figures of the run's epochs; complete when this callback is told of an epoch.
         predicted: The callbacks that predict chosen images.
-        dicom_window: As in `read_image`.
+        config: How images are read.
     """
 
-    def __init__(self, folder: Path, history: History, predicted: list[PredictEpoch], dicom_window: str):
+    def __init__(self, folder: Path, history: History, predicted: list[PredictEpoch], config: Config):
         super().__init__()
         self.folder = folder
         self.history = history
         self.predicted = predicted
-        self.dicom_window = dicom_window
+        self.config = config
         self.files: dict[str, EventFile] = {}
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -75,7 +78,7 @@ class WriteTensorBoard(keras.callbacks.Callback):
         for predicted in self.predicted:
             where = "tiled" if predicted.tiled else "chosen"
             for name, picture in overlays(
-                predicted.images, predicted.output_dir, epoch + 1, self.dicom_window
+                predicted.images, predicted.output_dir, epoch + 1, image_reader(self.config)
             ).items():
                 summaries["training"].append(summary.image(f"{where}/{name}", picture, dataformats="HWC"))
         for kind, found in summaries.items():

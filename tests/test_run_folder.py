@@ -19,6 +19,7 @@ def names_in(run):
 
 
 EXPECTED = {
+    "pictures": "pictures.npz",
     "appearance": "training_appearance.json",
     "config": "config.toml",
     "environment": "environment.json",

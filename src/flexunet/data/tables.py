@@ -13,8 +13,9 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (code
 def read_rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     """Column names and rows of a table.
 
-    UTF-8 and UTF-16 are recognised, all else is taken for cp1252, as Excel writes it in the West. The
-    separator is the most frequent of comma, semicolon and tab in the first line.
+    UTF-8 and UTF-16 are recognised, all else is taken for cp1252, as Excel writes it in the West, if what is
+    not ASCII are letters there: the code page of another language gives signs, and is refused. The separator
+    is the most frequent of comma, semicolon and tab in the first line.
 
     Raises:
         DatasetError: if it is no table; names the file and the line.
@@ -24,12 +25,12 @@ def read_rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError:
-        try:
-            text = content.decode("cp1252")
-        except UnicodeDecodeError as error:
+        text = content.decode("cp1252", "replace")
+        if strange := {each for each in text if not (each.isascii() or each.isalpha() or each in "°µ²³§")}:
             raise DatasetError(
-                f"{path} is in an unknown encoding ({error}). Save it as CSV in UTF-8."
-            ) from error
+                f"{path} is in the encoding of another language: it is not UTF-8, and {len(strange)} of its "
+                "characters are no letters of Western Europe. Save it as CSV in UTF-8."
+            ) from None
     if "\0" in text:
         raise DatasetError(
             f"{path} holds NUL characters: it is no CSV, or UTF-16 without a mark. Save as UTF-8."

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from flexunet.data.annotations.read import read_annotations
 from flexunet.data.annotations.shapes import ANNOTATED, NORMAL, UNKNOWN, Circle, FilmAnnotation, Polygon
 from flexunet.data.images.files import read_image
-from flexunet.errors import MaskError, PathError
+from flexunet.errors import InputError, MaskError, PathError
 
 
 def write_json(path, document):
@@ -205,3 +205,31 @@ def test_strange_files_are_refused(tmp_path):
     (tmp_path / "a.txt").write_text("hello")
     with pytest.raises(MaskError, match="no mini-MIAS table"):
         read_annotations(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("lm.json", '{"shapes": null, "imagePath": "a.png"}'),
+        (
+            "lm.json",
+            '{"shapes": [{"label": "x", "shape_type": "polygon", "points": [["a", 1], [2, 3], [4, 5]]}]}',
+        ),
+        (
+            "coco.json",
+            '{"images": [{"id": 1, "file_name": "a.png", "width": "abc", "height": 4}], "annotations": []}',
+        ),
+        ("coco.json", '{"images": 7, "annotations": [], "categories": []}'),
+        ("coco.json", '{"images": [null], "annotations": [null], "categories": [null]}'),
+        ("Info.txt", "mdb001 G CIRC B 535 42²5 197\n"),
+        ("Info.txt", f"mdb001 G CIRC B {'9' * 5000} 425 197\n"),
+    ],
+)
+def test_a_field_of_another_type_is_an_error_that_names_the_file(tmp_path, name, content):
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    try:
+        read = read_annotations(tmp_path / name)
+    except InputError as error:
+        assert name in str(error)  # noqa: PT017
+    else:  # a line without coordinates is known to be unknown, never normal
+        assert [film.state for film in read.values()] == ["unknown"]

@@ -33,10 +33,11 @@ from flexunet.data.annotations.shapes import (
     Runs,
     read_points,
 )
-from flexunet.errors import MaskError, PathError
+from flexunet.errors import FlexUNetError, MaskError, PathError
 
 _NORMAL_WORDS = {"norm", "normal", "none", "negative", "healthy", "non-cancer", "no lesion", "no finding"}
 _MIAS_SIZE = 1024
+_COORDINATE = re.compile(r"[0-9]{1,5}")
 _MIAS_LINE = re.compile(r"(?P<film>mdb\d{3})\s+(?P<tissue>[FGD])\s+(?P<label>[A-Z]{4})\b\s*(?P<rest>.*)")
 
 
@@ -48,6 +49,18 @@ def read_annotations(path: Path | str) -> dict[str, FilmAnnotation]:
         MaskError: if the file is in none of the known forms, or a value in it makes no sense.
     """
     path = Path(path)
+    try:
+        return _read(path)
+    except FlexUNetError:
+        raise
+    except Exception as error:  # a field of another type than its format has, anywhere in the document
+        raise MaskError(
+            f"annotations {path}: a field has another form than expected ({type(error).__name__}: "
+            f"{str(error)[:200]}). Correct it, or write the file again."
+        ) from error
+
+
+def _read(path: Path) -> dict[str, FilmAnnotation]:
     if path.is_dir():
         files = sorted(path.glob("*.json"))
         if not files:
@@ -98,7 +111,7 @@ def _read_mias(path: Path) -> dict[str, FilmAnnotation]:
         numbers = words[1:4] if severity else words[:3]
         shapes: tuple[Circle, ...] = ()
         state, reason = UNKNOWN, f"{path.name}: {line.strip()!r} gives no coordinates"
-        if len(numbers) == 3 and all(number.isdigit() for number in numbers):
+        if len(numbers) == 3 and all(_COORDINATE.fullmatch(number) for number in numbers):
             x, y, radius = (int(number) for number in numbers)
             shapes = (Circle(x, _MIAS_SIZE - y, radius, match["label"]),)
             state, reason = ANNOTATED, ""

@@ -13,8 +13,8 @@ from flexunet.data.images.masks import ColorMap, MaskReader, write_mask
 from flexunet.data.phantom.draw import draw_phantom
 from flexunet.data.split.folds import plan_folds, write_folds
 from flexunet.data.split.groups import deal_groups
-from flexunet.data.split.items import collect_items, connected_labels, group_items, stratum_of_groups
 from flexunet.data.split.plan import check_ratios, notes_of, parse_ratios, plan_split
+from flexunet.data.split.split_images import collect_items, connected_labels, group_items, stratum_of_groups
 from flexunet.data.split.write import write_split
 from flexunet.errors import ConfigError, DatasetError, PairingError, PathError
 

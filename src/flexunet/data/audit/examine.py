@@ -13,7 +13,7 @@ import numpy as np
 from flexunet.data.audit.mask_measures import MaskMeasures, measure_mask
 from flexunet.data.copies.fingerprints import Fingerprint, grey_of, take_fingerprint
 from flexunet.data.copies.foreground import find_foreground
-from flexunet.data.dataset.entries import Entry
+from flexunet.data.dataset.listing import ListedImage
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.images.appearance import is_nearly_constant
 from flexunet.data.images.files import is_deep_file, read_image
@@ -49,7 +49,7 @@ class Examined:
         mask_size: Width and height of the mask; None without one.
     """
 
-    entry: Entry
+    entry: ListedImage
     image_error: str = ""
     mask_error: str = ""
     width: int = 0
@@ -69,7 +69,7 @@ class Examined:
 
 
 def examine_all(
-    entries: Sequence[Entry],
+    entries: Sequence[ListedImage],
     masks: MaskReader,
     *,
     fingerprints: bool = True,
@@ -85,7 +85,7 @@ def examine_all(
     return results
 
 
-def examine(entry: Entry, masks: MaskReader, fingerprints: bool = True) -> Examined:
+def examine(entry: ListedImage, masks: MaskReader, fingerprints: bool = True) -> Examined:
     """Read an image and its mask and measure them; what cannot be read is told in the result.
 
     Args:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flexunet.data.audit.findings import SCORED_SPLITS, Finding
-from flexunet.data.dataset.entries import Entry, list_entries
 from flexunet.data.dataset.layouts import find_layout
+from flexunet.data.dataset.listing import ListedImage, list_dataset
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.dataset.matching import Matches, listed
 from flexunet.data.images.files import is_image_file
@@ -27,7 +27,7 @@ class Inventory:
     """
 
     root: Path
-    entries: list[Entry]
+    entries: list[ListedImage]
     findings: list[Finding]
     has_masks: bool
 
@@ -46,10 +46,10 @@ def take_inventory(root: Path | str) -> Inventory:
     """
     root = Path(root)
     folders = find_layout(root)
-    entries: list[Entry] = []
+    entries: list[ListedImage] = []
     findings: list[Finding] = []
     for folder in folders:
-        there, matches = list_entries(root, folder)
+        there, matches = list_dataset(root, folder)
         entries += there
         findings += _other_files(root, folder.images)
         if folder.masks:

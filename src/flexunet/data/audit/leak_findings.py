@@ -11,11 +11,11 @@ import numpy as np
 from flexunet.data.audit.examine import Examined
 from flexunet.data.audit.findings import Finding
 from flexunet.data.copies.find import CopyPair
-from flexunet.data.dataset.entries import Entry
 from flexunet.data.dataset.identity import doubtful_patients
+from flexunet.data.dataset.listing import ListedImage
 from flexunet.data.dataset.matching import listed
 from flexunet.data.dataset.names import operation_of
-from flexunet.data.split.items import connected_labels
+from flexunet.data.split.split_images import connected_labels
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _equal(keys: Sequence[str]) -> list[tuple[int, int]]:
     ]
 
 
-def _sources(entries: Sequence[Entry]) -> list[str]:
+def _sources(entries: Sequence[ListedImage]) -> list[str]:
     """Source of each image where something other than an equal plain name tells it, else ""."""
     telling = {entry.identity.source for entry in entries if operation_of(entry.stem)}
     keys = []
@@ -106,7 +106,7 @@ def _sources(entries: Sequence[Entry]) -> list[str]:
 _HOW = {"content": "equal files", "picture": "the pictures match", "name": "the names or the manifest say so"}
 
 
-def _leak(members: Sequence[Entry], known: set[str]) -> Finding:
+def _leak(members: Sequence[ListedImage], known: set[str]) -> Finding:
     by_split: dict[str, list[str]] = defaultdict(list)
     for entry in members:
         by_split[entry.split].append(entry.image.name)
@@ -122,7 +122,7 @@ def _leak(members: Sequence[Entry], known: set[str]) -> Finding:
     )
 
 
-def _copies_inside(entries: Sequence[Entry], split: str, parts: Sequence[np.ndarray]) -> list[Finding]:
+def _copies_inside(entries: Sequence[ListedImage], split: str, parts: Sequence[np.ndarray]) -> list[Finding]:
     if split == "train":  # where augmentation belongs
         return []
     extra = sum(len(part) - 1 for part in parts)
@@ -148,8 +148,8 @@ def _copies_inside(entries: Sequence[Entry], split: str, parts: Sequence[np.ndar
     ]
 
 
-def _patients(entries: Sequence[Entry]) -> list[Finding]:
-    by_patient: dict[str, list[Entry]] = defaultdict(list)
+def _patients(entries: Sequence[ListedImage]) -> list[Finding]:
+    by_patient: dict[str, list[ListedImage]] = defaultdict(list)
     for entry in entries:
         if entry.identity.patient_known:
             by_patient[entry.identity.patient].append(entry)

@@ -18,8 +18,8 @@ from flexunet.data.dataset.folder import SPLITS
 from flexunet.data.dataset.identity import doubtful_patients
 from flexunet.data.images.masks import MaskReader
 from flexunet.data.split.groups import deal_groups
-from flexunet.data.split.items import (
-    Item,
+from flexunet.data.split.split_images import (
+    SplitImage,
     collect_items,
     connected_labels,
     group_items,
@@ -59,7 +59,7 @@ class SplitPlan:
         copies: Positions of images that show the same picture, found by looking at them.
     """
 
-    items: list[Item]
+    items: list[SplitImage]
     groups: np.ndarray
     strata: list[str]
     split: list[str]
@@ -150,7 +150,7 @@ def plan_split(
     return SplitPlan(items, groups, strata, [names[s] for s in dealt[groups]], shares, by, copies)
 
 
-def _refuse_unknown_patients(items: Sequence[Item]) -> None:
+def _refuse_unknown_patients(items: Sequence[SplitImage]) -> None:
     unknown = [item for item in items if not item.identity.patient_known]
     if unknown:
         raise DatasetError(

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from flexunet.data.dataset.entries import Entry, list_entries
 from flexunet.data.dataset.identity import doubtful_patients
 from flexunet.data.dataset.layouts import FolderPair, find_layout
+from flexunet.data.dataset.listing import ListedImage, list_dataset
 from flexunet.data.dataset.pairs import complaint_about
 from flexunet.data.images.files import read_image, to_model_range
 from flexunet.data.images.masks import MaskReader
@@ -48,7 +48,7 @@ class ImageFacts:
         problem: Why the image or its mask cannot be read; "" if they can.
     """
 
-    entry: Entry
+    entry: ListedImage
     split: str
     width: int = 0
     height: int = 0
@@ -195,7 +195,7 @@ def _mean(values: Sequence[float]) -> float | None:
 
 def _plan(root: Path, folder: FolderPair, notes: list[str]) -> list[ImageFacts]:
     """Images of one folder, not yet measured; notes about those that do not pair up."""
-    entries, matches = list_entries(root, folder)
+    entries, matches = list_dataset(root, folder)
     if not entries:
         notes.append(f"no images in {folder.images}.")
     elif folder.masks is None:

@@ -25,7 +25,7 @@ _FEW_VALUES = 10  # a numeric column with more values than this is cut into quan
 
 
 @dataclass(frozen=True)
-class Item:
+class SplitImage:
     """One image with its mask.
 
     Attributes:
@@ -48,7 +48,7 @@ class Item:
 
 def collect_items(
     root: Path | str, progress: Progress = silent, *, patients: re.Pattern[str] | None = None
-) -> list[Item]:
+) -> list[SplitImage]:
     """Find all pairs below a folder, whatever its layout, sorted by name.
 
     Args:
@@ -86,7 +86,7 @@ def collect_items(
                 source = f"{class_name}_{identity.source}"
                 patient = identity.patient if identity.patient_known else source
                 identity = replace(identity, source=source, patient=patient)
-            items.append(Item(replace(pair, identity=identity), name, class_name, digest))
+            items.append(SplitImage(replace(pair, identity=identity), name, class_name, digest))
             progress("read", done, len(found))
     _refuse_one_name_twice(items)
     if patients and not any(find_patient(patients, pair.source) for _, pair in found):
@@ -96,7 +96,7 @@ def collect_items(
     return sorted(items, key=lambda item: item.name)
 
 
-def group_items(items: Sequence[Item], by: str, same: Sequence[tuple[int, int]] = ()) -> np.ndarray:
+def group_items(items: Sequence[SplitImage], by: str, same: Sequence[tuple[int, int]] = ()) -> np.ndarray:
     """Which items may not be separated.
 
     Args:
@@ -137,7 +137,7 @@ def connected_labels(count: int, links: Sequence[tuple[int, int]]) -> np.ndarray
 
 
 def stratum_of_groups(
-    items: Sequence[Item],
+    items: Sequence[SplitImage],
     groups: np.ndarray,
     stratify: str,
     masks: MaskReader,
@@ -183,7 +183,7 @@ def stratum_of_groups(
     return [f"{stratify} {value or '(none)'}" for value in commonest]
 
 
-def _lesion_areas(items: Sequence[Item], masks: MaskReader, progress: Progress) -> np.ndarray:
+def _lesion_areas(items: Sequence[SplitImage], masks: MaskReader, progress: Progress) -> np.ndarray:
     areas = np.zeros(len(items))
     with ThreadPoolExecutor(2) as pool:
         for position, area in enumerate(
@@ -218,8 +218,8 @@ def _as_numbers(values: Sequence[str]) -> np.ndarray | None:
         return None
 
 
-def _refuse_one_name_twice(items: Sequence[Item]) -> None:
-    taken: dict[str, Item] = {}
+def _refuse_one_name_twice(items: Sequence[SplitImage]) -> None:
+    taken: dict[str, SplitImage] = {}
     for item in items:
         other = taken.setdefault(item.name.lower(), item)  # Windows does not tell A.png from a.png
         if other is not item:

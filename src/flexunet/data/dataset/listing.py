@@ -13,7 +13,7 @@ from flexunet.data.images.files import is_image_file
 
 
 @dataclass(frozen=True)
-class Entry:
+class ListedImage:
     """An image of a data set, and its mask if it has one.
 
     Attributes:
@@ -38,7 +38,7 @@ class Entry:
         return self.image.stem
 
 
-def list_entries(root: Path, folder: FolderPair) -> tuple[list[Entry], Matches]:
+def list_dataset(root: Path, folder: FolderPair) -> tuple[list[ListedImage], Matches]:
     """Images of one folder of a data set, sorted by name, and how they match the masks beside them.
 
     Raises:
@@ -52,5 +52,5 @@ def list_entries(root: Path, folder: FolderPair) -> tuple[list[Entry], Matches]:
         identity = identities.of(image)
         name, mask = image.relative_to(root).as_posix(), matches.partners.get(image)
         class_name = identity.row.get("class") or folder.class_name
-        entries.append(Entry(name, image, mask, folder.split, class_name, identity))
+        entries.append(ListedImage(name, image, mask, folder.split, class_name, identity))
     return entries, matches

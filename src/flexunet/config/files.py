@@ -48,7 +48,9 @@ def load_config(path: str | Path, overrides: Sequence[str] = (), strict: bool = 
         strict = True
     for text in overrides:
         reading.take(_override(text), replace=True)
-    return reading.config(file.absolute(), strict=strict)
+    config = reading.config(file.absolute(), strict=strict)
+    config._overrides = list(overrides)
+    return config
 
 
 def as_config(config: Config | str | Path) -> Config:

@@ -77,11 +77,17 @@ class Config(OperationSections, _SectionsBeforeOperations):
 
     _source: Path | None = PrivateAttr(None)
     _notes: list[str] = PrivateAttr(default_factory=list)
+    _overrides: list[str] = PrivateAttr(default_factory=list)
 
     @property
     def source(self) -> Path | None:
         """The file that the configuration came from."""
         return self._source
+
+    @property
+    def overrides(self) -> list[str]:
+        """What replaced values of the file, as `section.key=value`."""
+        return self._overrides
 
     @property
     def notes(self) -> list[str]:

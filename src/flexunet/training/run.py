@@ -13,6 +13,7 @@ run_dir/checkpoints/         from which a stopped run goes on; the lock of the f
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -325,9 +326,10 @@ def _say_where(
 
 def _stopped(config: Config, stop: StopSignal, position: Position, store: CheckpointStore) -> RunStoppedError:
     received = stop.received or signal.SIGINT
+    settings = [f"--set={text}" for text in config.overrides]
+    command = shlex.join(["flexunet", "train", str(config.source), *settings, "--resume", "auto"])
     error = RunStoppedError(
-        f"stopped by {received.name} at {position}; saved in {store.newest}. "
-        f"Go on with: flexunet train {config.source} --resume auto"
+        f"stopped by {received.name} at {position}; saved in {store.newest}. Go on with: {command}"
     )
     error.exit_code = 128 + received
     return error

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 
@@ -224,6 +225,11 @@ def test_a_signal_saves_and_stops(project, unstopped, tmp_path, number, code):
     assert caught.value.exit_code == code
     assert signal.getsignal(number) is before
     assert json.loads((run / "history.json").read_text())["loss"][1:] == []
-    result = train(configured(project, run, *settings), resume="must")
+    # The command of the message, taken at its word, goes on in the same folder with the same settings.
+    program, name, path, *options = shlex.split(str(caught.value).partition("Go on with: ")[2])
+    assert (program, name, options[-2:]) == ("flexunet", "train", ["--resume", "auto"])
+    config = load_config(path, [option.removeprefix("--set=") for option in options[:-2]])
+    assert (config.run_dir, config.train.checkpoint_steps) == (run, 1000)
+    result = train(config, resume="must")
     assert "epoch 2, after step 2" in result.resumed
     assert_same(outcome(unstopped("published")[0]), outcome(run))

@@ -50,7 +50,7 @@ def test_parts_of_an_optimizer(model):
     optimizer = keras.optimizers.SGD(0.1)
     optimizer.build(model.trainable_variables)
     assert keras_private.optimized_variables(optimizer) == model.trainable_variables
-    assert keras_private.optimizer_variables(optimizer) == optimizer.variables
+    assert keras_private.own_optimizer_variables(optimizer) == optimizer.variables
     assert int(keras.ops.convert_to_numpy(keras_private.steps_counter(optimizer).value)) == 0
 
 

@@ -79,7 +79,7 @@ def kept_logits(probabilities: Any) -> Any:
     return getattr(probabilities, "_keras_logits", None)
 
 
-def optimizer_variables(optimizer: Any) -> list[Any]:
+def own_optimizer_variables(optimizer: Any) -> list[Any]:
     """`_variables`: those of an optimizer alone, where its class has a wider public `variables`."""
     return list(optimizer._variables)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import keras
 
-from flexunet.models.keras_private import optimizer_variables, steps_counter
+from flexunet.models.keras_private import own_optimizer_variables, steps_counter
 from flexunet.training.optimizer.pace import Pace
 
 
@@ -55,7 +55,7 @@ class Accumulation(keras.optimizers.Optimizer):
     @property
     def variables(self) -> list[Any]:
         """Its own and the inner optimizer's."""
-        return [*optimizer_variables(self), *self.inner_optimizer.variables]
+        return [*own_optimizer_variables(self), *self.inner_optimizer.variables]
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Gather the gradients of a step; at the end of a group, move the weights."""
@@ -79,7 +79,7 @@ class Accumulation(keras.optimizers.Optimizer):
 
     def stateless_apply(self, optimizer_variables: Any, grads: Any, trainable_variables: Any) -> Any:
         """The same on JAX, where a condition may not assign: variables in, variables out."""
-        own = len(optimizer_variables(self))
+        own = len(own_optimizer_variables(self))
         step, rate, *gathered = optimizer_variables[:own]
         inner_variables = list(optimizer_variables[own:])
         share, total, ends = self._place(step)

@@ -70,7 +70,8 @@ class _Drawing:
 
     def __init__(self, config: Config) -> None:
         self.activation = find_activation(config.model.activation)
-        self.normalization = config.model.normalization_layer if config.model.normalization else None
+        layer = config.model.normalization_layer
+        self.normalization = layer if config.model.normalization else None
         self.seed = config.train.seed
         self.used: Counter[str] = Counter()
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 DICOM_SUFFIXES = (".dcm", ".dicom", ".dic")
-MAX_PIXELS = 89_478_485  # as for other images: a small file that unpacks to gigabytes
+MAX_PIXELS = 89_478_485  # of any image; Pillow warns above it: a small file that unpacks to gigabytes
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 
 

@@ -16,14 +16,13 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from flexunet.data.dicom.read import DICOM_SUFFIXES, is_dicom_file, read_dicom, read_size
+from flexunet.data.dicom.read import DICOM_SUFFIXES, MAX_PIXELS, is_dicom_file, read_dicom, read_size
 from flexunet.data.images.grey_range import apply_range
 from flexunet.data.volumes.read import is_volume_file
 from flexunet.errors import ImageError, PathError
 from flexunet.files import write_bytes
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".pnm")
-MAX_PIXELS = 89_478_485  # Pillow warns above this size: a small file that unpacks to gigabytes
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM")
 _UINT16_MAX = 65535
 # What Pillow and OpenCV raise on damaged files; a warning only where Python was told to make errors of them.

@@ -20,6 +20,7 @@ from pathlib import Path
 from flexunet.data.dicom.directory import DICOMDIR, images_of_dicomdir
 from flexunet.data.dicom.read import is_dicom_file
 from flexunet.data.images.files import IMAGE_SUFFIXES, image_stem, is_image_file
+from flexunet.data.tables import unshield
 from flexunet.data.volumes.read import VOLUME_SUFFIXES, is_volume_file, label_suffix, volume_stem
 from flexunet.errors import ImageError, PathError
 
@@ -223,7 +224,7 @@ def _listed(path: Path) -> list[Path]:
                 f"{path}: expected a column named {' or '.join(LIST_COLUMNS)}, found "
                 f"{found}. Add a first row that names it."
             )
-        values = [(row[column] or "").strip() for row in reader]
+        values = [unshield(row[column] or "").strip() for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise PathError(f"{path} is not a readable CSV list: {error}. Save it as CSV in UTF-8.") from error
     # Windows separators are understood everywhere, as in the configuration.

@@ -33,6 +33,7 @@ from flexunet.data.annotations.shapes import (
     Runs,
     read_points,
 )
+from flexunet.data.tables import unshield
 from flexunet.errors import FlexUNetError, MaskError, PathError
 
 _NORMAL_WORDS = {"norm", "normal", "none", "negative", "healthy", "non-cancer", "no lesion", "no finding"}
@@ -147,8 +148,8 @@ def _read_csv(path: Path) -> dict[str, FilmAnnotation]:
         )
     found: dict[str, FilmAnnotation] = {}
     for number, row in enumerate(reader, 2):
-        cell = {name: (row[column] or "").strip() for name, column in names.items()}
-        stem = Path((row[image_column] or "").strip().replace("\\", "/")).stem
+        cell = {name: unshield(row[column] or "").strip() for name, column in names.items()}
+        stem = Path(unshield(row[image_column] or "").strip().replace("\\", "/")).stem
         if not stem:
             raise MaskError(f"{path}, line {number}: the image's name is missing.")
         _merge(found, stem, _csv_film(path, number, cell), path)

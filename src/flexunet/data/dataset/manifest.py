@@ -1,14 +1,13 @@
 """`manifest.csv` of a data set: one row a file, with what it descends from and how it was made."""
 
-import csv
 import hashlib
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
+from flexunet.data.tables import read_own_rows, write_rows
 from flexunet.errors import DatasetError
-from flexunet.files import write_text
 
 FILE_NAME = "manifest.csv"
 COLUMNS = ("file", "mask", "split", "source", "patient", "operation", "parameters", "sha256")
@@ -34,20 +33,16 @@ class Manifest:
         path = Path(root) / FILE_NAME
         if not path.is_file():
             return None
-        try:
-            reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), strict=True)
-            if "file" not in (reader.fieldnames or ()):
-                raise DatasetError(f"{path}: expected a column 'file', found {reader.fieldnames}.")
-            rows = list(reader)
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise DatasetError(f"{path} is not a readable CSV file: {error}.") from error
+        columns, rows = read_own_rows(path)
+        if "file" not in columns:
+            raise DatasetError(f"{path}: expected a column 'file', found {columns}.")
         for line, row in enumerate(rows, start=2):
-            if None in row:
+            if len(row) > len(columns):
                 raise DatasetError(
                     f"{path}, row {line}: more values than columns. Put values with commas in quotes."
                 )
         manifest = cls()
-        manifest.append(*rows)
+        manifest.append(*(dict(zip_longest(columns, row)) for row in rows))
         names = [row["file"] for row in manifest.rows]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
@@ -75,12 +70,8 @@ class Manifest:
 
     def write(self, root: Path | str) -> Path:
         """Write `manifest.csv` at `root`; it appears whole or not at all. Returns its path."""
-        stream = io.StringIO()
-        writer = csv.DictWriter(stream, self.columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        path = Path(root) / FILE_NAME
-        write_text(path, stream.getvalue())
+        path, columns = Path(root) / FILE_NAME, self.columns
+        write_rows(path, columns, ([row.get(column, "") for column in columns] for row in self.rows))
         return path
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from flexunet.data.dataset.manifest import COLUMNS, Manifest, sha256_of
 from flexunet.data.derive.film import FAILED, Row
 from flexunet.data.derive.film_masks import EXCLUDED, LABELLED, TO_REVIEW
 from flexunet.data.images.files import image_stem
-from flexunet.files import write_text
+from flexunet.data.tables import write_rows
 from flexunet.journal import read_journal
 
 EXCLUDED_FILE = "excluded.csv"
@@ -59,23 +57,12 @@ def write_records(out: Path, rows: Sequence[Row], columns: Mapping[str, Mapping[
             facts |= {name: facts[name].removeprefix("to_review/") for name in ("file", "mask")}
             review.append({**further, **facts, "reason": row["reason"]})
     left_out = [row for row in rows if row["state"] in (EXCLUDED, FAILED)]
-    _write_or_remove(out / EXCLUDED_FILE, _excluded_text(left_out), bool(left_out))
+    if left_out:
+        reasons = ([row["raw_file"], row["state"], row["reason"]] for row in left_out)
+        write_rows(out / EXCLUDED_FILE, ("raw_file", "state", "reason"), reasons)
+    else:
+        (out / EXCLUDED_FILE).unlink(missing_ok=True)
     if review.rows or (out / "to_review" / "manifest.csv").exists():
         review.write(out / "to_review")
     manifest.write(out)
     return manifest
-
-
-def _excluded_text(rows: Sequence[Row]) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["raw_file", "state", "reason"])
-    writer.writerows([row["raw_file"], row["state"], row["reason"]] for row in rows)
-    return stream.getvalue()
-
-
-def _write_or_remove(path: Path, text: str, wanted: bool) -> None:
-    if wanted:
-        write_text(path, text)
-    else:
-        path.unlink(missing_ok=True)

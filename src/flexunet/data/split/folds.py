@@ -8,8 +8,6 @@ written once, into fold_1; in the other folds they are hard links to it where th
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,8 +18,8 @@ from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.split.groups import deal_groups
 from flexunet.data.split.plan import SplitPlan, check_ratios, notes_of
 from flexunet.data.split.write import digest_of_manifests, fill_folder, growing, is_written, manifest_of
+from flexunet.data.tables import write_rows
 from flexunet.errors import ConfigError
-from flexunet.files import write_text
 from flexunet.progress import Progress, silent
 
 FOLDS_FILE = "folds.csv"
@@ -104,7 +102,7 @@ def write_folds(
             how = "try" if number else "link" if link else "copy"
             stage = f"write fold {number + 1} of {len(subs)}"
             fill_folder(fold, folder / sub, manifest, how=how, progress=progress, stage=stage)
-        write_text(folder / FOLDS_FILE, _folds_csv(plan))
+        _write_folds(folder / FOLDS_FILE, plan)
     return manifests
 
 
@@ -118,11 +116,10 @@ def _items_in(plan: SplitPlan, folder: Path) -> list:
     return items
 
 
-def _folds_csv(plan: FoldPlan) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["name", "source", "patient", "test_in_fold"])
+def _write_folds(path: Path, plan: FoldPlan) -> None:
     tested = np.array([[split == "test" for split in fold.split] for fold in plan.folds]).argmax(axis=0)
-    for item, fold in zip(plan.folds[0].items, tested, strict=True):
-        writer.writerow([item.name, item.identity.source, item.identity.known_patient, int(fold) + 1])
-    return stream.getvalue()
+    rows = (
+        [item.name, item.identity.source, item.identity.known_patient, int(fold) + 1]
+        for item, fold in zip(plan.folds[0].items, tested, strict=True)
+    )
+    write_rows(path, ("name", "source", "patient", "test_in_fold"), rows)

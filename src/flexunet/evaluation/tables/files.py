@@ -6,8 +6,6 @@ take those from scores.json.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from flexunet.data.tables import read_own_rows, write_rows
 from flexunet.errors import DatasetError, PathError
 from flexunet.evaluation.scores.lesions import Candidates, Lesions, rows_of
 from flexunet.evaluation.scores.registry import IMAGE_SCORES
 from flexunet.evaluation.scores.surface import SURFACE_SCORES
 from flexunet.evaluation.tables.rows import ImageOrigin, Tables, refuse_twins
-from flexunet.files import write_text
 from flexunet.run_folder import PER_IMAGE, PER_LESION
 
 _ATTRIBUTE = "manifest_"
@@ -50,11 +48,7 @@ def write_columns(path: Path, columns: dict[str, Column]) -> None:
 
     Numbers have all their digits: rounded ones would make identical runs differ when they are compared.
     """
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_text(value) for value in row] for row in zip(*columns.values(), strict=True))
-    write_text(path, stream.getvalue())
+    write_rows(path, columns, (map(_text, row) for row in zip(*columns.values(), strict=True)))
 
 
 def _text(value: Any) -> str:
@@ -154,16 +148,11 @@ class _Columns:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            with path.open(newline="", encoding="utf-8-sig") as stream:
-                reader = csv.reader(stream, strict=True)
-                self.names = next(reader, [])
-                rows = [row for row in reader if row]
+            self.names, rows = read_own_rows(path)
         except FileNotFoundError as error:
             raise PathError(
                 f"{path} does not exist. Run `flexunet evaluate` or `flexunet score` first."
             ) from error
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise DatasetError(f"{path} is not a readable CSV file: {error}.") from error
         self.rows = len(rows)
         if any(len(row) != len(self.names) for row in rows):
             raise DatasetError(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -14,7 +12,7 @@ import numpy as np
 from scipy.spatial.distance import pdist
 
 from flexunet.data.images.regions import ClassRegion, drop_small, fill_holes, find_class_regions
-from flexunet.files import write_text
+from flexunet.data.tables import write_rows
 
 if TYPE_CHECKING:
     from flexunet.config.run_sections import InferSection
@@ -167,22 +165,22 @@ def write_lesion_table(
         lesions_by_file: Name of each file, and its lesions as `lesion_rows` gives them.
         columns: The attributes, where lesions are of another kind.
     """
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, ("file", *columns), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({"file": name, **lesion} for name, lesions in lesions_by_file for lesion in lesions)
-    write_text(path, stream.getvalue())
+    rows = (
+        [name, *(lesion[column] for column in columns)]
+        for name, lesions in lesions_by_file
+        for lesion in lesions
+    )
+    write_rows(path, ("file", *columns), rows)
 
 
 def write_image_table(path: Path, records: Iterable[dict[str, Any]]) -> None:
     """Write one row an image: its file, mask, size, lesions, and in what it is unlike the training images."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["file", "mask", "width", "height", "foreground_pixels", "lesions", "unlike_training"])
-    for record in records:
-        numbers = [record[name] for name in ("file", "mask", "width", "height", "foreground_pixels")]
-        writer.writerow([*numbers, len(record["lesions"]), record["unlike_training"]])
-    write_text(path, stream.getvalue())
+    first = ("file", "mask", "width", "height", "foreground_pixels")
+    rows = (
+        [*(record[name] for name in first), len(record["lesions"]), record["unlike_training"]]
+        for record in records
+    )
+    write_rows(path, (*first, "lesions", "unlike_training"), rows)
 
 
 def lesion_rows(lesions: Iterable[Lesion]) -> list[dict[str, Any]]:

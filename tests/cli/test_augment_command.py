@@ -76,3 +76,11 @@ def test_preview_draws_every_copy(dataset, config, tmp_path):
     assert result.exit_code == 0, result.output
     assert read_image(tmp_path / "copies.png").shape == (2 * 278, 6 * 260, 3)  # the original and 8 copies
     assert not (tmp_path / "out").exists()
+
+
+def test_preview_draws_random_transforms_where_they_are_on(dataset, config, tmp_path):
+    settings = ("--set", "random_transform.enabled=true")
+    result = run(dataset, "--config", config, "--preview", tmp_path / "drawn.png", *settings)
+    assert result.exit_code == 0, result.output
+    assert "random changes" in result.output
+    assert read_image(tmp_path / "drawn.png").shape == (4 * 278, 6 * 260, 3)  # the original and 23 drawings

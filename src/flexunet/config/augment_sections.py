@@ -1,4 +1,4 @@
-"""Sections that describe augmentation: generator, augmentor and one section an operation."""
+"""Sections that describe augmentation: generator, augmentor, one section an operation; random_transform."""
 
 from __future__ import annotations
 
@@ -6,7 +6,20 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from flexunet.config.section import Centers, Floats, Positive, Section, Texts, input_path, output_path
+from flexunet.config.section import (
+    Centers,
+    Floats,
+    Positive,
+    Probability,
+    Range,
+    RangeAbove0,
+    RangeFrom0,
+    RangeUpTo1,
+    Section,
+    Texts,
+    input_path,
+    output_path,
+)
 
 
 class GeneratorSection(Section):
@@ -164,3 +177,67 @@ class OperationSections(BaseModel):
     sharpening: SharpeningSection = SharpeningSection()
     brightening: BrighteningSection = BrighteningSection()
     cropping: CroppingSection = CroppingSection()
+
+
+class RandomTransformSection(Section):
+    """Augmentation while training that composes random changes; not one of the published operations.
+
+    Each change has a probability of its own, and its strength is drawn from a range.
+    """
+
+    enabled: bool = False
+    """Whether training images are changed in this way, in place of the operations of [augmentor]."""
+    flip: Literal["never", "horizontal", "both"] = "horizontal"
+    """Whether images are mirrored left to right, or also upside down; each half of the time."""
+    fill: Literal["black", "nearest", "mirror"] = "black"
+    """What lies beyond the border: black with class 0, the outermost pixels, or the mirror image."""
+    rotation: Range = (-15.0, 15.0)
+    """Angles of rotation, in degrees counter-clockwise."""
+    rotation_probability: Probability = 0.2
+    """Probability of a rotation."""
+    scale: RangeAbove0 = (0.7, 1.4)
+    """Factors of enlargement; below 1 the image shrinks."""
+    scale_probability: Probability = 0.2
+    """Probability of scaling."""
+    shear: Range = (-0.1, 0.1)
+    """Factors of shearing."""
+    shear_probability: Probability = 0.1
+    """Probability of shearing."""
+    shift: Range = (-0.1, 0.1)
+    """Shifts, as fractions of width and height."""
+    shift_probability: Probability = 0.2
+    """Probability of a shift."""
+    elastic: RangeFrom0 = (0.005, 0.015)
+    """Standard deviations of the shifts of control points, as fractions of the longer side."""
+    elastic_probability: Probability = 0.1
+    """Probability of an elastic deformation."""
+    elastic_spans: Positive = 6
+    """Distances between control points of an elastic deformation along the longer side."""
+    noise: RangeFrom0 = (0.0, 0.3)
+    """Standard deviations of Gaussian noise, as fractions of the standard deviation of the image."""
+    noise_probability: Probability = 0.1
+    """Probability of noise."""
+    blur: RangeFrom0 = (0.5, 1.0)
+    """Standard deviations of the Gaussian that blurs the image, in pixels."""
+    blur_probability: Probability = 0.2
+    """Probability of blur."""
+    brightness: RangeFrom0 = (0.75, 1.25)
+    """Factors by which grey values are multiplied."""
+    brightness_probability: Probability = 0.15
+    """Probability of a change of brightness."""
+    contrast: RangeFrom0 = (0.75, 1.25)
+    """Factors by which the distances of grey values from their mean are multiplied."""
+    contrast_probability: Probability = 0.15
+    """Probability of a change of contrast."""
+    low_resolution: RangeUpTo1 = (0.5, 1.0)
+    """Factors of the resolution to which an image is reduced and from which it is enlarged again."""
+    low_resolution_probability: Probability = 0.25
+    """Probability of a low resolution."""
+    gamma: RangeAbove0 = (0.7, 1.5)
+    """Exponents of grey values between black (0) and white (1)."""
+    gamma_probability: Probability = 0.3
+    """Probability of a gamma change."""
+    inverted_gamma: RangeAbove0 = (0.7, 1.5)
+    """Exponents of the inverted image's grey values."""
+    inverted_gamma_probability: Probability = 0.1
+    """Probability of a gamma change of the inverted image."""

@@ -25,6 +25,12 @@ def check_config(config: Config) -> None:
             f"{config.model.image_width} and image_height = {config.model.image_height} differ; make "
             "them equal",
         )
+    if config.random_transform.enabled and config.model.generator:
+        raise _error(
+            config,
+            "[random_transform] enabled = true and [model] generator = true would both change every training "
+            "image; set generator = false, or enabled = false to keep to the operations of [augmentor]",
+        )
     tiles = config.tiledinfer
     if tiles.overlapping >= tiles.split_size:
         raise _error(
@@ -90,11 +96,15 @@ def _without_effect(config: Config) -> list[str]:
         (not train.mlflow, "mlflow_uri", "mlflow = false; set it to true to log there"),
         (not train.mlflow, "mlflow_experiment", "mlflow = false; set it to true to log there"),
     ]
-    return [
+    notes = [
         f"[train] {key} has no effect: {reason}"
         for is_idle, key, reason in idle
         if is_idle and getattr(train, key) != type(train).model_fields[key].default
     ]
+    drawn = config.random_transform
+    if not drawn.enabled and drawn != type(drawn)():
+        notes.append("[random_transform] has no effect: enabled = false; set it to true to use the section")
+    return notes
 
 
 def untrue_scores(config: Config, split: str) -> list[str]:

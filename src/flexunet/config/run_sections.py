@@ -25,7 +25,7 @@ class TrainSection(Section):
     batch_size: Positive = 4
     """Images per training step."""
     steps_per_epoch: Positive | None = None
-    """Steps per epoch with [model] generator, crop or lesion_share. Default: enough for every image."""
+    """Steps per epoch with augmentation, crop or lesion_share. Default: enough for every image."""
     lesion_share: float | None = Field(default=None, gt=0, le=1)
     """Share of images, or crops, with a lesion in every batch. Default: as they come."""
     crop: Literal["none", "random"] = "none"

@@ -14,7 +14,12 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, model_validator
 
-from flexunet.config.augment_sections import AugmentorSection, GeneratorSection, OperationSections
+from flexunet.config.augment_sections import (
+    AugmentorSection,
+    GeneratorSection,
+    OperationSections,
+    RandomTransformSection,
+)
 from flexunet.config.model_sections import (
     DatasetSection,
     ImageSection,
@@ -70,6 +75,7 @@ class Config(OperationSections, _SectionsBeforeOperations):
     model_config = ConfigDict(extra="forbid", strict=True, validate_assignment=True)
 
     # After the sections of the two classes above, those of _SectionsBeforeOperations first.
+    random_transform: RandomTransformSection = RandomTransformSection()
     evaluate: EvaluateSection = EvaluateSection()
     segmentation: SegmentationSection = SegmentationSection()
     maskcolor: MaskColorSection = MaskColorSection()

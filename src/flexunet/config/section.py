@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
 
 Color = tuple[int, int, int]
 
@@ -65,6 +65,12 @@ def tupled(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _ascending(value: tuple[float, float]) -> tuple[float, float]:
+    if value[0] > value[1]:
+        raise ValueError(f"the first number is more than the second: write ({value[1]:g}, {value[0]:g})")
+    return value
+
+
 def _centers(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [tuple(center) if isinstance(center, list) else center for center in value]
@@ -101,6 +107,20 @@ Byte = Annotated[int, Field(ge=0, le=255)]
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Pair = Annotated[tuple[Positive, Positive], Strict(False), BeforeValidator(_paired)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+_Above0 = Annotated[float, Field(gt=0)]
+_From0 = Annotated[float, Field(ge=0)]
+_UpTo1 = Annotated[float, Field(gt=0, le=1)]
+Range = Annotated[tuple[float, float], Strict(False), BeforeValidator(tupled), AfterValidator(_ascending)]
+RangeAbove0 = Annotated[
+    tuple[_Above0, _Above0], Strict(False), BeforeValidator(tupled), AfterValidator(_ascending)
+]
+RangeFrom0 = Annotated[
+    tuple[_From0, _From0], Strict(False), BeforeValidator(tupled), AfterValidator(_ascending)
+]
+RangeUpTo1 = Annotated[
+    tuple[_UpTo1, _UpTo1], Strict(False), BeforeValidator(tupled), AfterValidator(_ascending)
+]
 RGB = Annotated[tuple[Byte, Byte, Byte], Strict(False), BeforeValidator(tupled)]
 Center = tuple[float, float]
 Centers = Annotated[list[Center], BeforeValidator(_centers)]

@@ -287,7 +287,7 @@ def own():
 
     def change(parameters, height, width):
         down, across = np.indices((height, width), np.float32)
-        return Displace((across - np.float32(parameters["by"]), down), extend=True)
+        return Displace((across - np.float32(parameters["by"]), down), border="nearest")
 
     yield register_operation(Operation("push", variants, change))
     del OPERATIONS["push"]

@@ -21,7 +21,9 @@ def all_changes(height, width):
         "shrink": warps.Shrink(0.7),
         "shear": warps.shear(width, 0.2),
         "shear and flip": warps.Chain((warps.shear(width, -0.3), warps.Flip("h"))),
-        "deformation": warps.Displace(fields.deformation_field(height, width, 1300, 8, 137), extend=True),
+        "deformation": warps.Displace(
+            fields.deformation_field(height, width, 1300, 8, 137), border="nearest"
+        ),
         "distortion": warps.Displace(fields.distortion_field(height, width, 0.03, 40, 1)),
         "barrel": warps.Discs([fields.disc_field(height, width, (0.4, 0.5), 0.4, 0.5)]),
         "pincushion": warps.Discs([fields.disc_field(height, width, (0.4, 0.5), 0.4, -0.5)]),

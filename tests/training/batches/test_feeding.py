@@ -81,6 +81,24 @@ def test_a_share_of_whole_images_holds_a_lesion(configured):
         assert paths == expected
 
 
+def test_random_transforms_are_drawn_anew_each_epoch_and_validation_images_stay(configured):
+    settings = ["random_transform.enabled=true", "train.steps_per_epoch=3"]
+    config = configured(*settings, "random_transform.flip=never", "random_transform.gamma_probability=1.0")
+    batches = training_batches(config, open_split(config, "train"))
+    assert len(batches) == 3
+    first = batches[1]
+    batches.epoch = 1
+    assert not np.array_equal(batches[1][0], first[0])
+    batches.epoch = 0
+    for again, before in zip(batches[1], first, strict=True):
+        assert np.array_equal(again, before)
+    assert first[0].max() <= 255
+    assert (first[1].sum(axis=-1) == 1).all()
+    valid = open_split(config, "valid")
+    plain = validation_batches(configured(), valid)[0]
+    assert np.array_equal(validation_batches(config, valid)[0][0], plain[0])
+
+
 def test_crops_at_full_resolution_hold_the_share(configured):
     config = configured("train.crop=random", "train.lesion_share=0.5", "train.steps_per_epoch=3")
     batches = training_batches(config, open_split(config, "train"))

@@ -39,7 +39,8 @@ def augment(
         Path | None,
         typer.Option(
             metavar="FILE.png",
-            help="Draw the copies of the first image into this file, and write no data set.",
+            help="Draw the copies of the first image, or what [random_transform] may draw of it, into this "
+            "file, and write no data set.",
         ),
     ] = None,
     overrides: Overrides = None,
@@ -56,7 +57,8 @@ def augment(
         from flexunet.data.augment.preview import write_preview
 
         write_preview(dataset, preview, config)
-        console.print(f"picture of every copy: {preview}", highlight=False, soft_wrap=True)
+        what = "random changes" if config.random_transform.enabled else "every copy"
+        console.print(f"picture of {what}: {preview}", highlight=False, soft_wrap=True)
         return
     out = out or config.output(config.dataset.augmented_dir)
     chosen = [split.strip() for split in splits.split(",") if split.strip()]

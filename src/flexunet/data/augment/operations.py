@@ -225,7 +225,7 @@ def _sheared(parameters: Parameters, height: int, width: int) -> warps.Change:
 
 def _deformed(parameters: Parameters, height: int, width: int) -> warps.Change:
     values = (parameters[key] for key in ("alpha", "sigma", "seed", "draw"))
-    return warps.Displace(fields.cached_deformation_field(height, width, *values), extend=True)
+    return warps.Displace(fields.cached_deformation_field(height, width, *values), border="nearest")
 
 
 def _distorted(parameters: Parameters, height: int, width: int) -> warps.Change:
@@ -246,7 +246,9 @@ def _cropped(parameters: Parameters, height: int, width: int) -> warps.Change:
     left, top = draws.uniform(0, 1 - side, 2) * (width, height)
     across = np.float32(left - 0.5) + np.float32(side) * (np.arange(width, dtype=np.float32) + 0.5)
     down = np.float32(top - 0.5) + np.float32(side) * (np.arange(height, dtype=np.float32) + 0.5)
-    return warps.Displace((np.tile(across, (height, 1)), np.repeat(down[:, None], width, 1)), extend=True)
+    return warps.Displace(
+        (np.tile(across, (height, 1)), np.repeat(down[:, None], width, 1)), border="nearest"
+    )
 
 
 # Those of the published tools first, in their order; `prefix` is the name that those tools give a copy.

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from flexunet.data.augment.operations import planned
+from flexunet.data.augment.random_transform import random_transform
 from flexunet.data.configured import mask_reader
 from flexunet.data.dataset.folder import DatasetFolder
 from flexunet.data.dataset.pairs import find_pairs
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
 _TILE = 256
 _CAPTION = 22
 _COLUMNS = 6
+_DRAWN_ROWS = 4
 _OUTLINE = (255, 210, 0)
 _INK = (20, 20, 20)
 
 
 def write_preview(dataset: Path | str, path: Path | str, config: Config) -> Path:
-    """Draw every copy of the first image of a data set that has something in its mask.
+    """Draw what becomes of the first image of a data set that has something in its mask.
+
+    Every copy; or where `[random_transform]` is on, what training may draw of it.
 
     Args:
         dataset: As for `augment`; of a split data set, the first split is looked at.
@@ -55,6 +59,8 @@ def write_preview(dataset: Path | str, path: Path | str, config: Config) -> Path
 def draw_copies(image: np.ndarray, mask: np.ndarray, config: Config, stem: str) -> np.ndarray:
     """Draw the original and every copy, each with its prefix above it and its mask outlined.
 
+    Where `[random_transform]` is on, what training may draw takes the place of the copies.
+
     Args:
         image: `(H, W, 3)`.
         mask: Class indices `(H, W)`.
@@ -65,13 +71,27 @@ def draw_copies(image: np.ndarray, mask: np.ndarray, config: Config, stem: str) 
         uint8 array, RGB.
     """
     tiles = [_tile(image, mask, "original")]
-    for step in planned(config):
-        change = step.seeded(config.train.seed, stem).change(*mask.shape)
-        tiles.append(_tile(change.image(image), change.mask(mask), step.prefix.rstrip("_")))
+    if config.random_transform.enabled:
+        tiles += _drawn(image, mask, config)
+    else:
+        for step in planned(config):
+            change = step.seeded(config.train.seed, stem).change(*mask.shape)
+            tiles.append(_tile(change.image(image), change.mask(mask), step.prefix.rstrip("_")))
     while len(tiles) % _COLUMNS:
         tiles.append(np.full_like(tiles[0], 255))
     rows = [np.hstack(tiles[start : start + _COLUMNS]) for start in range(0, len(tiles), _COLUMNS)]
     return np.vstack(rows)
+
+
+def _drawn(image: np.ndarray, mask: np.ndarray, config: Config) -> list[np.ndarray]:
+    """What `[random_transform]` makes of one image, several times."""
+    count = _COLUMNS * _DRAWN_ROWS - 1
+    images, masks = random_transform(config.random_transform)(
+        np.repeat(image[np.newaxis], count, axis=0),
+        np.repeat(mask[np.newaxis], count, axis=0),
+        np.random.default_rng(config.train.seed),
+    )
+    return [_tile(*pair, str(1 + number)) for number, pair in enumerate(zip(images, masks, strict=True))]
 
 
 def _tile(image: np.ndarray, mask: np.ndarray, caption: str) -> np.ndarray:

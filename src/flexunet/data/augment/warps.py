@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import cv2
 import numpy as np
@@ -21,6 +21,8 @@ from flexunet.data.augment.fields import Field
 
 _CORNER = 2  # row and column of the pixel whose value fills what a rotation, shear or shrink uncovers
 _FLIP_CODES = {"h": 1, "v": 0, "hv": -1}
+_BORDERS = {"black": cv2.BORDER_CONSTANT, "nearest": cv2.BORDER_REPLICATE, "mirror": cv2.BORDER_REFLECT}
+Border = Literal["black", "nearest", "mirror"]
 
 
 class Change(Protocol):
@@ -97,10 +99,10 @@ class Shrink:
 
 @dataclass(frozen=True)
 class Displace:
-    """Every pixel taken from where a field says; beyond the border, 0 or the nearest pixel."""
+    """Every pixel taken from where a field says; `border` says what lies beyond the image."""
 
     field: Field
-    extend: bool = False
+    border: Border = "black"
 
     def image(self, image: np.ndarray) -> np.ndarray:
         """Displaced image."""
@@ -111,8 +113,7 @@ class Displace:
         return self._warp(mask, cv2.INTER_NEAREST)
 
     def _warp(self, pixels: np.ndarray, interpolation: int) -> np.ndarray:
-        border = cv2.BORDER_REPLICATE if self.extend else cv2.BORDER_CONSTANT
-        return cv2.remap(pixels, *self.field, interpolation, borderMode=border)
+        return cv2.remap(pixels, *self.field, interpolation, borderMode=_BORDERS[self.border])
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from flexunet.training.batches.crops import FixedCrops, RandomCrops, Tiles
-from flexunet.training.batches.dataset import Batches, Part, Source
+from flexunet.training.batches.dataset import Augment, Batches, Part, Source
 from flexunet.training.batches.sampling import Draw, LesionSampling, PlainSampling, Sampling
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def training_batches(config: Config, cache: Cache | OwnSizeCache, part: Part | None = None) -> Batches:
-    """Shuffled batches: crops where `[train] crop` is on, augmented where `[model] generator` is.
+    """Shuffled batches: crops where `[train] crop` is on, augmented where the configuration says so.
 
     With either of them, or a `lesion_share`, an epoch is `[train] steps_per_epoch` batches where the
     configuration sets it; otherwise as many images are seen as there are.
@@ -28,11 +28,6 @@ def training_batches(config: Config, cache: Cache | OwnSizeCache, part: Part | N
     Raises:
         DatasetError: if the images cannot give the share of lesions that is asked for.
     """
-    augment = None
-    if config.model.generator:
-        from flexunet.data.augment.online import online_augment
-
-        augment = online_augment(config)
     return Batches(
         in_color_order(config, _crops(config, RandomCrops, cache)),
         config.train.batch_size,
@@ -41,7 +36,7 @@ def training_batches(config: Config, cache: Cache | OwnSizeCache, part: Part | N
         seed=config.train.seed,
         sampling=training_sampling(config, cache),
         crops=config.train.crop != "none",
-        augment=augment,
+        augment=_augmentation(config),
         workers=config.train.workers,
         part=part,
     )
@@ -54,7 +49,7 @@ def training_sampling(config: Config, cache: Cache | OwnSizeCache) -> Sampling |
         DatasetError: as `training_batches`.
     """
     train, cropped = config.train, config.train.crop != "none"
-    if not (config.model.generator or cropped or train.lesion_share):
+    if not (config.model.generator or config.random_transform.enabled or cropped or train.lesion_share):
         return None
     length = train.steps_per_epoch * train.batch_size if train.steps_per_epoch else len(cache)
     if not train.lesion_share:
@@ -62,6 +57,19 @@ def training_sampling(config: Config, cache: Cache | OwnSizeCache) -> Sampling |
     # Most crops from anywhere hold no lesion, whatever image they are of.
     rest = np.ones(len(cache), bool) if cropped else None
     return LesionSampling(cache.holds_lesion, train.lesion_share, train.batch_size, length, train.seed, rest)
+
+
+def _augmentation(config: Config) -> Augment | None:
+    """What changes the images of a batch; the published operations, or the composed ones, or nothing."""
+    if config.random_transform.enabled:
+        from flexunet.data.augment.random_transform import random_transform
+
+        return random_transform(config.random_transform)
+    if config.model.generator:
+        from flexunet.data.augment.online import online_augment
+
+        return online_augment(config)
+    return None
 
 
 def validation_batches(config: Config, cache: Cache | OwnSizeCache, part: Part | None = None) -> Batches:

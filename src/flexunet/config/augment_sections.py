@@ -241,3 +241,11 @@ class RandomTransformSection(Section):
     """Exponents of the inverted image's grey values."""
     inverted_gamma_probability: Probability = 0.1
     """Probability of a gamma change of the inverted image."""
+    lesion_paste: RangeFrom0 = (0.8, 1.2)
+    """Factors of the contrast of a lesion that is taken from another image of the batch."""
+    lesion_paste_probability: Probability = 0.0
+    """Probability that a lesion (anything but class 0) of another image is laid over this breast."""
+    cutmix: RangeUpTo1 = (0.1, 0.5)
+    """Areas of a box that is taken from another image of the batch, as fractions of the image."""
+    cutmix_probability: Probability = 0.0
+    """Probability that a box is taken from another image, image and mask alike (CutMix)."""

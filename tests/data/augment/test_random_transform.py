@@ -14,7 +14,7 @@ from flexunet.data.augment.warps import Displace
 from flexunet.errors import ConfigError
 
 SHAPES = ("rotation", "scale", "shear", "shift", "elastic")
-NAMES = (*SHAPES, *GREY_CHANGES)
+NAMES = (*SHAPES, *GREY_CHANGES, "lesion_paste", "cutmix")
 NEVER = {f"{name}_probability": 0.0 for name in NAMES} | {"flip": "never"}
 
 

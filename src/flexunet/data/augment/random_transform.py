@@ -18,6 +18,7 @@ from flexunet.config.augment_sections import RandomTransformSection
 from flexunet.data.augment import warps
 from flexunet.data.augment.fields import Field
 from flexunet.data.augment.grey_changes import GREY_CHANGES, Grey
+from flexunet.data.augment.mixing import mix
 from flexunet.data.images.files import to_model_range
 
 _SEEDS = 2**63
@@ -33,8 +34,8 @@ def random_transform(
 
     Returns:
         Function of images `(N, H, W, C)` as stored, masks `(N, H, W)` and a random generator, that returns
-        images as float32 from 0 to 255 and masks. The generator alone decides what is drawn, and what an
-        image gets does not depend on the others.
+        images as float32 from 0 to 255 and masks. The generator alone decides what is drawn. What an image
+        gets depends on the others only where it takes a part of one of them.
     """
 
     def augment(
@@ -45,7 +46,7 @@ def random_transform(
         for index, seed in enumerate(rng.integers(_SEEDS, size=len(images)).tolist()):
             change = draw_change(chosen, height, width, np.random.default_rng(seed))
             images[index], masks[index] = change.image(images[index]), change.mask(masks[index])
-        return images, masks
+        return mix(chosen, images, masks, rng)
 
     return augment
 

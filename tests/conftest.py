@@ -1,6 +1,8 @@
 """Fixtures for all tests: the shared reference data, and what makes runs repeatable."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -177,3 +179,24 @@ def write_volume():
         return path
 
     return write
+
+
+@pytest.fixture
+def left_by_a_killed_process():
+    """Kills a process that is writing a file; gives the path of what it left half written."""
+
+    def leave(path):
+        code = (
+            "import sys, time; from flexunet.files import replacing\n"
+            "with replacing(sys.argv[1]) as temporary:\n"
+            "    temporary.write_bytes(b'half'); print(temporary, flush=True); time.sleep(600)"
+        )
+        command = [sys.executable, "-c", code, str(path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:
+            left = Path(process.stdout.readline().rstrip("\n"))
+            assert left.is_file()
+            process.kill()
+        assert left.is_file()
+        return left
+
+    return leave

@@ -1,9 +1,13 @@
 import errno
+import os
+import subprocess
+import sys
+import time
 
 import pytest
 
 from flexunet.errors import PathError
-from flexunet.files import explaining, replacing, write_bytes, write_text
+from flexunet.files import explaining, replacing, sweep, write_bytes, write_text
 
 
 def write_half(path):
@@ -80,3 +84,60 @@ def test_refusals_of_the_system_are_explained(code, message):
 def test_other_failures_are_left_alone():
     with pytest.raises(OSError, match="cable"), explaining("x.png"):
         raise OSError(errno.EIO, "cable")
+
+
+def test_what_a_killed_process_left_is_swept(tmp_path, left_by_a_killed_process):
+    direct = left_by_a_killed_process(tmp_path / "mask.png")
+    below = left_by_a_killed_process(tmp_path / "a" / "乳房表示.png")
+    sweep(tmp_path)
+    assert not direct.exists()
+    assert below.exists()
+    sweep(tmp_path, below=True)
+    assert [path.name for path in tmp_path.rglob("*")] == ["a"]
+
+
+def test_what_a_living_process_writes_is_left_alone(tmp_path):
+    code = (
+        "import sys; from flexunet.files import replacing\n"
+        "with replacing(sys.argv[1]) as temporary:\n"
+        "    temporary.write_bytes(b'whole'); print(flush=True); input()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "theirs.txt")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        process.stdout.readline()
+        with replacing(tmp_path / "ours.txt") as temporary:
+            temporary.write_text("whole")
+            sweep(tmp_path, alone=True)
+        process.communicate("\n")
+    assert process.returncode == 0
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "theirs.txt": "whole",
+        "ours.txt": "whole",
+    }
+
+
+@pytest.mark.parametrize("name", [".report.0123456789ab.partial.html", ".x.0badcafe-17-01234567.partial.png"])
+def test_what_others_may_be_writing_is_swept_after_an_hour_or_under_a_lock(tmp_path, name):
+    path = tmp_path / name
+    for seconds, how, left in [(0, {}, True), (4000, {}, False), (0, {"alone": True}, False)]:
+        path.write_text("half")
+        os.utime(path, (time.time(), time.time() - seconds))
+        sweep(tmp_path, **how)
+        assert path.exists() is left
+
+
+@pytest.mark.parametrize(
+    "name",
+    [".notes.partial", "mask.0123456789ab.partial.png", ".a.partial.png", ".a.0123456789abc.partial.png"],
+)
+def test_files_of_others_are_not_swept(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    (tmp_path / ".split.0123456789ab.partial").mkdir()  # a split that can go on
+    sweep(tmp_path, alone=True, below=True)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_long_names_in_any_script_are_written(tmp_path):
+    path = tmp_path / ("乳" * 80 + ".png")  # 244 bytes, of 255
+    write_bytes(path, b"x")
+    assert path.read_bytes() == b"x"

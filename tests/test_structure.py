@@ -44,6 +44,7 @@ FOUNDATION = {
     "extras",
     "files",
     "journal",
+    "locks",
     "membership",
     "progress",
     "run_folder",

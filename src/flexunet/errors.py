@@ -8,7 +8,7 @@
       InputError                  exit 2   what was given cannot be used
         ConfigError                        a section, key or value of the configuration
         PathError                          a file or folder that is missing, empty or not writable
-        RunLockedError                     a run folder in which another run is at work
+        RunLockedError                     a folder that another run writes
         ImageError                         an image file that cannot be read or has the wrong form
         MaskError                          a mask file: colours off the map, wrong size or type
         PairingError                       images without masks, masks without images
@@ -75,7 +75,7 @@ class PathError(InputError):
 
 
 class RunLockedError(InputError):
-    """Another run is at work in this run folder."""
+    """Another run is at work in this folder."""
 
 
 class ImageError(InputError):

@@ -1,16 +1,34 @@
-"""Writing without loss: a file appears whole under its name, or not at all."""
+"""Writing without loss: a file appears whole under its name, or not at all.
+
+What is being written stands under a hidden name that tells host and process,
+`.NAME.HOST-PROCESS-NUMBER.partial` and the suffix. So what a killed process left is known, and the next run
+removes it (`sweep`).
+"""
 
 import errno
 import os
+import re
 import shutil
+import socket
+import sys
+import time
 import uuid
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from flexunet.errors import PathError
 
 PARTIAL = ".partial"
+_ABANDONED = 3600  # seconds after which a half-written file of an unknown process is taken for left over
+_LONGEST_STEM = 80  # bytes of a name that its hidden name keeps; file systems allow 255 in all
+_OURS = re.compile(
+    r"\..*\.(?:(?P<host>[0-9a-f]{8})-(?P<process>[0-9]+)-[0-9a-f]{8}"
+    r"|(?P<older_file>[0-9a-f]{12})|(?P<older_folder>[0-9a-f]{8}))\.partial(?:\.[^.]+)?",
+    re.DOTALL,
+)
+_being_written: set[Path] = set()
 _REFUSALS = {
     errno.ENOSPC: "the disk is full: free some space",
     errno.EDQUOT: "the disk quota is used up: free some space",
@@ -50,8 +68,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
         PathError: if the file cannot be written (disk full, no rights, read-only, a folder in the way).
     """
     path = Path(path)
-    temporary = path.parent / f".{path.stem[:80]}.{uuid.uuid4().hex[:12]}{PARTIAL}{path.suffix}"
-    with explaining(path):
+    with explaining(path), unfinished(path) as temporary:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
@@ -64,6 +81,68 @@ def replacing(path: Path | str) -> Iterator[Path]:
             else:
                 temporary.unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def unfinished(path: Path) -> Iterator[Path]:
+    """Yield the hidden name beside `path` for what is being written; `sweep` leaves it alone meanwhile."""
+    stem = path.stem.encode("utf-8", "ignore")[:_LONGEST_STEM].decode("utf-8", "ignore")
+    written_by = f"{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    temporary = path.parent / f".{stem}.{written_by}{PARTIAL}{path.suffix}"
+    _being_written.add(temporary.absolute())
+    try:
+        yield temporary
+    finally:
+        _being_written.discard(temporary.absolute())
+
+
+def sweep(*folders: Path, alone: bool = False, below: bool = False) -> None:
+    """Remove what killed runs left half written in folders.
+
+    Left alone is what a living process of this host writes. What another host writes, or an earlier version
+    of FlexUNet wrote, is removed when nobody touched it for an hour.
+
+    Args:
+        folders: The folders; those that do not exist are passed over.
+        alone: Whether no other run can be at work there, as a lock is held: then there is no hour's wait.
+        below: Whether folders below them are searched too.
+    """
+    for folder in folders:
+        for path in folder.rglob(f".*{PARTIAL}*") if below else folder.glob(f".*{PARTIAL}*"):
+            if (match := _OURS.fullmatch(path.name)) and _is_left_over(path, match, alone):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    with suppress(OSError):
+                        path.unlink()
+
+
+def _is_left_over(path: Path, match: re.Match[str], alone: bool) -> bool:
+    # Folders of older versions bear 8 digits; one with 12 is a split that can go on.
+    if match["process"] is None and path.is_dir() != bool(match["older_folder"]):
+        return False
+    if match["host"] == _host() and sys.platform != "win32":
+        process = int(match["process"])
+        return path.absolute() not in _being_written if process == os.getpid() else not _is_alive(process)
+    try:
+        latest = max(part.stat().st_mtime for part in (path, *(path.iterdir() if path.is_dir() else ())))
+    except OSError:
+        return False
+    return alone or time.time() - latest > _ABANDONED
+
+
+def _host() -> str:
+    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def flush_to_disk(path: Path) -> None:

@@ -13,7 +13,7 @@ from flexunet.config.schema import Config
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.derive.crop import CropBox
 from flexunet.data.images.files import read_image, write_image
-from flexunet.errors import PathError
+from flexunet.errors import PathError, RunLockedError
 from flexunet.inference.folder import infer_folder
 from flexunet.inference.inputs import mask_names
 from flexunet.inference.outputs.contours import fill_outline
@@ -401,3 +401,21 @@ def test_a_blank_picture_and_a_chest_film_are_named(write_dicom, tmp_path):
     assert rows["blank.png"] == "nearly constant"
     with (tmp_path / "masks_lesions" / "lesions.csv").open(newline="") as stream:
         assert {row["unlike_training"] for row in csv.DictReader(stream)} == {"nearly constant"}
+
+
+def test_what_a_killed_run_left_is_swept(images, tmp_path, left_by_a_killed_process):
+    config = configured(images, probabilities="png")
+    for folder in ("masks", "masks_overlay", "masks_probabilities", "masks_lesions"):
+        left_by_a_killed_process(tmp_path / folder / "one.png")
+    infer_folder(config, predictor=Brightness(config))
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_a_second_run_at_once_is_refused_and_neither_mixes(images, tmp_path):
+    config = configured(images)
+
+    def second(stage, done, total, note=None):
+        with pytest.raises(RunLockedError, match=r"masks_lesions is in use: process \d+ .* writes there"):
+            infer_folder(config, predictor=Brightness(config))
+
+    assert len(infer_folder(config, predictor=Brightness(config), progress=second).mask_paths) == 2

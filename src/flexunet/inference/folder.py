@@ -11,14 +11,24 @@ from typing import TYPE_CHECKING, Any
 from flexunet.data.configured import color_map, crop_size, image_reader
 from flexunet.data.images.masks import write_mask
 from flexunet.data.images.reader import RangeSurvey
+from flexunet.files import sweep
 from flexunet.inference.cases import CaseReader
 from flexunet.inference.image_work import ImageWork
 from flexunet.inference.inputs import find_images, image_labels, mask_names, refuse_overwriting
 from flexunet.inference.journal import Journal, digest_of_weights, settings_digest
-from flexunet.inference.outputs.write import CONTOURS, LESION_TABLE, Outputs, Record, beside, may_be_written
+from flexunet.inference.outputs.write import (
+    CONTOURS,
+    LESION_TABLE,
+    Outputs,
+    Record,
+    beside,
+    folders_written,
+    may_be_written,
+)
 from flexunet.inference.pipeline import Outcome, Pipeline
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.inference.predict.probabilities import mask_of
+from flexunet.locks import locked_output
 from flexunet.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -105,6 +115,7 @@ def infer_folder(
     Raises:
         ConfigError: if nothing is given and no folder is configured.
         PathError: if an input does not exist or means no image, or the run has no model.
+        RunLockedError: if another process writes there.
     """
     section_name = "tiledinfer" if tiled else "infer"
     section = config.tiledinfer if tiled else config.infer
@@ -117,7 +128,24 @@ def infer_folder(
     refuse_overwriting(
         images, (path for name in names.values() for path in may_be_written(output_dir, overlay_dir, name))
     )
-    predictor = predictor or Predictor.load(config)
+    with locked_output(beside(output_dir, "lesions")):
+        sweep(*folders_written(output_dir, overlay_dir), alone=True)
+        predictor = predictor or Predictor.load(config)
+        return _predict_all(config, names, output_dir, overlay_dir, predictor, tiled, progress, ray)
+
+
+def _predict_all(
+    config: Config,
+    names: dict[Path, str],
+    output_dir: Path,
+    overlay_dir: Path,
+    predictor: Predictor,
+    tiled: bool,
+    progress: Progress,
+    ray: str | None,
+) -> FolderResult:
+    """What `infer_folder` does once the folder is its own; `names` are those of the masks, by image."""
+    images = list(names)
     model = digest_of_weights(*predictor.models)
     outputs = Outputs(config, output_dir, overlay_dir, model)
     journal = Journal(outputs.lesions_dir, output_dir, settings_digest(config, model, tiled))

@@ -31,7 +31,8 @@ from flexunet.data.configured import is_validated, keep_pictures, mask_reader, o
 from flexunet.data.images.files import image_size
 from flexunet.data.images.reader import survey_range
 from flexunet.errors import PathError, RunStoppedError
-from flexunet.files import PARTIAL, replacing
+from flexunet.files import replacing, sweep
+from flexunet.locks import locked_run
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.precision import choose_precision
 from flexunet.models.registry import build_model
@@ -41,7 +42,6 @@ from flexunet.run_folder import RunFolder
 from flexunet.training.allocation import WORTH_KEEPING, keep_freed_memory
 from flexunet.training.batches.feeding import images_of_step, training_batches, validation_batches
 from flexunet.training.checkpoint.files import Checkpoint, CheckpointStore
-from flexunet.training.checkpoint.lock import locked
 from flexunet.training.checkpoint.resume import Resume, find_start, is_over, run_identity
 from flexunet.training.checkpoint.state import prepare, restore_callbacks
 from flexunet.training.compiling import compile_model
@@ -136,11 +136,12 @@ def train(
     if is_validated(config):
         split_pairs(config, "valid")
     team = join()
-    with explained_losses(team), locked(config.run_dir) if team.leads else nullcontext():
+    with explained_losses(team), locked_run(config.run_dir) if team.leads else nullcontext():
         check_batch(config, team)
         given.check(config, team.processes)
         if team.leads:
-            _sweep(config)
+            run = RunFolder.of(config)
+            sweep(run.path, run.checkpoints, run.models, run.curves, run.epoch_predictions, alone=True)
         return _train(config, given, resume, team, progress, say)
 
 
@@ -288,14 +289,6 @@ def _write_appearance(config: Config, training: Cache | OwnSizeCache) -> None:
         path.unlink(missing_ok=True)
     else:
         appearance.write(path)
-
-
-def _sweep(config: Config) -> None:
-    """Remove half-written files of killed runs; the lock is ours, so nobody is writing them."""
-    CheckpointStore(config.run_dir).sweep()
-    best = RunFolder.of(config).best_model
-    for path in best.parent.glob(f".{best.stem}.*{PARTIAL}*"):
-        path.unlink(missing_ok=True)
 
 
 def _say_where(

@@ -277,6 +277,11 @@ class TestReport:
         assert not re.search(r"(src|href)=\"(?!data:|#)", page)
         assert "<script" not in page
 
+    def test_what_a_killed_run_left_is_swept(self, dataset, tmp_path, left_by_a_killed_process):
+        left_by_a_killed_process(tmp_path / "out" / "audit.html")
+        write_report(audit_dataset(dataset), tmp_path / "out" / "audit.html")
+        assert [path.name for path in (tmp_path / "out").iterdir()] == ["audit.html"]
+
     def test_names_cannot_inject_anything(self, tmp_path):
         put(tmp_path, "test", "<b>x", 1, mask=False)
         put(tmp_path, "train", "y", 2)

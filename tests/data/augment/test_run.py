@@ -14,7 +14,7 @@ from flexunet.data.dataset.folder import DatasetFolder
 from flexunet.data.dataset.manifest import Manifest, sha256_of
 from flexunet.data.images.files import read_image, write_image
 from flexunet.data.images.masks import ColorMap, read_mask, write_mask
-from flexunet.errors import DatasetError, MaskError, OutOfMemoryError
+from flexunet.errors import DatasetError, MaskError, OutOfMemoryError, RunLockedError
 
 SIZE = 40
 
@@ -190,6 +190,18 @@ def test_an_interrupted_run_goes_on(dataset, tmp_path):
     assert (out / "train" / "images" / "hfliped_1.png").stat().st_mtime_ns == kept
     assert contents(out) == contents(tmp_path / "whole")
     assert Manifest.read(out).rows == Manifest.read(tmp_path / "whole").rows
+
+
+def test_a_second_run_at_once_is_refused_and_neither_mixes(dataset, tmp_path):
+    def second(stage, done, total, note=None):
+        if done == 2:
+            with pytest.raises(RunLockedError, match=r"out is in use: process \d+ .* writes there"):
+                augment(dataset, tmp_path / "out", config())
+
+    augment(dataset, tmp_path / "out", config(), progress=second)
+    augment(dataset, tmp_path / "alone", config())
+    assert contents(tmp_path / "out") == contents(tmp_path / "alone")
+    assert not list((tmp_path / "out").rglob(".*"))
 
 
 def test_a_finished_run_is_not_redone_but_lost_files_are(dataset, tmp_path):

@@ -151,15 +151,15 @@ def test_files_cut_short_in_use_are_reported(dataset, tmp_path):
 
 
 def test_what_a_killed_run_left_is_removed(dataset, tmp_path):
-    for name, age in [(".old.partial", 10_000), (".new.partial", 0)]:
+    for name, age in [(".d1.0123abcd.partial", 10_000), (".d2.0123abcd.partial", 0)]:
         left = tmp_path / "cache" / name
         left.mkdir(parents=True)
         (left / "images.npy").write_bytes(b"half")
         for path in (left / "images.npy", left):
             os.utime(path, (path.stat().st_atime, path.stat().st_mtime - age))
     opened(dataset, tmp_path / "cache")
-    assert not (tmp_path / "cache" / ".old.partial").exists()
-    assert (tmp_path / "cache" / ".new.partial").exists()  # another run may be writing it
+    assert not (tmp_path / "cache" / ".d1.0123abcd.partial").exists()
+    assert (tmp_path / "cache" / ".d2.0123abcd.partial").exists()  # another run may be writing it
 
 
 def test_few_caches_of_one_folder_are_kept_latest_used_first(dataset, tmp_path):

@@ -20,7 +20,8 @@ from flexunet.data.derive.run import JOURNAL, derive, list_films
 from flexunet.data.images.files import read_image, write_image
 from flexunet.data.images.masks import ColorMap, MaskReader, read_mask
 from flexunet.data.phantom.dataset import write_raw_phantoms
-from flexunet.errors import ConfigError, FlexUNetError, PathError
+from flexunet.errors import ConfigError, FlexUNetError, PathError, RunLockedError
+from flexunet.locks import locked_output
 
 SMALL = DeriveSettings(width=64, height=64)
 
@@ -126,6 +127,19 @@ def test_interrupted_run_goes_on(raw, tmp_path):
     report = derive(raw, tmp_path, jobs=1)
     assert report.counts["reused"] >= 2
     assert not list(tmp_path.rglob("*.partial*"))
+
+
+def test_what_a_killed_run_left_is_swept(raw, tmp_path, left_by_a_killed_process):
+    left = left_by_a_killed_process(tmp_path / "images" / "a.png")
+    (tmp_path / JOURNAL).touch()
+    derive(raw, tmp_path, settings=SMALL, masks=given(raw), jobs=1)
+    assert not left.exists()
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_a_second_run_at_once_is_refused(raw, tmp_path):
+    with locked_output(tmp_path), pytest.raises(RunLockedError, match=rf"{tmp_path} is in use: process \d+"):
+        derive(raw, tmp_path, settings=SMALL, masks=given(raw), jobs=1)
 
 
 def test_films_that_vanish_take_their_images_along(raw, tmp_path):

@@ -15,8 +15,8 @@ from flexunet.data.split.folds import plan_folds, write_folds
 from flexunet.data.split.groups import deal_groups
 from flexunet.data.split.plan import check_ratios, notes_of, parse_ratios, plan_split
 from flexunet.data.split.split_images import collect_items, connected_labels, group_items, stratum_of_groups
-from flexunet.data.split.write import write_split
-from flexunet.errors import ConfigError, DatasetError, PairingError, PathError
+from flexunet.data.split.write import digest_of_manifests, manifest_of, write_split
+from flexunet.errors import ConfigError, DatasetError, PairingError, PathError, RunLockedError
 
 BINARY = ColorMap.binary()
 
@@ -254,6 +254,24 @@ class TestWriting:
         }
         assert len(after) == 40
         assert all(after[path.relative_to(partial)] == time for path, time in first.items())
+
+    def test_what_killed_runs_left_is_swept(self, plan, tmp_path, left_by_a_killed_process):
+        (tmp_path / ".out.0123456789ab.partial" / "train").mkdir(parents=True)  # of another plan
+        (tmp_path / ".outer.0123456789ab.partial").mkdir()  # of another folder
+        key = digest_of_manifests([manifest_of(plan)])[:12]
+        left_by_a_killed_process(tmp_path / f".out.{key}.partial" / "train" / "images" / "a.png")
+        write_split(plan, tmp_path / "out")
+        assert {path.name for path in tmp_path.iterdir()} == {"in", "out", ".outer.0123456789ab.partial"}
+        assert not list((tmp_path / "out").rglob(".*"))
+
+    def test_two_splits_at_once_do_not_mix(self, plan, tmp_path):
+        def second(stage, done, total, note=None):
+            if done == 7:
+                with pytest.raises(RunLockedError, match=r"out is in use: process \d+ .* writes there"):
+                    write_split(plan, tmp_path / "out")
+
+        write_split(plan, tmp_path / "out", progress=second)
+        assert len(list((tmp_path / "out").rglob("*.png"))) == 40
 
     def test_what_is_there_is_not_overwritten(self, plan, tmp_path):
         write_split(plan, tmp_path / "out")

@@ -1,18 +1,14 @@
 """The checkpoint file: two generations, whole or not taken; who may go on from it; one run a folder."""
 
 import errno
-import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from flexunet.config.files import load_config
-from flexunet.errors import ConfigError, PathError, RunLockedError, WeightsError
+from flexunet.errors import ConfigError, PathError, WeightsError
 from flexunet.training.checkpoint.files import CheckpointStore
-from flexunet.training.checkpoint.lock import locked
 from flexunet.training.checkpoint.resume import choose_resume, find_start, is_over, run_identity
 
 ARRAYS = {"model": [np.arange(6, dtype=np.float32).reshape(2, 3), np.array(7, np.int64)], "random": []}
@@ -169,35 +165,3 @@ def test_an_unknown_mode_is_refused():
 def test_when_nothing_is_left_to_train(store, epoch, ended, stopped_epoch, epochs, expected):
     write(store, epoch, ended=ended, callbacks={"EarlyStopping": {"stopped_epoch": stopped_epoch}})
     assert is_over(store.read(), epochs) is expected
-
-
-HOLD = """
-import pathlib, sys, time
-from flexunet.training.checkpoint.lock import locked
-with locked(pathlib.Path(sys.argv[1])):
-    print("held", flush=True)
-    time.sleep(600)
-"""
-
-
-def test_a_second_run_is_refused_until_the_first_dies(tmp_path):
-    first = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE, text=True)
-    try:
-        assert first.stdout.readline() == "held\n"
-        named = rf"process {first.pid} on .*, started \d{{4}}-.*--run"
-        with pytest.raises(RunLockedError, match=named), locked(tmp_path):
-            pass
-    finally:
-        first.kill()
-        first.communicate()
-    # What the killed one left says nothing: the lock went with it.
-    assert (tmp_path / "checkpoints" / "running.json").is_file()
-    with locked(tmp_path):
-        assert json.loads((tmp_path / "checkpoints" / "running.json").read_text())["pid"] == os.getpid()
-    assert not (tmp_path / "checkpoints" / "running.json").exists()
-
-
-def test_a_file_in_place_of_the_folder_is_explained(tmp_path):
-    (tmp_path / "run").write_text("")
-    with pytest.raises(PathError, match="is a file, not a folder"), locked(tmp_path / "run"):
-        pass

@@ -21,7 +21,7 @@ from flexunet.data.images.masks import MaskReader
 from flexunet.data.images.overlay import draw_overlay
 from flexunet.data.images.regions import find_regions
 from flexunet.errors import FlexUNetError
-from flexunet.files import write_text
+from flexunet.files import sweep, write_text
 
 _SIDE = 220  # pixels of a thumbnail
 _SHOWN = 12  # findings of one kind with pictures
@@ -47,6 +47,7 @@ def write_report(result: AuditResult, path: Path | str) -> Path:
         path: Where to write.
     """
     path = Path(path)
+    sweep(path.parent)
     environment = Environment(
         loader=PackageLoader("flexunet.data.audit", "templates"),
         autoescape=True,

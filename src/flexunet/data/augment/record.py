@@ -8,7 +8,7 @@ from typing import Any
 
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.errors import DatasetError
-from flexunet.files import PARTIAL, write_text
+from flexunet.files import sweep, write_text
 from flexunet.journal import append_to_journal, read_journal
 
 SETTINGS = "augment.json"
@@ -38,9 +38,8 @@ class Record:
         settings = json.loads(json.dumps(settings))
         if (out / SETTINGS).is_file():
             self._check(settings)
-            for left_over in out.rglob(f".*{PARTIAL}*"):
-                left_over.unlink()
-        elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+            sweep(out, alone=True, below=True)
+        elif not out.is_dir() or any(not path.name.startswith(".") for path in out.iterdir()):
             raise DatasetError(f"{out} is not empty, and flexunet augment did not write it. Choose another.")
         else:
             write_text(out / SETTINGS, json.dumps(settings, indent=2) + "\n")

@@ -25,6 +25,7 @@ from flexunet.data.dataset.folder import DatasetFolder
 from flexunet.data.dataset.manifest import FILE_NAME
 from flexunet.data.dataset.pairs import find_pairs
 from flexunet.errors import DatasetError
+from flexunet.locks import locked_output
 from flexunet.progress import Progress, silent
 from flexunet.workers import work_in_processes
 
@@ -81,6 +82,7 @@ def augment(
         What was written.
 
     Raises:
+        RunLockedError: if another process writes `out`.
         DatasetError: if copies of valid or test images are asked for without `accept_leakage`, if nothing is
             switched on, if `out` holds something else, or if a copy would have the name of an original.
 
@@ -98,16 +100,17 @@ def augment(
     _refuse_name_clashes(tasks, steps)
     _refuse_nesting(dataset, out)
     job = Job(out, config, _size(config))
-    record = Record(out, _settings(dataset, job, steps, tasks))
-    waiting = [task for task in tasks if not record.has(files_of(task, steps))]
-    done = finished_before = len(tasks) - len(waiting)
-    progress("augment", done, len(tasks))
-    register = partial(_register, own_operations())
-    for rows in work_in_processes(partial(write_pair, job=job), waiting, jobs, register):
-        record.append(rows)
-        done += 1
+    with locked_output(out):
+        record = Record(out, _settings(dataset, job, steps, tasks))
+        waiting = [task for task in tasks if not record.has(files_of(task, steps))]
+        done = finished_before = len(tasks) - len(waiting)
         progress("augment", done, len(tasks))
-    manifest = record.finish([file for task in tasks for file, _ in files_of(task, steps)])
+        register = partial(_register, own_operations())
+        for rows in work_in_processes(partial(write_pair, job=job), waiting, jobs, register):
+            record.append(rows)
+            done += 1
+            progress("augment", done, len(tasks))
+        manifest = record.finish([file for task in tasks for file, _ in files_of(task, steps)])
     augmented = sum(task.augmented for task in tasks)
     return Augmented(
         out=out,

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import time
-import uuid
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -16,12 +14,11 @@ import numpy as np
 from flexunet.data.cache.pair_reader import PairReader
 from flexunet.data.dataset.pairs import Pair
 from flexunet.errors import InputError, PathError
-from flexunet.files import PARTIAL, explaining
+from flexunet.files import explaining, unfinished
 from flexunet.progress import Progress
 
 ENTRY = "entry.json"
 _KEPT = 3  # entries kept of one image folder, latest used first
-_ABANDONED = 3600  # seconds after which an unfinished entry is taken for one that was cut off
 _CHECKED = 8  # images whose check sums are compared on opening
 LISTED = 10  # unusable files named at once
 
@@ -58,8 +55,7 @@ def write_entry(
         ImageError, MaskError: if files cannot be used; up to ten are named.
         PathError: if the entry cannot be written.
     """
-    partial = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}{PARTIAL}"
-    with explaining(folder):
+    with explaining(folder), unfinished(folder) as partial:
         try:
             partial.mkdir()
             noted = layout.write(partial, pairs, reader, workers, progress)
@@ -107,17 +103,6 @@ def remove_stale(root: Path, current: Path) -> None:
             continue
     for path in [*gone, *(path for _, path in sorted(same, reverse=True)[_KEPT - 1 :])]:
         shutil.rmtree(path, ignore_errors=True)
-
-
-def remove_abandoned(root: Path) -> None:
-    """Remove what runs that were cut off have left; one still being written has changed lately."""
-    for path in root.glob(f".*{PARTIAL}"):
-        try:
-            latest = max(part.stat().st_mtime for part in (path, *path.iterdir()))
-        except OSError:
-            continue
-        if time.time() - latest > _ABANDONED:
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def read_description(folder: Path) -> dict[str, Any]:

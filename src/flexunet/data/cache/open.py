@@ -23,7 +23,6 @@ import numpy as np
 from flexunet.data.cache.entry import (
     Layout,
     is_whole,
-    remove_abandoned,
     remove_stale,
     write_entry,
 )
@@ -34,7 +33,7 @@ from flexunet.data.dataset.digests import Digests, digest_of_text
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.images.masks import MaskReader
 from flexunet.errors import PathError
-from flexunet.files import explaining
+from flexunet.files import explaining, sweep
 from flexunet.progress import Progress, silent
 
 __all__ = ["Cache", "OwnSizeCache", "open_cache", "open_own_size_cache"]
@@ -206,7 +205,7 @@ def _entry(
         digests = Digests(root / "digests.json").of(files, workers)
         folder = root / digest_of_text(json.dumps([_VERSION, reader.settings(), digests]))
         if not is_whole(folder, layout, len(pairs)):
-            remove_abandoned(root)
+            sweep(root)
             write_entry(folder, pairs, reader, layout, workers, progress)
             remove_stale(root, folder)
         os.utime(folder)  # used last: this keeps it from being removed as stale

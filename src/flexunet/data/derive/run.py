@@ -38,7 +38,9 @@ from flexunet.data.images.files import image_stem, is_image_file, read_image
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.data.images.reader import survey_range
 from flexunet.errors import FlexUNetError, PathError
+from flexunet.files import sweep
 from flexunet.journal import append_to_journal
+from flexunet.locks import locked_output
 from flexunet.progress import Progress, silent
 from flexunet.workers import work_in_processes
 
@@ -166,34 +168,36 @@ def derive(
 
     Raises:
         PathError: if a folder is missing, or `out` holds something else already.
+        RunLockedError: if another process writes `out`.
         OutOfMemoryError: if the system ended a worker process.
     """
     raw, out = Path(raw), Path(out)
     films = list_films(raw) if films is None else films
     _check_out(raw, out)
-    out.mkdir(parents=True, exist_ok=True)
-    previous = finished_rows(out / JOURNAL)
-    if masks is None:
-        masks = ModelMasks("unnamed") if mask_source else NoMasks()
-    settings = settings or DeriveSettings()
-    survey = survey_range(film.path for film in films)
-    if settings.grey_range == "auto":
-        settings = replace(settings, grey_range=survey.rule if survey.count else "full")
-    notes = [note for note in [survey.note(settings.grey_range, "films")] if note]
-    job = DeriveJob(out, settings, masks, color_map or ColorMap.binary(), previous)
-    rows: list[Row] = []
-    for row in work_in_processes(partial(derive_film, job=job), films, jobs or os.cpu_count() or 1):
-        if row["state"] == DRAFT:
-            row = _draft(row, job, mask_source)
-        if "reused" not in row:
-            append_to_journal(out / JOURNAL, row)
-        rows.append(row)
-        progress("derive", len(rows), len(films), row["source"])
-    rows.sort(key=lambda row: row["raw_file"])
-    remove_stale(out, previous, rows)
-    manifest = write_records(out, rows, columns or {})
-    notes += [row["note"] for row in rows if row.get("note")]
-    return DeriveReport(rows, manifest, list(getattr(job.masks, "unused", ())), notes)
+    with locked_output(out):
+        sweep(out, alone=True, below=True)
+        previous = finished_rows(out / JOURNAL)
+        if masks is None:
+            masks = ModelMasks("unnamed") if mask_source else NoMasks()
+        settings = settings or DeriveSettings()
+        survey = survey_range(film.path for film in films)
+        if settings.grey_range == "auto":
+            settings = replace(settings, grey_range=survey.rule if survey.count else "full")
+        notes = [note for note in [survey.note(settings.grey_range, "films")] if note]
+        job = DeriveJob(out, settings, masks, color_map or ColorMap.binary(), previous)
+        rows: list[Row] = []
+        for row in work_in_processes(partial(derive_film, job=job), films, jobs or os.cpu_count() or 1):
+            if row["state"] == DRAFT:
+                row = _draft(row, job, mask_source)
+            if "reused" not in row:
+                append_to_journal(out / JOURNAL, row)
+            rows.append(row)
+            progress("derive", len(rows), len(films), row["source"])
+        rows.sort(key=lambda row: row["raw_file"])
+        remove_stale(out, previous, rows)
+        manifest = write_records(out, rows, columns or {})
+        notes += [row["note"] for row in rows if row.get("note")]
+        return DeriveReport(rows, manifest, list(getattr(job.masks, "unused", ())), notes)
 
 
 def _check_out(raw: Path, out: Path) -> None:

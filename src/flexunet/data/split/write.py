@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ from flexunet.data.dataset.folder import SPLITS
 from flexunet.data.dataset.manifest import FILE_NAME, Manifest
 from flexunet.data.split.plan import SplitPlan
 from flexunet.errors import DatasetError, PathError
-from flexunet.files import explaining, replacing
+from flexunet.files import PARTIAL, explaining, replacing, sweep
+from flexunet.locks import locked_output
 from flexunet.progress import Progress, silent
 
 
@@ -37,6 +39,7 @@ def write_split(
 
     Raises:
         DatasetError: if `out` holds something else.
+        RunLockedError: if another process writes it.
         PathError: if a file cannot be written or linked.
 
     Example:
@@ -108,11 +111,15 @@ def is_written(out: Path, parts: Sequence[tuple[Manifest, str]]) -> bool:
         for manifest, sub in parts
     )
     if not same:
-        raise DatasetError(
-            f"{out} already exists and holds something other than this split. Choose a new folder, or remove "
-            "the old one."
-        )
+        raise _is_taken(out)
     return True
+
+
+def _is_taken(out: Path) -> DatasetError:
+    return DatasetError(
+        f"{out} already exists and holds something other than this split. Choose a new folder, or remove the "
+        "old one."
+    )
 
 
 @contextmanager
@@ -120,16 +127,33 @@ def growing(out: Path, key: str) -> Iterator[Path]:
     """Yield a hidden folder beside `out`, which gets that name when the body is done.
 
     Unlike `files.replacing`, what has been written stays when the work is interrupted: a later run with the
-    same `key` goes on with it.
+    same `key` goes on with it, one with another removes it.
+
+    Raises:
+        RunLockedError: if another process writes there.
+        DatasetError: if another process has just written it.
     """
-    partial = out.parent / f".{out.name}.{key[:12]}.partial"
-    with explaining(partial):
-        partial.mkdir(parents=True, exist_ok=True)
-    yield partial
-    with explaining(out):
-        if out.is_dir():
-            out.rmdir()  # empty, or is_written would have refused it
-        partial.replace(out)
+    partial = out.parent / f".{out.name}.{key[:12]}{PARTIAL}"
+    with locked_output(out, beside=True):
+        if out.exists() and any(out.iterdir()):
+            raise _is_taken(out)
+        _remove_other_plans(out, partial)
+        with explaining(partial):
+            partial.mkdir(exist_ok=True)
+        sweep(partial, alone=True, below=True)
+        yield partial
+        with explaining(out):
+            if out.is_dir():
+                out.rmdir()  # empty, as was looked
+            partial.replace(out)
+
+
+def _remove_other_plans(out: Path, current: Path) -> None:
+    """Remove what killed runs with other plans left of this folder; its lock is ours."""
+    name = re.compile(rf"{re.escape(f'.{out.name}.')}[0-9a-f]{{12}}{re.escape(PARTIAL)}")
+    for path in out.parent.iterdir():
+        if name.fullmatch(path.name) and path != current:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _place(source: Path, target: Path, how: str) -> None:

@@ -203,6 +203,14 @@ def beside(output_dir: Path, kind: str) -> Path:
     return output_dir.with_name(f"{output_dir.name}_{kind}")
 
 
+def folders_written(output_dir: Path, overlay_dir: Path) -> list[Path]:
+    """The folders that files may be written to; not all need be there."""
+    probabilities = beside(output_dir, "probabilities")
+    kinds = ("lesions", "dicom", *_PICTURES)
+    others = [beside(output_dir, kind) for kind in kinds]
+    return [output_dir, overlay_dir, *others, *probabilities.glob("class_*")]
+
+
 def may_be_written(output_dir: Path, overlay_dir: Path, name: str) -> list[Path]:
     """The files that may be written for an image and that an image could be, by the name of its mask."""
     pictures = [output_dir, overlay_dir, *(beside(output_dir, kind) for kind in _PICTURES)]

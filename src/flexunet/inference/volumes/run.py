@@ -28,6 +28,7 @@ from flexunet.data.volumes.read import (
     write_labels,
 )
 from flexunet.errors import FlexUNetError
+from flexunet.files import sweep
 from flexunet.inference.inputs import (
     find_volumes,
     image_labels,
@@ -43,6 +44,7 @@ from flexunet.inference.predict.predictor import Predictor
 from flexunet.inference.volumes.lesions import VOLUME_LESION_COLUMNS, measure_bodies
 from flexunet.inference.volumes.slices import SliceAxes, grey_levels
 from flexunet.inference.volumes.video import slice_frames, write_video
+from flexunet.locks import locked_output
 from flexunet.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -110,6 +112,7 @@ def infer_volumes(
         ConfigError: if nothing is given and no folder is configured.
         PathError: if an input does not exist or means no volume, or would be written over, or the run has no
             model.
+        RunLockedError: if another process writes there.
     """
     section = config.infer3d
     output_dir = config.output(section.output_dir)
@@ -119,9 +122,22 @@ def infer_volumes(
     video_dir = None if section.video_type == "none" else config.output(section.video_dir)
     result = VolumesResult(output_dir, video_dir, beside(output_dir, "lesions"))
     slices = _slice_counts(paths, SliceAxes.configured(section).depth, result.failures)
-    predictor = predictor or Predictor.load(config)
-    work = _VolumeWork(config, predictor, result)
-    labels = image_labels(paths)
+    with locked_output(result.lesions_dir):
+        sweep(output_dir, result.lesions_dir, *([video_dir] if video_dir else []), alone=True)
+        predictor = predictor or Predictor.load(config)
+        work = _VolumeWork(config, predictor, result)
+        return _predict_all(work, slices, names, image_labels(paths), progress)
+
+
+def _predict_all(
+    work: _VolumeWork,
+    slices: dict[Path, int],
+    names: dict[Path, str],
+    labels: dict[Path, str],
+    progress: Progress,
+) -> VolumesResult:
+    """What `infer_volumes` does once the folder is its own, by path of each volume."""
+    result = work.result
     records: dict[Path, Record] = {}
     done = 0
     for path, count in slices.items():
@@ -142,7 +158,7 @@ def infer_volumes(
     )
     work.journal.close(records.values())
     for path, record in records.items():
-        result.label_paths.append(output_dir / record["mask"])
+        result.label_paths.append(result.output_dir / record["mask"])
         result.lesions[path] = len(record["lesions"])
         result.volumes_mm3[path] = round(sum(lesion["volume_mm3"] for lesion in record["lesions"]), 4)
     return result

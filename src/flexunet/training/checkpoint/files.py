@@ -118,8 +118,3 @@ class CheckpointStore:
         """Remove the previous checkpoint; for the end of a run."""
         if self.newest.is_file():
             self.previous.unlink(missing_ok=True)
-
-    def sweep(self) -> None:
-        """Remove what killed runs left half written. Only for the run that holds the folder's lock."""
-        for path in self.folder.glob(".checkpoint.*.partial*"):
-            path.unlink(missing_ok=True)

@@ -45,9 +45,6 @@ class SilentStore(CheckpointStore):
     def keep_newest(self) -> None:
         """Leave it to the leader."""
 
-    def sweep(self) -> None:
-        """Leave it to the leader."""
-
 
 class SameFigures(keras.callbacks.Callback):
     """Gives all processes the leader's figures of an epoch: what follows from them must be the same."""

@@ -46,6 +46,7 @@ FOUNDATION = {
     "journal",
     "locks",
     "membership",
+    "plural",
     "progress",
     "run_folder",
     "svg",

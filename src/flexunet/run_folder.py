@@ -32,6 +32,7 @@ CARD = "MODEL_CARD.md"
 PUBLISHED_SCORES = "evaluation.csv"
 # An evaluation; `flexunet score --out` writes one outside of a run.
 SCORES, REPORT = "scores.json", "report.html"
+COMPARISON = "comparison.html"
 PER_IMAGE, PER_LESION = "per_image.csv", "per_lesion.csv"
 MODEL_FILE = "best_model.keras"
 WEIGHTS_FILE = "best_model.weights.h5"

@@ -28,6 +28,12 @@ class Frame:
 
 
 FRAME = Frame()
+_LETTER = 7.0  # mean width of a letter at the 12 px of a chart, in the widest of the usual fonts
+
+
+def text_width(text: str) -> float:
+    """About how wide a text of a chart is, in units of its `viewBox`."""
+    return _LETTER * len(text)
 
 
 class Chart:

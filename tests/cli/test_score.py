@@ -1,6 +1,7 @@
 """`flexunet score` and `flexunet compare` through the real command line."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 
 from flexunet.cli import app
 from flexunet.data.images.masks import ColorMap, write_mask
-from flexunet.errors import ConfigError, PairingError
+from flexunet.errors import ConfigError, DatasetError, PairingError, PathError
 
 
 @pytest.fixture
@@ -118,6 +119,45 @@ def test_scores_by_other_rules_are_not_compared(folders):
     assert "lesion_iou is 0.1 in one and 0.5 in the other" in " ".join(found.stderr.split())
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("--lesion-iou", "0.5", "lesion_iou is 0.1 in one and 0.5 in the other"),
+        ("--empty-masks", "one", "empty_masks is exclude in one and one in the other"),
+        ("--min-lesion-pixels", "5", "min_lesion_pixels is 0 in one and 5 in the other"),
+        ("--spacing", "0.1", "their pixel spacing differs, e.g. of image 0"),
+        ("--truth", "other", "they were scored against different masks, e.g. of image 0"),
+    ],
+)
+def test_scores_of_another_kind_are_not_compared(folders, option, value, reason):
+    if option == "--truth":
+        shutil.copytree(folders / "poor", folders / "other")
+        value = folders / "other"
+    assert score(folders, "good", "--out", folders / "usual").exit_code == 0
+    assert score(folders, "good", "--out", folders / "strict", option, value).exit_code == 0
+    refused = run("compare", folders / "usual", folders / "strict", "--out", folders / "page")
+    assert isinstance(refused.exception, DatasetError)
+    assert reason in str(refused.exception)
+    assert not (folders / "page").exists()
+    refused = score(folders, "good", "--against", folders / "strict")
+    assert isinstance(refused.exception, DatasetError)
+    assert reason.split(" is ")[0] in str(refused.exception)
+
+
+def test_without_scores_json_nothing_is_compared(folders):
+    for name in ("good", "poor"):
+        assert score(folders, name, "--out", folders / f"scored_{name}").exit_code == 0
+    (folders / "scored_poor" / "scores.json").unlink()
+    refused = run("compare", folders / "scored_good", folders / "scored_poor")
+    assert isinstance(refused.exception, PathError)
+    assert str(folders / "scored_poor" / "scores.json") in str(refused.exception)
+    (folders / "scored_poor" / "scores.json").write_text("{")
+    again = score(folders, "poor", "--out", folders / "scored_poor")  # its own folder: a note, no refusal
+    assert again.exit_code == 0
+    assert "not compared with the last evaluation" in again.stderr
+    assert "scores.json is damaged" in again.stderr.replace("\n", " ")
+
+
 def test_an_evaluation_of_other_images_is_kept(folders):
     out, fewer = folders / "out", folders / "fewer"
     assert score(folders, "good", "--out", out).exit_code == 0
@@ -140,8 +180,15 @@ def test_compare_two_scored_folders(folders):
     found = run("compare", folders / "scored_good", folders / "scored_poor")
     assert found.exit_code == 0, found.output
     assert "6 shared images" in found.stdout
-    found = run("compare", folders / "scored_good", folders / "scored_poor", "--json")
+    assert "fewer than 10 sources prove nothing" in " ".join(found.stdout.split())
+    found = run("compare", folders / "scored_good", folders / "scored_poor", "--json", "--out", folders / "c")
     document = json.loads(found.stdout)
+    page = (folders / "c" / "comparison.html").read_text(encoding="utf-8")
+    assert document["sentence"] in page
+    assert "Not shown" in page
+    assert page.count('<svg class="chart"') == 2
+    assert not re.search(r"https?:|<script|<link", page)
+    assert "6 shared images of 6 sources (patients unknown)" in page
     dice = next(one for one in document["scores"] if one["name"] == "dice_per_image_mean_paired")
     assert dice["difference"]["high"] < 0
     assert dice["p_value"] == pytest.approx(2 / 2**6)

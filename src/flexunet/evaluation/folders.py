@@ -21,7 +21,7 @@ from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.build import Circumstances, make_scores
 from flexunet.evaluation.summary.comparison import other_rules, why_not_comparable
 from flexunet.evaluation.tables.extremes import Extremes
-from flexunet.evaluation.tables.files import find_evaluation, read_rules, read_tables
+from flexunet.evaluation.tables.files import find_evaluation, read_tables, read_told
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.evaluation.tables.streaming import Prediction, score_stream
 from flexunet.progress import Progress, silent
@@ -257,10 +257,11 @@ def refuse_other_rules(against: Path | str, rules: ScoringRules) -> None:
     """Refuse to compare with an evaluation that was scored by other rules.
 
     Raises:
-        DatasetError: naming the rules.
+        PathError: if there is no evaluation, or one without scores.json.
+        DatasetError: naming the rules, or a damaged scores.json.
     """
-    told = read_rules(find_evaluation(against))
-    if told and (reason := other_rules(told, rules.document())):
+    told = read_told(find_evaluation(against))
+    if reason := other_rules(told.rules, rules.document()):
         raise DatasetError(f"--against {against}: {reason}. Evaluate both with the same rules.")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flexunet.cli.console import console, print_json
+from flexunet.cli.console import console, error_console, print_json
 from flexunet.cli.options import AsJson
 
 
@@ -23,20 +23,28 @@ def compare(
         float, typer.Option("--confidence", help="Confidence level of the interval.")
     ] = 0.95,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the bootstrap and the permutations.")] = 137,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for comparison.html, a page with charts.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare two evaluated runs: differences (B minus A), their intervals and permutation p values."""
+    from flexunet.evaluation.report.comparison_page import write_comparison
+    from flexunet.evaluation.report.console import comparison_table
     from flexunet.evaluation.scores.rules import ScoringRules
-    from flexunet.evaluation.summary.comparison import compare_runs
+    from flexunet.evaluation.summary.comparison import compare_tables, read_pair
+    from flexunet.evaluation.summary.verdict import compared_in_words, left_out_in_words
 
     rules = ScoringRules(bootstrap_samples=bootstrap, confidence=confidence, seed=seed)
-    found = compare_runs(first, second, rules)
+    pair = read_pair(first, second)
+    comparison = compare_tables(*pair.tables, pair.names, rules)
+    page = write_comparison(out, comparison, pair, rules) if out else None
+    _, sentence = compared_in_words(comparison, pair.patients_known)
     if as_json:
-        print_json(found.model_dump(mode="json"))
-        return
-    from flexunet.evaluation.report.console import comparison_table
-
-    console.print(comparison_table(found))
-    for name, count in ((found.first, found.only_in_first), (found.second, found.only_in_second)):
-        if count:
-            console.print(f"{count} images were scored in {name} alone and left out.", highlight=False)
+        print_json({**comparison.model_dump(mode="json"), "sentence": sentence})
+    else:
+        console.print(comparison_table(comparison))
+        for line in (*left_out_in_words(comparison), sentence):
+            console.print(line, highlight=False)
+    if page is not None:
+        error_console.print(f"page: {page}", soft_wrap=True)

@@ -22,8 +22,8 @@ from flexunet.evaluation.tables.files import (
     find_evaluation,
     image_columns,
     lesion_columns,
-    read_rules,
     read_tables,
+    read_told,
     write_tables,
 )
 from flexunet.evaluation.tables.rows import Tables
@@ -106,7 +106,7 @@ def keep_other_images(folder: Path, tables: Tables, notes: list[str]) -> None:
     except (PathError, DatasetError):
         return
     names, earlier_names = ({one.name for one in part.origins} for part in (tables, earlier))
-    if names == earlier_names and why_not_comparable(earlier, tables) is None:
+    if names == earlier_names and why_not_comparable(earlier, tables, same_rules=False) is None:
         return
     number = next(number for number in itertools.count(1) if not (folder / f"other_images_{number}").exists())
     kept = folder / f"other_images_{number}"
@@ -152,13 +152,17 @@ def read_previous(folder: Path, rules: ScoringRules, notes: list[str]) -> tuple[
         notes: Told why it is not compared.
     """
     try:
-        told = read_rules(find_evaluation(folder))
-        if told and (reason := other_rules(told, rules.document())):
-            notes.append(f"not compared with the last evaluation: {reason}")
-            return None
-        return "the last run", read_tables(find_evaluation(folder))
-    except (PathError, DatasetError):
+        earlier = find_evaluation(folder)
+    except PathError:
         return None
+    try:
+        reason = other_rules(read_told(earlier).rules, rules.document())
+        if reason is None:
+            return "the last run", read_tables(earlier)
+    except (PathError, DatasetError) as error:
+        reason = str(error)
+    notes.append(f"not compared with the last evaluation: {reason}")
+    return None
 
 
 def write_published(path: Path, metrics: dict[str, float]) -> None:

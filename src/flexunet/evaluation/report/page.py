@@ -21,6 +21,7 @@ from flexunet.evaluation.tables.document import Scores
 from flexunet.evaluation.tables.extremes import Extremes, ScoredImage
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.files import write_text
+from flexunet.plural import counted
 from flexunet.svg import interval_bar
 
 _RATE_NAMES = ("1/8", "1/4", "1/2", "1", "2", "4", "8")
@@ -40,13 +41,15 @@ _EMPTY = {
 
 def environment() -> Environment:
     """The templates of this room; values are escaped, and a name that is not there is an error."""
-    return Environment(
+    templates = Environment(
         loader=PackageLoader("flexunet.evaluation.report", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    templates.globals["counted"] = counted
+    return templates
 
 
 def write_report(
@@ -87,10 +90,10 @@ def write_report(
             marks=_MARKS,
             words=_WORDS,
             rate_names=_RATE_NAMES,
-            number=_number,
+            number=number,
             interval=_interval,
             plain=_plain,
-            breakable=_breakable,
+            breakable=breakable,
             empty_dice=empty_dice(tables, scores.rules["empty_masks"]),
             empty_sentence=_EMPTY[scores.rules["empty_masks"]].format(count=scores.foreground.empty_images),
             match_sentence=match_sentence(scores),
@@ -168,11 +171,12 @@ def _value(text: str) -> float:
         return float("nan")
 
 
-def _number(value: float | None, digits: int) -> str:
+def number(value: float | None, digits: int) -> str:
+    """A value with its decimals; n/a where there is none."""
     return "n/a" if value is None else f"{value:.{digits}f}"
 
 
-def _breakable(name: str) -> Markup:
+def breakable(name: str) -> Markup:
     """A score's name that may go on in the next line after an underscore."""
     return escape(name).replace("_", Markup("_<wbr>"))
 

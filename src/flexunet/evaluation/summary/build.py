@@ -112,7 +112,7 @@ def make_scores(tables: Tables, rules: ScoringRules, about: Circumstances) -> Sc
         environment=about.environment or describe_machine(),
         verdict=[
             better_than_trivial(tables, draw, published, foreground),
-            better_than_last(comparison),
+            better_than_last(comparison, about.patients_known),
             leaking(about.audit),
             sure_enough(draw, foreground, about.patients_known),
         ],

@@ -16,7 +16,7 @@ from flexunet.evaluation.scores.row import ImageScore, LesionScore, ScoreRow, Va
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.pixels import foreground_counts_of, resampling_of
 from flexunet.evaluation.tables.document import ComparedScore, Comparison
-from flexunet.evaluation.tables.files import find_evaluation, read_rules, read_tables
+from flexunet.evaluation.tables.files import find_evaluation, read_tables, read_told
 from flexunet.evaluation.tables.rows import Tables
 
 _COMPARED_RULES = (
@@ -84,8 +84,15 @@ def _only(tables: Tables, names: set[str]) -> Tables:
     raise DatasetError("per_image.csv must be sorted by image. Evaluate again.")
 
 
-def why_not_comparable(first: Tables, second: Tables) -> str | None:
-    """What keeps two evaluations from being compared, in words; None if nothing does."""
+def why_not_comparable(first: Tables, second: Tables, same_rules: bool = True) -> str | None:
+    """What keeps two evaluations from being compared, in words; None if nothing does.
+
+    Args:
+        first: Tables of one.
+        second: Tables of the other.
+        same_rules: Whether both are known to be scored by the same rules; otherwise true lesions may differ
+            because small ones were left out, and only their pixels are compared.
+    """
     if first.num_classes != second.num_classes:
         return f"one has {first.num_classes} classes, the other {second.num_classes}"
     places = {origin.name: index for index, origin in enumerate(second.origins)}
@@ -100,11 +107,30 @@ def why_not_comparable(first: Tables, second: Tables) -> str | None:
         unequal = ~((spacing[0] == spacing[1]) | np.isnan(spacing[0]) & np.isnan(spacing[1])).all(axis=1)
         name = first.origins[one[unequal.argmax()]].name
         return f"their pixel spacing differs, e.g. of image {name}"
-    different = np.flatnonzero((first.truth[one] != second.truth[two]).any(axis=1))
-    if len(different):
-        name = first.origins[one[different[0]]].name
+    different = (first.truth[one] != second.truth[two]).any(axis=1)
+    if same_rules:
+        different |= _other_lesions(first, second, one, two)
+    if different.any():
+        name = first.origins[one[different.argmax()]].name
         return f"they were scored against different masks, e.g. of image {name}"
     return None
+
+
+def _other_lesions(first: Tables, second: Tables, one: NDArray, two: NDArray) -> NDArray[np.bool_]:
+    """Which shared images have other true lesions; masks of equal area need not be equal.
+
+    Sums over the lesions of an image are compared, for their order depends on the prediction. Where a
+    per_lesion.csv is lacking, nothing is known.
+    """
+    if not (len(first.lesion_image) and len(second.lesion_image)):
+        return np.zeros(len(one), np.bool_)
+
+    def sums(tables: Tables) -> NDArray:
+        label, area, row, column = tables.lesions[:4]
+        features = (np.ones(len(area)), label * area, area**2, area * row, area * column, row**2, column**2)
+        return np.stack([np.bincount(tables.lesion_image, each, len(tables)) for each in features], axis=1)
+
+    return ~np.isclose(sums(first)[one], sums(second)[two], rtol=1e-6, atol=1e-6).all(axis=1)
 
 
 def _quotients(one: Tables, two: Tables) -> list[tuple[str, ScoreRow, Quotient, Quotient]]:
@@ -176,22 +202,38 @@ def _compared(
     )
 
 
-def compare_runs(first: Path | str, second: Path | str, rules: ScoringRules) -> Comparison:
-    """Compare two run folders, or folders of evaluations, by their per_image.csv and per_lesion.csv.
+class Pair(NamedTuple):
+    """Two evaluations that may be compared: scored by the same rules.
+
+    Attributes:
+        folders: Their folders.
+        names: What to call them.
+        tables: Their tables.
+        patients_known: Whether the patients of all images are known in both.
+    """
+
+    folders: tuple[Path, Path]
+    names: tuple[str, str]
+    tables: tuple[Tables, Tables]
+    patients_known: bool
+
+
+def read_pair(first: Path | str, second: Path | str) -> Pair:
+    """Read two run folders, or folders of evaluations: per_image.csv, per_lesion.csv and scores.json.
 
     Raises:
-        PathError: if one has no evaluation.
-        DatasetError: if they cannot be compared.
+        PathError: if one has no evaluation, or one without scores.json.
+        DatasetError: if a file is damaged, or they were scored by other rules.
     """
-    folders = [find_evaluation(run) for run in (first, second)]
-    tables = [read_tables(folder) for folder in folders]
+    one, two = find_evaluation(first), find_evaluation(second)
     names = distinct_names(first, second)
-    told = [read_rules(folder) for folder in folders]
-    if told[0] and told[1] and (reason := other_rules(told[0], told[1])):
+    told = [read_told(folder) for folder in (one, two)]
+    if reason := other_rules(told[0].rules, told[1].rules):
         raise DatasetError(
             f"{names[0]} and {names[1]} cannot be compared: {reason}. Evaluate both with the same rules."
         )
-    return compare_tables(tables[0], tables[1], names, rules)
+    known = all(part.patients_known for part in told)
+    return Pair((one, two), names, (read_tables(one), read_tables(two)), known)
 
 
 def other_rules(first: Mapping[str, Any], second: Mapping[str, Any]) -> str | None:

@@ -10,6 +10,7 @@ from flexunet.evaluation.scores.intervals import Resampling
 from flexunet.evaluation.scores.pixels import Values, apply_empty_rule, mean_over_classes, ratio
 from flexunet.evaluation.tables.document import (
     Answer,
+    ComparedScore,
     Comparison,
     Estimate,
     LesionScores,
@@ -17,6 +18,7 @@ from flexunet.evaluation.tables.document import (
     PublishedMetrics,
 )
 from flexunet.evaluation.tables.rows import Tables
+from flexunet.plural import counted
 
 _FEW_PATIENTS = 30
 _FEWEST_PATIENTS = 10  # below this nothing is called better: intervals of so few are too narrow
@@ -130,8 +132,8 @@ def _ends(gain: Estimate) -> tuple[float, float]:
     return gain.low, gain.high
 
 
-def better_than_last(comparison: Comparison | None) -> Answer:
-    """Whether the last run is beaten in `dice_per_image_mean_paired`."""
+def better_than_last(comparison: Comparison | None, patients_known: bool) -> Answer:
+    """Whether the last run is beaten, see `compared_in_words`."""
     question = "Better than the last run?"
     if comparison is None:
         return Answer(
@@ -140,30 +142,69 @@ def better_than_last(comparison: Comparison | None) -> Answer:
             good=None,
             sentence="There is no earlier evaluation of these images to compare with.",
         )
-    score = next(one for one in comparison.scores if one.name == "dice_per_image_mean_paired")
+    better, sentence = compared_in_words(comparison, patients_known)
+    if better is None:
+        known = _deciding(comparison).p_value is not None
+        return Answer(
+            question=question, answer="unsure" if known else "unknown", good=None, sentence=sentence
+        )
+    return Answer(question=question, answer="yes" if better else "no", good=better, sentence=sentence)
+
+
+def compared_in_words(comparison: Comparison, patients_known: bool) -> tuple[bool | None, str]:
+    """Whether the second run is better than the first, and a sentence that says no more than is known.
+
+    `dice_per_image_mean_paired` decides, one score and not the best of many. A run is called better where
+    the permutation p is at most 0.05, the interval of the difference excludes 0 and there are at least 10
+    patients; that no difference is shown does not mean that there is none.
+
+    Args:
+        comparison: The comparison.
+        patients_known: Whether the patients of all images are known in both.
+
+    Returns:
+        True if the second is better, False if the first is, None if neither is shown to be; the sentence.
+    """
+    score, first, second = _deciding(comparison), comparison.first, comparison.second
     difference, p_value = score.difference, score.p_value
     if difference.value is None or p_value is None:
-        return Answer(
-            question=question, answer="unknown", good=None, sentence="No image has a lesion in either run."
-        )
-    sentence = (
-        f"dice_per_image_mean_paired differs from {comparison.first} by {difference.value:+.3f}"
-        + (
-            f" ({difference.low:+.3f} to {difference.high:+.3f})"
-            if difference.low is not None and difference.high is not None
-            else ""
-        )
-        + f" on {comparison.images} shared images, permutation p = {p_value:.3g}."
+        return None, f"{first} and {second} cannot be told apart: no image has a lesion in either."
+    interval, decided = "", False
+    if difference.low is not None and difference.high is not None:
+        interval = f" ({difference.low:+.3f} to {difference.high:+.3f})"
+        decided = p_value <= _LEVEL and not difference.low <= 0 <= difference.high
+    who = "patient" if patients_known else "source"
+    told = (
+        f"{score.name} is {score.first:.3f} in {first} and {score.second:.3f} in {second}, a difference of "
+        f"{difference.value:+.3f}{interval} on {counted(comparison.images, 'shared image')} of "
+        f"{counted(comparison.patients, who)}, permutation p = {p_value:.3g}"
     )
-    if p_value > _LEVEL:
-        return Answer(
-            question=question,
-            answer="unsure",
-            good=None,
-            sentence=f"{sentence} A difference of this size may be chance.",
-        )
+    doubts = []
+    if not decided:
+        doubts.append("such a difference may be chance" if difference.value else "no difference was seen")
+    if comparison.patients < _FEWEST_PATIENTS:
+        doubts.append(f"fewer than {_FEWEST_PATIENTS} {who}s prove nothing")
+    caveat = "" if patients_known else "; patients are unknown, so the true interval is wider"
+    if doubts:
+        return None, f"Neither is shown to be better: {told}; {' and '.join(doubts)}{caveat}."
     better = difference.value > 0
-    return Answer(question=question, answer="yes" if better else "no", good=better, sentence=sentence)
+    return better, f"{second if better else first} scores higher: {told}{caveat}."
+
+
+def left_out_in_words(comparison: Comparison) -> list[str]:
+    """A sentence for each run that has images which the other lacks."""
+    return [
+        f"{counted(count, 'image')} scored in {name} alone {'was' if count == 1 else 'were'} left out."
+        for name, count in (
+            (comparison.first, comparison.only_in_first),
+            (comparison.second, comparison.only_in_second),
+        )
+        if count
+    ]
+
+
+def _deciding(comparison: Comparison) -> ComparedScore:
+    return next(one for one in comparison.scores if one.name == "dice_per_image_mean_paired")
 
 
 def leaking(audit: dict[str, Any] | None) -> Answer:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from flexunet.evaluation.scores.lesions import Candidates, Lesions, rows_of
 from flexunet.evaluation.scores.registry import IMAGE_SCORES
 from flexunet.evaluation.scores.surface import SURFACE_SCORES
 from flexunet.evaluation.tables.rows import ImageOrigin, Tables, refuse_twins
-from flexunet.run_folder import PER_IMAGE, PER_LESION
+from flexunet.run_folder import PER_IMAGE, PER_LESION, SCORES
 
 _ATTRIBUTE = "manifest_"
 
@@ -268,13 +268,42 @@ def _read_lesions(
     )
 
 
-def read_rules(folder: Path) -> dict[str, Any] | None:
-    """The scoring rules of an evaluation, from its scores.json; None where they are not told."""
+class Told(NamedTuple):
+    """What scores.json tells of an evaluation beside its scores.
+
+    Attributes:
+        rules: The scoring rules.
+        patients_known: Whether the patients of all images are known.
+    """
+
+    rules: dict[str, Any]
+    patients_known: bool
+
+
+def read_told(folder: Path) -> Told:
+    """The rules of an evaluation, from its scores.json of this or an earlier version.
+
+    Raises:
+        PathError: if there is no scores.json.
+        DatasetError: if it cannot be read, or tells no rules.
+    """
+    path = folder / SCORES
+    if not path.is_file():
+        raise PathError(
+            f"{path} does not exist, so the rules that {folder} was scored by are unknown. Evaluate again."
+        )
     try:
-        rules = json.loads((folder / "scores.json").read_text(encoding="utf-8"))["rules"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return rules if isinstance(rules, dict) else None
+        document = json.loads(path.read_text(encoding="utf-8"))
+        told = Told(dict(document["rules"]), bool(document.get("patients_known", False)))
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error}. Evaluate again.") from error
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise DatasetError(
+            f"{path} is damaged: expected a JSON document with the key 'rules' ({error}). Evaluate again."
+        ) from error
+    if not told.rules:
+        raise DatasetError(f"{path} tells no scoring rules. Evaluate again.")
+    return told
 
 
 def find_evaluation(run: Path | str) -> Path:

@@ -91,6 +91,57 @@ def test_a_decrease_below_min_delta_is_no_progress(configured):
     assert result.epochs == 3
 
 
+def test_the_monitored_metric_chooses_the_epoch_and_the_patience(configured):
+    """The Dice of validation masks is computed though [model] metrics does not name it; more is better."""
+    result = train(
+        configured("train.monitor='val_dice_per_image_mean'", "train.epochs=12", "train.patience=2")
+    )
+    watched = result.history["val_dice_per_image_mean"]
+    assert result.monitor == "val_dice_per_image_mean"
+    assert result.best_value == pytest.approx(max(watched))
+    assert result.best_epoch == watched.index(max(watched)) + 1
+    assert result.epochs == min(12, result.best_epoch + 2)
+    header = (result.run_dir / "eval/train_metrics.csv").read_text().splitlines()[0]
+    assert "val_dice_per_image_mean" in header
+
+
+def test_nothing_stops_or_slows_before_the_least_number_of_steps(configured):
+    """Three steps an epoch; a change of more than 1 never comes, so patience counts from the first on."""
+    never_better = ("train.min_delta=1", "train.patience=1", "train.epochs=9")
+    assert train(configured(*never_better)).epochs == 2
+    assert train(configured(*never_better, "train.min_steps=10")).epochs == 6
+    reducing = ("train.learning_rate_reducer=true", "train.reducer_patience=1", "model.learning_rate=1e-12")
+    rates = train(configured(*reducing, "train.epochs=6", "train.min_steps=6")).history["lr"]
+    assert rates[:3] == pytest.approx([rates[0]] * 3)
+
+
+def test_validation_of_the_training_images_with_re_estimated_statistics(configured):
+    """On the same images, validation differs from training by its running averages alone."""
+    same = ("valid.images_dir=dataset/train/images", "valid.masks_dir=dataset/train/masks")
+    normalised = (
+        *same,
+        "model.normalization=true",
+        "model.dropout_rate=0",
+        "train.batch_size=99",
+        "train.epochs=8",
+    )
+    gaps = {}
+    for batches in (0, 1):
+        result = train(configured(*normalised, f"train.statistics_batches={batches}"))
+        assert any("running averages" in note for note in result.notes) is (batches == 0)
+        # The one step of an epoch is measured before its update, validation after it.
+        after, before = result.history["val_loss"][-2], result.history["loss"][-1]
+        gaps[batches] = abs(after - before)
+    assert gaps[1] < 1e-3 < gaps[0], gaps
+
+
+def test_an_unknown_monitor_is_named_before_training(configured):
+    with pytest.raises(
+        ConfigError, match=r"\[train\] monitor: 'dice_per_image' is not a metric.*dice_per_image_mean"
+    ):
+        train(configured("train.monitor='val_dice_per_image'"))
+
+
 def test_the_stop_file_ends_the_run_after_the_epoch_and_goes(configured):
     config = configured("train.epochs=5")
     stop_file = config.run_dir / run_callbacks.STOP_FILE

@@ -55,12 +55,12 @@ def advice(config: Config) -> list[str]:
             "[mask] rgb_map: the values are the class indices; the published system counts the colours in "
             "their order instead, so weights that it trained with this map have their classes in that order"
         )
-    computed = {"loss", *config.model.metrics}
+    computed = {"loss", *config.computed_metrics}
     uncomputed = [name for name in config.train.metrics if name.removeprefix("val_") not in computed]
     if uncomputed:
         notes.append(
             f"[train] metrics: {', '.join(uncomputed)} will have no curve, because [model] metrics computes "
-            f"{', '.join(config.model.metrics)} only"
+            f"{', '.join(config.computed_metrics)} only"
         )
     notes += _without_effect(config)
     notes += [f"{sentence} {remedy}" for sentence, remedy in _folders_of_two_splits(config).values()]

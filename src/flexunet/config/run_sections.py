@@ -32,18 +32,24 @@ class TrainSection(Section):
     """Whether training uses whole images (resized) or random crops at full resolution."""
     crop_size: Positive | None = None
     """Width and height of a crop, in pixels of the image. Default: [model] image_width."""
+    monitor: str = "val_loss"
+    """Figure by which the best epoch is chosen: val_loss, or a metric such as val_dice_per_image_mean."""
     patience: Positive = 10
-    """Number of epochs without a better validation loss after which training stops."""
+    """Number of epochs without a better monitored figure after which training stops."""
     min_delta: float = Field(default=0.0, ge=0)
-    """Minimum decrease of the validation loss that counts as better when training decides whether to stop."""
+    """Minimum change of the monitored figure that counts as better when training decides whether to stop."""
+    min_steps: int = Field(default=0, ge=0)
+    """Number of training steps before training may stop early or the reducer may act."""
     metrics: Texts = Field(default=[])
     """Names of the curves that are written. Default: the metrics of [model], for training and validation."""
+    statistics_batches: int = Field(default=0, ge=0)
+    """Training batches that re-estimate batch normalisation before validation; 0 means running averages."""
     learning_rate_reducer: bool = False
-    """Whether the learning rate is reduced when the validation loss stops improving."""
+    """Whether the learning rate is reduced when the monitored figure stops improving."""
     reducer_factor: float = Field(default=0.4, gt=0, lt=1)
     """Factor by which the learning rate is multiplied at each reduction."""
     reducer_patience: Positive = 4
-    """Number of epochs without a better validation loss after which the learning rate is reduced."""
+    """Number of epochs without a better monitored figure after which the learning rate is reduced."""
     learning_rate_schedule: Literal["constant", "cosine", "polynomial"] = "constant"
     """Schedule of the learning rate after the warm-up: constant, cosine or polynomial decay."""
     learning_rate_end: float = Field(default=0.0, ge=0)

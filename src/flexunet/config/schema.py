@@ -164,6 +164,13 @@ class Config(OperationSections, _SectionsBeforeOperations):
         return _path(self.run_dir, text)
 
     @property
+    def computed_metrics(self) -> list[str]:
+        """Names of the metrics that training computes: those of [model], and what [train] monitor watches."""
+        watched = self.train.monitor.removeprefix("val_")
+        own = self.model.metrics
+        return [*own] if watched in ("loss", *own) else [*own, watched]
+
+    @property
     def overlay_dir(self) -> Path:
         """The folder of overlays: [infer] overlay_dir, else output_dir with `_overlay` added."""
         text = self.infer.overlay_dir or self.infer.output_dir.rstrip("/\\") + "_overlay"
@@ -182,7 +189,7 @@ class Config(OperationSections, _SectionsBeforeOperations):
         if not self.mask.rgb_map:
             self.mask.__dict__["rgb_map"] = default_rgb_map(self.model.num_classes)
         if not self.train.metrics:
-            followed = [name for metric in self.model.metrics for name in (metric, f"val_{metric}")]
+            followed = [name for metric in self.computed_metrics for name in (metric, f"val_{metric}")]
             self.train.__dict__["metrics"] = followed
         return self
 

@@ -37,7 +37,7 @@ def compile_model(
     """
     metrics = [
         get_metric(name, hybrid_alpha=config.model.hybrid_alpha, hybrid_beta=config.model.hybrid_beta)
-        for name in config.model.metrics
+        for name in config.computed_metrics
     ]
     model.compile(
         # With heads beside it a model does not tell its precision.

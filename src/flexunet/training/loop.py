@@ -21,6 +21,7 @@ from flexunet.training.checkpoint import state
 from flexunet.training.checkpoint.files import Checkpoint, CheckpointStore
 from flexunet.training.interrupt import StopSignal
 from flexunet.training.optimizer.weight_average import averaged_weights
+from flexunet.training.running_averages import re_estimate
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ class Loop:
         saver: Writes the checkpoints.
         stop: Looked at after every step.
         ended: Says after the last epoch why it was the last.
+        statistics_batches: Training batches by which batch normalisation is re-estimated before validation.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class Loop:
         saver: Saver,
         stop: StopSignal,
         ended: Callable[[], str],
+        statistics_batches: int = 0,
     ):
         self.model = model
         self.batches = batches
@@ -127,6 +130,7 @@ class Loop:
         self.saver = saver
         self.stop = stop
         self.ended = ended
+        self.statistics_batches = statistics_batches
 
     def run(self, checkpoint: Checkpoint | None = None) -> Position | None:
         """Train from the beginning, or from a checkpoint on.
@@ -190,6 +194,8 @@ class Loop:
         """The figures of the validation images; none if it was asked to stop."""
         if self.stop:
             return None
+        if self.statistics_batches:
+            re_estimate(self.model, self.batches, self.statistics_batches)
         if self.validation is None:
             return {}
         figures = self.model.evaluate(

@@ -50,13 +50,14 @@ from flexunet.training.environment import describe_environment, write_environmen
 from flexunet.training.follow.callbacks import BestCheckpoint
 from flexunet.training.given import Given
 from flexunet.training.interrupt import StopSignal
-from flexunet.training.lagging import lagging_statistics
 from flexunet.training.loop import Loop, Position, Saver, position_of
 from flexunet.training.memory import check_memory, explained_memory_errors
+from flexunet.training.objectives.named import is_lower_better
 from flexunet.training.optimizer.pace import pace_of
 from flexunet.training.processes.distribution import Team, check_batch, explained_losses, join
 from flexunet.training.processes.leading import AgreedStop, SilentStore
 from flexunet.training.run_callbacks import RunCallbacks
+from flexunet.training.running_averages import lagging_statistics
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -138,6 +139,7 @@ def train(
     team = join()
     with explained_losses(team), locked_run(config.run_dir) if team.leads else nullcontext():
         check_batch(config, team)
+        is_lower_better(config.train.monitor)  # refuses an unknown name before anything is decoded
         given.check(config, team.processes)
         if team.leads:
             run = RunFolder.of(config)
@@ -179,7 +181,8 @@ def _train(
     training = open_split(config, "train", range_rule=range_rule, progress=progress)
     validation = open_split(config, "valid", range_rule=range_rule, progress=progress) if validated else None
     batches = training_batches(config, training, team.part)
-    notes += lagging_statistics(model, len(batches), config.train.epochs)
+    if not config.train.statistics_batches:
+        notes += lagging_statistics(model, len(batches), config.train.epochs)
     compile_model(config, model, pace_of(batches, config.train.accumulate_steps), given.loss)
     prepare(model)
     data = {"train": training.folder.name, "valid": validation.folder.name if validation else None}
@@ -193,6 +196,7 @@ def _train(
         model,
         team,
         validated=validated,
+        steps=len(batches),
         images_of=lambda step: images_of_step(batches, training, step),
         goes_on=start is not None,
         notes=notes,
@@ -262,6 +266,7 @@ def _train(
             saver=saver,
             stop=stop,
             ended=callbacks.ended,
+            statistics_batches=config.train.statistics_batches,
         ).run(start)
     if stopped:
         raise _stopped(config, stop, stopped, store)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -23,6 +23,7 @@ from flexunet.training.follow.callbacks import (
 )
 from flexunet.training.follow.following import following
 from flexunet.training.follow.history import History, metric_curves
+from flexunet.training.objectives.named import is_lower_better
 from flexunet.training.processes.distribution import Team
 from flexunet.training.processes.leading import LeaderPredictor, SameFigures
 
@@ -38,6 +39,7 @@ class RunCallbacks:
         model: The model that is trained.
         team: The processes that train it.
         validated: Whether there are validation images.
+        steps: Training steps per epoch.
         images_of: Gives the image files of a step of the present epoch.
         goes_on: Whether the run goes on from a checkpoint.
         notes: Get a sentence for each thing that is not done as configured.
@@ -57,6 +59,7 @@ class RunCallbacks:
         team: Team,
         *,
         validated: bool,
+        steps: int,
         images_of: Callable[[int], list[Path]],
         goes_on: bool,
         notes: list[str],
@@ -64,13 +67,25 @@ class RunCallbacks:
     ):
         train = config.train
         self.config = config
-        self.monitor = "val_loss" if validated else "loss"
-        self.history = History(config.output(train.eval_dir), metric_curves(config, validated), team.leads)
-        self.best = BestCheckpoint(RunFolder.of(config).best_model, self.monitor, writes=team.leads)
-        self._stop_file = StopFile(RunFolder.of(config).stop_file, team.agree)
-        self._early_stopping = EarlyStopping(
-            monitor=self.monitor, patience=train.patience, min_delta=train.min_delta
+        self.monitor = train.monitor if validated else train.monitor.removeprefix("val_")
+        lower_is_better = is_lower_better(self.monitor)
+        self.history = History(
+            config.output(train.eval_dir),
+            metric_curves(config, validated),
+            team.leads,
+            monitor=self.monitor,
+            lower_is_better=lower_is_better,
         )
+        self.best = BestCheckpoint(
+            RunFolder.of(config).best_model, self.monitor, lower_is_better=lower_is_better, writes=team.leads
+        )
+        self._stop_file = StopFile(RunFolder.of(config).stop_file, team.agree)
+        watching: dict[str, Any] = {
+            "monitor": self.monitor,
+            "mode": "min" if lower_is_better else "max",
+            "start_from_epoch": -(-train.min_steps // steps),
+        }
+        self._early_stopping = EarlyStopping(patience=train.patience, min_delta=train.min_delta, **watching)
         self.in_order: list[keras.callbacks.Callback] = [
             SameFigures(team),
             StopOnNaN(self.best.path, images_of),
@@ -78,7 +93,7 @@ class RunCallbacks:
         ]
         if train.learning_rate_reducer:
             reducer = ReduceLearningRate(
-                monitor=self.monitor, factor=train.reducer_factor, patience=train.reducer_patience
+                factor=train.reducer_factor, patience=train.reducer_patience, **watching
             )
             self.in_order.append(reducer)
         # The history reads the learning rate when an epoch begins, so it may stand behind the reducer.

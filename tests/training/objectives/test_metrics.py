@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flexunet.errors import ConfigError
+from flexunet.evaluation.scores.images import score_image
 from flexunet.training.objectives.named import PublishedMean, get_metric
 from flexunet.training.objectives.rows import METRICS
 
@@ -49,7 +50,7 @@ def test_recorded_values(reference, name):
     # TensorFlow is the engine of the record; others may add up in another order.
     tolerance = 1e-5 if keras.config.backend() == "tensorflow" else 2e-5
     for case, y_true, y_pred, expected in cases:
-        found = value(METRICS[name], y_true, y_pred)
+        found = value(METRICS[name].function, y_true, y_pred)
         if math.isnan(expected):
             assert case == "c1_empty_mask_zero_pred"
             assert found == 1
@@ -78,7 +79,7 @@ def test_recorded_values(reference, name):
     ],
 )
 def test_by_hand(name, expected):
-    assert value(METRICS[name], TRUTH, PREDICTED) == pytest.approx(expected, rel=1e-5)
+    assert value(METRICS[name].function, TRUTH, PREDICTED) == pytest.approx(expected, rel=1e-5)
 
 
 def test_foreground_of_several_images_and_classes_by_hand():
@@ -88,15 +89,51 @@ def test_foreground_of_several_images_and_classes_by_hand():
     y_pred[0, :, 0, 1] = [0.5, 0.5]
     y_true[1, :, 0, 2] = [1, 1]
     expected = [[1 / 2, 1], [1, 5e-7]]  # image 1, class 2: 1e-6 / (2 + 1e-6)
-    assert value(METRICS["dice_coef_foreground"], y_true, y_pred) == pytest.approx(
+    assert value(METRICS["dice_coef_foreground"].function, y_true, y_pred) == pytest.approx(
         np.mean(expected), rel=1e-5
     )
 
 
+@pytest.mark.engines
+def test_dice_per_image_leaves_out_what_does_not_occur():
+    """By hand: class 1 half found in one image, class 2 invented in another, nothing in the third."""
+    y_true, y_pred = np.zeros((3, 2, 2, 3), "float32"), np.zeros((3, 2, 2, 3), "float32")
+    y_true[..., 0] = y_pred[..., 0] = 1
+    y_true[0, :, 0] = [0, 1, 0]
+    y_pred[0, 0, 0] = [0.2, 0.45, 0.35]  # the most probable class counts, at whatever probability
+    y_pred[1, 0, 0] = [0.0, 0.0, 1.0]
+    y_true[1, 0, 0] = y_true[1, 1, 1] = [0, 1, 0]
+    y_pred[1, 1, 1] = [0, 1, 0]
+    first, second = 2 / 3, (2 * 1 / 3 + 0) / 2
+    metric = get_metric("dice_per_image_mean")
+    metric.update_state(y_true[:1], y_pred[:1])
+    metric.update_state(y_true[1:], y_pred[1:])
+    assert float(metric.result()) == pytest.approx((first + second) / 2, rel=1e-6)
+    found = keras.ops.convert_to_numpy(METRICS["dice_per_image_mean"].function(y_true, y_pred))
+    np.testing.assert_allclose(found, [first, second, np.nan], rtol=1e-6)
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**32 - 1), classes=st.integers(1, 4))
+def test_dice_per_image_is_what_evaluate_reports(seed, classes):
+    random = np.random.default_rng(seed)
+    labels = max(classes, 2)
+    truth = random.integers(0, labels, (3, 4, 5)) * random.integers(0, 2, (3, 4, 5))
+    probabilities = random.random((3, 4, 5, classes), dtype="float32")
+    one_hot = (truth > 0)[..., None] if classes == 1 else np.eye(classes)[truth]
+    metric = get_metric("dice_per_image_mean")
+    metric.update_state(one_hot.astype("float32"), probabilities)
+    pairs = zip(truth.astype(np.uint8), probabilities, strict=True)
+    scores = [score_image(mask, None, labels, probabilities=each).values()["dice"] for mask, each in pairs]
+    assert float(metric.result()) == pytest.approx(np.nan_to_num(np.nanmean([*scores, np.nan])), rel=1e-5)
+
+
 def test_a_single_channel_is_foreground():
     y_true, y_pred = TRUTH[..., 1:], PREDICTED[..., 1:]
-    assert value(METRICS["dice_coef_foreground"], y_true, y_pred) == pytest.approx(1 / 1.75, rel=1e-5)
-    assert value(METRICS["accuracy"], y_true, y_pred) == 0.5
+    assert value(METRICS["dice_coef_foreground"].function, y_true, y_pred) == pytest.approx(
+        1 / 1.75, rel=1e-5
+    )
+    assert value(METRICS["accuracy"].function, y_true, y_pred) == 0.5
 
 
 def test_an_empty_prediction_scores_as_the_mission_says():
@@ -106,8 +143,8 @@ def test_an_empty_prediction_scores_as_the_mission_says():
     y_true[0, :5, :5] = [0, 1]
     y_pred = np.zeros_like(y_true)
     y_pred[..., 0] = 1
-    assert value(METRICS["dice_coef_multiclass"], y_true, y_pred) == pytest.approx(0.99, abs=1e-5)
-    assert value(METRICS["dice_coef_foreground"], y_true, y_pred) < 1e-6
+    assert value(METRICS["dice_coef_multiclass"].function, y_true, y_pred) == pytest.approx(0.99, abs=1e-5)
+    assert value(METRICS["dice_coef_foreground"].function, y_true, y_pred) < 1e-6
 
 
 @pytest.mark.parametrize(
@@ -115,8 +152,8 @@ def test_an_empty_prediction_scores_as_the_mission_says():
 )
 @pytest.mark.parametrize("name", sorted(METRICS))
 def test_masks_may_be_of_any_type(name, dtype):
-    expected = value(METRICS[name], TRUTH, PREDICTED)
-    assert value(METRICS[name], TRUTH.astype(dtype), PREDICTED) == pytest.approx(expected, rel=1e-6)
+    expected = value(METRICS[name].function, TRUTH, PREDICTED)
+    assert value(METRICS[name].function, TRUTH.astype(dtype), PREDICTED) == pytest.approx(expected, rel=1e-6)
 
 
 @settings(max_examples=40)
@@ -131,11 +168,11 @@ def test_metrics_lie_between_zero_and_one_and_agree_with_truth(seed, classes, sh
     y_pred = (y_pred / y_pred.sum(-1, keepdims=True) if classes > 1 else 1 / (1 + np.exp(-logits))).astype(
         "float32"
     )
-    for name, fn in METRICS.items():
-        assert -1e-6 <= value(fn, y_true, y_pred) <= 1 + 1e-6, name
+    for name, row in METRICS.items():
+        assert -1e-6 <= value(row.function, y_true, y_pred) <= 1 + 1e-6, name
         if name in {"sensitivity", "specificity"}:
             continue  # 0 by rule where there is nothing to find
-        assert value(fn, y_true, y_true) == pytest.approx(1, abs=1e-5), name
+        assert value(row.function, y_true, y_true) == pytest.approx(1, abs=1e-5), name
 
 
 @pytest.mark.engines
@@ -149,7 +186,7 @@ def test_batches_count_equally_however_many_images_they_hold():
         y_true = np.eye(2, dtype="float32")[random.integers(0, 2, (images, 4, 4))]
         y_pred = np.broadcast_to(np.float32(images / 8), y_true.shape)
         metric.update_state(y_true, y_pred)
-        means.append(value(METRICS["dice_coef_multiclass"], y_true, y_pred))
+        means.append(value(METRICS["dice_coef_multiclass"].function, y_true, y_pred))
     assert float(metric.result()) == pytest.approx(np.mean(means), rel=1e-6)
     metric.reset_state()
     assert float(metric.result()) == 0

@@ -24,22 +24,23 @@ if TYPE_CHECKING:
 
 
 class BestCheckpoint(keras.callbacks.Callback):
-    """Save the model whenever the watched figure is the lowest so far; the file is whole at any moment."""
+    """Save the model whenever the watched figure is the best so far; the file is whole at any moment."""
 
     # Attributes under this name, here and below, are kept in the checkpoint of a run.
     resumable = ("best", "best_epoch")
 
-    def __init__(self, path: Path, monitor: str, *, writes: bool = True):
+    def __init__(self, path: Path, monitor: str, *, lower_is_better: bool = True, writes: bool = True):
         super().__init__()
         self.path = path
         self.monitor = monitor
+        self.lower_is_better = lower_is_better
         self.writes = writes
-        self.best = math.inf
+        self.best = math.inf if lower_is_better else -math.inf
         self.best_epoch: int | None = None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         value = float((logs or {})[self.monitor])
-        if value < self.best:
+        if value < self.best if self.lower_is_better else value > self.best:
             if self.writes:
                 with undistributed():
                     save_weights(without_heads(self.model), self.path)
@@ -82,9 +83,22 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
 
 
 class ReduceLearningRate(keras.callbacks.ReduceLROnPlateau):
-    """Lower the learning rate after some epochs that were no better; goes on counting likewise."""
+    """Lower the learning rate after some epochs that were no better; goes on counting likewise.
+
+    Args:
+        start_from_epoch: Epochs before this one, counted from 0, do not count.
+        settings: As Keras's own.
+    """
 
     resumable = ("wait", "best", "cooldown_counter")
+
+    def __init__(self, *, start_from_epoch: int = 0, **settings: Any):
+        super().__init__(**settings)
+        self.start_from_epoch = start_from_epoch
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if epoch >= self.start_from_epoch:
+            super().on_epoch_end(epoch, logs)
 
 
 class WriteHistory(keras.callbacks.Callback):

@@ -26,12 +26,24 @@ class History:
         metrics: Names of the metric curves, each as Keras logs it (`dice_coef_multiclass`,
             `val_dice_coef_multiclass`).
         writes: Whether there are files, or only the figures.
+        monitor: The figure by which the best epoch is chosen, which the curves mark.
+        lower_is_better: Whether that is the epoch of its lowest value.
     """
 
-    def __init__(self, eval_dir: Path, metrics: Sequence[str], writes: bool = True):
+    def __init__(
+        self,
+        eval_dir: Path,
+        metrics: Sequence[str],
+        writes: bool = True,
+        *,
+        monitor: str = "val_loss",
+        lower_is_better: bool = True,
+    ):
         self.eval_dir = eval_dir
         self.metrics = list(metrics)
         self.writes = writes
+        self.monitor = monitor
+        self.lower_is_better = lower_is_better
         self.epochs: dict[str, list[float]] = {}
 
     def append(self, figures: dict[str, float]) -> None:
@@ -76,8 +88,10 @@ class History:
             values = self.epochs.get(name, [])
             color = _COLORS[index % len(_COLORS)]
             axes.plot(range(1, len(values) + 1), values, label=name, marker=".", color=color)
-        if "val_loss" in names and self.epochs.get("val_loss"):
-            best = min(range(len(self.epochs["val_loss"])), key=self.epochs["val_loss"].__getitem__)
+        if self.monitor in names and self.epochs.get(self.monitor):
+            watched = self.epochs[self.monitor]
+            choose = min if self.lower_is_better else max
+            best = choose(range(len(watched)), key=watched.__getitem__)
             axes.axvline(best + 1, color="#999999", linestyle=":", label=f"best epoch ({best + 1})")
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
@@ -91,5 +105,6 @@ class History:
 
 def metric_curves(config: Config, validated: bool) -> list[str]:
     """Names of the metric curves that a run writes: those that are wanted, of those that are computed."""
-    computed = [*config.model.metrics, *(f"val_{name}" for name in config.model.metrics if validated)]
+    names = config.computed_metrics
+    computed = [*names, *(f"val_{name}" for name in names if validated)]
     return [name for name in config.train.metrics if name in computed]

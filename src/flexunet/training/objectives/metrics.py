@@ -58,6 +58,34 @@ def dice_coef_foreground(y_true: Any, y_pred: Any) -> Any:
     return ops.mean((2.0 * overlap + _FOREGROUND_EPSILON) / (total + _FOREGROUND_EPSILON), axis=-1)
 
 
+@metric(over_images=True)
+def dice_per_image_mean(y_true: Any, y_pred: Any) -> Any:
+    """Dice of each image's predicted mask, over the foreground classes that occur, as `evaluate` reports.
+
+    The mask is the most probable class (with one channel, a probability above one half). Truth and prediction
+    have the size of the model's input here.
+
+    Args:
+        y_true: One-hot truth `(N, H, W, classes)`.
+        y_pred: Probabilities, same shape.
+
+    Returns:
+        Mean over the classes from 1 on that truth or prediction holds, `(N,)`; NaN where neither holds any.
+    """
+    y_true, y_pred = float32(y_true, y_pred)
+    if y_pred.shape[-1] == 1:
+        mask = ops.cast(y_pred > 0.5, "float32")
+    else:
+        mask = ops.one_hot(ops.argmax(y_pred, axis=-1), y_pred.shape[-1], dtype="float32")
+    truth, mask = foreground(y_true), foreground(mask)
+    overlap = ops.sum(truth * mask, axis=(1, 2))
+    total = ops.sum(truth, axis=(1, 2)) + ops.sum(mask, axis=(1, 2))
+    occurs = ops.cast(total > 0, "float32")
+    dice = ops.sum(2.0 * overlap / ops.maximum(total, 1.0), axis=-1)
+    classes = ops.sum(occurs, axis=-1)
+    return ops.where(classes > 0, dice / ops.maximum(classes, 1.0), float("nan"))
+
+
 @metric()
 def dice_coef_hybrid(y_true: Any, y_pred: Any, alpha: float = 1.0, beta: float = 1.0) -> Any:
     """Weighted mean of `dice_coef_multiclass` (alpha) and `dice_coef_foreground` (beta), `(N,)`."""

@@ -1,6 +1,7 @@
 """Losses and metrics by name: `get_loss("0.5*dice + 0.5*ssim_loss")`, `get_metric("iou_coef")`.
 
-The metric of an epoch is the *unweighted* mean over its batches, as in the published curves.
+The metric of an epoch is the *unweighted* mean over its batches, as in the published curves, unless its row
+says that it is the mean over images.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from flexunet.errors import ConfigError
 from flexunet.training.objectives import lesion_losses, losses, metrics
 from flexunet.training.objectives.expression import parse_losses
 from flexunet.training.objectives.names import unknown_name
-from flexunet.training.objectives.rows import BUILT_IN, LOSSES, METRICS, Function, Loss
+from flexunet.training.objectives.rows import BUILT_IN, LOSSES, METRICS, Function, Loss, Metric
 from flexunet.training.objectives.tensors import mean_by_image
 
 # Each of these gives its functions their rows when it is imported.
@@ -117,6 +118,44 @@ class PublishedMean(keras.metrics.Metric):
         return get_metric(config["name"])
 
 
+@keras.saving.register_keras_serializable(package="flexunet")
+class MeanOverImages(PublishedMean):
+    """A metric averaged over the images that have a value; 0 where none has one.
+
+    Args:
+        fn: Function of one-hot truth and probabilities, giving one value per image, NaN for none.
+        name: Name in logs and curves.
+    """
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count the images of one batch; weights of samples are not used."""
+        values = ops.cast(self.fn(y_true, y_pred), "float32")
+        has_value = ops.logical_not(ops.isnan(values))
+        self.total.assign_add(ops.sum(ops.where(has_value, values, 0.0)))
+        self.batches.assign_add(ops.sum(ops.cast(has_value, "float32")))
+
+
+def is_lower_better(name: str) -> bool:
+    """Whether a smaller figure of that name is the better one, as it is for the loss; `val_` may precede it.
+
+    Raises:
+        ConfigError: if there is no loss or metric of that name.
+    """
+    name = name.removeprefix("val_")
+    if name == "loss":
+        return True
+    return _metric_row(name, "[train] monitor").lower_is_better
+
+
+def _metric_row(name: str, key: str) -> Metric:
+    rows = {
+        row.name: Metric(row.name, row.function, lower_is_better=True) for row in LOSSES.values()
+    } | METRICS
+    if name not in rows:
+        raise ConfigError(unknown_name(key, name, "a metric", rows))
+    return rows[name]
+
+
 def get_metric(name: str, *, hybrid_alpha: float = 1.0, hybrid_beta: float = 1.0) -> PublishedMean:
     """A fresh metric by its name, ready for `model.compile`.
 
@@ -128,11 +167,11 @@ def get_metric(name: str, *, hybrid_alpha: float = 1.0, hybrid_beta: float = 1.0
     Raises:
         ConfigError: if no metric has that name, or the two weights sum to zero or less.
     """
-    known = {row.name: row.function for row in LOSSES.values()} | METRICS
-    if name not in known:
-        raise ConfigError(unknown_name("[model] metrics", name, "a metric", known))
+    row = _metric_row(name, "[model] metrics")
+    if row.over_images:
+        return MeanOverImages(row.function, name)
     if name != "dice_coef_hybrid":
-        return PublishedMean(known[name], name)
+        return PublishedMean(row.function, name)
     if hybrid_alpha + hybrid_beta <= 0:
         raise ConfigError(
             f"[model] hybrid_alpha + hybrid_beta is {hybrid_alpha + hybrid_beta:g}, and must be above 0: "
@@ -184,7 +223,7 @@ def register_metric(name: str, function: Function) -> None:
         >>> config = flexunet.Config(model={"metrics": ["dice_coef_foreground", "largest_error"]})
     """
     _check_own(name, function, "metric")
-    METRICS[name] = function
+    METRICS[name] = Metric(name, function)
 
 
 def _check_own(name: str, function: Function, kind: str) -> None:

@@ -43,8 +43,26 @@ class Loss:
         return list(inspect.signature(self.function).parameters)[2:]
 
 
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        name: Its name in `[model] metrics`.
+        function: Of one-hot truth and probabilities `(N, H, W, classes)`.
+        over_images: Whether an epoch's figure is the mean over its images, those without a value (NaN) left
+            out; otherwise it is the mean over batches, as published.
+        lower_is_better: Whether a smaller figure is the better one.
+    """
+
+    name: str
+    function: Function
+    over_images: bool = False
+    lower_is_better: bool = False
+
+
 LOSSES: dict[str, Loss] = {}
-METRICS: dict[str, Function] = {}
+METRICS: dict[str, Metric] = {}
 BUILT_IN: set[str] = set()
 
 
@@ -66,12 +84,12 @@ def published_loss(*names: str, **properties: Any) -> Callable[[Function], Funct
     return lambda function: with_row(keras.saving.register_keras_serializable(package="flexunet")(function))
 
 
-def metric(*names: str) -> Callable[[Function], Function]:
+def metric(*names: str, **properties: Any) -> Callable[[Function], Function]:
     """Give a function a row under these names, or its own."""
 
     def with_row(function: Function) -> Function:
         for name in names or (function.__name__,):
-            METRICS[name] = function
+            METRICS[name] = Metric(name, function, **properties)
             BUILT_IN.add(name)
         return function
 

@@ -192,11 +192,17 @@ def _leave(code: int) -> None:
 
 
 def check_batch(config: Config, team: Team) -> None:
-    """Refuse a batch size that the devices cannot share evenly.
+    """Refuse a batch size that the devices cannot share evenly, and what needs a single process.
 
     Raises:
         ConfigError: with the nearest sizes that they can.
     """
+    if team.processes > 1 and config.train.statistics_batches:
+        raise ConfigError(
+            f"[train] statistics_batches = {config.train.statistics_batches} re-estimates batch "
+            f"normalisation in one process only, and this run has {team.processes}: set it to 0, or [model] "
+            "normalization_layer = 'group', which needs no running averages."
+        )
     check_divides(config.train.batch_size, team.devices, f"the {team.devices} devices of this run")
 
 

@@ -1,9 +1,10 @@
 """A run too short for the running averages of batch normalisation is told so."""
 
 import keras
+import numpy as np
 import pytest
 
-from flexunet.training.lagging import lagging_statistics
+from flexunet.training.running_averages import lagging_statistics, re_estimate
 
 
 def network(*layers):
@@ -25,6 +26,23 @@ def test_momentum_099_needs_500_steps_to_settle(steps, epochs, told):
         assert f"makes {steps * epochs} ({steps} per epoch)" in notes[0]
         assert "500 steps" in notes[0]
         assert "normalization_layer" in notes[0]
+
+
+@pytest.mark.engines
+def test_re_estimated_averages_are_the_plain_means_of_the_batches():
+    """Two batches of constant images, 2 and 6: their means average to 4, whatever stood there before."""
+    layer = keras.layers.BatchNormalization(momentum=0.99)
+    model = network(layer, keras.layers.Dropout(0.5))
+    layer.moving_mean.assign([100.0])
+    weights = [np.copy(keras.ops.convert_to_numpy(each)) for each in model.trainable_variables]
+    ramp = np.tile([-1.0, 1.0], (2, 8, 4))[..., None].astype("float32")  # mean 0, variance 1
+    batches = [(2 + ramp, None), (6 + 3 * ramp, None), (1000 + ramp, None)]
+    re_estimate(model, batches, 2)
+    assert float(layer.moving_mean[0]) == pytest.approx(4)
+    assert float(layer.moving_variance[0]) == pytest.approx((1 + 9) / 2, rel=0.01)  # n or n - 1
+    assert layer.momentum == 0.99
+    for before, after in zip(weights, model.trainable_variables, strict=True):
+        np.testing.assert_array_equal(before, keras.ops.convert_to_numpy(after))
 
 
 def test_without_running_averages_there_is_nothing_to_say():

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flexunet.cli import app
+from flexunet.data.images.files import write_image
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.errors import ConfigError, DatasetError, PairingError, PathError
 
@@ -78,6 +79,45 @@ def test_colours_come_from_a_configuration_or_the_option(folders):
     document = json.loads(score(folders, "good", "--json", "--rgb-map", "#000000=0,#ffffff=1").stdout)
     assert document["classes"][0]["color"] == [255, 255, 255]
     assert isinstance(score(folders, "good", "--rgb-map", "white").exception, ConfigError)
+
+
+@pytest.fixture
+def coloured(folders):
+    """Masks of two classes in the colours of the published MIAS project, which its map does not have."""
+    truth = ColorMap({(0, 0, 0): 0, (0, 128, 0): 1, (255, 0, 0): 2})
+    written = ColorMap({(0, 0, 0): 0, (0, 255, 0): 1, (255, 0, 0): 2})
+    for index in range(6):
+        mask = np.zeros((40, 40), np.uint8)
+        mask[10:20, 10:20] = 1 + index % 2
+        write_mask(folders / "masks" / f"{index}.png", mask, truth)
+        write_mask(folders / "good" / f"{index}.png", mask, written)
+        blue = np.array([(0, 0, 0), (0, 0, 255), (0, 0, 255)], np.uint8)[mask]
+        write_image(folders / "poor" / f"{index}.png", blue)
+    return folders
+
+
+def test_colours_nobody_gave_are_guessed_with_a_note(coloured):
+    found = score(coloured, "good", "--json")
+    document = json.loads(found.stdout)
+    assert [one["color"] for one in document["classes"]] == [[0, 128, 0], [255, 0, 0]]
+    assert document["foreground"]["dice_per_image_mean"]["value"] == 1
+    notes = " ".join(found.stderr.split())
+    assert "guessed from the masks: (0, 0, 0): 0, (0, 128, 0): 1, (255, 0, 0): 2." in notes
+    assert "If they are wrong, give them with --rgb-map or --config." in notes
+    assert "(0, 255, 0) for (0, 128, 0), class 1" in notes
+
+
+@pytest.mark.parametrize("option", [(), ("--rgb-map", "{(0,0,0): 0, (0,255,0): 1, (255,0,0): 2}")])
+def test_a_colour_off_the_map_names_the_option(coloured, option):
+    refused = str(score(coloured, "poor", *option).exception)
+    assert "far from every colour of --rgb-map, most often (0, 0, 255)" in refused
+    assert "Add the colour to --rgb-map" in refused
+    assert "[mask]" not in refused
+
+
+def test_a_wrong_colour_map_names_the_option(folders):
+    refused = str(score(folders, "good", "--rgb-map", "{(0,0,0): 0, (255,255,255): 2}").exception)
+    assert refused.startswith("--rgb-map: no colour for class 1")
 
 
 def test_bad_input_exits_2_without_a_traceback(folders):

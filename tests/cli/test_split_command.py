@@ -84,18 +84,23 @@ def test_leakage_accepted(folder, tmp_path):
 
 
 def test_masks_are_read_as_the_configuration_says(folder, tmp_path):
-    # Lesions of grey 100 are background to black and white, and lesions to a threshold of 50.
+    # Lesions of grey 100 are guessed from the masks, and are background to a threshold of 150.
     for path in (folder / "masks").iterdir():
         write_image(path, read_image(path, channels=1)[..., 0] // 255 * 100)
     config = tmp_path / "c.toml"
-    config.write_text("[mask]\nbinarize = true\nthreshold = 50\n")
-    strata = {}
+    config.write_text("[mask]\nbinarize = true\nthreshold = 150\n")
+    strata, notes = {}, {}
     for name, options in (("plain", ()), ("read", ("--config", config))):
-        answer = split(folder, tmp_path / name, "--no-look", "--json", *options)
-        (fold,) = json.loads(answer.stdout)["folds"]
+        answer = json.loads(split(folder, tmp_path / name, "--no-look", "--json", *options).stdout)
+        (fold,) = answer["folds"]
         strata[name] = {stratum for row in fold["splits"] for stratum in row["strata"]}
-    assert strata["plain"] == {"no lesion"}
-    assert len(strata["read"]) > 1
+        notes[name] = [note for note in answer["notes"] if "guessed" in note]
+    assert strata["read"] == {"no lesion"}
+    assert notes["read"] == []
+    assert "lesion area quarter 4" in strata["plain"]
+    assert notes["plain"] == [
+        "the colours of the classes were guessed from the masks: (0, 0, 0): 0, (100, 100, 100): 1."
+    ]
 
 
 class TestPatients:

@@ -41,5 +41,18 @@ def test_colours_by_option_and_by_configuration(tmp_path):
     assert document["splits"]["all"]["lesion_area_pixels"]["max"] == 4
 
 
+def test_colours_nobody_gave_are_guessed(tmp_path):
+    for name in "abc":
+        mask = np.zeros((8, 8, 3), np.uint8)
+        mask[2:4, 2:4] = 0, 128, 0
+        write_image(tmp_path / "ds" / "images" / f"{name}.png", np.zeros((8, 8), np.uint8))
+        write_image(tmp_path / "ds" / "masks" / f"{name}.png", mask)
+    result = run(tmp_path / "ds", "--json", "--no-pictures")
+    document = json.loads(result.stdout)
+    assert document["splits"]["all"]["lesions"] == 3
+    assert document["splits"]["all"]["unreadable"] == 0
+    assert "guessed from the masks: (0, 0, 0): 0, (0, 128, 0): 1" in " ".join(result.stderr.split())
+
+
 def test_missing_folder(tmp_path):
     assert isinstance(run(tmp_path / "missing").exception, PathError)

@@ -16,7 +16,8 @@ RgbMap = Annotated[
     str | None,
     typer.Option(
         "--rgb-map",
-        help="Class of each mask colour: '{(0,0,0): 0, (255,255,255): 1}' or '#000000=0,#ffffff=1'.",
+        help="Class of each mask colour: '{(0,0,0): 0, (255,255,255): 1}' or '#000000=0,#ffffff=1'. "
+        "Default: guessed from the masks.",
     ),
 ]
 ColorsFrom = Annotated[
@@ -25,14 +26,16 @@ ColorsFrom = Annotated[
 
 
 def chosen_masks(config_path: Path | None, rgb_map: str | None) -> MaskReader | None:
-    """How masks are read: by the configuration, with the colours of `--rgb-map`; None without either."""
+    """How masks are read: by the configuration, with the colours of `--rgb-map`; None to guess."""
     if not config_path and not rgb_map:
         return None
     from dataclasses import replace
 
     from flexunet.data.configured import mask_reader
     from flexunet.data.images.color_map import parse_rgb_map
-    from flexunet.data.images.masks import MaskReader
+    from flexunet.data.images.masks import RGB_MAP_OPTION, MaskReader
 
     reader = mask_reader(open_config(config_path)) if config_path else MaskReader()
-    return replace(reader, color_map=parse_rgb_map(rgb_map)) if rgb_map else reader
+    if not rgb_map:
+        return reader
+    return replace(reader, color_map=parse_rgb_map(rgb_map), setting=RGB_MAP_OPTION)

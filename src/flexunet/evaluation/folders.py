@@ -12,6 +12,7 @@ from flexunet.data.dataset.identity import Identities
 from flexunet.data.dataset.matching import listed, match_names
 from flexunet.data.dataset.pairs import Pair, list_masks
 from flexunet.data.images.files import list_images, read_image
+from flexunet.data.images.guess import guess_reader
 from flexunet.data.images.masks import MaskReader
 from flexunet.errors import DatasetError, ImageError, MaskError, PairingError, PathError
 from flexunet.evaluation.leakage import look_for_leaks
@@ -173,7 +174,8 @@ def score_folders(
     Args:
         truth: Folder of true masks.
         prediction: Folder of predicted masks of the same names.
-        masks: How masks are read; black and white by default.
+        masks: How masks are read; if left out, colours are guessed (black and white unless they clearly are
+            not).
         rules: The rules.
         images: Folder of the images, for pictures; `images` beside `truth` by default.
         manifest: manifest.csv or its folder; that of the data set `truth` belongs to by default.
@@ -199,10 +201,13 @@ def score_folders(
         >>> evaluation.scores.images
         4
     """
-    masks, rules = masks or MaskReader(), rules or ScoringRules()
+    rules, notes = rules or ScoringRules(), list[str]()
     pairs = pair_masks(truth, prediction, images)
+    truths, predictions = [pair.truth for pair in pairs], [pair.prediction for pair in pairs]
+    masks = masks or _guessed(truths, notes)
+    notes += dict.fromkeys(note for paths in (truths, predictions) if (note := masks.note_on(paths)))
     identities = Identities.of_manifest(manifest) if manifest else Identities.of_folder(truth)
-    previous, notes = None, list[str]()
+    previous = None
     if against is not None:
         refuse_other_rules(against, rules)
         previous = (Path(against).name, read_tables(find_evaluation(against)))
@@ -236,6 +241,13 @@ def score_folders(
             folder, scores, tables, gallery, title=f"Scores of {Path(prediction).resolve().name}"
         )
     return Evaluation(scores, tables, folder, notes)
+
+
+def _guessed(truth: list[Path], notes: list[str]) -> MaskReader:
+    masks, guessed = guess_reader(truth)
+    if guessed:
+        notes.append(f"{guessed} If they are wrong, give them with {masks.setting} or --config.")
+    return masks
 
 
 def _leaks(

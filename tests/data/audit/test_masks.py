@@ -4,10 +4,10 @@ import pytest
 from PIL import Image
 
 from flexunet.data.audit import audit_dataset
-from flexunet.data.audit.colors import guess_colors
 from flexunet.data.audit.mask_findings import usual_contrast
 from flexunet.data.audit.mask_measures import measure_mask
 from flexunet.data.images.files import is_white_zero, write_image
+from flexunet.data.images.guess import guess_colors
 from flexunet.data.images.masks import ColorMap, write_mask
 
 BINARY = ColorMap.binary()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flexunet.cli.colors import chosen_masks
+from flexunet.cli.colors import RgbMap, chosen_masks
 from flexunet.cli.console import progress
 from flexunet.cli.options import AsJson, Audit, Look
 from flexunet.cli.scores import print_evaluation
@@ -18,13 +18,7 @@ def score(
     prediction: Annotated[
         Path, typer.Option("--prediction", help="Folder of predicted masks, named like the true ones.")
     ],
-    rgb_map: Annotated[
-        str | None,
-        typer.Option(
-            "--rgb-map",
-            help="Class of each mask colour: '{(0,0,0): 0, (255,255,255): 1}' or '#000000=0,#ffffff=1'.",
-        ),
-    ] = None,
+    rgb_map: RgbMap = None,
     config_path: Annotated[
         Path | None,
         typer.Option("--config", help="Configuration whose mask colours and scoring rules are used."),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flexunet.data.audit.colors import guess_colors
 from flexunet.data.audit.drift import drift_findings, split_figures
 from flexunet.data.audit.examine import examine_all
 from flexunet.data.audit.files import take_inventory
@@ -13,7 +12,7 @@ from flexunet.data.audit.leak_findings import group_copies, leak_findings, leak_
 from flexunet.data.audit.mask_findings import mask_findings
 from flexunet.data.audit.picture_findings import picture_findings
 from flexunet.data.copies.find import CopyPair, find_copies
-from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.guess import guess_reader
 from flexunet.data.images.masks import MaskReader
 from flexunet.progress import Progress, silent
 
@@ -53,10 +52,10 @@ def audit_dataset(
     inventory = take_inventory(root)
     findings = list(inventory.findings)
     if masks is None:
-        color_map, guessed = guess_colors([entry.mask for entry in inventory.entries if entry.mask])
-        masks = MaskReader(color_map)
+        masks, guessed = guess_reader([entry.mask for entry in inventory.entries if entry.mask])
         if guessed:
-            findings.append(_guessed(color_map))
+            remedy = "If they are wrong, give them with --rgb-map or --config."
+            findings.append(Finding("colours-guessed", "note", (), guessed, remedy))
     if note := masks.note_on([entry.mask for entry in inventory.entries if entry.mask]):
         findings.append(
             Finding("colours-by-hue", "note", (), note, "Give the colours with --rgb-map or --config.")
@@ -93,14 +92,3 @@ def audit_dataset(
         "colors": {str(color): index for color, index in color_map.colors_to_class.items()},
     }
     return AuditResult(Path(root), findings, split_figures(examined, color_map.num_classes), figures, masks)
-
-
-def _guessed(color_map: ColorMap) -> Finding:
-    colors = ", ".join(f"{color}: {index}" for color, index in color_map.colors_to_class.items())
-    return Finding(
-        "colours-guessed",
-        "note",
-        (),
-        f"the colours of the classes were guessed from the masks: {colors}.",
-        "If they are wrong, give them with --rgb-map or --config.",
-    )

@@ -213,12 +213,16 @@ def parse_rgb_map(text: str) -> ColorMap:
                 color.strip(): int(label)
                 for color, label in (part.rsplit("=", 1) for part in text.split(","))
             }
-        return ColorMap(MaskSection(rgb_map=values).rgb_map)
+        colors = MaskSection(rgb_map=values).rgb_map
     except (ValueError, SyntaxError, ValidationError) as error:
         raise ConfigError(
             f"--rgb-map {text!r} is not a colour map. Expected a class index for each colour, e.g. "
             "'{(0, 0, 0): 0, (255, 255, 255): 1}' or '#000000=0,#ffffff=1'."
         ) from error
+    try:
+        return ColorMap(colors)
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("[mask] rgb_map", "--rgb-map")) from error
 
 
 def as_grey_if_grey(rgb: np.ndarray) -> np.ndarray:

@@ -33,6 +33,7 @@ __all__ = [
     "write_mask",
 ]
 
+RGB_MAP, RGB_MAP_OPTION = "[mask] rgb_map", "--rgb-map"  # where the colours of the classes are given
 FAR = 48  # Euclidean distance in RGB beyond which a colour counts as off the map
 TOLERANCE = 0.05  # share of pixels that may be off the map: antialiased edges, JPEG blocks
 _MOST_CLASSES = 256
@@ -41,7 +42,12 @@ _FLAT_AREA = 16  # pixels of one strange colour, their neighbours too: less is t
 
 
 def read_mask(
-    path: Path | str, color_map: ColorMap, *, tolerance: float = TOLERANCE, threshold: float | None = None
+    path: Path | str,
+    color_map: ColorMap,
+    *,
+    tolerance: float = TOLERANCE,
+    threshold: float | None = None,
+    setting: str = RGB_MAP,
 ) -> np.ndarray:
     """Read a mask file as class indices.
 
@@ -61,6 +67,7 @@ def read_mask(
         color_map: Colours of the classes.
         tolerance: Share of pixels that may lie far from every colour (antialiasing, JPEG); 1 accepts all.
         threshold: Grey level from 0 to 255, see rule 3.
+        setting: Where the user gives the colours, for messages.
 
     Returns:
         uint8 array `(H, W)`.
@@ -76,7 +83,7 @@ def read_mask(
     """
     path = Path(path)
     if path.suffix.lower() == ".npz":
-        return _read_arrays(path, color_map)
+        return _read_arrays(path, color_map, setting)
     try:
         picture = read_image(path, channels=None)
     except ImageError as error:
@@ -90,7 +97,7 @@ def read_mask(
         return (grey > threshold).astype(np.uint8)
     fitted = fit_colors(picture, color_map)
     mask, distances = fitted.encode_with_distance(picture)
-    complaint = _strange_colors(picture, mask, distances > FAR**2, color_map, tolerance)
+    complaint = _strange_colors(picture, mask, distances > FAR**2, color_map, tolerance, setting)
     if not complaint:
         return mask
     indices = read_palette_indices(path)
@@ -141,11 +148,13 @@ class MaskReader:
         color_map: Colours of the classes; black and white by default.
         threshold: As in `read_mask` (`[mask] binarize`); None takes colours as they are.
         tolerance: As in `read_mask`.
+        setting: Where the user gives the colours, for messages: the configuration key or the option.
     """
 
     color_map: ColorMap = field(default_factory=ColorMap.binary)
     threshold: float | None = None
     tolerance: float = TOLERANCE
+    setting: str = RGB_MAP
 
     @property
     def lenient(self) -> MaskReader:
@@ -175,8 +184,8 @@ class MaskReader:
         if not told:
             return ""
         return (
-            f"masks hold colours that [mask] rgb_map lacks; each is taken for the entry of its hue: "
-            f"{'; '.join(told)}. Write the colours of the masks into rgb_map if that is not meant."
+            f"masks hold colours that {self.setting} lacks; each is taken for the entry of its hue: "
+            f"{'; '.join(told)}. Write the colours of the masks into {self.setting} if that is not meant."
         )
 
     def read(self, path: Path | str) -> np.ndarray:
@@ -185,7 +194,13 @@ class MaskReader:
         Raises:
             MaskError: if the file cannot be read or its colours or indices do not fit the map.
         """
-        return read_mask(path, self.color_map, tolerance=self.tolerance, threshold=self.threshold)
+        return read_mask(
+            path,
+            self.color_map,
+            tolerance=self.tolerance,
+            threshold=self.threshold,
+            setting=self.setting,
+        )
 
     def read_like(
         self, path: Path | str, shape: tuple[int, ...], other: Path | str, what: str = "image"
@@ -294,7 +309,12 @@ def _holds_indices(path: Path, grey: np.ndarray, color_map: ColorMap) -> bool:
 
 
 def _strange_colors(
-    picture: np.ndarray, mask: np.ndarray, off: np.ndarray, color_map: ColorMap, tolerance: float
+    picture: np.ndarray,
+    mask: np.ndarray,
+    off: np.ndarray,
+    color_map: ColorMap,
+    tolerance: float,
+    setting: str,
 ) -> str:
     """Say so if many pixels, or a good part of the objects' flat areas, are far from every colour.
 
@@ -312,8 +332,8 @@ def _strange_colors(
     color = tuple(int(value) for value in np.resize(strange[counts.argmax()], 3))
     expected = ", ".join(str(color) for color in color_map.colors_to_class)
     return (
-        f"{count / off.size:.2%} of its pixels are far from every colour of [mask] rgb_map, most often "
-        f"{color}. Expected {expected}. Add the colour to rgb_map, or correct the mask."
+        f"{count / off.size:.2%} of its pixels are far from every colour of {setting}, most often "
+        f"{color}. Expected {expected}. Add the colour to {setting}, or correct the mask."
     )
 
 
@@ -347,7 +367,7 @@ def _check_header(path: Path) -> None:
         )
 
 
-def _read_arrays(path: Path, color_map: ColorMap) -> np.ndarray:
+def _read_arrays(path: Path, color_map: ColorMap, setting: str) -> np.ndarray:
     if not path.is_file():
         raise MaskError(f"mask {path} does not exist.")
     try:
@@ -362,7 +382,7 @@ def _read_arrays(path: Path, color_map: ColorMap) -> np.ndarray:
     if numeric and values.ndim == 3 and values.shape[2] > 1:
         if values.shape[2] != color_map.num_classes:
             raise MaskError(
-                f"mask {path}: {values.shape[2]} classes in the array, {color_map.num_classes} in rgb_map."
+                f"mask {path}: {values.shape[2]} classes in the array, {color_map.num_classes} in {setting}."
             )
         return values.argmax(axis=2).astype(np.uint8)
     if not numeric or values.ndim not in (2, 3) or values.size == 0:

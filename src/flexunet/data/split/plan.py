@@ -16,6 +16,7 @@ import numpy as np
 
 from flexunet.data.dataset.folder import SPLITS
 from flexunet.data.dataset.identity import doubtful_patients
+from flexunet.data.images.guess import guess_reader
 from flexunet.data.images.masks import MaskReader
 from flexunet.data.split.groups import deal_groups
 from flexunet.data.split.split_images import (
@@ -57,6 +58,7 @@ class SplitPlan:
         ratios: Share wanted of each split.
         by: What stays together.
         copies: Positions of images that show the same picture, found by looking at them.
+        notes: What was guessed.
     """
 
     items: list[SplitImage]
@@ -66,6 +68,7 @@ class SplitPlan:
     ratios: dict[str, float]
     by: str = "source"
     copies: list[tuple[int, int]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def __repr__(self) -> str:
         shares = ", ".join(f"{row.split} {row.images}" for row in self.table())
@@ -112,7 +115,8 @@ def plan_split(
         patients: Finds the patient in the name of an image's source (`identity.patient_pattern`).
         accept_unknown_patients: Whether `by="patient"` takes each source of an unknown patient for a patient
             of its own; otherwise unknown patients are refused.
-        masks: How masks are read; black and white if left out.
+        masks: How masks are read; if left out, colours are guessed (black and white unless they clearly are
+            not).
         look: Whether the images themselves are compared, to find copies that no name tells.
         merge_copies: Whether such copies are kept together; otherwise they are only reported.
         progress: Told how far each stage is.
@@ -143,11 +147,15 @@ def plan_split(
 
         copies = find_copies_of_files([item.pair.image_path for item in items], progress)
     groups = group_items(items, by, copies if merge_copies else ())
-    strata = stratum_of_groups(items, groups, stratify, masks or MaskReader(), progress)
+    notes = []
+    if masks is None:
+        masks, guessed = guess_reader([item.pair.mask_path for item in items])
+        notes = [guessed] if guessed else []
+    strata = stratum_of_groups(items, groups, stratify, masks, progress)
     names = list(shares)
     sizes = np.bincount(groups)
     dealt = deal_groups(sizes, strata, list(shares.values()), seed, names)
-    return SplitPlan(items, groups, strata, [names[s] for s in dealt[groups]], shares, by, copies)
+    return SplitPlan(items, groups, strata, [names[s] for s in dealt[groups]], shares, by, copies, notes)
 
 
 def _refuse_unknown_patients(items: Sequence[SplitImage]) -> None:
@@ -193,7 +201,7 @@ def check_ratios(ratios: Sequence[float]) -> dict[str, float]:
 
 def notes_of(plan: SplitPlan) -> list[str]:
     """What a user should know about a plan."""
-    notes = []
+    notes = list(plan.notes)
     items = plan.items
     patients = {item.identity.patient for item in items}
     sources = {item.identity.source for item in items}

@@ -23,6 +23,7 @@ from flexunet.data.dataset.layouts import FolderPair, find_layout
 from flexunet.data.dataset.listing import ListedImage, list_dataset
 from flexunet.data.dataset.pairs import complaint_about
 from flexunet.data.images.files import read_image, to_model_range
+from flexunet.data.images.guess import guess_reader
 from flexunet.data.images.masks import MaskReader
 from flexunet.data.images.regions import find_regions
 from flexunet.errors import FlexUNetError
@@ -110,25 +111,29 @@ def measure_dataset(
 
     Args:
         root: Folder of the data set.
-        masks: How masks are read; black and white when left out.
+        masks: How masks are read; if left out, colours are guessed (black and white unless they clearly are
+            not).
         workers: Threads that read.
         progress: Told how many images are measured.
 
     Raises:
         PathError: if there is no data set.
     """
-    root, masks = Path(root), masks or MaskReader()
-    notes: list[str] = []
+    root, notes = Path(root), list[str]()
     planned = [facts for folder in find_layout(root) for facts in _plan(root, folder, notes)]
+    if masks is None:
+        masks, guessed = guess_reader([path for facts in planned if (path := facts.entry.mask)])
+        notes += [guessed] if guessed else []
+    reader = masks
     notes += doubtful_patients([facts.entry.identity.row for facts in planned])
     measured: list[ImageFacts] = []
     with ThreadPoolExecutor(workers) as pool:
-        for facts in pool.map(lambda plan: _measure(plan, masks), planned):
+        for facts in pool.map(lambda plan: _measure(plan, reader), planned):
             measured.append(facts)
             if facts.problem:
                 notes.append(facts.problem)
             progress("images", len(measured), len(planned))
-    return DatasetStatistics(root, masks, measured, notes)
+    return DatasetStatistics(root, reader, measured, notes)
 
 
 def summarise(images: Sequence[ImageFacts]) -> dict[str, Any]:

@@ -9,12 +9,28 @@ import numpy as np
 
 from flexunet.data.images.color_map import ColorMap
 from flexunet.data.images.files import read_image
+from flexunet.data.images.masks import RGB_MAP_OPTION, MaskReader
 from flexunet.errors import ImageError
 
 _LOOKED_AT = 24
 _MOST_CLASSES = 16
 _NOTABLE = 0.0005  # share of a mask's pixels from which a colour counts
 _NEAR = 48
+
+
+def guess_reader(masks: Sequence[Path]) -> tuple[MaskReader, str]:
+    """How masks are read whose colours nobody gave, and a sentence on what was guessed.
+
+    Args:
+        masks: The mask files.
+
+    Returns:
+        The reader, and the sentence; "" where the masks are taken for black and white.
+    """
+    color_map, guessed = guess_colors(masks)
+    colors = ", ".join(f"{color}: {index}" for color, index in color_map.colors_to_class.items())
+    note = f"the colours of the classes were guessed from the masks: {colors}." if guessed else ""
+    return MaskReader(color_map, setting=RGB_MAP_OPTION), note
 
 
 def guess_colors(masks: Sequence[Path]) -> tuple[ColorMap, bool]:

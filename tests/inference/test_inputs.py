@@ -54,8 +54,9 @@ def test_a_list_is_relative_to_itself(tree, header):
     ]  # fmt: skip
 
 
-def test_a_list_as_spreadsheets_save_it(tree):
-    (tree / "list.csv").write_bytes("age;path\r\n50;a.png\r\n60;b.JPG\r\n".encode("utf-8-sig"))
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+def test_a_list_as_spreadsheets_save_it(tree, encoding):
+    (tree / "list.csv").write_bytes("age;path;who\r\n50;a.png;José\r\n60;b.JPG;é\r\n".encode(encoding))
     assert names(find_images([tree / "list.csv"]), tree) == ["a.png", "b.JPG"]
 
 
@@ -67,6 +68,8 @@ def test_a_list_as_spreadsheets_save_it(tree):
         (b"path\n\xff\xfe\n", "not a readable CSV list"),
         (b'path\n"a.png\n', "not a readable CSV list"),
         (b"path\n", "nothing to predict in"),
+        (b"age,path\n50,a.png\n60\n", "line 3: no path"),
+        (b"path,age\na,b.png,50\n", "line 2: more values than columns"),
     ],
 )
 def test_lists_that_cannot_be_used(tree, content, message):

@@ -8,9 +8,7 @@ DICOMDIR lies in it, that index says which they are (DICOM PS3.3 F, PS3.10 8).
 
 from __future__ import annotations
 
-import csv
 import glob
-import io
 import itertools
 import os
 from collections import defaultdict
@@ -20,7 +18,7 @@ from pathlib import Path
 from flexunet.data.dicom.directory import DICOMDIR, images_of_dicomdir
 from flexunet.data.dicom.read import is_dicom_file
 from flexunet.data.images.files import IMAGE_SUFFIXES, image_stem, is_image_file
-from flexunet.data.tables import unshield
+from flexunet.data.tables import read_table
 from flexunet.data.volumes.read import VOLUME_SUFFIXES, is_volume_file, label_suffix, volume_stem
 from flexunet.errors import ImageError, PathError
 
@@ -212,20 +210,13 @@ def _images_in(folder: Path, skipped: set[Path]) -> list[Path]:
 
 
 def _listed(path: Path) -> list[Path]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        delimiter = ";" if ";" in text.partition("\n")[0] else ","
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        columns = {(name or "").strip().casefold(): name for name in reader.fieldnames or ()}
-        column = next((columns[name] for name in LIST_COLUMNS if name in columns), None)
-        if column is None:
-            found = ", ".join(map(repr, reader.fieldnames or ())) or "nothing"
-            raise PathError(
-                f"{path}: expected a column named {' or '.join(LIST_COLUMNS)}, found "
-                f"{found}. Add a first row that names it."
-            )
-        values = [unshield(row[column] or "").strip() for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise PathError(f"{path} is not a readable CSV list: {error}. Save it as CSV in UTF-8.") from error
-    # Windows separators are understood everywhere, as in the configuration.
-    return [Path(path.parent, value.replace("\\", "/")) for value in values if value]
+    table = read_table(path, "CSV list", error=PathError, may_be_short=True)
+    column = table.find(*LIST_COLUMNS)
+    listed = []
+    for line, row in table.rows:
+        if value := row[column].strip():
+            # Windows separators are understood everywhere, as in the configuration.
+            listed.append(Path(path.parent, value.replace("\\", "/")))
+        elif any(map(str.strip, row.values())):
+            raise PathError(f"{table.where(line)}: no {column}. Add it, or take the line out.")
+    return listed

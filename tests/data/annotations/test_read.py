@@ -1,11 +1,15 @@
 """Outlines to masks: exact areas, every format, and never a normal film by mistake."""
 
+import base64
+import io
 import json
+import plistlib
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from flexunet.data.annotations.read import read_annotations
 from flexunet.data.annotations.shapes import ANNOTATED, NORMAL, UNKNOWN, Circle, FilmAnnotation, Polygon
@@ -187,8 +191,222 @@ def test_labelme_folder(tmp_path):
     assert mask.sum() == pytest.approx(np.pi * 16 + 8, rel=0.1)
     assert films["b"].state == NORMAL
     write_json(tmp_path / "b.json", {"shapes": [{"shape_type": "line", "points": [[0, 0], [1, 1]]}]})
-    with pytest.raises(MaskError, match="a line of 2 points encloses no area"):
+    films = read_annotations(tmp_path)
+    assert (films["a"].state, films["b"].state) == (ANNOTATED, UNKNOWN)
+    assert "b.json, shape 0 (): a line of 2 points encloses no area" in films["b"].reason
+
+
+TRIANGLE = {"label": "mass", "shape_type": "polygon", "points": [[10, 60], [30, 60], [30, 80]]}
+
+
+def labelme(path, *shapes, **fields):
+    return write_json(path, {"imageWidth": 120, "imageHeight": 160, "shapes": list(shapes), **fields})
+
+
+@pytest.mark.parametrize("kind", ["line", "linestrip", "point", "points"])
+def test_labelme_lines_and_points_are_left_out_and_named(tmp_path, kind):
+    line = {"label": "spicule", "shape_type": kind, "points": [[1, 1], [9, 9]]}
+    films = read_annotations(labelme(tmp_path / "b.json", TRIANGLE, line))
+    assert [shape.points for shape in films["b"].shapes] == [((10.0, 60.0), (30.0, 60.0), (30.0, 80.0))]
+    assert "shape 1 (spicule)" in films["b"].notes[0]
+
+
+def encoded(mask, mode="L"):
+    stream = io.BytesIO()
+    Image.fromarray(np.asarray(mask, np.uint8) * 255).convert(mode).save(stream, "PNG")
+    return base64.b64encode(stream.getvalue()).decode()
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "RGB"])
+@pytest.mark.parametrize("points", [[[10.0, 60.0], [30.0, 80.0]], [[30.0, 80.0], [10.0, 60.0]]])
+def test_labelme_masks(tmp_path, mode, points):
+    drawn = np.zeros((21, 21), np.uint8)
+    drawn[5:15, 5:15] = 1
+    shape = {"label": "mass", "shape_type": "mask", "points": points, "mask": encoded(drawn, mode)}
+    film = read_annotations(labelme(tmp_path / "a.json", shape))["a"]
+    expected = np.zeros((160, 120), np.uint8)
+    expected[65:75, 15:25] = 1
+    np.testing.assert_array_equal(film.rasterise(120, 160), expected)
+    np.testing.assert_array_equal(film.rasterise(240, 320), np.kron(expected, np.ones((2, 2), np.uint8)))
+
+
+@pytest.mark.parametrize(("left", "top"), [(-4, -3), (115, 155), (-500, 0), (0, 500), (0, 0)])
+def test_labelme_masks_are_clipped_at_the_edge(tmp_path, left, top):
+    points = [[left, top], [left + 9, top + 7]]
+    shape = {"label": "mass", "shape_type": "mask", "points": points, "mask": encoded(np.ones((8, 10)))}
+    film = read_annotations(labelme(tmp_path / "a.json", shape))["a"]
+    expected = np.zeros((160, 120), np.uint8)
+    expected[max(0, top) : max(0, top + 8), max(0, left) : max(0, left + 10)] = 1
+    np.testing.assert_array_equal(film.rasterise(120, 160), expected)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ({"mask": None}, "shape 0: a mask needs two corners and a PNG"),
+        ({"mask": "@@@@"}, "shape 0: its mask is not a PNG in base 64"),
+        ({"mask": encoded(np.ones((5, 5)))}, "its mask has 5 x 5 pixels, but its corners span 21 x 21"),
+        ({"shape_type": "cuboid"}, "'cuboid' is no shape that is read"),
+        ({"shape_type": "polygon", "points": [[1, 1e300], [2, 2], [3, 1]]}, "a coordinate is 1e[+]300"),
+        ({"shape_type": "circle", "points": [[1, float("nan")], [2, 2]]}, "a coordinate is nan"),
+    ],
+)
+def test_a_damaged_labelme_file_is_one_film_s_fault(tmp_path, shape, message):
+    base = {"label": "mass", "shape_type": "mask", "points": [[10, 60], [30, 80]]}
+    labelme(tmp_path / "a.json", base | shape)
+    labelme(tmp_path / "d.json", TRIANGLE)
+    films = read_annotations(tmp_path)
+    assert films["d"].state == ANNOTATED
+    with pytest.raises(MaskError, match=rf"a\.json, .*{message}"):
+        films["a"].rasterise(120, 160)
+
+
+def test_two_files_of_one_film_are_named(tmp_path):
+    labelme(tmp_path / "a.json", TRIANGLE, imagePath="x.png")
+    labelme(tmp_path / "b.json", imagePath="x.jpg")
+    with pytest.raises(MaskError, match=r"'x' twice, in a\.json and in b\.json"):
         read_annotations(tmp_path)
+    (tmp_path / "a.json").write_text('{"shapes": [], "imagePath": "x.png", "shapes": [1]}')
+    with pytest.raises(MaskError, match="'shapes' is given twice"):
+        read_annotations(tmp_path / "a.json")
+
+
+def region(*points, name="Mass", **fields):
+    texts = [f"({x:.6f}, {y:.6f})" for x, y in points]
+    return {"Name": name, "NumberOfPoints": len(points), "Point_px": texts, "Type": 15, **fields}
+
+
+def property_list(path, *regions):
+    with path.open("wb") as stream:
+        images = [{"ImageIndex": 0, "NumberOfROIs": len(regions), "ROIs": list(regions)}]
+        plistlib.dump({"Images": images}, stream)
+
+
+def test_outlines_of_inbreast(tmp_path):
+    property_list(
+        tmp_path / "20586908.xml",
+        region((60, 120), (110, 120), (110, 180), (60, 180)),
+        region((150.9, 200.2), name="Calcification"),
+        region((300, 380), (336, 380), (336, 407), (300, 407)),  # beyond 330 x 400
+    )
+    mask = read_annotations(tmp_path)["20586908"].rasterise(330, 400)
+    expected = np.zeros((400, 330), np.uint8)
+    expected[120:180, 60:110] = expected[200, 150] = expected[380:, 300:] = 1
+    # A pixel belongs to an outline if its middle does, and not by its edge.
+    np.testing.assert_array_equal(mask, expected)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<annotation><object/></annotation>", "not an Apple property list"),
+        (b"<plist><dict><key>Images</key>", "not an Apple property list"),
+        (
+            b'<!DOCTYPE x [<!ENTITY a "aaaa">]><plist><string>&a;</string></plist>',
+            "not an Apple property list",
+        ),
+        (b"<plist><array/></plist>", "not an Apple .*'Images' is missing"),
+        (region(), "ROI 0 .*has no points"),
+        (region((1, 1), NumberOfPoints=2), "ROI 0: NumberOfPoints is 2, but there are 1 points"),
+        (region(Point_px=["(1,2,3)"]), r"ROI 0: expected a point '\(x, y\)', found '\(1,2,3\)'"),
+        (region(Point_px=["(1, nan)"]), "ROI 0: a coordinate is nan"),
+        (region(Point_px="(1, 2)"), "ROI 0: expected a property list .*'Point_px' is missing"),
+    ],
+)
+def test_damaged_property_lists_are_named(tmp_path, content, message):
+    path = tmp_path / "1.xml"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        property_list(path, content)
+    with pytest.raises(MaskError, match=rf"1\.xml.*{message}"):
+        read_annotations(path)
+
+
+def test_a_property_list_without_outlines_is_unknown_and_not_normal(tmp_path):
+    property_list(tmp_path / "1.xml")
+    assert read_annotations(tmp_path / "1.xml")["1"].state == UNKNOWN
+
+
+def test_a_stray_point_among_polygons_is_left_out_and_named(tmp_path):
+    good = [10, 60, 30, 60, 30, 80, 10, 80]
+    films = read_annotations(write_json(tmp_path / "c.json", coco([good, [128.0, 128.0]])))
+    assert len(films["a"].shapes) == 1
+    assert "annotations[0], id 1 (image x/a.jpg): a polygon needs at least three" in films["a"].notes[0]
+
+
+@pytest.mark.parametrize("segmentation", [[[40.0, 60.0, 60.0, 80.0]], [], [[]], [[5, 5]]])
+def test_an_image_whose_only_outline_is_none_is_unknown(tmp_path, segmentation):
+    films = read_annotations(write_json(tmp_path / "c.json", coco(segmentation)))
+    assert (films["a"].state, films["b"].state) == (UNKNOWN, NORMAL)
+    assert "annotations[0], id 1 (image x/a.jpg)" in films["a"].reason
+
+
+def changed(**fields):
+    """A COCO file with other fields: `images__0__width=3`."""
+    document = coco([[1, 1, 4, 1, 4, 3, 1, 3]])
+    for names, value in fields.items():
+        *path, last = [int(name) if name.isdigit() else name for name in names.split("__")]
+        place = document
+        for name in path:
+            place = place[name]
+        place[last] = value
+    return document
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (changed(images__0__width="abc"), r"image 1 \(x/a.jpg\): .*number of pixels as width, found 'abc'"),
+        (changed(images__1__height=float("nan")), "image 2 .*as height, found 'nan'"),
+        (changed(images__0__width=-5), "image 1 .*found '-5'"),
+        (changed(images__0__width=10**23), "image 1 .*found '1000"),
+        (changed(images__0__width=4.5), "image 1 .*found '4.5'"),
+        (changed(images__0__file_name=7), r"images\[0\]: expected a text as 'file_name', found 7"),
+        (changed(images__1__id=1), r"images\[1\]: the id 1 is given twice"),
+        (changed(images__1__id=[1]), r"images\[1\]: expected a number or a text as 'id'"),
+        (changed(images__1=None), r"images\[1\]: not a whole COCO file"),
+        (changed(categories=[{"id": 7, "name": "a"}, {"id": 7, "name": "b"}]), r"categories\[1\]: the id 7"),
+        (changed(annotations__0__image_id=9), "id 1: image_id 9 is not among the images"),
+        (changed(annotations__0__category_id=9), "id 1 .*category_id 9 is not among the categories"),
+        (changed(annotations__0={"id": 1}), r"annotations\[0\]: not a whole COCO file: 'image_id'"),
+        (changed(annotations__0__segmentation=[[1, 2, 3, 4, 5, 6, 7]]), "id 1 .*this one has 7 numbers"),
+        (changed(annotations__0__segmentation=[[1, 2, 3, None, 5, 6]]), "id 1 .*expected points"),
+        (changed(annotations__0__segmentation=[[1, 2, 3, 10**400, 5, 6]]), "id 1 .*expected points"),
+        (changed(annotations__0__segmentation=[1, 2, 3, 4, 5, 6]), "id 1 .*expected a list of polygons"),
+        (changed(annotations__0__segmentation={"size": [4], "counts": []}), "id 1 .*expected run lengths"),
+        (changed(annotations__0__segmentation={"size": [4, 6], "counts": "é"}), "id 1 .*no digit"),
+        (changed(annotations=7), "'annotations' is no list"),
+    ],
+)  # fmt: skip
+def test_coco_errors_name_the_entry(tmp_path, document, message):
+    with pytest.raises(MaskError, match=rf"c\.json.*{message}"):
+        read_annotations(write_json(tmp_path / "c.json", document))
+
+
+def test_equal_entries_may_repeat(tmp_path):
+    document = coco([[1, 1, 4, 1, 4, 3, 1, 3]])
+    document["images"] += document["images"]
+    assert list(read_annotations(write_json(tmp_path / "c.json", document))) == ["a", "b"]
+
+
+def test_outlines_in_a_table_with_decimal_commas(tmp_path):
+    path = tmp_path / "o.csv"
+    path.write_text("image;x;y;radius\na;10,5;12,25;3\n")
+    assert read_annotations(path)["a"].shapes == (Circle(10.5, 12.25, 3.0),)
+    path.write_text('image,x,y,radius\na,"10,5",12,3\n')
+    with pytest.raises(MaskError, match="line 2: expected a number, found '10,5'"):
+        read_annotations(path)
+    path.write_text("image;points\na;1,5 2,5 3,5 9,5 4,5 1,5\n")
+    with pytest.raises(MaskError, match="line 2: is '1,5' in points one number or two"):
+        read_annotations(path)
+
+
+def test_rows_of_a_truth_table_that_contradict_each_other_are_named(tmp_path):
+    path = tmp_path / "Info.txt"
+    path.write_text("words\nmdb001 G CIRC B 535 425 197\nmdb001 G NORM\n")
+    with pytest.raises(MaskError, match=r"Info\.txt, line 3, calls 'mdb001' both normal and annotated"):
+        read_annotations(path)
 
 
 def test_strange_files_are_refused(tmp_path):

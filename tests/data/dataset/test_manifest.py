@@ -43,10 +43,10 @@ def test_values_become_text_and_paths_get_forward_slashes(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name,mask\na,b\n", "expected a column 'file'"),
-        ("", "expected a column 'file'"),
-        ("file,mask\na,1\na,2\n", "names 'a' more than once"),
-        ("file,mask\na,1,2\n", "row 2: more values than columns"),
+        ("name,mask\na,b\n", "expected a column named file"),
+        ("", "expected a column named file"),
+        ("file,mask\na,1\na,2\n", "names 'a' more than once, in lines 2 and 3"),
+        ("file,mask\na,1,2\n", "line 2: more values than columns"),
         ('file,mask\n"a"x,1\n', "not a readable CSV"),
     ],
 )
@@ -58,7 +58,15 @@ def test_what_is_no_manifest(tmp_path, text, message):
 
 def test_spreadsheet_programs_may_have_saved_it(tmp_path):
     (tmp_path / "manifest.csv").write_bytes(b"\xef\xbb\xbffile,patient\r\na.png,P1\r\nb.png\r\n")
-    assert [row["patient"] for row in Manifest.read(tmp_path).rows] == ["P1", ""]
+    manifest = Manifest.read(tmp_path)
+    assert [row["patient"] for row in manifest.rows] == ["P1", ""]
+    assert "line 3: fewer values than columns" in manifest.notes[0]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+def test_other_encodings_and_separators(tmp_path, encoding):
+    (tmp_path / "manifest.csv").write_bytes("file;patient\na.png;Müller\n".encode(encoding))
+    assert Manifest.read(tmp_path).by_file["a.png"]["patient"] == "Müller"
 
 
 def test_the_root_is_the_nearest_folder_with_a_manifest(tmp_path):

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flexunet.cli.console import console, error_console, gathered, print_json, print_notes, progress
+from flexunet.cli.console import (
+    console,
+    error_console,
+    gathered,
+    print_failures,
+    print_json,
+    print_notes,
+    progress,
+)
 from flexunet.cli.options import AsJson
 
 if TYPE_CHECKING:
+    from flexunet.data.annotations.shapes import FilmAnnotation
     from flexunet.data.derive.film_masks import FilmMasks, ModelMasks, RawFilm
     from flexunet.data.derive.run import DeriveReport, MaskSource
     from flexunet.data.images.masks import ColorMap, MaskReader
@@ -38,7 +47,8 @@ def derive(
     annotations: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Circles and polygons of lesions: MIAS Info.txt, CSV, COCO or LabelMe JSON."
+            metavar="FILE",
+            help="Outlines of lesions: MIAS Info.txt, CSV, COCO or LabelMe JSON, INbreast property lists.",
         ),
     ] = None,
     min_confidence: Annotated[
@@ -113,6 +123,7 @@ def derive(
     as_json: AsJson = False,
 ) -> None:
     """Crop raw films to the breast, with masks from files, annotations or a trained model."""
+    from flexunet.data.dataset.matching import names_of_films
     from flexunet.data.derive.film import DeriveSettings
     from flexunet.data.derive.film_table import (
         doubts_about_table,
@@ -128,10 +139,11 @@ def derive(
     _refuse_two_sources(masks, masks_from, annotations)
     size, reader = _size_and_masks(config_path or masks_from, width, height)
     films = list_films(raw, normal_folders=normal or NORMAL_FOLDERS)
-    outlines = _read_outlines(annotations)
     stems = [image_stem(film.path) for film in films]
-    recorded = read_film_table(table) if table else {}
-    print_notes(doubts_about_table(recorded, stems))
+    outlines, unreadable = _read_outlines(annotations, stems)
+    recorded, notes = read_film_table(table) if table else ({}, [])
+    print_notes([*notes, *doubts_about_table(recorded, stems)])
+    recorded = {stem: recorded[name] for name, stem in names_of_films(recorded, stems).items()}
     facts = join_facts(
         find_patients(stems, patient_pattern) if patient_pattern else {},
         recorded,
@@ -180,6 +192,7 @@ def derive(
         _print_report(report, out, sheet)
     print_notes(gathered(report.notes))
     _print_problems(report, out)
+    print_failures(unreadable)
     if report.of_state("failed"):
         raise typer.Exit(2)
 
@@ -212,15 +225,30 @@ def _size_and_masks(
     return size, mask_reader(config)
 
 
-def _read_outlines(annotations: Path | None) -> dict[str, Any]:
+def _read_outlines(
+    annotations: Path | None, stems: list[str]
+) -> tuple[dict[str, FilmAnnotation], dict[Path, str]]:
+    """The outlines by stem of the film, and what is wrong with files of the folder that belong to no film."""
     if annotations is None:
-        return {}
+        return {}, {}
     from flexunet.data.annotations.read import read_annotations
+    from flexunet.data.annotations.shapes import BROKEN
+    from flexunet.data.dataset.matching import listed, names_of_films
 
-    return read_annotations(annotations)
+    outlines = read_annotations(annotations)
+    meant = names_of_films(outlines, stems)
+    strangers = [name for name in outlines if name not in meant]
+    notes = [*outlines.notes, *(note for film in outlines.values() for note in film.notes)]
+    if strangers:
+        notes.append(f"{len(strangers)} of the annotated films are not there: {listed(strangers)}")
+    print_notes(gathered(notes))
+    broken = {
+        annotations / name: outlines[name].reason for name in strangers if outlines[name].state == BROKEN
+    }
+    return {stem: outlines[name] for name, stem in meant.items()}, broken
 
 
-def _annotated(outlines: dict[str, Any], classes: str | None) -> FilmMasks:
+def _annotated(outlines: dict[str, FilmAnnotation], classes: str | None) -> FilmMasks:
     from flexunet.data.derive.film_masks import AnnotatedMasks
     from flexunet.errors import ConfigError
 

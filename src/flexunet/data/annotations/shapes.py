@@ -1,9 +1,9 @@
-"""Lesions outlined by people: circles, polygons and run lengths, and the masks that they make."""
+"""Lesions outlined by people: circles, polygons, points and run lengths, and the masks that they make."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -16,9 +16,11 @@ Point = tuple[float, float]
 
 _SHIFT = 8  # bits that OpenCV takes for fractions of a pixel
 _FRAME = 4
+_BEYOND = 1e7  # pixels; no film is as wide
+_WIDEST = 1_000_000
 _FARTHEST = 1 << 22  # pixels; farther corners have no place in its 32 bits
 
-ANNOTATED, NORMAL, UNKNOWN = "annotated", "normal", "unknown"
+ANNOTATED, NORMAL, UNKNOWN, BROKEN = "annotated", "normal", "unknown", "broken"
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,15 @@ class Polygon:
 
 
 @dataclass(frozen=True)
+class Dot:
+    """One pixel, such as a single calcification: a point in pixels of the annotation's frame."""
+
+    x: float
+    y: float
+    label: str = ""
+
+
+@dataclass(frozen=True)
 class Runs:
     """A mask as COCO run lengths: column by column, background first."""
 
@@ -49,28 +60,33 @@ class Runs:
     label: str = ""
 
 
+Shape = Circle | Polygon | Dot | Runs
+
+
 @dataclass(frozen=True)
 class FilmAnnotation:
     """What is known of one film.
 
     Attributes:
-        state: `annotated` (has shapes), `normal` (known to have no lesion) or `unknown` (abnormal, but nobody
-            says where).
+        state: `annotated` (has shapes), `normal` (known to have no lesion), `unknown` (abnormal, but nobody
+            says where) or `broken` (its file cannot be read).
         shapes: Outlines of its lesions.
         width: Width of the frame in which coordinates count; that of the film when None.
         height: Height of that frame.
         on_centres: Whether a whole number names the middle of a pixel (mini-MIAS) and not its corner.
-        reason: Why the state is `unknown`.
+        reason: Why the state is `unknown` or `broken`.
         columns: Further facts for the manifest.
+        notes: What was left out of its outlines, a sentence each.
     """
 
     state: str
-    shapes: tuple[Circle | Polygon | Runs, ...] = ()
+    shapes: tuple[Shape, ...] = ()
     width: int | None = None
     height: int | None = None
     on_centres: bool = False
     reason: str = ""
     columns: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def rasterise(self, width: int, height: int, classes: Mapping[str, int] | None = None) -> np.ndarray:
         """Draw the shapes as a mask of a film: a pixel belongs to a shape if its middle does.
@@ -84,8 +100,11 @@ class FilmAnnotation:
             Class indices, uint8 array `(height, width)`; where shapes overlap, the later one counts.
 
         Raises:
-            MaskError: if the state is `unknown`, a label has no class, or the frame has other proportions.
+            MaskError: if the state is `unknown` or `broken`, a label has no class, or the frame has other
+                proportions.
         """
+        if self.state == BROKEN:
+            raise MaskError(self.reason)
         if self.state == UNKNOWN:
             raise MaskError(f"the lesions of this film were never outlined ({self.reason}): it has no mask.")
         frame_width, frame_height = self.width or width, self.height or height
@@ -102,10 +121,17 @@ class FilmAnnotation:
         return mask
 
 
-def _draw(mask: np.ndarray, shape: Circle | Polygon | Runs, scale: Point, offset: float, value: int) -> None:
+def _draw(mask: np.ndarray, shape: Shape, scale: Point, offset: float, value: int) -> None:
     height, width = mask.shape
     if isinstance(shape, Runs):
         mask[_runs_to_area(shape, width, height)] = value
+        return
+    if isinstance(shape, Dot):
+        row, column = (
+            int(np.floor(each)) for each in ((shape.y + offset) * scale[1], (shape.x + offset) * scale[0])
+        )
+        if 0 <= row < height and 0 <= column < width:
+            mask[row, column] = value
         return
     # Below, the middle of a pixel is at (row, column) itself; its corner lies half a pixel before.
     if isinstance(shape, Circle):
@@ -166,12 +192,83 @@ def _class_of(label: str, classes: Mapping[str, int] | None) -> int:
     return classes[label]
 
 
+class Annotations(dict[str, FilmAnnotation]):
+    """What is known of each film, by the stem of its file name.
+
+    Attributes:
+        notes: What a user should know of how they were read, a sentence each.
+    """
+
+    def __init__(
+        self,
+        films: Mapping[str, FilmAnnotation] | Iterable[tuple[str, FilmAnnotation]] = (),
+        notes: Iterable[str] = (),
+    ):
+        super().__init__(films)
+        self.notes = list(notes)
+
+    def add(self, stem: str, film: FilmAnnotation, where: str) -> None:
+        """Add a row to what is known of a film; one row without coordinates makes the whole film unknown.
+
+        Raises:
+            MaskError: if the row contradicts an earlier one; `where` is its place.
+        """
+        before = self.get(stem)
+        if before is None:
+            self[stem] = film
+            return
+        if (before.width, before.height) != (film.width, film.height):
+            raise MaskError(
+                f"{where} gives two frame sizes for {stem!r}: {film.width} x {film.height}, and before "
+                f"{before.width} x {before.height}."
+            )
+        if UNKNOWN in (before.state, film.state):
+            self[stem] = replace(before if before.state == UNKNOWN else film, shapes=())
+        elif before.state != film.state:
+            raise MaskError(f"{where} calls {stem!r} both normal and annotated. Correct one of the rows.")
+        else:
+            self[stem] = replace(before, shapes=before.shapes + film.shapes)
+
+
 def read_points(values: Any, where: str) -> tuple[Point, ...]:
     """Points `[[x, y], ...]` of a document; `where` says in messages where they stand."""
     try:
         points = tuple((float(x), float(y)) for x, y in values)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise MaskError(f"{where}: expected points [x, y], found {str(values)[:60]}.") from error
-    if not np.isfinite(points).all():
-        raise MaskError(f"{where}: a coordinate is not a number.")
+    for point in points:
+        for coordinate in point:
+            check_coordinate(coordinate, where)
     return points
+
+
+def check_coordinate(value: float, where: str) -> float:
+    """The same number, if a film may have it for a coordinate.
+
+    Raises:
+        MaskError: if it is no number, or beyond any film.
+    """
+    if not abs(value) <= _BEYOND:
+        raise MaskError(f"{where}: a coordinate is {value:g}, which no film has. Correct it.")
+    return value
+
+
+def read_frame(width: Any, height: Any, where: str) -> tuple[int | None, int | None]:
+    """Width and height of the frame of coordinates as a document gives them; None for what it leaves open.
+
+    Raises:
+        MaskError: if one is no number of pixels.
+    """
+    return _pixels(width, "width", where), _pixels(height, "height", where)
+
+
+def _pixels(value: Any, name: str, where: str) -> int | None:
+    if value is None or value == "" or (value == 0 and not isinstance(value, bool)):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = float("nan")
+    if isinstance(value, bool) or not (1 <= number <= _WIDEST and number == int(number)):
+        raise MaskError(f"{where}: expected a whole number of pixels as {name}, found {str(value)[:40]!r}.")
+    return int(number)

@@ -58,7 +58,7 @@ def take_inventory(root: Path | str) -> Inventory:
             what = f"none of the {len(there)} images has a mask: there is no folder of masks"
             names = tuple(entry.name for entry in there)
             findings.append(_unpaired("image-without-mask", names, folder.split, what))
-    findings += _missing_files(root)
+    findings += _manifest_findings(root)
     return Inventory(root, entries, findings, any(folder.masks for folder in folders))
 
 
@@ -121,20 +121,32 @@ def _unpaired(code: str, files: tuple[str, ...], split: str, what: str) -> Findi
     )
 
 
-def _missing_files(root: Path) -> list[Finding]:
+def _manifest_findings(root: Path) -> list[Finding]:
     manifest = Manifest.read(root)
     rows = manifest.rows if manifest else []
     missing = tuple(row["file"] for row in rows if not (root / row["file"]).is_file())
+    findings = []
+    if manifest and manifest.notes:
+        findings.append(
+            Finding(
+                "manifest-doubtful",
+                "warning",
+                (),
+                listed(manifest.notes, separator=" "),
+                "Correct manifest.csv, or write it again.",
+            )
+        )
     if not missing:
-        return []
+        return findings
     return [
+        *findings,
         Finding(
             "missing-file",
             "warning",
             missing,
             f"{len(missing)} file(s) of the manifest are not there: {listed(missing)}.",
             "Restore them, or take their rows out of manifest.csv.",
-        )
+        ),
     ]
 
 

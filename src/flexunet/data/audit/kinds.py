@@ -45,6 +45,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "mask-without-image": ("Masks without an image", "A mask that belongs to no image."),
     "name-twice": ("One name, two files", "Names pair images with masks, so each may occur once."),
     "missing-file": ("Files of the manifest are missing", "manifest.csv names files that do not exist."),
+    "manifest-doubtful": ("A damaged manifest", "Rows of manifest.csv lack values: patients may be wrong."),
     "no-lesion": ("Nothing to find", "Without a lesion in any mask, no lesion score can be computed."),
     "class-missing": ("A class is missing", "What is not in a split cannot be learned or measured there."),
     "copies": (

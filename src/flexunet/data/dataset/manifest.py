@@ -3,10 +3,9 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from pathlib import Path
 
-from flexunet.data.tables import read_own_rows, write_rows
+from flexunet.data.tables import read_table, write_rows
 from flexunet.errors import DatasetError
 
 FILE_NAME = "manifest.csv"
@@ -19,9 +18,11 @@ class Manifest:
 
     Attributes:
         rows: One dictionary a file, all values text, "" where nothing is known.
+        notes: What a user should know of how it was read, a sentence each.
     """
 
     rows: list[dict[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list, compare=False)
 
     @classmethod
     def read(cls, root: Path | str) -> "Manifest | None":
@@ -33,20 +34,17 @@ class Manifest:
         path = Path(root) / FILE_NAME
         if not path.is_file():
             return None
-        columns, rows = read_own_rows(path)
-        if "file" not in columns:
-            raise DatasetError(f"{path}: expected a column 'file', found {columns}.")
-        for line, row in enumerate(rows, start=2):
-            if len(row) > len(columns):
+        table = read_table(path, may_be_short=True, own=True)
+        table.find("file")
+        manifest = cls(notes=table.notes)
+        manifest.append(*(row for _, row in table.rows))
+        lines: dict[str, int] = {}
+        for (line, _), row in zip(table.rows, manifest.rows, strict=True):
+            if (first := lines.setdefault(row["file"], line)) != line:
                 raise DatasetError(
-                    f"{path}, row {line}: more values than columns. Put values with commas in quotes."
+                    f"{path} names {row['file']!r} more than once, in lines {first} and {line}. Keep one row "
+                    "per file."
                 )
-        manifest = cls()
-        manifest.append(*(dict(zip_longest(columns, row)) for row in rows))
-        names = [row["file"] for row in manifest.rows]
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise DatasetError(f"{path} names {twice!r} more than once. Keep one row per file.")
         return manifest
 
     @property

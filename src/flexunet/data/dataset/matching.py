@@ -74,6 +74,25 @@ def common_ending(stems: Iterable[str], partners: Sequence[str]) -> str:
     return best[0][0]
 
 
+def names_of_films(names: Iterable[str], stems: Iterable[str]) -> dict[str, str]:
+    """The stem of the film that each name of a table or an annotation means, as far as it means one.
+
+    A name is that of the film itself. Where no name is, each may be the first part of the film's: INbreast
+    calls `20586908_6c613a14b80a8591_MG_R_CC_ANON.dcm` 20586908. One that begins several names means none,
+    nor do two that mean one film.
+    """
+    known, wanted = set(stems), list(dict.fromkeys(names))
+    if exact := {name: name for name in wanted if name in known}:
+        return exact
+    by_part: dict[str, list[str]] = defaultdict(list)
+    for stem in known:
+        for cut in re.finditer(r"[_ -]", stem):
+            by_part[stem[: cut.start()]].append(stem)
+    meant = {name: by_part[name][0] for name in wanted if len(by_part.get(name, ())) == 1}
+    counts = Counter(meant.values())
+    return {name: stem for name, stem in meant.items() if counts[stem] == 1}
+
+
 def listed(names: Sequence[str], most: int = 5, separator: str = ", ") -> str:
     """Names joined, the first few of many."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

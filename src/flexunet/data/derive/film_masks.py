@@ -18,6 +18,7 @@ from flexunet.data.annotations.shapes import NORMAL, UNKNOWN, FilmAnnotation
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.dataset.matching import match_names
 from flexunet.data.dataset.pairs import list_masks
+from flexunet.data.images.files import image_stem
 from flexunet.data.images.masks import MaskReader
 from flexunet.errors import PairingError
 
@@ -144,12 +145,12 @@ class AnnotatedMasks:
 
     def fingerprint(self, film: RawFilm) -> str:
         """Changes with the film's outlines."""
-        text = f"{self.annotations.get(film.path.stem)} {self.classes} {film.normal}"
+        text = f"{self.annotations.get(image_stem(film.path))} {self.classes} {film.normal}"
         return hashlib.sha256(text.encode()).hexdigest()
 
     def mask_of(self, film: RawFilm, width: int, height: int) -> FilmMask:
         """The shapes as a mask; a film of which nothing is known is excluded."""
-        annotation = self.annotations.get(film.path.stem)
+        annotation = self.annotations.get(image_stem(film.path))
         if annotation is None:
             if film.normal:
                 return FilmMask(LABELLED, np.zeros((height, width), np.uint8))
@@ -158,7 +159,13 @@ class AnnotatedMasks:
             return FilmMask(EXCLUDED, reason=f"abnormal, but nobody says where: {annotation.reason}")
         if annotation.state != NORMAL and film.normal:
             return FilmMask(EXCLUDED, reason=f"annotated with a lesion, but lies in the folder {film.group}")
-        return FilmMask(LABELLED, annotation.rasterise(width, height, self.classes))
+        mask = annotation.rasterise(width, height, self.classes)
+        if annotation.state != NORMAL and not mask.any():
+            return FilmMask(
+                EXCLUDED,
+                reason="its outlines mark no pixel of the film: they lie beyond it, or are too small",
+            )
+        return FilmMask(LABELLED, mask)
 
 
 @dataclass(frozen=True)

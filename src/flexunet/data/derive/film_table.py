@@ -6,7 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from flexunet.data.dataset.identity import doubtful_patients, find_patient, patient_pattern
-from flexunet.data.tables import read_rows
+from flexunet.data.dataset.matching import listed, names_of_films
+from flexunet.data.images.files import name_stem
+from flexunet.data.tables import read_table
 from flexunet.errors import DatasetError, PathError
 
 _FILE_COLUMNS = ("image", "file", "filename", "file name", "source")
@@ -15,33 +17,40 @@ _SIDES = {"l": "L", "left": "L", "r": "R", "right": "R"}
 Facts = dict[str, dict[str, str]]
 
 
-def read_film_table(path: Path | str) -> Facts:
-    """Read facts by the stem of the film's file name.
+def read_film_table(path: Path | str) -> tuple[Facts, list[str]]:
+    """Read facts by the stem of the film's file name, and what a user should know of how they were read.
 
     Args:
         path: CSV with a column `image` (or `file`, `filename`, `source`); all others are facts.
 
     Raises:
         PathError: if the file is missing.
-        DatasetError: if it has no such column, or two rows of one film.
+        DatasetError: if it has no such column, or two rows of one film that contradict each other.
     """
     path = Path(path)
     if not path.is_file():
         raise PathError(f"table {path} does not exist. Check the path.")
-    columns, rows = read_rows(path)
-    names = {name.strip().lower(): name for name in columns if name}
-    key = next((names[name] for name in _FILE_COLUMNS if name in names), None)
-    if key is None:
-        raise DatasetError(
-            f"{path}: expected a column {', '.join(_FILE_COLUMNS)}, found {', '.join(names) or 'no header'}."
-        )
+    table = read_table(path)
+    key = table.find(*_FILE_COLUMNS)
     facts: Facts = {}
-    for row in rows:
-        stem = Path((row[key] or "").strip().replace("\\", "/")).stem
-        if stem in facts:
-            raise DatasetError(f"{path} has two rows of {stem!r}. Keep one row per film.")
-        facts[stem] = {name: (row[column] or "").strip() for name, column in names.items() if column != key}
-    return facts
+    lines: dict[str, int] = {}
+    for line, row in table.rows:
+        stem = name_stem(row[key])
+        if not stem:
+            if any(map(str.strip, row.values())):
+                raise DatasetError(f"{table.where(line)}: the film's name is missing. Add it.")
+            continue
+        told = {name: row[column].strip() for name, column in table.named.items() if column != key}
+        before = facts.setdefault(stem, told)
+        first = lines.setdefault(stem, line)
+        if differing := [
+            f"{name} {before[name]!r} and {told[name]!r}" for name in told if before[name] != told[name]
+        ]:
+            raise DatasetError(
+                f"{path}, lines {first} and {line}, tell different things of {stem!r}: {listed(differing)}. "
+                "Keep one row per film."
+            )
+    return facts, table.notes
 
 
 def find_patients(stems: Iterable[str], pattern: str) -> Facts:
@@ -73,8 +82,8 @@ def doubts_about_table(facts: Mapping[str, Mapping[str, str]], stems: Collection
     doubts = doubtful_patients(
         [{"file": stem, "patient": row.get("patient", "")} for stem, row in facts.items()]
     )
-    films = set(stems)
-    strangers = [stem for stem in facts if stem not in films]
+    meant = names_of_films(facts, stems)
+    strangers = [name for name in facts if name not in meant]
     without_zeros = {stem.lstrip("0"): stem for stem in stems if stem.startswith("0")}
     lost = [stem for stem in strangers if stem in without_zeros]
     if lost:

@@ -23,6 +23,9 @@ from flexunet.errors import ImageError, PathError
 from flexunet.files import write_bytes
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".pnm")
+# What tables and annotations name films by, beside the files that are read.
+_OTHER_SUFFIXES = (".dicom", ".ljpeg", ".jp2", ".gif", ".webp", ".npz", ".npy", ".json", ".xml")
+_NAMED_SUFFIXES = IMAGE_SUFFIXES + DICOM_SUFFIXES + _OTHER_SUFFIXES
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM")
 _UINT16_MAX = 65535
 # What Pillow and OpenCV raise on damaged files; a warning only where Python was told to make errors of them.
@@ -50,6 +53,19 @@ def is_image_file(path: Path) -> bool:
 def image_stem(path: Path) -> str:
     """Name of an image without its suffix; DICOM files named by a UID (`1.2.840.7`) have none to lose."""
     return path.stem if path.suffix.lower() in IMAGE_SUFFIXES + DICOM_SUFFIXES else path.name
+
+
+def name_stem(name: str) -> str:
+    """Name of a film without folder and suffix, as tables and annotations write it: with any suffix, or none.
+
+    Only what is known for a suffix is one: names such as `1.2.840.7` or `A_0001_1.LEFT` have none to lose.
+
+    >>> name_stem("films/a.1.jpg"), name_stem("1.2.840.7"), name_stem("A_0001_1.LEFT_CC.LJPEG")
+    ('a.1', '1.2.840.7', 'A_0001_1.LEFT_CC')
+    """
+    name = name.strip().replace("\\", "/").rpartition("/")[2]
+    suffix = next((each for each in _NAMED_SUFFIXES if name.lower().endswith(each)), "")
+    return name[: -len(suffix)] if suffix and name != suffix else name
 
 
 def list_images(folder: Path | str) -> list[Path]:
@@ -243,7 +259,7 @@ def _read_pixels(path: Path, dicom_window: str, grey_range: str) -> np.ndarray:
     _require_content(path)
     if path.suffix.lower() not in IMAGE_SUFFIXES and is_dicom_file(path):
         return read_dicom(path, dicom_window).pixels
-    pixels = apply_range(_decode(path, _read_bytes(path)), grey_range)
+    pixels = apply_range(decode_image(path, _read_bytes(path)), grey_range)
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
@@ -287,7 +303,16 @@ def _unreadable(path: Path, error: Exception) -> ImageError:
     return ImageError(f"{path} is truncated or damaged ({error}). Copy or export the file again.")
 
 
-def _decode(path: Path, content: bytes) -> np.ndarray:
+def decode_image(path: Path, content: bytes) -> np.ndarray:
+    """Pixels of the content of an image file other than DICOM, `(H, W)` or `(H, W, C)`, uint8 or uint16.
+
+    Args:
+        path: What messages call it.
+        content: The bytes.
+
+    Raises:
+        ImageError: as `read_image`.
+    """
     try:
         with _open(path, io.BytesIO(content)) as picture:
             pages = getattr(picture, "n_frames", 1)

@@ -124,7 +124,8 @@ def infer_folder(
     images = find_images(
         inputs or [config.input_folder(section_name, "images_dir")], skip=[beside(output_dir, "dicom")]
     )
-    names = mask_names(images)
+    chosen = mask_names(images)
+    names = {image: chosen[image] for image in images}  # in the order of the inputs
     refuse_overwriting(
         images, (path for name in names.values() for path in may_be_written(output_dir, overlay_dir, name))
     )

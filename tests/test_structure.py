@@ -46,7 +46,6 @@ FOUNDATION = {
     "journal",
     "locks",
     "membership",
-    "plural",
     "progress",
     "run_folder",
     "svg",

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from flexunet.curves import curve_chart
 from flexunet.data.images.files import read_image
-from flexunet.errors import InputError
+from flexunet.errors import InputError, counted
 from flexunet.evaluation.charts import scores as report_charts
 from flexunet.evaluation.report.overlays import close_up, data_uri, overlay
 from flexunet.evaluation.scores.registry import SET_LESION_SCORES, SET_SCORES, shown_in
@@ -21,7 +21,6 @@ from flexunet.evaluation.tables.document import Scores
 from flexunet.evaluation.tables.extremes import Extremes, ScoredImage
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.files import write_text
-from flexunet.plural import counted
 from flexunet.svg import interval_bar
 
 _RATE_NAMES = ("1/8", "1/4", "1/2", "1", "2", "4", "8")

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from flexunet.errors import counted
 from flexunet.evaluation.scores.intervals import Resampling
 from flexunet.evaluation.scores.pixels import Values, apply_empty_rule, mean_over_classes, ratio
 from flexunet.evaluation.tables.document import (
@@ -18,7 +19,6 @@ from flexunet.evaluation.tables.document import (
     PublishedMetrics,
 )
 from flexunet.evaluation.tables.rows import Tables
-from flexunet.plural import counted
 
 _FEW_PATIENTS = 30
 _FEWEST_PATIENTS = 10  # below this nothing is called better: intervals of so few are too narrow

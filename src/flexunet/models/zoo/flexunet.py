@@ -16,7 +16,6 @@ arXiv:1607.08022. Both come before the activation; batch normalisation comes aft
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,12 +26,12 @@ from keras import layers
 from flexunet.config.checks import check_image_size
 from flexunet.models.layers.activations import find_activation
 from flexunet.models.layers.batch_normalization import BatchNormalization
+from flexunet.models.layers.group_normalization import GroupNormalization, groups_of
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
 _SMALLEST_KERNEL = 3
-_GROUPS = 8
 
 
 @dataclass(frozen=True)
@@ -93,10 +92,8 @@ class _Drawing:
         if self.normalization == "batch":
             return BatchNormalization(name=self.name("batch_normalization"))(features)
         if self.normalization:
-            # One group per channel is instance normalisation.
-            groups = level.filters if self.normalization == "instance" else math.gcd(_GROUPS, level.filters)
             name = self.name("group_normalization")
-            features = layers.GroupNormalization(groups, name=name)(features)
+            features = GroupNormalization(groups_of(self.normalization, level.filters), name=name)(features)
             features = layers.Activation(self.activation, name=self.name("activation"))(features)
         return features
 

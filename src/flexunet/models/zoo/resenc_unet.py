@@ -20,6 +20,7 @@ from flexunet.models.layers.blocks import (
     require_multiple,
     scale_input,
 )
+from flexunet.models.layers.group_normalization import GroupNormalization
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -73,7 +74,7 @@ def decoder_maps(config: Config) -> list[str]:
 
 
 def _instance_norm(features: Any, name: str) -> Any:
-    return layers.GroupNormalization(groups=-1, epsilon=1e-5, name=name)(features)
+    return GroupNormalization(groups=-1, epsilon=1e-5, name=name)(features)
 
 
 def _activation(features: Any, name: str) -> Any:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from flexunet.errors import OutOfMemoryError
@@ -40,7 +41,8 @@ def work_in_processes(
         return
     # Forking a process that has threads, as an engine's, can hang.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(jobs, len(tasks)), context, _begin, (work, start))
+    end, told_to_end = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(min(jobs, len(tasks)), context, _begin, (work, start, end))
     try:
         for future in as_completed([pool.submit(_work_on, task) for task in tasks]):
             yield future.result()
@@ -49,21 +51,28 @@ def work_in_processes(
             "the system ended a worker process, most likely for want of memory. What is finished is kept: "
             "run the same command again with fewer --jobs."
         ) from error
+    except BaseException:
+        told_to_end.close()  # at once: what they work on may take minutes, and nobody wants it any more
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+        end.close()
+        told_to_end.close()
 
 
 _work: Callable[[Any], Any]
 
 
-def _begin(work: Callable[[Any], Any], start: Callable[[], Any] | None) -> None:
+def _begin(work: Callable[[Any], Any], start: Callable[[], Any] | None, end: Connection) -> None:
     global _work
     import cv2
 
     _work = work
     cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one ends the rest
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # They may reach every process of a group; the first one ends the rest.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_end_when_told, args=(end,), daemon=True).start()
     if start is not None:
         start()
 
@@ -72,9 +81,9 @@ def _work_on(task: Any) -> Any:
     return _work(task)
 
 
-def _end_with_parent() -> None:
-    """End this process when the one that started it has gone, however: it may be killed without a word."""
+def _end_when_told(end: Connection) -> None:
+    """End this process when the one that started it closes `end`, or is killed without a word."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
+        multiprocessing.connection.wait([parent.sentinel, end])
         os._exit(1)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flexunet.data.dicom.read import read_dicom
+from flexunet.data.dicom.read import read_dicom, read_facts
 from flexunet.data.images.files import read_image
 from flexunet.errors import ImageError
 
@@ -146,7 +146,7 @@ sys.modules["libjpeg"] = None
 every = metadata.entry_points
 metadata.entry_points = lambda **asked: [each for each in every(**asked) if "libjpeg" not in each.value]
 import numpy as np
-from flexunet.data.dicom.read import read_dicom
+from flexunet.data.dicom.read import read_dicom, read_facts
 
 np.save(sys.argv[2], read_dicom(sys.argv[1], "stored").pixels)
 """
@@ -217,3 +217,40 @@ def test_eight_bit_jpeg_is_decoded_without_that_extra(write_dicom, tmp_path):
     found, said = read_without_libjpeg(path)
     assert found is not None, said
     assert np.abs(found.astype(int) - stored).max() <= 4
+
+
+@pytest.mark.parametrize(
+    ("stored", "after", "shift"),
+    [
+        (12, {}, 0),
+        (12, {"BitsStored": 16, "HighBit": 15}, 0),
+        (16, {"BitsStored": 12, "HighBit": 11}, 0),
+        (12, {"HighBit": 15}, 0),  # a place in words that the stream does not have
+        (13, {"PixelRepresentation": 1}, 4096),
+    ],
+)
+def test_a_stream_whose_header_was_edited_is_never_shifted(write_dicom, tmp_path, stored, after, shift):
+    import pydicom
+
+    dataset = pydicom.dcmread(write_dicom(tmp_path / "a.dcm", RAMP, BitsStored=stored))
+    dataset.compress(pydicom.uid.JPEG2000Lossless, generate_instance_uid=False)
+    for name, value in after.items():
+        setattr(dataset, name, value)
+    dataset.save_as(tmp_path / "a.dcm")
+    np.testing.assert_array_equal(read_dicom(tmp_path / "a.dcm", "stored").pixels[..., 0], RAMP + shift)
+    doubts = read_facts(tmp_path / "a.dcm").doubts(tmp_path / "a.dcm")
+    assert [text for text in doubts if "unsigned" in text] == (doubts if shift else [])
+    assert bool(shift) == bool(doubts)
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_bits_of_words_are_taken_from_where_they_are(write_dicom, tmp_path, compress):
+    """RLE packs the words of BitsAllocated as they are."""
+    import pydicom
+
+    path = write_dicom(tmp_path / "a.dcm", RAMP << 4, BitsStored=12, HighBit=15)
+    if compress:
+        dataset = pydicom.dcmread(path)
+        dataset.compress(pydicom.uid.RLELossless, generate_instance_uid=False)
+        dataset.save_as(path)
+    np.testing.assert_array_equal(read_dicom(path, "stored").pixels[..., 0], RAMP)

@@ -188,6 +188,41 @@ def test_spacing(write_dicom, tmp_path, attributes, expected):
     assert spacing == (expected if expected is None else pytest.approx(expected))
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR DS")
+@pytest.mark.parametrize(
+    ("representation", "value", "expected"),
+    [
+        ("LO", ["0,143", "0,07"], (0.143, 0.07)),  # machines set to a European language
+        ("UT", "0.0700\\0.0800", (0.07, 0.08)),  # two numbers as one text
+        ("UT", "0,143\\0,143", (0.143, 0.143)),
+        ("LO", ["0.07mm", "0.07mm"], None),
+        ("LO", ["1,000.5", "1,000.5"], None),
+        ("LO", ["0.07"], None),
+        ("LO", ["0.07", "0.07", "0.07"], None),
+        ("LO", ["1e30", "1e30"], None),
+    ],
+)
+@pytest.mark.parametrize("tag", [0x00181164, 0x00280030])
+def test_spacing_written_in_other_ways(write_dicom, tmp_path, tag, representation, value, expected):
+    import pydicom
+
+    path = write_dicom(tmp_path / "a.dcm", SMALL, syntax=pydicom.uid.ImplicitVRLittleEndian)
+    dataset = pydicom.dcmread(path)
+    dataset.add_new(tag, representation, value)
+    if representation == "UT":
+        dataset = pydicom.dcmread(path)
+        dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+        dataset.add_new(tag, representation, value)
+        dataset.save_as(path, implicit_vr=False, little_endian=True)
+    else:
+        dataset.save_as(path)
+    if expected:
+        assert read_dicom(path).spacing_mm == pytest.approx(expected)
+    else:
+        with pytest.raises(ImageError, match=r"PixelSpacing .*expected two positive numbers in mm"):
+            read_dicom(path)
+
+
 def test_laterality_and_view(write_dicom, tmp_path):
     image = read_dicom(write_dicom(tmp_path / "a.dcm", SMALL, Laterality="L", ViewPosition="MLO"))
     assert (image.laterality, image.view) == ("L", "MLO")

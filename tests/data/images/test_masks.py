@@ -483,3 +483,33 @@ class TestHue:
         colors = ColorMap({(0, 0, 0): 0, (0, 255, 0): 1, (120, 255, 120): 2})
         with pytest.raises(MaskError, match="far from every colour"):
             read_mask(self.write(tmp_path / "a.png", (0, 150, 0)), colors)
+
+
+@pytest.mark.parametrize(
+    "window", [{}, {"WindowCenter": 40, "WindowWidth": 400}, {"WindowCenter": 1, "WindowWidth": 2}]
+)
+@pytest.mark.parametrize(
+    "white", [np.uint8(255), np.uint8(1), np.uint16(255), np.uint16(4095), np.uint16(65535)]
+)
+def test_masks_in_dicom_are_read_by_their_values_and_not_by_a_window(tmp_path, write_dicom, window, white):
+    """As CBIS-DDSM has them: 8 bits, odd sides, a byte of padding."""
+    mask = np.zeros((41, 33), white.dtype)
+    mask[5:20, 7:30] = white
+    bits = {"BitsStored": 12} if white == 4095 else {}
+    write_dicom(tmp_path / "m.dcm", mask, **window, **bits)
+    np.testing.assert_array_equal(
+        read_mask(tmp_path / "m.dcm", ColorMap.binary()), (mask > 0).astype(np.uint8)
+    )
+
+
+def test_a_mask_in_dicom_of_other_values_is_named(tmp_path, write_dicom):
+    write_dicom(tmp_path / "m.dcm", np.arange(40 * 40, dtype=np.uint8).reshape(40, 40))
+    with pytest.raises(MaskError, match=r"m\.dcm: .* far from every colour"):
+        read_mask(tmp_path / "m.dcm", ColorMap.binary())
+
+
+def test_a_mask_in_dicom_that_lacks_a_byte_is_refused(tmp_path, write_dicom):
+    pixels = np.zeros((41, 33), np.uint8).tobytes()
+    write_dicom(tmp_path / "m.dcm", np.zeros((41, 33), np.uint8), PixelData=pixels[:-1])
+    with pytest.raises(MaskError, match=r"m\.dcm is truncated or damaged"):
+        read_mask(tmp_path / "m.dcm", ColorMap.binary())

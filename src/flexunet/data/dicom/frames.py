@@ -78,6 +78,17 @@ def keep_checked_frame(path: Path, dataset: Dataset) -> None:
             delattr(dataset, name)
 
 
+def is_unsigned_frame(dataset: Dataset) -> bool:
+    """Whether this is a JPEG 2000 frame that says its values are unsigned (Ssiz, ISO 15444-1 A.5.1)."""
+    from pydicom.encaps import get_frame
+    from pydicom.uid import JPEG2000TransferSyntaxes
+
+    if dataset.file_meta.TransferSyntaxUID not in JPEG2000TransferSyntaxes or "PixelData" not in dataset:
+        return False
+    frame = _without_boxes(get_frame(dataset.PixelData, 0, number_of_frames=1))
+    return frame.startswith(b"\xff\x4f\xff\x51") and len(frame) > 42 and not frame[42] & 0x80
+
+
 def _without_boxes(frame: bytes) -> bytes:
     """The codestream of a JP2 file, which DICOM does not foresee and some write (ISO 15444-1 I.4)."""
     if not frame.startswith(_JP2):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 MIN_SIDE = 8
+_WIDEST_PIXEL = 100.0  # mm
 # ViewCodeSequence by code value, of SNOMED CT and of the older SNOMED RT (context group 4014).
 _VIEWS = {
     "399162004": "CC",
@@ -134,6 +136,12 @@ def view_of(dataset: Dataset) -> str:
     return ""
 
 
+def _decimal(part: object) -> float:
+    """A number, also with the decimal comma of machines that are set to German or French."""
+    text = str(part).strip()
+    return float(text.replace(",", ".") if re.fullmatch("[0-9]+,[0-9]+", text) else text)
+
+
 def _whole(path: Path, dataset: Dataset, name: str) -> int:
     value = dataset.get(name)
     if not isinstance(value, int) or value < 1:
@@ -149,11 +157,12 @@ def _millimetres(path: Path, dataset: Dataset, name: str) -> tuple[float, float]
     value = dataset.get(name)
     if value is None or value == "":
         return None
+    parts = value.split("\\") if isinstance(value, str) else value  # of a VR that knows no lists
     try:
-        row, column = (float(part) for part in value)
+        row, column = (_decimal(part) for part in parts)
     except (TypeError, ValueError):
         row = column = math.nan
-    if not (math.isfinite(row) and math.isfinite(column) and row > 0 and column > 0):
+    if not (0 < row <= _WIDEST_PIXEL and 0 < column <= _WIDEST_PIXEL):
         raise ImageError(
             f"{path} has {name} {value}; expected two positive numbers in mm. Correct the tag, or remove it: "
             "areas are then given only in pixels."

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flexunet.data.dicom.frames import keep_checked_frame, missing_codec
+from flexunet.data.dicom.frames import is_unsigned_frame, keep_checked_frame, missing_codec
 from flexunet.data.dicom.header import check_header, laterality_of, spacing_of, view_of
 from flexunet.data.dicom.tones import stored_range, tone_table
 from flexunet.data.dicom.window import check_window
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 DICOM_SUFFIXES = (".dcm", ".dicom", ".dic")
 MAX_PIXELS = 89_478_485  # of any image; Pillow warns above it: a small file that unpacks to gigabytes
+_RLE = "1.2.840.10008.1.2.5"
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 
 
@@ -48,6 +49,8 @@ class DicomFacts:
         SOPInstanceUID: The image.
         Modality: `MG` of a mammogram.
         BodyPartExamined: `BREAST`.
+        sign_doubtful: Whether the header says signed, but the compressed frame holds unsigned values: the
+            upper half of them may have been folded to below zero.
     """
 
     spacing_mm: tuple[float, float] | None
@@ -57,10 +60,16 @@ class DicomFacts:
     SOPInstanceUID: str
     Modality: str = ""
     BodyPartExamined: str = ""
+    sign_doubtful: bool = False
 
     def doubts(self, path: Path) -> list[str]:
-        """What speaks against a mammogram in the header, one sentence each."""
+        """What speaks against the header, or in it against a mammogram, one sentence each."""
         doubts = []
+        if self.sign_doubtful:
+            doubts.append(
+                f"{path}: PixelRepresentation says signed, the compressed frame says unsigned: look at the "
+                "image. If its brightest tissue is black, PixelRepresentation 0 is right."
+            )
         if self.Modality and self.Modality != "MG":
             doubts.append(f"{path}: Modality is {self.Modality}, not MG: this may be no mammogram.")
         if self.BodyPartExamined and self.BodyPartExamined.upper() not in ("BREAST", "MAMMA"):
@@ -148,13 +157,15 @@ def read_dicom(path: Path | str, window: str = "auto") -> DicomImage:
         dataset = read_header(path)
         check_header(path, dataset, MAX_PIXELS)
         facts = _facts(path, dataset)
-        stored = _stored_values(path)
+        stored, is_coded = _stored_values(path)
         if stored.shape != (dataset.Rows, dataset.Columns):
             raise ImageError(
                 f"{path} is damaged: the header says {dataset.Columns} x {dataset.Rows} pixels, the pixel "
                 f"data have shape {stored.shape}. Export the file again."
             )
         low, _ = stored_range(dataset)
+        if is_coded:  # a decoder gives the values themselves, whatever the place of their bits in a word
+            dataset.HighBit = dataset.BitsStored - 1
         stored = _stored_bits(stored, dataset)
         table = tone_table(path, dataset, window, stored)
         pixels = table[stored.astype(np.int32) - low] if low else table[stored]
@@ -194,6 +205,7 @@ def _facts(path: Path, dataset: Dataset) -> DicomFacts:
         str(dataset.get("SOPInstanceUID") or ""),
         str(dataset.get("Modality") or ""),
         str(dataset.get("BodyPartExamined") or ""),
+        dataset.PixelRepresentation == 1 and is_unsigned_frame(read_dataset(path)),
     )
 
 
@@ -260,7 +272,14 @@ def _damaged(path: Path, error: BaseException) -> ImageError:
     return ImageError(f"{path} is truncated or damaged ({error}). Copy or export the file again.")
 
 
-def _stored_values(path: Path) -> np.ndarray:
+def _is_coded(dataset: Dataset) -> bool:
+    """Whether a codec holds the values, and not words of BitsAllocated (of which RLE is a packing)."""
+    syntax = dataset.file_meta.TransferSyntaxUID
+    return bool(syntax.is_encapsulated) and syntax != _RLE
+
+
+def _stored_values(path: Path) -> tuple[np.ndarray, bool]:
+    """The values that a file stores, and whether a codec holds them."""
     dataset = read_dataset(path)
     if "PixelData" not in dataset:
         other = [name for name in ("FloatPixelData", "DoubleFloatPixelData") if name in dataset]
@@ -271,14 +290,14 @@ def _stored_values(path: Path) -> np.ndarray:
             "take it out of the folder."
         )
     keep_checked_frame(path, dataset)
-    if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+    if not _is_coded(dataset):
         # pydicom keeps the lowest bits, wherever HighBit is: let it keep all, `_stored_bits` chooses.
         dataset.BitsStored = dataset.BitsAllocated
         dataset.HighBit = dataset.BitsAllocated - 1
     try:
         values = dataset.pixel_array
         # Big-endian files come in their own byte order; bits are chosen in that of the machine.
-        return values.astype(values.dtype.newbyteorder("="), copy=False)
+        return values.astype(values.dtype.newbyteorder("="), copy=False), _is_coded(dataset)
     except NotImplementedError as error:
         raise missing_codec(path, dataset, error) from error
     except RuntimeError as error:

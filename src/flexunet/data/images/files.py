@@ -198,6 +198,8 @@ def read_palette_indices(path: Path | str) -> np.ndarray | None:
         ImageError: as `read_image`.
     """
     path = Path(path)
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        return None
     content = _read_bytes(path)
     try:
         with _open(path, io.BytesIO(content)) as picture:

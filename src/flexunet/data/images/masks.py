@@ -85,10 +85,9 @@ def read_mask(
     if path.suffix.lower() == ".npz":
         return _read_arrays(path, color_map, setting)
     try:
-        picture = read_image(path, channels=None)
+        picture = as_grey_if_grey(_eight_bits(_read_picture(path)))
     except ImageError as error:
         raise MaskError(f"mask {error}") from error
-    picture = as_grey_if_grey(_eight_bits(picture))
     _refuse_alpha_alone(path, picture)
     if picture.ndim == 2 and _holds_indices(path, picture, color_map):
         return picture
@@ -171,7 +170,7 @@ class MaskReader:
         added: dict[tuple[int, int, int], int] = {}
         for path in paths[:: max(1, len(paths) // _LOOKED_AT)][:_LOOKED_AT]:
             try:
-                picture = read_image(path, 3) if path.suffix.lower() != ".npz" else None
+                picture = _read_picture(path) if path.suffix.lower() != ".npz" else None
             except ImageError:
                 continue
             if picture is not None:
@@ -279,6 +278,14 @@ def foreground_classes(mask: np.ndarray) -> list[int]:
     """Classes other than 0 that a mask has, uint8 `(H, W)`, without a wider copy as `bincount` makes."""
     histogram = cv2.calcHist([np.ascontiguousarray(mask)], [0], None, [256], [0, 256]).ravel()
     return (np.flatnonzero(histogram[1:]) + 1).tolist()
+
+
+def _read_picture(path: Path) -> np.ndarray:
+    """A mask file as an image. In DICOM the values count, not a window, which is for looking at films."""
+    picture = read_image(path, channels=None, dicom_window="stored")
+    if picture.dtype == np.uint16 and int(picture.max()) > 255:
+        picture = read_image(path, channels=None, dicom_window="full")  # white of 12 bits is white
+    return picture
 
 
 def _eight_bits(picture: np.ndarray) -> np.ndarray:

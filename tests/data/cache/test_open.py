@@ -2,6 +2,7 @@ import gc
 import json
 import os
 import shutil
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +142,20 @@ def test_a_damaged_cache_is_made_again(dataset, tmp_path, damage):
     cache = opened(dataset, tmp_path / "cache")
     assert cache.folder == folder
     expect_images(cache, dataset)
+
+
+def test_a_cache_of_an_older_version_is_made_again_under_the_same_name(dataset, tmp_path):
+    folder = opened(dataset, tmp_path / "cache").folder
+    np.load(folder / "masks.npy", mmap_mode="r+")[:] = 0  # what the version before took the masks for
+    described = json.loads((folder / "entry.json").read_text())
+    assert described.pop("version") == 2
+    described["sums"] = [[image, zlib.crc32(bytes(150))] for image, _ in described["sums"]]
+    for version, is_new in [({"version": 2}, False), ({}, True)]:
+        (folder / "entry.json").write_text(json.dumps(described | version))
+        assert opened(dataset, tmp_path / "cache").masks.any() == is_new
+    again = opened(dataset, tmp_path / "cache")
+    assert again.folder == folder  # checkpoints know their data by it
+    assert again.masks.any()
 
 
 def test_files_cut_short_in_use_are_reported(dataset, tmp_path):

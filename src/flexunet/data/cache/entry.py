@@ -18,6 +18,9 @@ from flexunet.files import explaining, unfinished
 from flexunet.progress import Progress
 
 ENTRY = "entry.json"
+# Raise it when the same files and settings come to give other arrays: older entries are made again.
+# 2: big-endian pixels, masks in the alpha channel are refused, colours by hue, padding of DICOM files.
+VERSION = 2
 _KEPT = 3  # entries kept of one image folder, latest used first
 _CHECKED = 8  # images whose check sums are compared on opening
 LISTED = 10  # unusable files named at once
@@ -59,7 +62,8 @@ def write_entry(
         try:
             partial.mkdir()
             noted = layout.write(partial, pairs, reader, workers, progress)
-            entry = {"images": image_folder(pairs), "settings": reader.settings(), **noted}
+            about = {"version": VERSION, "images": image_folder(pairs), "settings": reader.settings()}
+            entry = about | noted
             (partial / ENTRY).write_text(json.dumps(entry), encoding="utf-8")
             _take_place(partial, folder, layout, len(pairs))
         finally:
@@ -67,9 +71,11 @@ def write_entry(
 
 
 def is_whole(folder: Path, layout: Layout, count: int) -> bool:
-    """Whether an entry can be used: arrays of the right length, some rows as their check sums say."""
+    """Whether an entry can be used: of this version, of the right length, some rows as their sums say."""
     try:
         description = read_description(folder)
+        if description.get("version") != VERSION:
+            return False
         sums = description["sums"]
         arrays_of = layout.content(folder, description, count)
         if len(sums) != count:

@@ -39,7 +39,9 @@ from flexunet.progress import Progress, silent
 __all__ = ["Cache", "OwnSizeCache", "open_cache", "open_own_size_cache"]
 
 Opened = TypeVar("Opened")
-_VERSION = 1  # raise it when the same files and settings come to give other arrays
+# Of the name of an entry, by which a checkpoint knows its data again: it stays. `entry.VERSION` tells entries
+# whose arrays would be other ones today.
+_NAMING = 1
 
 
 class Cache:
@@ -203,7 +205,7 @@ def _entry(
     with explaining(root):
         root.mkdir(parents=True, exist_ok=True)
         digests = Digests(root / "digests.json").of(files, workers)
-        folder = root / digest_of_text(json.dumps([_VERSION, reader.settings(), digests]))
+        folder = root / digest_of_text(json.dumps([_NAMING, reader.settings(), digests]))
         if not is_whole(folder, layout, len(pairs)):
             sweep(root)
             write_entry(folder, pairs, reader, layout, workers, progress)

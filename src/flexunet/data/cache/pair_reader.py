@@ -52,6 +52,7 @@ class PairReader:
         Names and their order are part of the key of every cache on disk.
         """
         masks = {**vars(self.masks), "color_map": self.masks.color_map.entries}
+        del masks["setting"]  # how messages name the map
         settings: dict[str, Any] = {}
         for name, value in vars(self).items():
             if (name, value) == ("grey_range", "full"):

@@ -62,6 +62,16 @@ class ModelSection(Section):
     """Dilation of the first level; the dilation shrinks by 1 per level, down to 1."""
     activation: str = "relu"
     """Activation after each convolution: relu, mish, or another name that Keras knows."""
+    leaky_slope: float = Field(default=0.2, ge=0, le=1)
+    """Slope below zero of the U-Net's activation leaky_relu; nnU-Net has 0.01."""
+    encoder_blocks: Literal["plain", "residual"] = "plain"
+    """Encoder of the U-Net: two convolutions a level as published, or residual blocks."""
+    blocks_per_level: list[Positive] = Field(default=[1], min_length=1)
+    """Residual blocks of each encoder level of the U-Net; deeper levels have as many as the last."""
+    downsampling: Literal["pool", "stride"] = "pool"
+    """How the U-Net halves its maps: by pooling as published, or by the first convolution of a level."""
+    upsampling: Literal["transposed", "bilinear"] = "transposed"
+    """How the U-Net doubles its maps: by a transposed convolution as published, or bilinearly."""
     final_activation: str = "sigmoid"
     """Activation of the last layer of a model with one class; models with more classes use softmax."""
 

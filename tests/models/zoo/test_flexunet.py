@@ -11,6 +11,7 @@ from flexunet.config.schema import Config
 from flexunet.errors import ConfigError
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
+from flexunet.models.weights.encoder_levels import encoder_levels
 from flexunet.models.zoo.flexunet import build, decoder_maps, plan_levels
 
 COUNTS = {
@@ -239,3 +240,115 @@ def test_decoder_maps_of_a_normalised_network_are_its_activations():
     (name,) = decoder_maps(config)
     height, width = model.input_shape[1:3]
     assert model.get_layer(name).output.shape[1:3] == (height // 2, width // 2)
+
+
+NNUNET = {
+    "normalization": True,
+    "normalization_layer": "instance",
+    "activation": "leaky_relu",
+    "leaky_slope": 0.01,
+    "downsampling": "stride",
+    "dropout_rate": 0.0,
+}
+
+
+def operations(model) -> list[str]:
+    return [type(layer).__name__ for layer in model.layers]
+
+
+def conv_parameters(*sizes: tuple[int, int, int]) -> int:
+    """Weights and biases of convolutions of (side, inputs, outputs)."""
+    return sum(side * side * inputs * outputs + outputs for side, inputs, outputs in sizes)
+
+
+def test_a_network_like_nnunets_by_hand():
+    model = build(config_of(**NNUNET, num_layers=3, base_filters=4, max_filters=8, image_channels=1))
+    level = [
+        "Conv2D",
+        "GroupNormalization",
+        "LeakyReLU",
+        "Dropout",
+        "Conv2D",
+        "GroupNormalization",
+        "LeakyReLU",
+    ]
+    up = ["Conv2DTranspose", "Concatenate", *level]
+    assert operations(model) == ["InputLayer", "Rescaling", *3 * level, *2 * up, "Conv2D"]
+    strides = [layer.strides for layer in model.layers if type(layer) is keras.layers.Conv2D]
+    assert strides == [(1, 1), (1, 1), (2, 2), (1, 1), (2, 2), (1, 1), *5 * [(1, 1)]]
+    assert {layer.negative_slope for layer in model.layers if isinstance(layer, keras.layers.LeakyReLU)} == {
+        0.01
+    }
+    convolutions = [(3, 1, 4), (3, 4, 4), (3, 4, 8), (3, 8, 8), (3, 8, 8), (3, 8, 8)]
+    convolutions += [(2, 8, 8), (3, 16, 8), (3, 8, 8), (2, 8, 4), (3, 8, 4), (3, 4, 4), (1, 4, 2)]
+    assert model.count_params() == conv_parameters(*convolutions) + 2 * (4 + 4 + 6 * 8 + 4 + 4)
+
+
+def test_a_residual_encoder_by_hand():
+    keys = {"encoder_blocks": "residual", "blocks_per_level": [1, 2], "image_channels": 1, "num_layers": 3}
+    model = build(config_of(**NNUNET | keys, base_filters=4, max_filters=8))
+    convolutions = [(3, 1, 4), (3, 4, 4), (3, 4, 4)]  # the stem and a block without a shortcut of its own
+    convolutions += [(3, 4, 8), (3, 8, 8), (1, 4, 8), (3, 8, 8), (3, 8, 8), *4 * [(3, 8, 8)]]
+    convolutions += [(2, 8, 8), (3, 16, 8), (3, 8, 8), (2, 8, 4), (3, 8, 4), (3, 4, 4), (1, 4, 2)]
+    normalised = 3 * 4 + 5 * 8 + 4 * 8 + 2 * 8 + 2 * 4
+    assert model.count_params() == conv_parameters(*convolutions) + 2 * normalised
+    assert operations(model).count("Add") == 1 + 2 + 2
+    assert operations(model).count("AveragePooling2D") == 2
+    levels = encoder_levels(model)
+    assert sorted(levels) == [0, 1, 2]
+    assert not {layer.name for layers in levels.values() for layer in layers} & {"conv2d", "conv2d_transpose"}
+
+
+def test_an_untrained_residual_block_passes_its_input_on():
+    """With the last normalisation of the block at zero, what comes out is the activation of what went in."""
+    keys = {"encoder_blocks": "residual", "num_layers": 2, "activation": "relu"}
+    model = build(config_of(**NNUNET | keys))
+    model.get_layer("encoder0_block0_2_norm").set_weights([np.zeros(4), np.zeros(4)])
+    both = keras.Model(
+        model.input, [model.get_layer(f"encoder0_{name}").output for name in ("stem_act", "block0_out")]
+    )
+    images = np.random.default_rng(0).uniform(0, 255, (1, *model.input_shape[1:])).astype(np.float32)
+    before, after = both(images)
+    np.testing.assert_allclose(before, after, atol=1e-6)
+
+
+def test_bilinear_upsampling_is_that_of_the_projected_map():
+    model = build(config_of(upsampling="bilinear", num_layers=2))
+    assert "Conv2DTranspose" not in operations(model)
+    inner = keras.Model(
+        model.input, [model.get_layer(name).output for name in ("projection", "up_sampling2d")]
+    )
+    images = np.random.default_rng(0).uniform(0, 255, (1, *model.input_shape[1:])).astype(np.float32)
+    small, large = (keras.ops.convert_to_numpy(each) for each in inner(images))
+    assert large.shape == (1, 32, 32, 4)
+    # Half-pixel centres: a new pixel lies a quarter of the way from its own old pixel to the next.
+    row = 0.75 * small[0, 3, :, :] + 0.25 * small[0, 4, :, :]
+    np.testing.assert_allclose(large[0, 7, 9], 0.75 * row[4] + 0.25 * row[5], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(
+    "keys",
+    [
+        NNUNET,
+        NNUNET | {"encoder_blocks": "residual", "blocks_per_level": [1, 2]},
+        {"encoder_blocks": "residual", "upsampling": "bilinear", "normalization": False},
+        {"encoder_blocks": "residual", "normalization": True, "normalization_layer": "batch"},
+        {"activation": "leaky_relu", "leaky_slope": 0.1, "normalization": False},
+        {"downsampling": "stride", "dilation": (3, 3), "normalization": True},
+    ],
+)
+def test_every_network_learns_and_names_its_decoder_maps(keys):
+    config = config_of(**keys, num_layers=4, learning_rate=0.01)
+    model = build_model(config)
+    sizes = [model.get_layer(name).output.shape[1:] for name in decoder_maps(config)]
+    assert sizes == [(16, 16, 8), (8, 8, 16)]
+    ups = [layer for layer in model.layers if layer.name.startswith(("conv2d_transpose", "projection"))]
+    before_ups = [layer.input._keras_history.operation.name for layer in ups]
+    assert decoder_maps(config) == before_ups[:0:-1]  # what is enlarged next, but for the bottleneck
+    rng = np.random.default_rng(0)
+    images = rng.uniform(0, 255, (4, 32, 32, 3)).astype(np.float32)
+    targets = np.eye(2, dtype=np.float32)[(images[..., 0] > 128).astype(int)]
+    model.compile(keras.optimizers.Adam(0.01), "categorical_crossentropy")
+    losses = [float(model.train_on_batch(images, targets)) for _ in range(12)]
+    assert losses[-1] < losses[0]

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
 # Keys of which weights show nothing: where they come from, and what has no weights of its own.
-_TRACELESS = frozenset({"weights", "activation", "mlp_activation", "final_activation", "shift_window"})
+_TRACELESS = frozenset(
+    {"weights", "activation", "leaky_slope", "mlp_activation", "final_activation", "shift_window"}
+)
 
 
 def with_fitting_keys(error: WeightsError, config: Config, path: Path) -> WeightsError:

@@ -204,7 +204,7 @@ def score_folders(
     rules, notes = rules or ScoringRules(), list[str]()
     pairs = pair_masks(truth, prediction, images)
     truths, predictions = [pair.truth for pair in pairs], [pair.prediction for pair in pairs]
-    masks = masks or _guessed(truths, notes)
+    masks = masks or _guessed(truths, predictions, notes)
     notes += dict.fromkeys(note for paths in (truths, predictions) if (note := masks.note_on(paths)))
     identities = Identities.of_manifest(manifest) if manifest else Identities.of_folder(truth)
     previous = None
@@ -243,8 +243,8 @@ def score_folders(
     return Evaluation(scores, tables, folder, notes)
 
 
-def _guessed(truth: list[Path], notes: list[str]) -> MaskReader:
-    masks, guessed = guess_reader(truth)
+def _guessed(truths: list[Path], predictions: list[Path], notes: list[str]) -> MaskReader:
+    masks, guessed = guess_reader(truths, predictions)
     if guessed:
         notes.append(f"{guessed} If they are wrong, give them with {masks.setting} or --config.")
     return masks

@@ -122,6 +122,13 @@ class TestColors:
         assert guessed
         assert color_map.num_classes == 4
 
+    def test_predictions_confirm_a_rare_colour_and_bring_none(self, tmp_path):
+        masks = self.write(tmp_path / "masks", [(0, 100), (0, 100), (0, 200)])
+        predictions = self.write(tmp_path / "predictions", [(0, 200), (0, 150), (0, 150)])
+        black, dark, bright = ((value,) * 3 for value in (0, 100, 200))
+        assert guess_colors(masks)[0].colors_to_class == {black: 0, dark: 1}
+        assert guess_colors(masks, predictions)[0].colors_to_class == {black: 0, dark: 1, bright: 2}
+
     def test_no_masks(self):
         assert guess_colors([]) == (BINARY, False)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,44 +19,39 @@ _NOTABLE = 0.0005  # share of a mask's pixels from which a colour counts
 _NEAR = 48
 
 
-def guess_reader(masks: Sequence[Path]) -> tuple[MaskReader, str]:
+def guess_reader(masks: Sequence[Path], also: Sequence[Path] = ()) -> tuple[MaskReader, str]:
     """How masks are read whose colours nobody gave, and a sentence on what was guessed.
 
     Args:
         masks: The mask files.
+        also: As in `guess_colors`.
 
     Returns:
         The reader, and the sentence; "" where the masks are taken for black and white.
     """
-    color_map, guessed = guess_colors(masks)
+    color_map, guessed = guess_colors(masks, also)
     colors = ", ".join(f"{color}: {index}" for color, index in color_map.colors_to_class.items())
     note = f"the colours of the classes were guessed from the masks: {colors}." if guessed else ""
     return MaskReader(color_map, setting=RGB_MAP_OPTION), note
 
 
-def guess_colors(masks: Sequence[Path]) -> tuple[ColorMap, bool]:
+def guess_colors(masks: Sequence[Path], also: Sequence[Path] = ()) -> tuple[ColorMap, bool]:
     """Colour map of mask files, and whether it was guessed.
 
     Black and white unless the masks of a sample consist of a few other colours exactly, each the same in many
     masks; then these, darkest first.
+
+    Args:
+        masks: The mask files.
+        also: Predictions of them: they confirm a colour that few of the masks have, and bring none of
+            their own.
     """
     binary = ColorMap.binary()
-    step = max(1, len(masks) // _LOOKED_AT)
-    counts: dict[tuple[int, int, int], int] = {}
-    looked = 0
-    for path in masks[::step][:_LOOKED_AT]:
-        if path.suffix.lower() == ".npz":
-            continue
-        try:
-            picture = read_image(path, 3)
-        except ImageError:
-            continue
-        if picture.dtype != np.uint8:
-            continue
-        looked += 1
-        for color in _notable_colors(picture):
-            counts[color] = counts.get(color, 0) + 1
-    common = sorted(color for color, count in counts.items() if count >= max(2, 0.2 * looked))
+    counts, looked = _count_colors(masks)
+    confirmed, _ = _count_colors(also)
+    common = sorted(
+        color for color, count in counts.items() if count + confirmed[color] >= max(2, 0.2 * looked)
+    )
     far = [c for c in common if min(_distance(c, (0, 0, 0)), _distance(c, (255, 255, 255))) > _NEAR]
     indices = all(max(color) < _MOST_CLASSES for color in counts)  # class indices, not colours
     if not far or len(common) > _MOST_CLASSES or indices or not looked:
@@ -64,6 +60,23 @@ def guess_colors(masks: Sequence[Path]) -> tuple[ColorMap, bool]:
         return binary, False
     ordered = sorted(common, key=lambda color: (sum(color), color))
     return ColorMap({color: index for index, color in enumerate(ordered)}), True
+
+
+def _count_colors(masks: Sequence[Path]) -> tuple[Counter[tuple[int, int, int]], int]:
+    """In how many masks of a sample each notable colour is, and how many were looked at."""
+    counts: Counter[tuple[int, int, int]] = Counter()
+    looked = 0
+    for path in masks[:: max(1, len(masks) // _LOOKED_AT)][:_LOOKED_AT]:
+        if path.suffix.lower() == ".npz":
+            continue
+        try:
+            picture = read_image(path, 3)
+        except ImageError:
+            continue
+        if picture.dtype == np.uint8:
+            looked += 1
+            counts.update(_notable_colors(picture))
+    return counts, looked
 
 
 def _notable_colors(picture: np.ndarray) -> list[tuple[int, int, int]]:

@@ -40,7 +40,7 @@ def test_counts_by_hand(dataset):
     train = statistics.summary()["splits"]["train"]
     assert train["images"] == 3
     assert train["originals"] == 2
-    assert train["sources"] == train["patients"] == 2
+    assert (train["sources"], train["patients"], train["images_of_unknown_patients"]) == (2, 0, 3)
     assert train["operations"] == {"hflip": 1}
     assert train["images_with_lesion"] == 2
     assert train["images_with_empty_mask"] == 1

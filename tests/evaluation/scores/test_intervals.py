@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from flexunet.evaluation.scores.intervals import Resampling, permutation_p
+from flexunet.evaluation.scores.intervals import Resampling, permutation_p, wilson
 
 
 def drawn(values, groups=None, replicates=1000, seed=1):
@@ -136,3 +136,19 @@ def test_one_patient_or_one_lesion_gives_no_interval():
     lesion = np.array([0, 0, 1, 0, 0])
     one = Resampling(list("abcde"), 500, 0.95, 1).proportion(lesion, lesion)
     assert (one.value, one.low, one.high) == (1, None, None)
+
+
+def test_an_interval_that_vanishes_is_honest_or_none():
+    draw = Resampling([str(index) for index in range(24)], 200, 0.95, 1)
+    perfect = draw.mean(np.ones(24))
+    assert (perfect.low, perfect.high) == (1, 1)
+    low, high = wilson(1.0, 24, 0.95)
+    found = draw.honest(perfect, np.ones(24), bounded=True)
+    assert (found.value, found.low, found.high) == (1, low, high)
+    assert low == pytest.approx(0.862, abs=1e-3)
+    found = draw.honest(draw.mean(np.zeros(24)), np.ones(24), bounded=True)
+    assert (found.low, found.high) == (0, pytest.approx(1 - low))
+    found = draw.honest(draw.mean(np.zeros(24)), np.ones(24), bounded=False)
+    assert (found.value, found.low, found.high, found.images) == (0, None, None, 24)
+    spread = draw.mean(np.linspace(0, 1, 24))
+    assert draw.honest(spread, np.ones(24), bounded=True) == spread

@@ -42,6 +42,39 @@ def test_a_column_of_many_values_is_left_out_unless_wanted(make_tables):
     assert [group.images for group in age.groups] == [4, 4, 4, 4]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "raw_sha256",
+        "crop_x",
+        "lost_on_tissue",
+        "lesion_pixels",
+        "mask_origin",
+        "original_split",
+        "lesions",
+        "mirrored",
+        "raw_file",
+        "entropy",
+        "grey_range",
+        "anything else",
+    ],
+)
+def test_bookkeeping_is_no_subgroup_unless_wanted(make_tables, name):
+    tables = with_column(make_tables(), name, ["1", "2", "3"] * 4)
+    assert [column.column for column in subgroup_columns(tables, RULES)] == ["view", SIZE_COLUMN]
+    assert [column.column for column in subgroup_columns(tables, RULES, [name])] == [name]
+
+
+def test_describing_columns_are_subgroups_however_they_are_written(make_tables):
+    tables = with_column(make_tables(), "Breast Density", ["1", "2", "3"] * 4)
+    assert "Breast Density" in [column.column for column in subgroup_columns(tables, RULES)]
+
+
+def test_a_column_of_names_is_no_subgroup(make_tables):
+    tables = with_column(make_tables(), "finding", [f"finding {index}" for index in range(12)])
+    assert "finding" not in [column.column for column in subgroup_columns(tables, RULES)]
+
+
 def test_images_without_a_value_are_a_group_of_their_own(make_tables):
     tables = with_column(make_tables(), "density", ["A", "B"] * 5 + ["", ""])
     density = next(column for column in subgroup_columns(tables, RULES) if column.column == "density")

@@ -59,7 +59,8 @@ def _print_tables(statistics: DatasetStatistics) -> None:
         "images": "images",
         "of them originals": "originals",
         "sources": "sources",
-        "patients": "patients",
+        "known patients": "patients",
+        "images of unknown patients": "images_of_unknown_patients",
         "without mask": "without_mask",
         "unreadable": "unreadable",
         "with a lesion": "images_with_lesion",
@@ -68,9 +69,8 @@ def _print_tables(statistics: DatasetStatistics) -> None:
     }
     for title, key in rows.items():
         table.add_row(title, *(str(figures[key]) for figures in document.values()))
-    table.add_row(
-        "lesion area, median % of image", *(_percent(f["lesion_share_of_image"]) for f in document.values())
-    )
+    areas = (_percent(figures["lesion_share_of_image"]) for figures in document.values())
+    table.add_row("area of all lesions of an image, median %", *areas)
     table.add_row("grey level, mean", *(_grey(figures["grey"]) for figures in document.values()))
     table.add_row("sizes", *(_sizes(figures["sizes"]) for figures in document.values()))
     console.print(table)

@@ -1,6 +1,7 @@
 """`manifest.csv` of a data set: one row a file, with what it descends from and how it was made."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,22 @@ from flexunet.errors import DatasetError
 
 FILE_NAME = "manifest.csv"
 COLUMNS = ("file", "mask", "split", "source", "patient", "operation", "parameters", "sha256")
+# Columns that say whom or what an image shows, or what it was made with. Reports compare these; others may be
+# bookkeeping (digests, crop boxes, counts of pixels), of which only the user knows whether they matter.
+# fmt: off
+DESCRIPTIVE = frozenset(
+    {
+        "class", "finding", "abnormality", "abnormality_type", "lesion_type", "mass_shape",
+        "mass_margins", "calc_type", "calc_distribution", "pathology", "diagnosis", "severity",
+        "subtlety", "assessment", "birads", "bi_rads", "grade", "density", "breast_density", "acr",
+        "breast_birads", "tissue", "side", "laterality", "view", "view_position", "projection", "age",
+        "age_group", "sex", "gender", "ethnicity", "race", "implant", "implants", "menopause",
+        "modality", "vendor", "manufacturer", "manufacturer_model_name", "model", "scanner", "device",
+        "machine", "digitizer", "site", "center", "centre", "hospital", "institution", "country",
+        "dataset", "study", "cohort", "operation",
+    }
+)
+# fmt: on
 
 
 @dataclass
@@ -71,6 +88,15 @@ class Manifest:
         path, columns = Path(root) / FILE_NAME, self.columns
         write_rows(path, columns, ([row.get(column, "") for column in columns] for row in self.rows))
         return path
+
+
+def is_descriptive(column: str) -> bool:
+    """Whether a column is one of `DESCRIPTIVE`, however it is written.
+
+    >>> is_descriptive("Breast Density"), is_descriptive("crop_x")
+    (True, False)
+    """
+    return re.sub(r"[^a-z0-9]+", "_", column.casefold()).strip("_") in DESCRIPTIVE
 
 
 def sha256_of(path: Path | str) -> str:

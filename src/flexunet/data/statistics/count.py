@@ -139,6 +139,7 @@ def measure_dataset(
 def summarise(images: Sequence[ImageFacts]) -> dict[str, Any]:
     """Figures of a group of images."""
     readable = [facts for facts in images if not facts.problem]
+    known = {facts.entry.identity.known_patient for facts in images if facts.entry.identity.patient_known}
     masked = [facts for facts in readable if facts.entry.mask is not None]
     with_lesion = [facts for facts in masked if facts.lesion_areas]
     areas = [area for facts in masked for area in facts.lesion_areas]
@@ -149,7 +150,8 @@ def summarise(images: Sequence[ImageFacts]) -> dict[str, Any]:
         "images": len(images),
         "originals": sum(not facts.entry.identity.operation for facts in images),
         "sources": len({facts.entry.identity.source for facts in images}),
-        "patients": len({facts.entry.identity.patient for facts in images}),
+        "patients": len(known),
+        "images_of_unknown_patients": sum(not facts.entry.identity.patient_known for facts in images),
         "without_mask": sum(facts.entry.mask is None for facts in images),
         "unreadable": len(images) - len(readable),
         "sizes": dict(Counter(f"{facts.width}x{facts.height}" for facts in readable).most_common()),

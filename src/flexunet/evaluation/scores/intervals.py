@@ -135,6 +135,24 @@ class Resampling:
         ends = {"low": min(estimate.low, low), "high": max(estimate.high, high)}
         return estimate.model_copy(update=ends)
 
+    def honest(self, estimate: Estimate, denominators: NDArray, bounded: bool) -> Estimate:
+        """An estimate whose interval does not vanish because all images have the same score.
+
+        Where all replicates are equal, the images show no spread, which is no certainty. A score between 0
+        and 1 varies at most as one that is either 0 or 1, so that Wilson's interval by patients covers it;
+        of others nothing is known, and they get none.
+
+        Args:
+            estimate: The estimate.
+            denominators: Units that entered, one value an image.
+            bounded: Whether the score lies between 0 and 1.
+        """
+        if estimate.value is None or estimate.low is None or estimate.low != estimate.high:
+            return estimate
+        if bounded:
+            return self.widened(estimate, denominators)
+        return Estimate(value=estimate.value, images=estimate.images)
+
     def groups_with(self, denominators: NDArray) -> int:
         """Number of patients with something to count."""
         return int(np.count_nonzero(self.by_group(denominators)))

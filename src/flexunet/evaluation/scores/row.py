@@ -63,6 +63,11 @@ class ScoreRow:
     digits: int = 3
     short: str = ""
 
+    @property
+    def bounded(self) -> bool:
+        """Whether it lies between 0 and 1: a share, or an overlap."""
+        return self.better == "higher" and not self.unit
+
 
 @dataclass(frozen=True)
 class ImageScore(ScoreRow):

@@ -65,6 +65,7 @@ def lesion_estimate(row: LesionScore, counts: LesionCounts, draw: Resampling) ->
         raise TypeError(f"{row.name} needs the confidence of candidates.")
     numerator, denominator = row.terms(counts)
     estimate = (draw.proportion if row.proportion else draw.ratio)(numerator, denominator)
+    estimate = draw.honest(estimate, denominator, row.bounded)
     return estimate.model_copy(update={"images": int(denominator.sum())})
 
 
@@ -105,7 +106,7 @@ def _curve(
     if draw.groups_with(counts.lesions) < 2:
         estimates = [Estimate(value=one.value, images=one.images) for one in estimates]
     estimates = [
-        draw.widened(one, counts.lesions) if share else one
+        draw.widened(one, counts.lesions) if share else draw.honest(one, counts.lesions, bounded=True)
         for one, share in zip(estimates, shares, strict=True)
     ]
     curve = thinned(froc_curve(table)) if total else FrocCurve(*(np.empty(0) for _ in range(3)))

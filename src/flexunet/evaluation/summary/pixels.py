@@ -49,14 +49,16 @@ def set_estimate(
     if not isinstance(row, ImageScore):
         raise TypeError(f"{score.key} is no score of images.")
     if score.kind == "pooled" and row.terms:
-        return draw.ratio(*row.terms(*counts))
+        numerators, denominators = row.terms(*counts)
+        return draw.honest(draw.ratio(numerators, denominators), denominators, row.bounded)
     values = of_images[row.name]
     if row.empty_rule:
         # An empty image scores by the rule; where others lack a value too, the score was not computed at all.
         empty = (counts[1] == 0) & (counts[2] == 0)
         computed = not np.isnan(values[~empty]).any() and (rules.surface_scores or row.surface is None)
         values = apply_empty_rule(values, rules.empty_masks if computed else "exclude")
-    return draw.median(values) if score.kind == "median" else draw.mean(values)
+    estimate = draw.median(values) if score.kind == "median" else draw.mean(values)
+    return draw.honest(estimate, ~np.isnan(values), row.bounded)
 
 
 def set_pixel_scores(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flexunet.data.dataset.manifest import is_descriptive
 from flexunet.errors import DatasetError
 from flexunet.evaluation.scores.registry import shown_in
 from flexunet.evaluation.scores.row import LesionScore
@@ -21,8 +21,7 @@ from flexunet.evaluation.tables.rows import Tables
 
 _MOST_VALUES = 12
 _QUARTERS = 4
-# What `derive` and `split` record of a file: how it was made, not whom it shows.
-_RECORDED = re.compile(r"raw_|crop_|original_split$|(\w+_)?sha256$")
+_FEWEST_IMAGES = 2  # images a value has on average, so that it is a group
 SIZE_COLUMN = "largest lesion"
 
 
@@ -32,8 +31,9 @@ def subgroup_columns(tables: Tables, rules: ScoringRules, wanted: Sequence[str] 
     Args:
         tables: The tables.
         rules: The rules.
-        wanted: Columns to report; none: every column with 2 to 12 values, and the size of the largest lesion.
-            A wanted column of many numbers is cut into quarters.
+        wanted: Columns to report. None: those that describe patient, film or lesion (`DESCRIPTIVE` of the
+            manifest) and have 2 to 12 values, each of two images on average; and the size of the largest
+            lesion. A wanted column of many numbers is cut into quarters.
 
     Returns:
         One entry a column.
@@ -49,12 +49,13 @@ def subgroup_columns(tables: Tables, rules: ScoringRules, wanted: Sequence[str] 
             f"{', '.join(known) or 'none'}; {SIZE_COLUMN!r} is always there."
         )
     columns = []
-    for name in wanted or [*(name for name in known if not _RECORDED.match(name)), SIZE_COLUMN]:
+    most = min(_MOST_VALUES, len(tables) // _FEWEST_IMAGES)
+    for name in wanted or [*filter(is_descriptive, known), SIZE_COLUMN]:
         values = _size_values(tables, rules) if name == SIZE_COLUMN else _column(tables, name)
         levels = list(dict.fromkeys(sorted(values, key=_natural)))
         if len(levels) > _MOST_VALUES and name in wanted:
             values, levels = _quarters(values)
-        if 2 <= len(levels) <= _MOST_VALUES or name in wanted:
+        if 2 <= len(levels) <= (_MOST_VALUES if name == SIZE_COLUMN else most) or name in wanted:
             groups = [_subgroup(tables, rules, level, np.array(values) == level) for level in levels]
             columns.append(SubgroupColumn(column=name, groups=groups))
     return columns

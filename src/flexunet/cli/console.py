@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console
 from rich.segment import Segment
+from rich.table import Table
+
+from flexunet.cli.tables import fit_table
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -28,7 +31,9 @@ class PlainConsole(Console):
     """
 
     def render(self, renderable: Any, options: Any = None) -> Iterator[Segment]:
-        """The parts of what is printed, their texts made printable."""
+        """The parts of what is printed, their texts made printable; tables fit the window."""
+        if type(renderable) is Table:
+            fit_table(renderable, (options or self.options).max_width)
         for segment in super().render(renderable, options):
             if segment.control is None and not segment.text.isprintable() and segment.text != "\n":
                 segment = Segment(printable(segment.text), segment.style)

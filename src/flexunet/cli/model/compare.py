@@ -43,7 +43,7 @@ def compare(
     if as_json:
         print_json({**comparison.model_dump(mode="json"), "sentence": sentence})
     else:
-        console.print(comparison_table(comparison))
+        console.print(comparison_table(comparison, pair.patients_known))
         for line in (*left_out_in_words(comparison), sentence):
             console.print(line, highlight=False)
     if page is not None:

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from flexunet.errors import counted
 from flexunet.evaluation.scores.intervals import Estimate
 from flexunet.evaluation.scores.registry import SET_LESION_SCORES, SET_SCORES, shown_in
 from flexunet.evaluation.scores.row import LesionScore
@@ -45,7 +46,8 @@ def _published(scores: Scores) -> Table:
 
 def _main(scores: Scores) -> Table:
     level = f"{100 * scores.rules['confidence']:g} % interval"
-    table = Table(title=f"Scores of {scores.images} images, foreground classes", title_justify="left")
+    title = f"Scores of {counted(scores.images, 'image')}, foreground classes"
+    table = Table(title=title, title_justify="left")
     for name in ("score", "value", level, "images"):
         table.add_column(name, justify="left" if name == "score" else "right")
     for group in (SET_SCORES, SET_LESION_SCORES):
@@ -53,8 +55,8 @@ def _main(scores: Scores) -> Table:
         for score in shown_in("console", group):
             estimate, digits = estimate_of(scores, score), score.row.digits
             if estimate.value is not None:
-                counted = score.row.per if isinstance(score.row, LesionScore) else "images"
-                name = score.key if counted == "images" else f"{score.key} ({counted})"
+                per = score.row.per if isinstance(score.row, LesionScore) else "images"
+                name = score.key if per == "images" else f"{score.key} ({per})"
                 interval = _interval(estimate, digits)
                 table.add_row(name, _number(estimate.value, digits), interval, str(estimate.images))
     return table
@@ -90,12 +92,11 @@ def _subgroups(scores: Scores) -> list[Table]:
     return tables
 
 
-def comparison_table(comparison: Comparison) -> RenderableType:
+def comparison_table(comparison: Comparison, patients_known: bool) -> RenderableType:
     """Two runs side by side with the interval of the difference and its p value."""
-    table = Table(
-        title=f"{comparison.images} shared images of {comparison.patients} patients or sources",
-        title_justify="left",
-    )
+    images = counted(comparison.images, "shared image")
+    who = counted(comparison.patients, "patient" if patients_known else "source")
+    table = Table(title=f"{images} of {who}", title_justify="left")
     for name in ("score", comparison.first, comparison.second, "difference", "interval", "p"):
         table.add_column(name, justify="left" if name == "score" else "right")
     for one in comparison.scores:

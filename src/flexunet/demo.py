@@ -45,6 +45,7 @@ batch_size = 4
 learning_rate_reducer = true
 reducer_patience = 3
 num_infer_images = 6
+epoch_change_images_dir = "{data}/valid/images"
 
 [valid]
 images_dir = "{data}/valid/images"

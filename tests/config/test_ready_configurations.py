@@ -1,10 +1,15 @@
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from flexunet.config.checks import check_image_size
 from flexunet.config.convert import converted_text
 from flexunet.config.files import load_config
+from flexunet.data.images.files import write_image
+from flexunet.training.follow.callbacks import epoch_predictions
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -19,6 +24,16 @@ def test_ready_configuration(file):
     for split in ("train", "valid", "test"):
         assert config.input_folder(split, "images_dir") == CONFIGS / "dataset" / split / "images"
         assert config.input_folder(split, "masks_dir") == CONFIGS / "dataset" / split / "masks"
+
+
+@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.toml")), ids=lambda file: file.name)
+def test_pictures_of_every_epoch_are_of_validation_images(file, tmp_path):
+    """Whoever watches test images while training chooses by them."""
+    for split in ("train", "valid", "test"):
+        write_image(tmp_path / "dataset" / split / "images" / f"{split}.png", np.zeros((8, 8), np.uint8))
+    shutil.copy(file, tmp_path)
+    chosen = epoch_predictions(SimpleNamespace(config=load_config(tmp_path / file.name)), [])
+    assert [image.name for callback in chosen for image in callback.images] == ["valid.png"]
 
 
 def test_the_mammogram_configuration_is_the_published_one(reference):

@@ -76,6 +76,8 @@ class TrainSection(Section):
     """Folder of the predictions after each epoch."""
     num_infer_images: int = Field(default=6, ge=0)
     """Number of images predicted after each epoch."""
+    epoch_change_images_dir: str | None = input_path()
+    """Folder of the images predicted after each epoch. Default: those of [infer] and [tiledinfer]."""
     epoch_change_tiled_infer: bool = False
     """Whether a few images are predicted tile by tile after each epoch."""
     epoch_change_tiled_infer_dir: str = output_path("./epoch_change_tiled_infer")

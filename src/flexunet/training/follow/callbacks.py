@@ -236,7 +236,8 @@ def epoch_predictions(predictor: Predictor, notes: list[str]) -> list[PredictEpo
         ),
     ]
     callbacks = []
-    for is_wanted, images_dir, output_dir, tiled in wanted:
+    for is_wanted, folder, output_dir, tiled in wanted:
+        images_dir = train.epoch_change_images_dir or folder
         if not (is_wanted and train.num_infer_images and images_dir):
             continue
         try:

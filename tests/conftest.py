@@ -1,12 +1,17 @@
 """Fixtures for all tests: the shared reference data, and what makes runs repeatable."""
 
+import html
+import itertools
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from flexunet.svg import text_width
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -200,3 +205,30 @@ def left_by_a_killed_process():
         return left
 
     return leave
+
+
+class Charts:
+    """Where the texts of a chart stand."""
+
+    TEXT = re.compile(r'<text x="([-\d.]+)" y="([-\d.]+)"[^>]*text-anchor="(\w+)"[^>]*>([^<]*)<')
+
+    def boxes(self, svg):
+        """Left, top, right and bottom of each horizontal text, and the text."""
+        for x, y, anchor, text in self.TEXT.findall(svg):
+            width = text_width(html.unescape(text))
+            left = float(x) - {"start": 0, "middle": width / 2, "end": width}[anchor]
+            yield round(left, 1), float(y) - 10, left + width, float(y) + 2, text
+
+    def collisions(self, svg):
+        """Pairs of texts that lie on each other."""
+        return [
+            (one[4], two[4])
+            for one, two in itertools.combinations(self.boxes(svg), 2)
+            if one[0] < two[2] - 0.2 and two[0] < one[2] - 0.2 and one[1] < two[3] and two[1] < one[3]
+        ]
+
+
+@pytest.fixture(scope="session")
+def charts():
+    """Looks for texts of charts that lie on each other."""
+    return Charts()

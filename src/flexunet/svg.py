@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 from markupsafe import Markup
@@ -28,7 +28,15 @@ class Frame:
 
 
 FRAME = Frame()
-_LETTER = 7.0  # mean width of a letter at the 12 px of a chart, in the widest of the usual fonts
+_LETTER, _LINE = 7.4, 13  # mean width of a letter, and height of a line, at 12 px in a wide font
+_GAP, _LABEL = 7, 20  # between a label and its axis; room of the label beside the vertical axis
+
+
+Box = tuple[float, float, float, float]
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def text_width(text: str) -> float:
@@ -49,7 +57,9 @@ class Chart:
         y_ticks: The same for the vertical axis.
         log_x: Whether the horizontal axis is logarithmic.
         log_y: Whether the vertical axis is logarithmic.
-        frame: Size and margins.
+        frame: Size and margins; the left one grows with the labels of the vertical axis.
+
+    Labels never collide: of ticks that would, the later one has none, and marks move down.
     """
 
     def __init__(
@@ -65,11 +75,15 @@ class Chart:
         log_y: bool = False,
         frame: Frame = FRAME,
     ) -> None:
+        y_ticks = y_ticks or nice_ticks(*y_range)
+        widest = max((text_width(text) for _, text in y_ticks), default=0)
+        left = math.ceil(widest) + _GAP + (_LABEL if y_label else 2)
+        frame = replace(frame, left=max(frame.left, left))
         self.title, self.frame, self._parts = title, frame, list[str]()
-        self._x_range = x_range
+        self._x_range, self._labels = x_range, list[Box]()
         self._across = _scale(x_range, frame.left, frame.width - frame.right, log_x)
         self._up = _scale(y_range, frame.height - frame.bottom, frame.top, log_y)
-        self._axes(x_label, y_label, x_ticks or nice_ticks(*x_range), y_ticks or nice_ticks(*y_range))
+        self._axes(x_label, y_label, x_ticks or nice_ticks(*x_range), y_ticks)
 
     def x(self, value: float) -> float:
         """Horizontal position of a value; one outside the range is drawn at its end."""
@@ -125,11 +139,9 @@ class Chart:
             f'<line x1="{x}" x2="{x}" y1="{self.frame.top}" y2="{self._foot}" stroke="{color}" '
             f'stroke-width="1.5" stroke-dasharray="{dash}"/>'
         )
-        if text:
-            self._parts.append(
-                f'<text x="{x + (-5 if right else 5)}" y="{self.frame.top + 11}" fill="{color}" '
-                f'text-anchor="{"end" if right else "start"}">{escape(text)}</text>'
-            )
+        y, anchor = self.frame.top + 11, "end" if right else "start"
+        while text and y < self._foot and not self._label(x + (-5 if right else 5), y, text, anchor, color):
+            y += _LINE
 
     def cursor(self, value: float) -> None:
         """Draw a vertical line of the class `here`, which a page moves."""
@@ -146,6 +158,22 @@ class Chart:
             f'aria-label="{escape(self.title)}"{told_text}>{"".join(self._parts)}</svg>'
         )
 
+    def _label(self, x: float, y: float, text: str, anchor: str, color: str = "") -> bool:
+        """Write a text unless it would lie on another one; whether it was written."""
+        width = text_width(text)
+        left = x - {"start": 0.0, "middle": width / 2, "end": width}[anchor]
+        inside = max(0.0, min(left, self.frame.width - width))
+        left, x = inside, x + inside - left
+        box = left, y - _LINE + 3, left + width, y + 3
+        if any(_overlap(box, other) for other in self._labels):
+            return False
+        self._labels.append(box)
+        fill = f' fill="{color}"' if color else ""
+        self._parts.append(
+            f'<text x="{round(x, 1)}" y="{round(y, 1)}"{fill} text-anchor="{anchor}">{escape(text)}</text>'
+        )
+        return True
+
     @property
     def _foot(self) -> int:
         return self.frame.height - self.frame.bottom
@@ -154,16 +182,12 @@ class Chart:
         left, right, foot = self.frame.left, self.frame.width - self.frame.right, self._foot
         for value, text in y_ticks:
             y = self.y(value)
-            self._parts.append(
-                f'<line class="grid" x1="{left}" x2="{right}" y1="{y}" y2="{y}"/>'
-                f'<text x="{left - 7}" y="{y + 4}" text-anchor="end">{escape(text)}</text>'
-            )
+            self._parts.append(f'<line class="grid" x1="{left}" x2="{right}" y1="{y}" y2="{y}"/>')
+            self._label(left - _GAP, y + 4, text, "end")
         for value, text in x_ticks:
             x = self.x(value)
-            self._parts.append(
-                f'<line class="tick" x1="{x}" x2="{x}" y1="{foot}" y2="{foot + 4}"/>'
-                f'<text x="{x}" y="{foot + 17}" text-anchor="middle">{escape(text)}</text>'
-            )
+            self._parts.append(f'<line class="tick" x1="{x}" x2="{x}" y1="{foot}" y2="{foot + 4}"/>')
+            self._label(x, foot + 17, text, "middle")
         self._parts.append(f'<line class="axis" x1="{left}" x2="{right}" y1="{foot}" y2="{foot}"/>')
         if x_label:
             self._parts.append(

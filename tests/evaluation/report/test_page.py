@@ -114,6 +114,13 @@ def test_the_page_says_what_the_scores_say(written):
         assert rate in words
 
 
+def test_labels_of_charts_stand_apart(written, charts):
+    page = (written[0] / "report.html").read_text(encoding="utf-8")
+    drawn = re.findall(r'<svg class="chart".*?</svg>', page)
+    assert len(drawn) >= 6
+    assert [charts.collisions(svg) for svg in drawn] == [[]] * len(drawn)
+
+
 def test_no_bare_dice_is_printed(written):
     page = Page()
     page.feed((written[0] / "report.html").read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from flexunet.evaluation.tables.document import ComparedScore, Comparison
 from flexunet.evaluation.tables.rows import Tables
-from flexunet.svg import BLUE, FRAME, GREY, ORANGE, Chart, Frame, nice_ticks, text_width
+from flexunet.svg import BLUE, FRAME, GREY, ORANGE, Chart, Frame, nice_ticks
 
 _ROW = 28  # height of one score
 
@@ -25,8 +25,7 @@ def differences(comparison: Comparison) -> Markup | None:
     reach = max(0.01, math.ceil(reach * 20) / 20 if reach > 0.05 else math.ceil(reach * 100) / 100)
     ticks = [(value, f"{value:+g}" if round(value, 9) else "0") for value, _ in nice_ticks(-reach, reach, 6)]
     rows = list(enumerate(reversed(shares)))
-    left = round(max(text_width(one.name) for one in shares)) + 10
-    frame = Frame(780, FRAME.top + FRAME.bottom + _ROW * len(rows), left)
+    frame = Frame(780, FRAME.top + FRAME.bottom + _ROW * len(rows))
     chart = Chart(
         f"Differences, {comparison.second} less {comparison.first}, with intervals",
         "difference (interval); right of 0 the second scores higher",

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from flexunet.config.files import load_config, save_config
-from flexunet.data.configured import split_pairs
-from flexunet.data.images.files import read_image
+from flexunet.data.configured import open_split, split_pairs
+from flexunet.data.images.files import read_image, to_model_range
+from flexunet.data.images.normalise import normalise
 from flexunet.deployment.export import PARITY, PARITY_TABLE, export_bundle
 from flexunet.errors import ConfigError, EngineError, ParityError, PathError
 from flexunet.inference.predict.predictor import Predictor
@@ -50,6 +51,38 @@ def test_an_export_in_float32_predicts_what_keras_predicts(config, form, tmp_pat
     expected = keras_predictor.predict_batch(batch)
     np.testing.assert_allclose(predictor.predict_batch(batch), expected, atol=1e-4)
     np.testing.assert_allclose(predictor.predict_batch(batch[:1]), expected[:1], atol=1e-4)
+
+
+@pytest.mark.parametrize("form", ["openvino", "onnx", "litert"])
+def test_an_export_normalises_as_the_run_does(config, form, tmp_path):
+    config = config.model_copy(update={"image": config.image.model_copy(update={"normalize": "zscore"})})
+    export_bundle(config, form, out=tmp_path / form)
+    run, export = Predictor.load(config), Predictor.load(tmp_path / form)
+    assert export.config.image.normalize == "zscore"
+    cache = open_split(config, "valid")
+    trained_on, _ = cache.read(np.arange(3))
+    for image, pixels in zip(images_of(config), trained_on, strict=False):
+        # What training and evaluation read, the run and its export are shown.
+        prepared = export.prepare(image)
+        np.testing.assert_allclose(prepared, to_model_range(pixels), atol=0.01)
+        np.testing.assert_array_equal(prepared, run.prepare(image))
+        np.testing.assert_allclose(export(image), run(image), atol=1e-4)
+        darker = (image // 2).astype(np.uint8)
+        assert np.abs(export(darker) - export(image)).mean() < 0.01
+        whole = run.predict_tiled(image)  # tiles are normalised with their image, not each by itself
+        np.testing.assert_allclose(export.predict_tiled(image), whole, atol=1e-4)
+
+
+def test_tiles_are_normalised_with_their_image(config):
+    config = config.model_copy(update={"image": config.image.model_copy(update={"normalize": "percentiles"})})
+    predictor = Predictor.load(config)
+    plain = Predictor.load(
+        config.model_copy(update={"image": config.image.model_copy(update={"normalize": "none"})})
+    )
+    (image, *_) = images_of(config)
+    expected = plain.predict_tiled(normalise(image, "percentiles"))
+    np.testing.assert_array_equal(predictor.predict_tiled(image), expected)
+    np.testing.assert_array_equal(predictor(image), plain(normalise(image, "percentiles")))
 
 
 def test_a_saved_model_is_what_tensorflow_serves(config, tmp_path):

@@ -172,6 +172,8 @@ class ImageSection(Section):
     """Grey levels of DICOM images: auto (VOI LUT or window), full, range, stored or CENTRE,WIDTH."""
     range: str = Field(default="auto", pattern=r"^(auto|full|[0-9]{1,5},[0-9]{1,5})$")
     """Black and white of 16-bit files: auto (bits that the training images use), full or LOW,HIGH."""
+    normalize: Literal["none", "zscore", "percentiles"] = "none"
+    """How grey values of an image follow those of its breast: none as published, zscore or percentiles."""
 
 
 class MaskSection(Section):

@@ -191,6 +191,7 @@ def open_split(
         "cache_dir": cache_dir(config),
         "dicom_window": config.image.dicom_window,
         "grey_range": rule,
+        "normalize": config.image.normalize,
         "progress": lambda _, done, total: progress(f"{split} images", done, total),
     }
     size = crop_size(config)

@@ -10,9 +10,9 @@ import numpy as np
 
 from flexunet.data.configured import image_reader, mask_reader
 from flexunet.data.copies.fingerprints import grey_of
-from flexunet.data.copies.foreground import breast_share
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.images.appearance import Appearance, unlike_training
+from flexunet.data.images.foreground import breast_share
 from flexunet.evaluation.origins import origin_of
 from flexunet.evaluation.tables.streaming import Prediction, map_bounded
 from flexunet.inference.predict.predictor import Predictor
@@ -38,7 +38,7 @@ def predictions(
         yield Prediction(
             replace(
                 origin_of(pair.image_path, pair.identity),
-                unlike_training=unlike_training(image, appearance),
+                unlike_training=unlike_training(image, appearance, predictor.normalised(image)),
             ),
             truth,
             probabilities=predictor(image),

@@ -16,6 +16,7 @@ from flexunet.data.dicom.read import is_dicom_file, read_facts
 from flexunet.data.images.appearance import Appearance, unlike_training
 from flexunet.data.images.files import IMAGE_SUFFIXES, read_image
 from flexunet.data.images.grey_range import apply_range
+from flexunet.data.images.normalise import normalise
 from flexunet.errors import ImageError
 from flexunet.inference.inputs import require_text
 from flexunet.run_folder import RunFolder
@@ -66,6 +67,7 @@ class CaseReader:
 
     def __init__(self, config: Config, labels: Mapping[Path, str]):
         self.reader = image_reader(config)
+        self.normalize = config.image.normalize
         self.appearance = Appearance.read(RunFolder.at(config.run_dir).appearance)
         self.labels = labels
         self.identities = {
@@ -107,5 +109,5 @@ class CaseReader:
         crop = None
         if identity.row.get("crop_width") and not identity.operation:
             crop = CropBox.from_row(identity.row)
-        unlike = unlike_training(image, self.appearance)
+        unlike = unlike_training(image, self.appearance, normalise(image, self.normalize))
         return Case(path, self.labels[path], image, spacing, crop, is_dicom, tuple(notes), highest, unlike)

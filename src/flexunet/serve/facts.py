@@ -40,6 +40,7 @@ def model_facts(config: Config, digest: str, *, tiled: bool) -> dict[str, Any]:
             "channels": config.model.image_channels,
             "tiled": tiled or crop_size(config) is not None,
             "dicom_window": config.image.dicom_window,
+            "normalize": config.image.normalize,
         },
         "classes": [
             {"index": index, "name": name, "color": colors.palette[index].tolist()}

@@ -12,8 +12,8 @@ from flexunet.data.copies.fingerprints import (
     take_fingerprint,
     unit_rows,
 )
-from flexunet.data.copies.foreground import find_foreground, without_filling
 from flexunet.data.images.files import read_image
+from flexunet.data.images.foreground import find_foreground, without_filling
 from flexunet.data.phantom.draw import draw_phantom
 
 FILMS = ("mdb001", "mdb028", "mdb053", "mdb054", "mdb100", "mdb179")

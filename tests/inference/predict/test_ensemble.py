@@ -111,3 +111,9 @@ def test_members_of_other_classes_are_refused(config, tmp_path):
     config.infer.ensemble = [*config.infer.ensemble, str(other)]
     with pytest.raises(ConfigError, match=r"other.*has 3 classes.*the same classes"):
         Predictor.load(config)
+
+
+def test_members_that_see_other_grey_values_are_refused(config):
+    config.image.normalize = "zscore"
+    with pytest.raises(ConfigError, match=r"normalize = 'none'.*'zscore'"):
+        Predictor.load(config)

@@ -12,11 +12,11 @@ import numpy as np
 
 from flexunet.data.audit.mask_measures import MaskMeasures, measure_mask
 from flexunet.data.copies.fingerprints import Fingerprint, grey_of, take_fingerprint
-from flexunet.data.copies.foreground import find_foreground
 from flexunet.data.dataset.listing import ListedImage
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.images.appearance import is_nearly_constant
 from flexunet.data.images.files import is_deep_file, read_image
+from flexunet.data.images.foreground import find_foreground
 from flexunet.data.images.masks import MaskReader, fit_colors
 from flexunet.errors import ImageError, MaskError
 from flexunet.progress import Progress, silent

@@ -92,6 +92,7 @@ def open_cache(
     cache_dir: Path | str | None,
     dicom_window: str = "auto",
     grey_range: str = "full",
+    normalize: str = "none",
     workers: int | None = None,
     progress: Progress = silent,
 ) -> Cache:
@@ -106,6 +107,7 @@ def open_cache(
         cache_dir: Folder for caches; None for a temporary one that goes with the Cache.
         dicom_window: As in `read_image`.
         grey_range: As in `read_image`.
+        normalize: As in `normalise`.
         workers: Threads that decode; as many as processors, at most 8, if not given.
         progress: Told how many images are decoded, where they are not in the cache yet.
 
@@ -113,7 +115,7 @@ def open_cache(
         ImageError, MaskError: if a file cannot be used; up to ten such files are named at once.
         PathError: if there are no pairs, a file is missing, or the cache cannot be written (disk full).
     """
-    reader = PairReader(width, height, channels, masks, dicom_window, grey_range)
+    reader = PairReader(width, height, channels, masks, dicom_window, grey_range, normalize)
     return open_entry(pairs, reader, StackLayout(), Cache, cache_dir, workers, progress)
 
 
@@ -128,6 +130,7 @@ def open_own_size_cache(
     cache_dir: Path | str | None,
     dicom_window: str = "auto",
     grey_range: str = "full",
+    normalize: str = "none",
     workers: int | None = None,
     progress: Progress = silent,
 ) -> OwnSizeCache:
@@ -143,13 +146,14 @@ def open_own_size_cache(
         cache_dir: Folder for caches.
         dicom_window: As in `read_image`.
         grey_range: As in `read_image`.
+        normalize: As in `normalise`.
         workers: Threads that decode.
         progress: Told how many images are decoded, where they are not in the cache yet.
 
     Raises:
         ImageError, MaskError, PathError: as in `open_cache`.
     """
-    reader = CropReader(width, height, channels, masks, dicom_window, grey_range, crop_size)
+    reader = CropReader(width, height, channels, masks, dicom_window, grey_range, normalize, crop_size)
     return open_entry(pairs, reader, OwnSizeLayout(), OwnSizeCache, cache_dir, workers, progress)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.images.files import read_image, resize_image
 from flexunet.data.images.masks import MaskReader, resize_mask
+from flexunet.data.images.normalise import normalise
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class PairReader:
         masks: How masks are read.
         dicom_window: As in `read_image`.
         grey_range: As in `read_image`.
+        normalize: As in `normalise`; it sees the whole image.
     """
 
     width: int
@@ -29,6 +31,7 @@ class PairReader:
     masks: MaskReader
     dicom_window: str = "auto"
     grey_range: str = "full"
+    normalize: str = "none"
 
     def read(self, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
         """Image `(height, width, channels)` uint8 or uint16, mask `(height, width)` uint8 class indices.
@@ -41,7 +44,7 @@ class PairReader:
             pair.image_path, self.channels, dicom_window=self.dicom_window, grey_range=self.grey_range
         )
         mask = self.masks.read_like(pair.mask_path, image.shape, pair.image_path)
-        return self._fit(image, mask)
+        return self._fit(normalise(image, self.normalize), mask)
 
     def _fit(self, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return resize_image(image, self.width, self.height), resize_mask(mask, self.width, self.height)
@@ -55,7 +58,7 @@ class PairReader:
         del masks["setting"]  # how messages name the map
         settings: dict[str, Any] = {}
         for name, value in vars(self).items():
-            if (name, value) == ("grey_range", "full"):
+            if (name, value) in (("grey_range", "full"), ("normalize", "none")):
                 continue  # keys from before there was a choice
             settings |= masks if name == "masks" else {name: value}
         return settings

@@ -160,8 +160,14 @@ class Appearance:
             return None
 
 
-def unlike_training(image: np.ndarray, appearance: Appearance | None) -> str:
-    """What tables say of a picture: "nearly constant", in what it is unlike the training images, or ""."""
+def unlike_training(image: np.ndarray, appearance: Appearance | None, seen: np.ndarray | None = None) -> str:
+    """What tables say of a picture: "nearly constant", in what it is unlike the training images, or "".
+
+    Args:
+        image: The picture.
+        appearance: What the training images look like, as the model saw them.
+        seen: The picture as the model sees it, where that is another.
+    """
     if is_nearly_constant(image):
         return NEARLY_CONSTANT
-    return "; ".join(appearance.differences(image)) if appearance else ""
+    return "; ".join(appearance.differences(image if seen is None else seen)) if appearance else ""

@@ -163,6 +163,7 @@ class Outputs:
             "ensemble": infer.ensemble,
             "dicom_window": self.config.image.dicom_window,
             "grey_range": grey_range(self.config),
+            "normalize": self.config.image.normalize,
             "tile_size": size,
             "tile_overlap": size and min(tiles.overlapping, size // 2 if crop else size),
             "blending": size and tiles.blending,

@@ -12,6 +12,7 @@ import numpy as np
 
 from flexunet.data.configured import crop_size, image_reader
 from flexunet.data.images.files import to_model_range
+from flexunet.data.images.normalise import normalise
 from flexunet.errors import ConfigError, ShapeError
 from flexunet.inference.predict.batch_size import batch_size_for
 from flexunet.inference.predict.breast_tiles import tiles_of_breast
@@ -166,7 +167,7 @@ class Predictor:
         """What the model says of tiles of any size, `(h, w, C)` to float32 `(h, w, channels)` each."""
         prepared, sizes = [], []
         for tile in tiles:
-            prepared.append(self.prepare(tile, fit))
+            prepared.append(self.fitted(tile, fit))
             sizes.append(tile.shape[:2])
         raws = self.forward(prepared)
         return [
@@ -179,6 +180,7 @@ class Predictor:
         if (crop := crop_size(self.config)) is not None:
             size, overlap = crop, min(overlap, crop // 2)
         image = _with_channels(image)
+        seen = self.normalised(image)
         background = np.zeros(self.classes + (self.measure == "mutual_information"))
         background[0] = self.classes > 1
         options: dict[str, Any] = {
@@ -189,8 +191,8 @@ class Predictor:
             "background": background,
         }
         if section.blending == "paste":
-            return predict_pasted(image, partial(self.predict_tiles, fit=PUBLISHED_TILE), **options)
-        return predict_tiled(image, self.predict_tiles, **options)
+            return predict_pasted(seen, partial(self.predict_tiles, fit=PUBLISHED_TILE), **options)
+        return predict_tiled(seen, self.predict_tiles, **options)
 
     def _conclude(self, found: np.ndarray) -> Prediction:
         """Probabilities and uncertainty from the channels that the passes give."""
@@ -217,13 +219,21 @@ class Predictor:
         """Probabilities at the model's size: float32 `(n, H, W, C)` in 0..255 to `(n, H, W, classes)`."""
         return np.asarray(self.model.predict_on_batch(pixels), np.float32)
 
-    def prepare(self, image: np.ndarray, fit: Fit | None = None) -> np.ndarray:
+    def prepare(self, image: np.ndarray, fit: Fit | None = None) -> Any:
         """An image as the model takes it: float32 `(model height, model width, C)` in 0..255.
 
         Args:
             image: As for a call.
             fit: How it comes to the model's size; none: as `[infer] fit` says.
         """
+        return self.fitted(self.normalised(image), fit)
+
+    def normalised(self, image: np.ndarray) -> np.ndarray:
+        """A whole image with its grey values as `[image] normalize` says."""
+        return normalise(_with_channels(image), self.config.image.normalize)
+
+    def fitted(self, image: np.ndarray, fit: Fit | None = None) -> Any:
+        """`prepare` of an image, or a tile of one, that is normalised already."""
         fitted = (fit or self.fit).to_model(_with_channels(image), self.width, self.height)
         return self._channels(to_model_range(fitted)).reshape(self.height, self.width, self.channels)
 
@@ -247,7 +257,7 @@ class Ensemble(Predictor):
         config: What is not a member's own: `[infer]`, `[tiledinfer]`, classes and colours.
 
     Raises:
-        ConfigError: if a member has other classes.
+        ConfigError: if a member has other classes, or another `[image] normalize`.
 
     Source: Lakshminarayanan, B., Pritzel, A. and Blundell, C. (2017), Simple and Scalable Predictive
     Uncertainty Estimation using Deep Ensembles, NeurIPS.
@@ -255,7 +265,7 @@ class Ensemble(Predictor):
 
     def __init__(self, members: Sequence[Predictor], config: Config):
         for member in members:
-            _check_classes(member.config, config)
+            _check_member(member.config, config)
         super().__init__(members[0].model, config, plain=True)
         self.measure = members[0].measure
         self.members = list(members)
@@ -266,9 +276,9 @@ class Ensemble(Predictor):
         """The models of all members."""
         return [member.model for member in self.members]
 
-    def prepare(self, image: np.ndarray, fit: Fit | None = None) -> Any:
-        """An image as each member takes it."""
-        return tuple(member.prepare(image, fit) for member in self.members)
+    def fitted(self, image: np.ndarray, fit: Fit | None = None) -> Any:
+        """An image, normalised already, as each member takes it."""
+        return tuple(member.fitted(image, fit) for member in self.members)
 
     def forward(self, prepared: Sequence[Any]) -> list[Any]:
         """What each member says of images that `prepare` made ready."""
@@ -297,7 +307,14 @@ def _with_channels(image: np.ndarray) -> np.ndarray:
     return image
 
 
-def _check_classes(member: Config, config: Config) -> None:
+def _check_member(member: Config, config: Config) -> None:
+    if member.image.normalize != config.image.normalize:
+        raise ConfigError(
+            f"{member.source or 'a run'} of the ensemble has [image] normalize = "
+            f"{member.image.normalize!r}, {config.source or 'the configuration'} has "
+            f"{config.image.normalize!r}. Runs that predict together see the same image: set normalize to "
+            "theirs."
+        )
     wanted = config.model.num_classes, list(config.mask.rgb_map.items())
     if (member.model.num_classes, list(member.mask.rgb_map.items())) != wanted:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Writing without loss: a file appears whole under its name, or not at all.
+"""Writing without loss: a file appears whole under its name, or not at all. And links that lead nowhere.
 
 What is being written stands under a hidden name that tells host and process,
 `.NAME.HOST-PROCESS-NUMBER.partial` and the suffix. So what a killed process left is known, and the next run
@@ -21,6 +21,10 @@ from pathlib import Path
 from flexunet.errors import PathError
 
 PARTIAL = ".partial"
+NOWHERE = (
+    "is a link that leads nowhere: fetch what it stands for (git annex get, datalad get), mount its disk, or "
+    "remove it."
+)
 _ABANDONED = 3600  # seconds after which a half-written file of an unknown process is taken for left over
 _LONGEST_STEM = 80  # bytes of a name that its hidden name keeps; file systems allow 255 in all
 _OURS = re.compile(
@@ -160,3 +164,15 @@ def write_bytes(path: Path | str, content: bytes) -> None:
 def write_text(path: Path | str, text: str) -> None:
     """Write a UTF-8 text file, line ends as given, so that it is whole or not there at all."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def leads_nowhere(path: Path) -> bool:
+    """Whether this is a link to a file that is not there, as DataLad and unmounted disks leave them."""
+    return path.is_symlink() and not path.exists()
+
+
+def cannot_read(path: Path, error: OSError) -> str:
+    """Say why the system does not give a file, and what to do."""
+    if leads_nowhere(path):
+        return f"{path} {NOWHERE}"
+    return f"cannot read {path}: {error.strerror or error}. Check its permissions."

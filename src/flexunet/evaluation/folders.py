@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flexunet.data.copies.fingerprints import grey_of
 from flexunet.data.dataset.identity import Identities
-from flexunet.data.dataset.matching import listed, match_names
+from flexunet.data.dataset.matching import listed, match_names, stem_of
 from flexunet.data.dataset.pairs import Pair, list_masks
 from flexunet.data.images.files import list_images, read_image
 from flexunet.data.images.foreground import breast_share
@@ -72,14 +72,14 @@ def pair_masks(truth: Path | str, prediction: Path | str, images: Path | str | N
             "remove its mask."
         )
     pictures = _pictures(Path(truth), images)
-    return [MaskPair(path, mask, pictures.get(path.stem)) for path, mask in matches.partners.items()]
+    return [MaskPair(path, mask, pictures.get(stem_of(path))) for path, mask in matches.partners.items()]
 
 
 def _pictures(truth: Path, images: Path | str | None) -> dict[str, Path]:
     if images is not None:
-        return {path.stem: path for path in list_images(images)}
+        return {stem_of(path): path for path in list_images(images)}
     try:
-        return {path.stem: path for path in list_images(truth.resolve().parent / "images")}
+        return {stem_of(path): path for path in list_images(truth.resolve().parent / "images")}
     except PathError:
         return {}
 

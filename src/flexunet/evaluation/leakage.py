@@ -135,8 +135,8 @@ def shared_origins(training: Sequence[Pair], scored: Sequence[Pair]) -> dict[str
     Returns:
         `shared_sources` and `shared_patients` (numbers), `examples` where there are any, and `checked`.
     """
-    trained = {pair.image_path.stem: pair for pair in training}
-    twins = [(trained[pair.image_path.stem], pair) for pair in scored if pair.image_path.stem in trained]
+    trained = {pair.stem: pair for pair in training}
+    twins = [(trained[pair.stem], pair) for pair in scored if pair.stem in trained]
     equal = [two for one, two in twins if _same_content(one.image_path, two.image_path)]
     if len(equal) < len(twins):
         sources, patients = {pair.source for pair in equal}, set[str]()

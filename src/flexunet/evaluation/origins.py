@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flexunet.data.dataset.identity import Identity
+from flexunet.data.dataset.matching import stem_of
 from flexunet.data.images.spacing import SPACING_COLUMNS
 from flexunet.evaluation.tables.rows import ImageOrigin
 
@@ -17,4 +18,4 @@ def origin_of(path: Path, identity: Identity) -> ImageOrigin:
         name: value for name, value in identity.row.items() if name not in _NOT_ATTRIBUTES and value
     }
     attributes["operation"] = identity.operation or "original"
-    return ImageOrigin(path.stem, identity.source, identity.patient, attributes)
+    return ImageOrigin(stem_of(path), identity.source, identity.patient, attributes)

@@ -17,6 +17,7 @@ import numpy as np
 from flexunet.data.configured import crop_size, grey_range
 from flexunet.data.dataset.digests import digest_of, digest_of_text
 from flexunet.errors import ImageError
+from flexunet.files import cannot_read
 from flexunet.inference.predict.calibration import member_configs
 from flexunet.inference.predict.decision import Decision
 from flexunet.inference.runtimes.load import engine_name
@@ -61,9 +62,7 @@ class Journal:
         try:
             content = digest_of(path)
         except OSError as error:
-            raise ImageError(
-                f"cannot read {path}: {error.strerror or error}. Check its permissions."
-            ) from error
+            raise ImageError(cannot_read(path, error)) from error
         return digest_of_text(json.dumps([self.settings, path.name, content, row], sort_keys=True))
 
     def find(self, key: str, name: str) -> Record | None:

@@ -9,6 +9,7 @@ from flexunet.data.audit.mask_measures import measure_mask
 from flexunet.data.images.files import is_white_zero, write_image
 from flexunet.data.images.guess import guess_colors
 from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.phantom.draw import draw_phantom
 
 BINARY = ColorMap.binary()
 
@@ -273,3 +274,24 @@ class TestInverted:
         colors = ColorMap({(0, 0, 0): 0, (9, 9, 9): 1, (99, 99, 99): 2})
         assert not measure(scene[0], mask, scene[1], colors).looks_inverted
         assert measure(scene[0], np.ones((200, 200), np.uint8), scene[1], colors).looks_inverted
+
+
+@pytest.mark.parametrize(("orientation", "code"), [(6, "mask-size"), (3, "orientation"), (1, None)])
+def test_images_that_a_tag_turns_and_masks_that_none_does(tmp_path, orientation, code):
+    """As annotation tools that ignore the tag leave them. Sizes tell of a quarter turn, not of a half."""
+    for kind in ("images", "masks"):
+        (tmp_path / "test" / kind).mkdir(parents=True)
+    for name in "ab":
+        phantom = draw_phantom(ord(name), 120, 90, labels=False)
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        Image.fromarray(phantom.image).convert("L").save(
+            tmp_path / "test" / "images" / f"{name}.jpg", exif=exif
+        )
+        write_mask(tmp_path / "test" / "masks" / f"{name}.png", phantom.mask, ColorMap.binary())
+    found = audit_dataset(tmp_path, compare=False)
+    told = [finding for finding in found.findings if "orientation tag (EXIF" in finding.explanation]
+    assert {finding.code for finding in told} == ({code} if code else set())
+    for finding in told:
+        assert f"EXIF {orientation}" in finding.explanation
+        assert "remove the tag" in finding.explanation

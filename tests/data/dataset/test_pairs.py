@@ -2,7 +2,9 @@ import pytest
 
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.dataset.pairs import find_pairs
-from flexunet.errors import PairingError, PathError
+from flexunet.data.images.files import read_image
+from flexunet.data.images.masks import MaskReader
+from flexunet.errors import ImageError, MaskError, PairingError, PathError
 
 
 @pytest.fixture
@@ -148,3 +150,30 @@ def test_real_data_sets(mammograms, folder, ending):
 def test_images_without_truth_are_reported(mammograms):
     with pytest.raises(PairingError, match=r"mdb059\.png"):
         find_pairs(mammograms / "mini_mias_512" / "images", mammograms / "mini_mias_512" / "masks")
+
+
+def test_files_of_kinds_that_are_not_read_are_named(folders):
+    images, masks = folders
+    touch(images, "a.png", "b.png")
+    touch(masks, "a.gif", "b.gif")
+    with pytest.raises(PathError, match=r"no masks in .* not read: 2 ending in \.gif\. Convert them to PNG"):
+        find_pairs(images, masks)
+    touch(masks, "a.png")
+    with pytest.raises(PairingError, match=r"b\.png.* not read: 2 ending in \.gif"):
+        find_pairs(images, masks)
+
+
+def test_links_that_lead_nowhere_are_not_passed_over(folders):
+    images, masks = folders
+    touch(images, "a.png")
+    touch(masks, "a.png", "b.png")
+    (images / "b.png").symlink_to("../.git/annex/objects/b.png")
+    found = find_pairs(images, masks)
+    assert [pair.image_path.name for pair in found] == ["a.png", "b.png"]
+    with pytest.raises(ImageError, match=r"b\.png is a link that leads nowhere: fetch .*git annex get"):
+        read_image(found[1].image_path)
+    (masks / "a.png").unlink()
+    (masks / "a.npz").symlink_to("nowhere.npz")
+    assert [pair.mask_path.name for pair in find_pairs(images, masks)] == ["a.npz", "b.png"]
+    with pytest.raises(MaskError, match=r"a\.npz is a link that leads nowhere"):
+        MaskReader().read(masks / "a.npz")

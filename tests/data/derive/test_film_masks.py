@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from flexunet.data.annotations.shapes import ANNOTATED, UNKNOWN, Circle, FilmAnnotation
 from flexunet.data.derive.film_masks import (
@@ -16,9 +17,10 @@ from flexunet.data.derive.film_masks import (
     RawFilm,
     draft_mask,
 )
+from flexunet.data.derive.run import list_films
 from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import MaskReader
-from flexunet.errors import MaskError, PairingError
+from flexunet.data.images.masks import ColorMap, MaskReader
+from flexunet.errors import MaskError, PairingError, PathError
 
 
 def film(tmp_path, name, group="", normal=False):
@@ -89,7 +91,7 @@ def test_missing_and_misshapen_masks(tmp_path):
     assert source.mask_of(films[0], 8, 6).mask[2, 3] == 1
     assert source.mask_of(films[1], 8, 6).state == EXCLUDED
     assert source.mask_of(films[2], 8, 6).state == LABELLED
-    with pytest.raises(MaskError, match=r"8 x 6 pixels, its film a\.jpg has 9 x 6"):
+    with pytest.raises(MaskError, match=r"8 x 6 pixels, its film \S+a\.jpg has 9 x 6"):
         source.mask_of(films[0], 9, 6)
     with pytest.raises(PairingError, match=r"no mask in .* belongs to a film"):
         GivenMasks.find(tmp_path / "masks", [film(tmp_path, "z")], MaskReader())
@@ -123,3 +125,76 @@ def test_draft_of_nothing_is_sure_of_it():
     assert not draft.mask.any()
     assert draft.confidence == pytest.approx(0.98)
     assert draft.entropy == 0
+
+
+def busi(folder, *masks):
+    """Films and masks in one folder, as the breast ultrasound set BUSI has them; a mask is name and rows."""
+    for number in (1, 2):
+        picture = np.zeros((20, 30), np.uint8)
+        picture[4:16, :20] = 120
+        write_image(folder / f"benign ({number}).png", picture)
+    for name, rows, value in masks:
+        mask = np.zeros((20, 30), np.uint8)
+        mask[rows, 5:9] = value
+        write_image(folder / f"{name}.png", mask)
+
+
+FIRST = [("benign (1)_mask", slice(5, 7), 255), ("benign (2)_mask", slice(5, 7), 255)]
+
+
+@pytest.mark.parametrize("suffix", ["_mask", ""])
+def test_second_masks_in_the_folder_of_the_films_are_united(tmp_path, suffix):
+    busi(tmp_path, *FIRST, ("benign (2)_mask_1", slice(10, 12), 255))
+    films = list_films(tmp_path, masks=tmp_path, mask_suffix=suffix)
+    assert [each.name for each in films] == ["benign (1)", "benign (2)"]
+    source = GivenMasks.find(tmp_path, films, MaskReader(), suffix)
+    areas = [source.mask_of(each, 30, 20).mask for each in films]
+    assert [mask.sum() for mask in areas] == [8, 16]
+    assert areas[1][10:12, 5:9].all()
+    assert not source.unused
+    before = source.fingerprint(films[1])
+    busi(tmp_path, ("benign (2)_mask_1", slice(13, 15), 255))
+    assert source.fingerprint(films[1]) != before
+
+
+def test_masks_beside_films_are_never_taken_for_films(tmp_path):
+    busi(tmp_path, *FIRST)
+    with pytest.raises(PathError, match=r"holds 2 masks beside films, benign \(1\)_mask\.png"):
+        list_films(tmp_path)
+    with pytest.raises(PathError, match="Give the folder itself with --masks"):
+        list_films(tmp_path, masks=tmp_path / "elsewhere")
+
+
+def test_second_masks_of_other_classes_are_named(tmp_path):
+    colors = ColorMap({(0, 0, 0): 0, (255, 255, 255): 1, (128, 128, 128): 2})
+    busi(tmp_path, *FIRST, ("benign (2)_mask_1", slice(6, 8), 128))
+    films = list_films(tmp_path, masks=tmp_path)
+    source = GivenMasks.find(tmp_path, films, MaskReader(colors))
+    with pytest.raises(MaskError, match=r"_mask\.png and .*_mask_1\.png give the same pixels other"):
+        source.mask_of(films[1], 30, 20)
+
+
+def test_a_mask_of_a_plain_name_and_a_number_may_be_another_film_s(tmp_path):
+    films = [film(tmp_path, "004"), film(tmp_path, "005")]
+    write_masks(tmp_path / "masks", "004", "004_1", "005")
+    source = GivenMasks.find(tmp_path / "masks", films, MaskReader())
+    answer = source.mask_of(films[0], 8, 6)
+    assert answer.state == EXCLUDED
+    assert "004_1.png may be a second mask of it" in answer.reason
+    assert source.mask_of(films[1], 8, 6).state == LABELLED
+
+
+def test_outlines_beyond_the_film_do_not_make_it_normal(tmp_path):
+    source = AnnotatedMasks({"a": FilmAnnotation(ANNOTATED, (Circle(300, 3, 2),))})
+    answer = source.mask_of(film(tmp_path, "a"), 8, 6)
+    assert answer.state == EXCLUDED
+    assert "mark no pixel" in answer.reason
+
+
+def test_outlines_of_a_film_that_a_tag_turns(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((12, 9), np.uint8)).save(tmp_path / "a.jpg", exif=exif)
+    source = AnnotatedMasks({"a": FilmAnnotation(ANNOTATED, (Circle(3, 3, 2),), 9, 12)})
+    with pytest.raises(MaskError, match=r"9 x 12 pixels, but the film has 12 x 9.*EXIF 6"):
+        source.mask_of(film(tmp_path, "a"), 12, 9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -138,7 +139,15 @@ def derive(
 
     _refuse_two_sources(masks, masks_from, annotations)
     size, reader = _size_and_masks(config_path or masks_from, width, height)
-    films = list_films(raw, normal_folders=normal or NORMAL_FOLDERS)
+    given = Path(masks) if masks and masks != "none" else None
+    listing = partial(
+        list_films,
+        raw,
+        normal_folders=normal or NORMAL_FOLDERS,
+        masks=given,
+        mask_suffix=mask_suffix if given else "",
+    )
+    films = listing()
     stems = [image_stem(film.path) for film in films]
     outlines, unreadable = _read_outlines(annotations, stems)
     recorded, notes = read_film_table(table) if table else ({}, [])
@@ -149,15 +158,15 @@ def derive(
         recorded,
         {stem: dict(outline.columns) for stem, outline in outlines.items()},
     )
-    films = list_films(raw, normal_folders=normal or NORMAL_FOLDERS, sides=known_sides(facts))
+    films = listing(sides=known_sides(facts))
     source: FilmMasks | None = None
     draft: MaskSource | None = None
     if masks_from:
         source, draft = _open_model(masks_from, min_confidence)
     elif annotations:
         source = _annotated(outlines, classes)
-    elif masks and masks != "none":
-        source = _given(Path(masks), films, reader, mask_suffix)
+    elif given:
+        source = _given(given, films, reader, mask_suffix)
     with progress() as shown:
         report = derive_films(
             raw,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flexunet.data.audit.findings import SCORED_SPLITS, Finding
 from flexunet.data.dataset.layouts import find_layout
 from flexunet.data.dataset.listing import ListedImage, list_dataset
 from flexunet.data.dataset.manifest import Manifest
-from flexunet.data.dataset.matching import Matches, listed
-from flexunet.data.images.files import is_image_file
+from flexunet.data.dataset.matching import Matches, listed, stem_of
+from flexunet.data.images.files import is_image_file, unread_pictures
 
 _HIDDEN = ("Thumbs.db", "desktop.ini")
 
@@ -53,7 +53,7 @@ def take_inventory(root: Path | str) -> Inventory:
         entries += there
         findings += _other_files(root, folder.images)
         if folder.masks:
-            findings += _name_findings(root, folder.split, matches)
+            findings += _name_findings(root, folder.split, matches, unread_pictures(folder.masks))
         elif there and any(other.masks for other in folders):
             what = f"none of the {len(there)} images has a mask: there is no folder of masks"
             names = tuple(entry.name for entry in there)
@@ -84,7 +84,7 @@ def _other_files(root: Path, folder: Path) -> list[Finding]:
     ]
 
 
-def _name_findings(root: Path, split: str, matches: Matches) -> list[Finding]:
+def _name_findings(root: Path, split: str, matches: Matches, unread: str) -> list[Finding]:
     findings = []
     repeated = [*matches.repeated, *matches.repeated_partners]
     if repeated:
@@ -94,7 +94,7 @@ def _name_findings(root: Path, split: str, matches: Matches) -> list[Finding]:
                 "error",
                 tuple(_relative(path, root) for paths in repeated for path in paths),
                 f"{len(repeated)} name(s) occur twice with different endings: "
-                f"{listed([paths[0].stem for paths in repeated])}; which mask is whose is open.",
+                f"{listed([stem_of(paths[0]) for paths in repeated])}; which mask is whose is open.",
                 "Rename or remove one of each.",
             )
         )
@@ -105,7 +105,9 @@ def _name_findings(root: Path, split: str, matches: Matches) -> list[Finding]:
     ):
         if alone:
             names = tuple(_relative(path, root) for path in alone)
-            findings.append(_unpaired(code, names, split, f"{len(alone)} of {len(alone) + paired} {what}"))
+            finding = _unpaired(code, names, split, f"{len(alone)} of {len(alone) + paired} {what}")
+            remedy = " ".join(filter(None, [matches.hint, finding.remedy])) + unread
+            findings.append(replace(finding, remedy=remedy))
     return findings
 
 

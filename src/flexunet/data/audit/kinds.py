@@ -32,6 +32,10 @@ KINDS: dict[str, tuple[str, str]] = {
         "In this data set, marked areas usually differ from the tissue around them. These areas do not.",
     ),
     "mask-size": ("Masks of another size", "Image and mask do not have the same size: perhaps a wrong pair."),
+    "orientation": (
+        "Images turned by a tag, masks not",
+        "Programs that ignore the tag draw the mask on the unturned picture; here it is then upside down.",
+    ),
     "mask-off-map": (
         "Colours that the map lacks",
         "A class is missing from the map, or the mask is damaged.",

@@ -10,7 +10,7 @@ import numpy as np
 from flexunet.data.audit.examine import Examined
 from flexunet.data.audit.findings import SCORED_SPLITS, Finding, severity_of_share
 from flexunet.data.dataset.matching import listed
-from flexunet.data.images.files import is_white_zero
+from flexunet.data.images.files import is_white_zero, turned_alone
 
 MISPLACED = 0.5  # share of a lesion outside the breast from which its mask counts as misplaced
 PARTLY = 0.15
@@ -35,6 +35,7 @@ def mask_findings(examined: Sequence[Examined]) -> list[Finding]:
         severity = severity_of_share(split, len(inside), len(totals[split]))
         findings += [_unfit(e, severity) for e in inside]
     measured = [e for e in examined if e.mask is not None]
+    findings += _turned(measured)
     findings += _antialiased(measured)
     findings += _empty(measured)
     findings += _full(measured)
@@ -75,9 +76,36 @@ def _other_size(e: Examined) -> Finding:
         "mask-size",
         _severity(e.entry.split),
         (e.entry.name,),
-        f"the image is {e.width} x {e.height}, its mask {width} x {height} pixels.",
+        f"the image is {e.width} x {e.height}, its mask {width} x {height} pixels."
+        f"{turned_alone(e.entry.image, e.entry.mask) if e.entry.mask else ''}",
         "Write the mask at the size of the image; check that they belong together.",
     )
+
+
+def _turned(measured: Sequence[Examined]) -> list[Finding]:
+    """Images that a tag turns, with masks of the same size that none does: the sizes do not tell."""
+    findings = []
+    for split, inside in _by_split(measured).items():
+        turned = [
+            e
+            for e in inside
+            if e.entry.mask and e.mask_size == (e.width, e.height)
+            if turned_alone(e.entry.image, e.entry.mask)
+        ]
+        if turned:
+            first, where = turned[0].entry, f" in {split}" if split else ""
+            hint = turned_alone(first.image, first.mask) if first.mask else ""
+            findings.append(
+                Finding(
+                    "orientation",
+                    "warning",
+                    tuple(e.entry.name for e in turned),
+                    f"{len(turned)} of {len(inside)} images{where} have an "
+                    f"orientation tag, their masks have none.{hint}",
+                    "Look whether the masks lie on the lesions (flexunet audit --out).",
+                )
+            )
+    return findings
 
 
 def _antialiased(measured: Sequence[Examined]) -> list[Finding]:

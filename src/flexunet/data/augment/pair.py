@@ -18,7 +18,7 @@ from flexunet.data.augment.steps import Step
 from flexunet.data.configured import color_map, mask_reader
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.dataset.pairs import Pair
-from flexunet.data.images.files import read_image, resize_image, write_image
+from flexunet.data.images.files import image_stem, read_image, resize_image, write_image
 from flexunet.data.images.masks import ColorMap, resize_mask, write_mask
 from flexunet.errors import DatasetError
 from flexunet.files import write_bytes
@@ -62,7 +62,7 @@ class Task:
 def files_of(task: Task, steps: list[Step]) -> list[tuple[str, str]]:
     """Image and mask files, relative to the data set, that a task writes; the original's come first."""
     folder = PurePosixPath(task.split)
-    name, stem = task.pair.image_path.name, task.pair.image_path.stem
+    name, stem = task.pair.image_path.name, task.pair.stem
     names = [(name, f"{stem}.png")]
     if task.augmented:
         names += [(f"{step.prefix}{stem}.png",) * 2 for step in steps]
@@ -119,7 +119,7 @@ def _versions(
         yield {"operation": operation, "parameters": text}, path.read_bytes(), mask
     height, width = mask.shape
     for step in steps:
-        seeded = step.seeded(job.config.train.seed, path.stem)
+        seeded = step.seeded(job.config.train.seed, image_stem(path))
         change = seeded.change(height, width)
         own = seeded.parameters | ({"of": parameters} if parameters else {})
         label = f"{operation}+{step.label}" if operation else step.label

@@ -52,7 +52,7 @@ def write_preview(dataset: Path | str, path: Path | str, config: Config) -> Path
         if mask.any():
             break
     image = read_image(pair.image_path, channels=3, grey_range="auto")
-    write_image(path, draw_copies(image, mask, config, pair.image_path.stem))
+    write_image(path, draw_copies(image, mask, config, pair.stem))
     return pair.image_path
 
 

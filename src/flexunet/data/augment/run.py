@@ -162,10 +162,10 @@ def _check_splits(chosen: set[str], folder: DatasetFolder, config: Config, accep
 
 def _refuse_name_clashes(tasks: Sequence[Task], steps: Sequence[Step]) -> None:
     """A copy must not get the name of an image that is there already: a data set augmented before."""
-    originals = {(task.split, task.pair.image_path.stem): task.pair.image_path for task in tasks}
+    originals = {(task.split, task.pair.stem): task.pair.image_path for task in tasks}
     for task in tasks:
         for step in steps if task.augmented else ():
-            name = step.prefix + task.pair.image_path.stem
+            name = step.prefix + task.pair.stem
             if found := originals.get((task.split, name)):
                 raise DatasetError(
                     f"the copy of {task.pair.image_path} would be called {name}, and {found} is there "

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from flexunet.errors import PathError
-from flexunet.files import write_text
+from flexunet.files import cannot_read, write_text
 
 # A file changed twice within the clock tick of its file system keeps its time stamp. So the digest of a file
 # that was touched just now is not remembered.
@@ -62,7 +62,7 @@ class Digests:
                 return known
             entry = [status.st_size, status.st_mtime_ns, digest_of(path)]
         except OSError as error:
-            raise PathError(f"cannot read {path}: {error.strerror or error}.") from error
+            raise PathError(cannot_read(path, error)) from error
         if time.time_ns() - status.st_mtime_ns > _SETTLED_NS:
             self._known[name] = entry
         return entry

@@ -26,6 +26,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from flexunet.data.dataset.manifest import Manifest, find_root
+from flexunet.data.dataset.matching import stem_of
 from flexunet.data.dataset.names import operation_of, patient_of, source_of
 from flexunet.data.images.files import image_stem
 from flexunet.data.images.spacing import spacing_of_row
@@ -123,7 +124,7 @@ class Identities:
         self._by_file = {row[column]: row for column in ("mask", "file") for row in rows}
         self._by_stem: dict[str, list[Mapping[str, str]]] = {}
         for row in rows:
-            for stem in {PurePosixPath(file).stem for file in _files(row)}:
+            for stem in {stem_of(Path(file)) for file in _files(row)}:
                 self._by_stem.setdefault(stem, []).append(row)
 
     @classmethod
@@ -153,7 +154,7 @@ class Identities:
         """Identity of an image, or of the image that a mask belongs to."""
         row = self._row(path)
         # A mask may be called otherwise than its image, whose name is the one that tells.
-        is_mask = bool(row) and PurePosixPath(row["file"]).stem != path.stem
+        is_mask = bool(row) and stem_of(Path(row["file"])) != stem_of(path)
         return identify(Path(row["file"]) if is_mask else path, row, placeholder=self._placeholder)
 
     def _row(self, path: Path) -> Mapping[str, str]:
@@ -162,7 +163,7 @@ class Identities:
         if (folder := self._folders.get(path.parent)) is None:
             folder = self._folders[path.parent] = path.parent.resolve()
         full = folder / path.name
-        rows = self._by_stem.get(path.stem, [])
+        rows = self._by_stem.get(stem_of(path), [])
         if self.root and full.is_relative_to(self.root):
             named = PurePosixPath(full.relative_to(self.root).as_posix())
             if row := self._by_file.get(str(named)):

@@ -9,7 +9,7 @@ from flexunet.data.dataset.identity import Identities, Identity
 from flexunet.data.dataset.layouts import FolderPair
 from flexunet.data.dataset.matching import Matches, match_names
 from flexunet.data.dataset.pairs import mask_files
-from flexunet.data.images.files import is_image_file
+from flexunet.data.images.files import image_stem, is_image_file
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ListedImage:
     @property
     def stem(self) -> str:
         """Name without folder and suffix."""
-        return self.image.stem
+        return image_stem(self.image)
 
 
 def list_dataset(root: Path, folder: FolderPair) -> tuple[list[ListedImage], Matches]:

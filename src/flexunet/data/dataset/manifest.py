@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flexunet.data.tables import read_table, write_rows
-from flexunet.errors import DatasetError
+from flexunet.errors import DatasetError, PathError
+from flexunet.files import cannot_read
 
 FILE_NAME = "manifest.csv"
 COLUMNS = ("file", "mask", "split", "source", "patient", "operation", "parameters", "sha256")
@@ -100,9 +101,17 @@ def is_descriptive(column: str) -> bool:
 
 
 def sha256_of(path: Path | str) -> str:
-    """SHA-256 of a file's content, as the manifest records it."""
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    """SHA-256 of a file's content, as the manifest records it.
+
+    Raises:
+        PathError: if it cannot be read.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise PathError(cannot_read(path, error)) from error
 
 
 def find_root(folder: Path | str) -> Path | None:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from flexunet.data.dataset.identity import Identities, Identity
 from flexunet.data.dataset.matching import Matches, listed, match_names
-from flexunet.data.images.files import is_image_file, list_images
+from flexunet.data.images.files import image_stem, is_image_file, list_images, unread_pictures
 from flexunet.errors import PairingError, PathError
+from flexunet.files import leads_nowhere
 
 _LISTED = 10
 
@@ -24,6 +25,11 @@ class Pair:
     image_path: Path
     mask_path: Path
     identity: Identity
+
+    @property
+    def stem(self) -> str:
+        """Name of the image without its suffix."""
+        return image_stem(self.image_path)
 
     @property
     def source(self) -> str:
@@ -84,10 +90,11 @@ def complaint_about(matches: Matches, images_dir: Path, masks_dir: Path) -> str:
     ]
     if not wrong:
         return ""
-    return "; ".join(wrong) + (
-        ". An image and its mask have the same name (endings may differ): add what is missing, or take the "
-        "file out."
+    remedy = (
+        "An image and its mask have the same name (endings may differ): add what is missing, or take the "
+        f"file out. {matches.hint}{unread_pictures(masks_dir)}"
     )
+    return f"{'; '.join(wrong)}. {remedy.rstrip()}"
 
 
 def list_masks(folder: Path | str) -> list[Path]:
@@ -102,7 +109,7 @@ def list_masks(folder: Path | str) -> list[Path]:
         raise PathError(f"mask folder {folder} {what}. Check the path in the configuration.")
     masks = mask_files(folder)
     if not masks:
-        raise PathError(f"no masks in {folder}: expected images or .npz files.")
+        raise PathError(f"no masks in {folder}: expected images or .npz files.{unread_pictures(folder)}")
     return masks
 
 
@@ -113,4 +120,6 @@ def mask_files(folder: Path) -> list[Path]:
 
 
 def _is_array_file(path: Path) -> bool:
-    return path.suffix.lower() == ".npz" and not path.name.startswith(".") and path.is_file()
+    if path.suffix.lower() != ".npz" or path.name.startswith("."):
+        return False
+    return path.is_file() or leads_nowhere(path)

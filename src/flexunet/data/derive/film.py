@@ -21,6 +21,7 @@ from flexunet.data.images.files import read_image, write_image
 from flexunet.data.images.grey_range import check_range
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.errors import ConfigError, FlexUNetError, ImageError
+from flexunet.files import cannot_read
 
 FAILED = "failed"
 ORIENTATIONS = ("keep", "left", "right")
@@ -135,7 +136,7 @@ def derive_film(film: RawFilm, job: DeriveJob) -> Row:
     except FlexUNetError as error:
         return {**row, "state": FAILED, "reason": str(error)}
     except OSError as error:
-        return {**row, "state": FAILED, "reason": f"cannot read {film.path}: {error}"}
+        return {**row, "state": FAILED, "reason": cannot_read(film.path, error)}
 
 
 def _dicom_columns(known: DicomFacts, box: CropBox) -> Row:

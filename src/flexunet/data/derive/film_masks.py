@@ -18,9 +18,9 @@ from flexunet.data.annotations.shapes import NORMAL, UNKNOWN, FilmAnnotation
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.dataset.matching import match_names
 from flexunet.data.dataset.pairs import list_masks
-from flexunet.data.images.files import image_stem
+from flexunet.data.images.files import image_stem, orientation_of
 from flexunet.data.images.masks import MaskReader
-from flexunet.errors import PairingError
+from flexunet.errors import MaskError, PairingError
 
 LABELLED, TO_REVIEW, EXCLUDED, DRAFT = "labelled", "to_review", "excluded", "draft"
 
@@ -159,7 +159,10 @@ class AnnotatedMasks:
             return FilmMask(EXCLUDED, reason=f"abnormal, but nobody says where: {annotation.reason}")
         if annotation.state != NORMAL and film.normal:
             return FilmMask(EXCLUDED, reason=f"annotated with a lesion, but lies in the folder {film.group}")
-        mask = annotation.rasterise(width, height, self.classes)
+        try:
+            mask = annotation.rasterise(width, height, self.classes)
+        except MaskError as error:
+            raise MaskError(f"{error}{self._turned(film, annotation)}") from error
         if annotation.state != NORMAL and not mask.any():
             return FilmMask(
                 EXCLUDED,
@@ -167,15 +170,37 @@ class AnnotatedMasks:
             )
         return FilmMask(LABELLED, mask)
 
+    @staticmethod
+    def _turned(film: RawFilm, annotation: FilmAnnotation) -> str:
+        """A sentence on an orientation tag of a film whose outlines were drawn in another frame."""
+        if annotation.width is None or (orientation := orientation_of(film.path)) == 1:
+            return ""
+        return (
+            f" {film.path.name} has an orientation tag (EXIF {orientation}) by which it is shown turned: the "
+            "outlines may have been drawn on the unturned picture. Remove the tag, or outline the film as "
+            "it is shown."
+        )
+
 
 @dataclass(frozen=True)
 class GivenMasks:
-    """Masks in files of the film's size."""
+    """Masks in files of the film's size.
+
+    Attributes:
+        paths: The mask of each film, by the film's name.
+        reader: How masks are read.
+        origin: Name in the manifest.
+        unused: Masks of no film.
+        further: Further masks of films (`a_mask_1` beside `a_mask`), which are united with the first.
+        doubtful: What may be a further mask, or that of a missing film: their films are excluded.
+    """
 
     paths: Mapping[str, Path]
     reader: MaskReader
     origin: str = "given"
     unused: Sequence[Path] = field(default=())
+    further: Mapping[str, Sequence[Path]] = field(default_factory=dict)
+    doubtful: Mapping[str, Path] = field(default_factory=dict)
 
     @classmethod
     def find(
@@ -200,16 +225,25 @@ class GivenMasks:
             places.append((folder, list(films)))
         paths: dict[str, Path] = {}
         masks: list[Path] = []
+        further: dict[str, Sequence[Path]] = {}
+        doubtful: dict[str, Path] = {}
+        pictures = {film.path.resolve() for film in films}
         for place, members in places:
             waiting = [film for film in members if film.name not in paths]
-            there = list_masks(place)
-            partners = match_names([film.path for film in waiting], there, suffix or None).partners
+            there = [path for path in list_masks(place) if path.resolve() not in pictures]
+            matches = match_names([film.path for film in waiting], there, suffix or None)
+            partners = matches.partners
             paths |= {film.name: partners[film.path] for film in waiting if film.path in partners}
             masks += there
+            for film in waiting:
+                if film.path in matches.further and matches.ending:
+                    further[film.name] = matches.further[film.path]
+                elif film.path in matches.further:  # a plain name and a number may be another film's
+                    doubtful[film.name] = matches.further[film.path][0]
         if not paths:
             raise PairingError(
                 f"no mask in {folder} belongs to a film: films are named like {films[0].path.name}, "
-                f"masks like {masks[0].name}. Name them alike, or say "
+                f"masks like {masks[0].name if masks else 'none'}. Name them alike, or say "
                 "with --mask-suffix what masks have in addition."
             )
         used = Counter(paths.values())
@@ -219,13 +253,18 @@ class GivenMasks:
                 f"{twice} would be the mask of two films of the same name in different folders. Put the "
                 "masks into folders named like those of the films."
             )
-        return cls(paths, reader, unused=[path for path in masks if path not in used])
+        united = {path for more in further.values() for path in more}
+        unused = [path for path in masks if path not in used and path not in united]
+        return cls(paths, reader, unused=unused, further=further, doubtful=doubtful)
 
     def fingerprint(self, film: RawFilm) -> str:
         """SHA-256 of the mask file and its colours."""
         path = self.paths.get(film.name)
         how = self.reader.color_map if self.reader.threshold is None else self.reader
-        return f"{sha256_of(path)} {how!r}" if path else str(film.normal)
+        if path is None:
+            return str(film.normal)
+        more = "".join(f" {sha256_of(other)}" for other in self.further.get(film.name, ()))
+        return f"{sha256_of(path)}{more} {how!r}{self.doubtful.get(film.name, '')}"
 
     def mask_of(self, film: RawFilm, width: int, height: int) -> FilmMask:
         """The file's mask; a film without one is excluded, or empty if its folder says normal."""
@@ -234,7 +273,20 @@ class GivenMasks:
             if film.normal:
                 return FilmMask(LABELLED, np.zeros((height, width), np.uint8))
             return FilmMask(EXCLUDED, reason="it has no mask file")
-        mask = self.reader.read_like(path, (height, width), film.path.name, "film")
+        if film.name in self.doubtful:
+            name = self.doubtful[film.name].name
+            return FilmMask(
+                EXCLUDED,
+                reason=f"{name} may be a second mask of it: unite the two in one file, or take {name} out",
+            )
+        mask = self.reader.read_like(path, (height, width), film.path, "film")
+        for other in self.further.get(film.name, ()):
+            more = self.reader.read_like(other, (height, width), film.path, "film")
+            if ((mask > 0) & (more > 0) & (mask != more)).any():
+                raise MaskError(
+                    f"{path} and {other} give the same pixels other classes. Correct one of them."
+                )
+            mask = np.maximum(mask, more)
         return FilmMask(LABELLED, mask)
 
 

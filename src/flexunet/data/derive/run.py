@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from flexunet.data.dataset.manifest import Manifest, sha256_of
+from flexunet.data.dataset.matching import masks_among
 from flexunet.data.derive.film import FAILED, DeriveJob, DeriveSettings, Row, derive_film
 from flexunet.data.derive.film_masks import (
     DRAFT,
@@ -34,7 +35,7 @@ from flexunet.data.derive.film_masks import (
     RawFilm,
 )
 from flexunet.data.derive.record import finished_rows, remove_stale, write_records
-from flexunet.data.images.files import image_stem, is_image_file, read_image
+from flexunet.data.images.files import image_stem, is_image_file, read_image, unread_pictures
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.data.images.reader import survey_range
 from flexunet.errors import FlexUNetError, PathError
@@ -84,7 +85,12 @@ class DeriveReport:
 
 
 def list_films(
-    raw: Path | str, *, normal_folders: Sequence[str] = NORMAL_FOLDERS, sides: Mapping[str, str] | None = None
+    raw: Path | str,
+    *,
+    normal_folders: Sequence[str] = NORMAL_FOLDERS,
+    sides: Mapping[str, str] | None = None,
+    masks: Path | None = None,
+    mask_suffix: str = "",
 ) -> list[RawFilm]:
     """List the raw films in a folder and the folders below it.
 
@@ -95,6 +101,8 @@ def list_films(
         raw: The folder.
         normal_folders: Names of folders (in any case) whose films are known to show no lesion.
         sides: `L` or `R` by stem, where it is known.
+        masks: Folder of the masks; where it is that of the films, files named like masks are no films.
+        mask_suffix: What masks have after the name of their film.
 
     Raises:
         PathError: if the folder is missing, empty, or holds masks beside images.
@@ -104,16 +112,23 @@ def list_films(
         what = "is a file, not a folder" if raw.exists() else "does not exist"
         raise PathError(f"raw folder {raw} {what}. Check the path.")
     paths = sorted(path for path in raw.rglob("*") if is_image_file(path))
+    if beside := masks_among(paths, mask_suffix):
+        if masks is None or masks.resolve() != raw.resolve():
+            raise PathError(
+                f"{raw} holds {len(beside)} masks beside films, {beside[0].name} for example. Give the "
+                f"folder itself with --masks {raw}, or move the masks elsewhere."
+            )
+        paths = [path for path in paths if path not in set(beside)]
     if not paths:
-        raise PathError(f"no images in {raw} or the folders below it.")
+        raise PathError(f"no images in {raw} or the folders below it.{unread_pictures(raw)}")
     parents = {path.parent for path in paths}
-    masks = sorted(
+    folders = sorted(
         parent.name for parent in parents if re.match(r"masks?\b", parent.name, re.I) and parent != raw
     )
-    if masks:
+    if folders:
         raise PathError(
-            f"{raw} holds masks beside images ({', '.join(masks)}). Give the folder of the images alone, and "
-            "that of the masks with --masks."
+            f"{raw} holds masks beside images ({', '.join(folders)}). Give the folder of the images alone, "
+            "and that of the masks with --masks."
         )
     stems = Counter(image_stem(path) for path in paths)
     normal = {name.casefold() for name in normal_folders}

@@ -9,6 +9,7 @@ DICOM has its own module, `dicom`; it hands over uint16 grey images.
 
 import io
 import struct
+from collections import Counter
 from pathlib import Path
 from typing import IO
 
@@ -20,12 +21,13 @@ from flexunet.data.dicom.read import DICOM_SUFFIXES, MAX_PIXELS, is_dicom_file, 
 from flexunet.data.images.grey_range import apply_range
 from flexunet.data.volumes.read import is_volume_file
 from flexunet.errors import ImageError, PathError
-from flexunet.files import write_bytes
+from flexunet.files import NOWHERE, cannot_read, leads_nowhere, write_bytes
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".pnm")
 # What tables and annotations name films by, beside the files that are read.
 _OTHER_SUFFIXES = (".dicom", ".ljpeg", ".jp2", ".gif", ".webp", ".npz", ".npy", ".json", ".xml")
 _NAMED_SUFFIXES = IMAGE_SUFFIXES + DICOM_SUFFIXES + _OTHER_SUFFIXES
+_UNREAD = (".gif", ".webp", ".jp2", ".heic", ".avif", ".psd", ".xcf", ".svg", ".npy", ".mat", ".pdf")
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM")
 _UINT16_MAX = 65535
 # What Pillow and OpenCV raise on damaged files; a warning only where Python was told to make errors of them.
@@ -44,9 +46,14 @@ _DECODER_ERRORS = (
 
 
 def is_image_file(path: Path) -> bool:
-    """Whether this is an image: a known suffix in any case, or a DICOM file whatever its name; not hidden."""
-    if path.name.startswith(".") or not path.is_file():
+    """Whether this is an image: a known suffix in any case, or a DICOM file whatever its name; not hidden.
+
+    A link that leads nowhere counts by its suffix, so that it is named when it is read, and not passed over.
+    """
+    if path.name.startswith("."):
         return False
+    if not path.is_file():
+        return leads_nowhere(path) and path.suffix.lower() in IMAGE_SUFFIXES + DICOM_SUFFIXES
     return path.suffix.lower() in IMAGE_SUFFIXES or is_dicom_file(path)
 
 
@@ -68,6 +75,15 @@ def name_stem(name: str) -> str:
     return name[: -len(suffix)] if suffix and name != suffix else name
 
 
+def unread_pictures(folder: Path) -> str:
+    """A sentence on pictures in a folder of kinds that are not read, with a blank before; "" if none."""
+    counts = Counter(path.suffix.lower() for path in folder.iterdir() if path.suffix.lower() in _UNREAD)
+    if not counts:
+        return ""
+    told = " and ".join(f"{count} ending in {suffix}" for suffix, count in sorted(counts.items()))
+    return f" There are files of kinds that are not read: {told}. Convert them to PNG."
+
+
 def list_images(folder: Path | str) -> list[Path]:
     """Image files in a folder (not below it), sorted by name.
 
@@ -82,6 +98,7 @@ def list_images(folder: Path | str) -> list[Path]:
     if not found:
         raise PathError(
             f"no images in {folder}: expected DICOM files, or files ending in {', '.join(IMAGE_SUFFIXES)}."
+            f"{unread_pictures(folder)}"
         )
     return found
 
@@ -138,6 +155,40 @@ def image_size(path: Path | str) -> tuple[int, int]:
     except _DECODER_ERRORS as error:
         raise _unreadable(path, error) from error
     return (height, width) if turned else (width, height)
+
+
+def orientation_of(path: Path | str) -> int:
+    """The orientation tag of an image file (Exif 2.32, section 4.6.4 A), 1 for none; reading applies it.
+
+    Raises:
+        ImageError: as `read_image`, as far as the header tells.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        return 1
+    try:
+        with path.open("rb") as stream, _open(path, stream) as picture:
+            orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
+    except _DECODER_ERRORS as error:
+        raise _unreadable(path, error) from error
+    return orientation if orientation in range(1, 9) else 1
+
+
+def turned_alone(image: Path, mask: Path) -> str:
+    """A sentence on an image that a tag turns, and its mask that has none, with a blank before; else "".
+
+    Annotation tools that ignore the tag draw the mask on the picture as it was before.
+    """
+    try:
+        orientation = orientation_of(image)
+        if orientation == 1 or mask.suffix.lower() == ".npz" or orientation_of(mask) != 1:
+            return ""
+    except ImageError:
+        return ""
+    return (
+        f" {image.name} has an orientation tag (EXIF {orientation}) by which it is shown turned, its "
+        "mask has none: if the mask was drawn on the unturned picture, turn it likewise, or remove the tag."
+    )
 
 
 def is_white_zero(path: Path | str) -> bool:
@@ -270,11 +321,13 @@ def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ImageError(f"cannot read {path}: {error.strerror or error}.") from error
+        raise ImageError(cannot_read(path, error)) from error
 
 
 def _require_content(path: Path) -> None:
     if not path.is_file():
+        if leads_nowhere(path):
+            raise ImageError(f"{path} {NOWHERE}")
         what = "is a folder, not an image file" if path.is_dir() else "does not exist"
         raise ImageError(f"{path} {what}.")
     if path.stat().st_size == 0:

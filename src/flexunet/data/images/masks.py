@@ -18,9 +18,15 @@ import numpy as np
 from PIL import Image
 
 from flexunet.data.images.color_map import ColorMap, as_grey_if_grey
-from flexunet.data.images.files import MAX_PIXELS, read_alpha, read_image, read_palette_indices
+from flexunet.data.images.files import (
+    MAX_PIXELS,
+    read_alpha,
+    read_image,
+    read_palette_indices,
+    turned_alone,
+)
 from flexunet.errors import ImageError, MaskError
-from flexunet.files import write_bytes
+from flexunet.files import NOWHERE, leads_nowhere, write_bytes
 
 __all__ = [
     "ColorMap",
@@ -220,6 +226,7 @@ class MaskReader:
             raise MaskError(
                 f"mask {path} has {mask.shape[1]} x {mask.shape[0]} pixels, its {what} {other} has "
                 f"{shape[1]} x {shape[0]} (width x height). Make the mask again at the size of its {what}."
+                f"{turned_alone(Path(other), Path(path))}"
             )
         return mask
 
@@ -376,7 +383,7 @@ def _check_header(path: Path) -> None:
 
 def _read_arrays(path: Path, color_map: ColorMap, setting: str) -> np.ndarray:
     if not path.is_file():
-        raise MaskError(f"mask {path} does not exist.")
+        raise MaskError(f"mask {path} {NOWHERE if leads_nowhere(path) else 'does not exist.'}")
     try:
         _check_header(path)
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:

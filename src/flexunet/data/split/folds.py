@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from flexunet.data.dataset.manifest import Manifest
+from flexunet.data.dataset.matching import suffix_of
 from flexunet.data.split.groups import deal_groups
 from flexunet.data.split.plan import SplitPlan, check_ratios, notes_of
 from flexunet.data.split.write import digest_of_manifests, fill_folder, growing, is_written, manifest_of
@@ -110,8 +111,8 @@ def _items_in(plan: SplitPlan, folder: Path) -> list:
     """Items of a plan, as files of the fold that was written first."""
     items = []
     for item, split in zip(plan.items, plan.split, strict=True):
-        image = folder / split / "images" / f"{item.name}{item.pair.image_path.suffix}"
-        mask = folder / split / "masks" / f"{item.name}{item.pair.mask_path.suffix}"
+        image = folder / split / "images" / f"{item.name}{suffix_of(item.pair.image_path)}"
+        mask = folder / split / "masks" / f"{item.name}{suffix_of(item.pair.mask_path)}"
         items.append(replace(item, pair=replace(item.pair, image_path=image, mask_path=mask)))
     return items
 

@@ -71,14 +71,14 @@ def collect_items(
                 "the names of the images; images without a lesion need an empty mask."
             )
         found += [(folder, pair) for pair in find_pairs(folder.images, folder.masks)]
-    stems = Counter(pair.image_path.stem for _, pair in found)
+    stems = Counter(pair.stem for _, pair in found)
     items = []
     with ThreadPoolExecutor(2) as pool:
         digests = pool.map(sha256_of, [pair.image_path for _, pair in found])
         for done, ((folder, pair), digest) in enumerate(zip(found, digests, strict=True), 1):
             identity = pair.identity.told_by(patients) if patients else pair.identity
             class_name = identity.row.get("class") or folder.class_name
-            stem = pair.image_path.stem
+            stem = pair.stem
             # Image (1) of Cancer and image (1) of Non-Cancer are two pictures.
             clash = stems[stem] > 1 and class_name
             name = f"{class_name}_{stem}" if clash else stem

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from flexunet.data.dataset.folder import SPLITS
 from flexunet.data.dataset.manifest import FILE_NAME, Manifest
+from flexunet.data.dataset.matching import suffix_of
 from flexunet.data.split.plan import SplitPlan
 from flexunet.errors import DatasetError, PathError
 from flexunet.files import PARTIAL, explaining, replacing, sweep
@@ -65,8 +66,8 @@ def manifest_of(plan: SplitPlan) -> Manifest:
         manifest.append(
             {
                 **known,
-                "file": f"{split}/images/{item.name}{item.pair.image_path.suffix}",
-                "mask": f"{split}/masks/{item.name}{item.pair.mask_path.suffix}",
+                "file": f"{split}/images/{item.name}{suffix_of(item.pair.image_path)}",
+                "mask": f"{split}/masks/{item.name}{suffix_of(item.pair.mask_path)}",
                 "split": split,
                 "source": item.identity.source,
                 "patient": item.identity.known_patient,
@@ -91,7 +92,7 @@ def fill_folder(
     """Put what is missing of a plan's files into a folder (see `_place`), then write the manifest."""
     for done, (item, split) in enumerate(zip(plan.items, plan.split, strict=True), 1):
         for source, kind in ((item.pair.image_path, "images"), (item.pair.mask_path, "masks")):
-            target = folder / split / kind / f"{item.name}{source.suffix}"
+            target = folder / split / kind / f"{item.name}{suffix_of(source)}"
             if not target.exists():
                 _place(source, target, how)
         progress(stage, done, len(plan.items))

@@ -21,7 +21,7 @@ import numpy as np
 from flexunet.data.volumes.header import VolumeHeader, read_volume_header, require_whole
 from flexunet.errors import ImageError, PathError
 from flexunet.extras import import_extra
-from flexunet.files import replacing
+from flexunet.files import NOWHERE, leads_nowhere, replacing
 
 VOLUME_SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd")
 MAX_VOXELS = 1 << 30  # four thousand slices of 512 x 512: more is a header that lies, or asks for too much
@@ -50,7 +50,9 @@ class Volume:
 
 def is_volume_file(path: Path) -> bool:
     """Whether this is a volume, by its suffix in any case; not hidden."""
-    return not path.name.startswith(".") and path.name.lower().endswith(VOLUME_SUFFIXES) and path.is_file()
+    if path.name.startswith(".") or not path.name.lower().endswith(VOLUME_SUFFIXES):
+        return False
+    return path.is_file() or leads_nowhere(path)  # a link that leads nowhere is named when it is read
 
 
 def volume_stem(path: Path) -> str:
@@ -139,7 +141,8 @@ def write_labels(path: Path, labels: np.ndarray, volume: Volume) -> None:
 
 def _header(path: Path) -> VolumeHeader:
     if not path.is_file():
-        raise ImageError(f"{path} {'is a folder, not a volume' if path.is_dir() else 'does not exist'}.")
+        what = "is a folder, not a volume." if path.is_dir() else "does not exist."
+        raise ImageError(f"{path} {NOWHERE if leads_nowhere(path) else what}")
     if path.stat().st_size == 0:
         raise ImageError(f"{path} is empty (0 bytes). Copy or export the file again.")
     header = read_volume_header(path)

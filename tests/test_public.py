@@ -26,6 +26,7 @@ NAMES = [
     "load_config",
     "mask_of",
     "plan_split",
+    "plan_training",
     "read_dicom",
     "read_image",
     "read_mask",

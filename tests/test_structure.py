@@ -13,7 +13,18 @@ import flexunet
 SOURCE = Path(flexunet.__file__).parent
 
 # Data flows one way: a room imports only from rooms before it.
-ROOMS = ["config", "data", "models", "inference", "training", "evaluation", "deployment", "serve", "cli"]
+ROOMS = [
+    "config",
+    "data",
+    "models",
+    "inference",
+    "training",
+    "planning",
+    "evaluation",
+    "deployment",
+    "serve",
+    "cli",
+]
 # Within a room the wings do the same. A module that stands beside the wings is held by the test of circles.
 WINGS = {
     "data": [

@@ -28,6 +28,7 @@ from flexunet.cli.model.export import export
 from flexunet.cli.model.import_weights import import_weights
 from flexunet.cli.model.infer import infer, tiledinfer
 from flexunet.cli.model.infer3d import infer3d
+from flexunet.cli.model.init import init
 from flexunet.cli.model.inspect import inspect
 from flexunet.cli.model.models import models
 from flexunet.cli.model.score import score
@@ -45,6 +46,7 @@ COMMANDS: dict[str, Any] = {
     "split": split,
     "augment": augment,
     "audit": audit,
+    "init": init,
     "train": train,
     "evaluate": evaluate,
     "infer": infer,

@@ -12,6 +12,14 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Set a key of the configuration; repeatable."),
 ]
+Budget = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        metavar="TIME",
+        help="Time that training may take, such as 30m or 2h: steps are timed on this machine.",
+    ),
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Refuse a .config file with unknown keys or unreadable values.")
 ]

@@ -49,6 +49,7 @@ def toml_text(
     *,
     unset: Iterable[tuple[str, str]] = (),
     remarks: Mapping[str, list[str]] | None = None,
+    reasons: Mapping[tuple[str, str], str] | None = None,
 ) -> str:
     """A configuration as TOML.
 
@@ -57,9 +58,10 @@ def toml_text(
         heading: Lines of comment at the top.
         unset: Keys that are written as comments.
         remarks: Lines of comment at the end of each section.
+        reasons: Comments of keys, in place of what the keys mean.
     """
     remarks = dict(remarks or {})
-    unset = set(unset)
+    unset, reasons = set(unset), reasons or {}
     blocks = ["\n".join(f"# {line}" for line in heading)] if heading else []
     for section in Config.model_fields:
         given = values.get(section, {})
@@ -70,7 +72,7 @@ def toml_text(
         for key, field in section_class(section).model_fields.items():
             if key not in given:
                 continue
-            meaning = f"# {field.description}"
+            meaning = f"# {reasons.get((section, key), field.description)}"
             if (section, key) in unset:
                 lines += [meaning, f"# {key} = {_commented(given[key])}"]
             elif isinstance(given[key], dict) and len(given[key]) > _INLINE_COLORS:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from flexunet.cli.console import console, print_json, print_notes, progress, say
-from flexunet.cli.options import AsJson, ConfigPath, Overrides, Strict
+from flexunet.cli.model.init import configuration_of, write_plan
+from flexunet.cli.options import AsJson, Budget, Overrides, Strict
 
 
 def train(
-    config_path: ConfigPath,
+    config_path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CONFIG",
+            help="A .toml or published .config file, a run folder, or a data set, for which `init` writes "
+            "NAME.toml first.",
+        ),
+    ],
     overrides: Overrides = None,
+    budget: Budget = None,
     run_dir: Annotated[
         str | None,
         typer.Option(
@@ -42,9 +52,9 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train the configured model."""
-    from pathlib import Path
-
     from flexunet.cli.configuration import open_config
+
+    config_path = _planned(config_path, budget)
 
     overrides = list(overrides or [])
     if run_dir:
@@ -77,3 +87,28 @@ def train(
     )
     console.print(f"model   {result.model_path}", highlight=False, soft_wrap=True)
     console.print(f"curves  {result.curves_dir}", highlight=False, soft_wrap=True)
+
+
+def _planned(path: Path, budget: str | None) -> Path:
+    """The configuration that is meant: for a data set, that which `init` wrote or writes now.
+
+    Raises:
+        ConfigError: if there is a budget, and a configuration that says already how long training takes.
+    """
+    from flexunet.errors import ConfigError
+    from flexunet.run_folder import RUN_CONFIG
+
+    is_dataset = path.is_dir() and not (path / RUN_CONFIG).is_file()
+    file = configuration_of(path) if is_dataset else path
+    if is_dataset and not file.exists():
+        plan = write_plan(path, file, budget)
+        print_notes(plan.notes)
+        say(f"wrote {file}, with a reason for every choice")
+    elif budget is not None:
+        raise ConfigError(
+            f"--budget {budget} plans a configuration for a data set, and {file} is there already: train it "
+            "without --budget, or write another one with `flexunet init DATASET --out FILE --budget TIME`."
+        )
+    elif is_dataset:
+        say(f"training as {file} says, which is there already")
+    return file

@@ -1,0 +1,106 @@
+"""`flexunet init`: a configuration for a data set, with a reason for every choice."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flexunet.cli.colors import ColorsFrom, RgbMap, chosen_masks
+from flexunet.cli.console import console, print_json, print_notes, progress
+from flexunet.cli.options import AsJson, Budget
+from flexunet.errors import ConfigError
+
+if TYPE_CHECKING:
+    from flexunet.planning.plan import Plan
+
+_UNITS = {"": 60, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+
+
+def init(
+    dataset: Annotated[
+        Path, typer.Argument(metavar="DATASET", help="Folder of images and masks, in any known layout.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="File to write. Default: NAME.toml in this folder."),
+    ] = None,
+    budget: Budget = None,
+    config_path: ColorsFrom = None,
+    rgb_map: RgbMap = None,
+    accept_audit_errors: Annotated[
+        bool,
+        typer.Option("--i-accept-audit-errors", help="Write it though the audit found untrue test scores."),
+    ] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Print every choice and its reason.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look at a data set and write a configuration for it, with a reason for every choice."""
+    file = out or configuration_of(dataset)
+    plan = write_plan(
+        dataset, file, budget, chosen_masks(config_path, rgb_map), accept_audit_errors=accept_audit_errors
+    )
+    if as_json:
+        print_json(plan.document() | {"written": str(file)})
+        return
+    if explain:
+        _print_decisions(plan)
+    print_notes(plan.notes)
+    console.print(f"wrote {file}; train with: flexunet train {file}", highlight=False, soft_wrap=True)
+
+
+def configuration_of(dataset: Path) -> Path:
+    """The file that `init` writes for a data set, where none is named."""
+    return Path(f"{dataset.resolve().name or 'dataset'}.toml")
+
+
+def write_plan(
+    dataset: Path, file: Path, budget: str | None, masks: object = None, *, accept_audit_errors: bool = False
+) -> Plan:
+    """Plan for a data set, and write the configuration and the plan.
+
+    Raises:
+        PathError: if the file is there already.
+    """
+    from flexunet.planning.plan import plan_training, refuse_existing
+
+    refuse_existing(file)
+    seconds = None if budget is None else seconds_of(budget)
+    with progress() as shown:
+        plan = plan_training(
+            dataset,
+            masks=masks,  # type: ignore[arg-type]
+            budget=seconds,
+            accept_audit_errors=accept_audit_errors,
+            progress=shown,
+        )
+    plan.write(file, f"./{file.stem}_run")
+    return plan
+
+
+def seconds_of(text: str) -> float:
+    """The seconds of `30m`, `2h`, `90s` or `45` (minutes).
+
+    Raises:
+        ConfigError: if the text is no time above 0.
+    """
+    found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) *([a-z]*)", text.strip().lower())
+    if not found or found[2] not in _UNITS or float(found[1]) == 0:
+        raise ConfigError(f"--budget {text}: expected a time such as 30m, 2h or 90s.")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+def _print_decisions(plan: Plan) -> None:
+    from rich.table import Table
+
+    from flexunet.config.writing import toml_value
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("key", "value", "why"):
+        table.add_column(title)
+    for decision in plan.decisions:
+        value = toml_value(decision.value)
+        table.add_row(f"[{decision.section}] {decision.key}".replace("[", r"\["), value, decision.reason)
+    console.print(table)

@@ -1,0 +1,283 @@
+"""The rules by which a plan follows from a data set and a machine: one function for each decision.
+
+A function gets the facts and what was decided before it, and gives the keys that it sets, each with its
+reason. The same facts give the same plan. docs/recipes.md has the measurements behind the figures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from flexunet.data.statistics.count import ALL
+from flexunet.planning.dataset_facts import DatasetFacts
+from flexunet.planning.machine import Machine
+
+# Pixels of the model's input, and filters of its first level: what a step costs.
+CPU_PIXELS, GPU_PIXELS = 2**16, 2**19
+CPU_FILTERS, GPU_FILTERS = 24, 32
+STEPS = 2000
+STEPS_PER_EPOCH = 50
+_SMALLEST_EDGE = 4  # pixels of the coarsest level's shorter side
+_MOST_LEVELS = 7
+_SMALL_LESION = 16.0  # pixels of a lesion's diameter in the model's input below which it is hard to learn
+_REGIONS = 0.25  # share of the image from which the classes are tissue rather than lesions
+_ONE_SIDE = 0.2  # share of breasts on the other side up to which it is a mistake of finding the chest wall
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A key of the configuration, its value, and why.
+
+    Attributes:
+        section: Section of the key.
+        key: The key.
+        value: Its value.
+        reason: A sentence.
+    """
+
+    section: str
+    key: str
+    value: Any
+    reason: str
+
+
+@dataclass
+class Draft:
+    """What is decided so far.
+
+    Attributes:
+        facts: The data set.
+        machine: The machine.
+        pixels: Pixels of the model's input that a step may cost.
+        filters: Filters of the first level.
+        decisions: In the order in which they were made.
+    """
+
+    facts: DatasetFacts
+    machine: Machine
+    pixels: int
+    filters: int
+    steps: int = STEPS
+    decisions: list[Decision] = field(default_factory=list)
+
+    def __getitem__(self, name: str) -> Any:
+        """The value of a key that was decided, by `section.key`."""
+        return next(d.value for d in self.decisions if f"{d.section}.{d.key}" == name)
+
+    @property
+    def are_regions(self) -> bool:
+        """Whether the classes fill much of the image, as tissue does, rather than being lesions."""
+        return self.facts.foreground >= _REGIONS
+
+    @property
+    def scale(self) -> float:
+        """Pixels of the model's input for one pixel of the image."""
+        area = self.facts.width * self.facts.height
+        return math.sqrt(self["model.image_width"] * self["model.image_height"] / area)
+
+
+Rule = Callable[[Draft], Iterator[Decision]]
+
+
+def _classes(draft: Draft) -> Iterator[Decision]:
+    facts = draft.facts
+    count = facts.num_classes
+    yield Decision("mask", "rgb_map", facts.colors, f"the colours of the masks, {count} classes")
+    yield Decision("model", "num_classes", count, f"{count} classes, background included")
+
+
+def _channels(draft: Draft) -> Iterator[Decision]:
+    reason = "the images hold no colour" if draft.facts.is_grey else "the images hold colour"
+    yield Decision("model", "image_channels", 1 if draft.facts.is_grey else 3, reason)
+
+
+def _size(draft: Draft) -> Iterator[Decision]:
+    facts = draft.facts
+    pixels = min(draft.pixels, facts.width * facts.height)
+    scale = math.sqrt(pixels / (facts.width * facts.height))
+    levels = _levels(facts.width * scale, facts.height * scale)
+    step = 2 ** (levels - 1)
+    width, height = (max(step, round(side * scale / step) * step) for side in (facts.width, facts.height))
+    place = "a GPU" if draft.machine.has_gpu else "a processor"
+    sizes = "all images are" if facts.same_size else "the median image is"
+    yield Decision(
+        "model",
+        "image_width",
+        width,
+        f"{sizes} {facts.width} x {facts.height}; {width} x {height} keeps their proportions at about "
+        f"{draft.pixels:,} pixels, what {place} can train in the time",
+    )
+    yield Decision("model", "image_height", height, f"a multiple of {step}, as is the width")
+    yield Decision(
+        "model",
+        "num_layers",
+        levels,
+        f"the coarsest level is {width // step} x {height // step}, no side below {_SMALLEST_EDGE}",
+    )
+
+
+def _levels(width: float, height: float) -> int:
+    return max(2, min(_MOST_LEVELS, 1 + int(math.log2(min(width, height) / _SMALLEST_EDGE))))
+
+
+def _architecture(draft: Draft) -> Iterator[Decision]:
+    yield Decision("model", "model", "flexunet", "the U-Net; no other model was better at this cost")
+    yield Decision(
+        "model", "base_filters", draft.filters, "what a step may cost; filters double with each level"
+    )
+    yield Decision(
+        "model",
+        "max_filters",
+        512 if draft.machine.has_gpu else 256,
+        "more filters cost time and memory for nothing on few images",
+    )
+    yield Decision(
+        "model", "base_kernels", [3, 3], "two 3 x 3 convolutions see as much as one 5 x 5 and cost less"
+    )
+    yield Decision("model", "normalization", True, "a U-Net without normalisation learns slowly")
+    yield Decision(
+        "model",
+        "normalization_layer",
+        "group",
+        "has no running averages, which lag behind in short runs",
+    )
+    yield Decision(
+        "model", "dropout_rate", 0.0, "augmentation and the average of the weights regularise instead"
+    )
+    yield Decision(
+        "model",
+        "deep_supervision",
+        draft["model.num_layers"] >= 3,
+        "coarse levels learn from the mask too",
+    )
+
+
+def _lesions(draft: Draft) -> Iterator[Decision]:
+    facts = draft.facts
+    if draft.are_regions:
+        yield Decision(
+            "model",
+            "loss",
+            "dice + categorical_crossentropy",
+            f"the classes cover {facts.foreground:.0%} of an image: overlap and every pixel count",
+        )
+        return
+    diameter = (facts.lesion_diameter or 0) * draft.scale
+    told = f"a small lesion (10th percentile) is {diameter:.0f} pixels wide in the model's input"
+    yield Decision(
+        "model", "loss", "dice + categorical_crossentropy", f"{told}; overlap and every pixel count"
+    )
+    if 0 < diameter < _SMALL_LESION and draft["model.image_width"] != facts.width:
+        side = min(draft["model.image_width"], draft["model.image_height"])
+        yield Decision(
+            "train",
+            "crop",
+            "random",
+            f"{told}, below {_SMALL_LESION:.0f}: crops at full resolution keep it visible",
+        )
+        yield Decision("model", "image_width", side, "crops are square")
+        yield Decision("model", "image_height", side, "crops are square")
+    is_cropped = any(d.key == "crop" for d in draft.decisions)
+    if facts.without_lesion > 0.34 or is_cropped:
+        reason = f"{facts.without_lesion:.0%} of the images hold no lesion; half of each batch does"
+        yield Decision("train", "lesion_share", 0.5, reason)
+
+
+def _optimizer(draft: Draft) -> Iterator[Decision]:
+    yield Decision("model", "optimizer", "AdamW", "needs no tuning of the learning rate to each data set")
+    yield Decision("model", "learning_rate", 0.002, "with warm-up, normalisation and a cosine that ends at 0")
+    yield Decision("model", "weight_decay", 0.01, "as is usual with AdamW")
+    yield Decision("model", "clipvalue", 1.0, "rarely acts; keeps a bad batch from ending the run")
+    yield Decision(
+        "model", "metrics", ["dice_coef_foreground"], "the Dice of lesions, without the background"
+    )
+
+
+def _augmentation(draft: Draft) -> Iterator[Decision]:
+    facts = draft.facts
+    yield Decision(
+        "random_transform", "enabled", True, "few images: shape and grey values are varied in every step"
+    )
+    one_side = facts.sides is not None and min(facts.sides, 1 - facts.sides) < _ONE_SIDE
+    if facts.sides is None:
+        flip, reason = "horizontal", "no breast was made out, so nothing speaks against mirror images"
+    elif one_side:
+        flip, reason = "never", "the breasts lie on one side, so a mirrored one would never come"
+    else:
+        flip, reason = (
+            "horizontal",
+            f"{facts.sides:.0%} of the breasts lie on the left: a mirrored one may come",
+        )
+    yield Decision("random_transform", "flip", flip, f"{reason}; never upside down, as no film is")
+
+
+def _splits(draft: Draft) -> Iterator[Decision]:
+    facts = draft.facts
+    told = {
+        "train": f"{facts.training_images} images with masks",
+        "valid": f"{facts.splits.get('valid', 0)} images that choose the best epoch",
+        "test": f"{facts.splits.get('test', 0)} images, for `flexunet evaluate` alone",
+    }
+    for split, reason in told.items():
+        if folders := facts.folders.get(split) or (facts.folders.get(ALL) if split == "train" else None):
+            yield Decision(split, "images_dir", folders[0], reason)
+            yield Decision(split, "masks_dir", folders[1], "their masks")
+            if split == "test":
+                yield Decision("infer", "images_dir", folders[0], "the images that `flexunet infer` predicts")
+    if "valid" not in facts.splits:
+        reason = "there is no valid folder: a fifth of the patients is held back"
+        yield Decision("train", "dataset_splitter", True, reason)
+
+
+def _length(draft: Draft) -> Iterator[Decision]:
+    images = draft.facts.training_images
+    batch = max(2, min(4 if not draft.machine.has_gpu else 8, images))
+    yield Decision(
+        "train", "batch_size", batch, "two or more; small batches make more updates in the same time"
+    )
+    yield Decision(
+        "train",
+        "steps_per_epoch",
+        STEPS_PER_EPOCH,
+        "an epoch of a fixed length, whatever the number of images",
+    )
+    epochs = max(4, round(draft.steps / STEPS_PER_EPOCH))
+    yield Decision("train", "epochs", epochs, f"{epochs * STEPS_PER_EPOCH} steps in all")
+    yield Decision("train", "patience", epochs, "a cosine schedule is meant to end")
+    yield Decision(
+        "train", "monitor", "val_dice_per_image_mean", "the figure that `flexunet evaluate` reports"
+    )
+    yield Decision(
+        "train", "learning_rate_schedule", "cosine", "ends at a rate of 0, where the weights settle"
+    )
+    yield Decision("train", "warmup_steps", STEPS_PER_EPOCH, "the first updates of Adam are the largest")
+    yield Decision(
+        "train", "ema_momentum", 0.98, "an average of the last 50 or so weights is better than the last"
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    _classes,
+    _channels,
+    _size,
+    _architecture,
+    _lesions,
+    _optimizer,
+    _augmentation,
+    _splits,
+    _length,
+)
+
+
+def decide(draft: Draft) -> Draft:
+    """Fill a draft by all rules in their order; a later decision on a key replaces an earlier one."""
+    for rule in RULES:
+        for decision in rule(draft):
+            draft.decisions = [
+                d for d in draft.decisions if (d.section, d.key) != (decision.section, decision.key)
+            ]
+            draft.decisions.append(decision)
+    return draft

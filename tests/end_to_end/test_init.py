@@ -1,0 +1,52 @@
+"""From a folder to a trained and evaluated model by `train DATASET` alone."""
+
+import json
+
+import pytest
+
+from flexunet.data.phantom.dataset import write_phantom_dataset
+
+SHORT = ("--set=train.epochs=1", "--set=train.steps_per_epoch=2", "--set=train.warmup_steps=0")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("init")
+    write_phantom_dataset(
+        folder / "films", 6, splits={"train": 0.5, "valid": 0.25, "test": 0.25}, width=48, height=64
+    )
+    return folder
+
+
+def test_train_a_folder_within_a_time_then_evaluate(folder, flexunet, monkeypatch):
+    monkeypatch.chdir(folder)
+    trained = flexunet("train", "films", "--budget", "10m", "--json", *SHORT)
+    result = json.loads(trained.stdout)
+    plan = json.loads((folder / "films.plan.json").read_text())
+    timing = plan["timings"][-1]
+    assert 0 < timing["seconds"] < 60
+    epochs = next(d["value"] for d in plan["decisions"] if d["key"] == "epochs")
+    assert epochs == max(4, min(200, timing["steps"] // 50))
+    assert (result["epochs"], len(result["history"]["loss"])) == (1, 1)
+    assert result["monitor"] == "val_dice_per_image_mean"
+    flexunet("evaluate", "films_run", "--json")
+    assert json.loads((folder / "films_run/evaluation/scores.json").read_text())["images"] == 4
+
+
+def test_a_second_time_the_file_is_used_as_it_is(folder, flexunet, monkeypatch):
+    monkeypatch.chdir(folder)
+    text = (folder / "films.toml").read_text()
+    again = flexunet("train", "films", "--resume", "auto", *SHORT)
+    assert "films.toml says, which is there already" in again.stderr + again.stdout
+    assert "nothing was trained" in again.stdout
+    assert (folder / "films.toml").read_text() == text
+    refused = flexunet("train", "films", "--budget", "1h", check=False)
+    assert refused.returncode == 2
+    assert "films.toml is there already" in refused.stderr
+
+
+def test_init_explains_each_choice(folder, flexunet, monkeypatch):
+    monkeypatch.chdir(folder)
+    explained = flexunet("init", "films", "--out", "other.toml", "--explain")
+    assert "[model] image_width" in explained.stdout
+    assert "48 x 64" in " ".join(explained.stdout.split())

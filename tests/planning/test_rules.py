@@ -1,0 +1,98 @@
+"""The rules of a plan, worked by hand and as properties."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flexunet.planning.dataset_facts import DatasetFacts
+from flexunet.planning.machine import Machine
+from flexunet.planning.rules import Draft, decide
+
+LAPTOP = Machine(cores=2, memory=8.0, has_gpu=False)
+FACTS = DatasetFacts(
+    root="dataset",
+    splits={"train": 40, "valid": 8, "test": 12},
+    folders={split: (f"{split}/images", f"{split}/masks") for split in ("train", "valid", "test")},
+    patients=20,
+    patients_known=1.0,
+    colors={"0,0,0": 0, "255,255,255": 1},
+    width=480,
+    height=960,
+    same_size=True,
+    is_grey=True,
+    foreground=0.03,
+    without_lesion=0.2,
+    class_shares=(0.97, 0.03),
+    lesion_diameter=90.0,
+    sides=0.5,
+    spacing=None,
+    spacing_spread=None,
+)
+
+
+def decided(pixels=2**16, machine=LAPTOP, **changes):
+    draft = decide(Draft(replace(FACTS, **changes), machine, pixels, 24))
+    return {f"{d.section}.{d.key}": d.value for d in draft.decisions}
+
+
+def test_an_upright_film_keeps_its_proportions():
+    """480 x 960 at 65,536 pixels is 181 x 362; six levels halve five times: multiples of 32."""
+    values = decided()
+    assert (values["model.image_width"], values["model.image_height"]) == (192, 352)
+    assert values["model.num_layers"] == 6
+
+
+@given(
+    width=st.integers(16, 6000),
+    height=st.integers(16, 6000),
+    pixels=st.sampled_from([2**13, 2**16, 2**19]),
+)
+def test_every_size_can_be_halved_and_is_near_what_was_asked_for(width, height, pixels):
+    values = decided(pixels, width=width, height=height, foreground=0.5)
+    step = 2 ** (values["model.num_layers"] - 1)
+    sides = values["model.image_width"], values["model.image_height"]
+    assert all(side % step == 0 and side > 0 for side in sides)
+    if max(width, height) < 4 * min(width, height):
+        assert min(sides) // step >= 3  # 4, rounded to whole cells
+        asked = min(pixels, width * height)
+        assert asked / 1.6 < sides[0] * sides[1] < asked * 1.6
+        assert sides[0] / sides[1] == pytest.approx(width / height, rel=0.3)
+
+
+@pytest.mark.parametrize(
+    ("sides", "flip"), [(0.5, "horizontal"), (1.0, "never"), (0.15, "never"), (None, "horizontal")]
+)
+def test_mirrored_only_where_both_sides_occur(sides, flip):
+    assert decided(sides=sides)["random_transform.flip"] == flip
+
+
+def test_small_lesions_are_trained_on_crops_and_in_every_batch():
+    """A lesion of 30 pixels of 480 x 960 is 11 pixels wide at 192 x 352."""
+    values = decided(lesion_diameter=30.0)
+    assert values["train.crop"] == "random"
+    assert values["model.image_width"] == values["model.image_height"] == 192
+    assert values["train.lesion_share"] == 0.5
+    assert "train.crop" not in decided(lesion_diameter=90.0)
+
+
+def test_regions_are_no_lesions():
+    """Tissue covers half of the film, and its masks have crumbs; whole images are trained on."""
+    values = decided(foreground=0.5, lesion_diameter=5.0, without_lesion=0.0)
+    assert "train.crop" not in values
+    assert "train.lesion_share" not in values
+
+
+def test_without_a_valid_folder_a_fifth_is_held_back():
+    values = decided(splits={"all": 30}, folders={"all": ("images", "masks")})
+    assert values["train.images_dir"] == "images"
+    assert values["train.dataset_splitter"] is True
+    assert "test.images_dir" not in values
+
+
+def test_colours_of_the_masks_are_the_classes():
+    colors = {"64,64,64": 0, "128,128,128": 1, "192,192,192": 2}
+    values = decided(colors=colors)
+    assert values["mask.rgb_map"] == colors
+    assert values["model.num_classes"] == 3

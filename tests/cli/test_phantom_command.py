@@ -25,5 +25,5 @@ def test_data_set(tmp_path):
 def test_raw_films(tmp_path):
     result = run(tmp_path / "raw", "--raw", "--patients", 1, "--width", 320, "--height", 180)
     assert result.exit_code == 0, result.output
-    assert "4 films of 1 patients" in result.stdout
+    assert "4 films of 1 patient in" in result.stdout
     assert len(list((tmp_path / "raw_masks").glob("*.png"))) == 4

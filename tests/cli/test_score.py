@@ -229,7 +229,7 @@ def test_compare_two_scored_folders(folders, charts):
     drawn = re.findall(r'<svg class="chart".*?</svg>', page)
     assert [charts.collisions(svg) for svg in drawn] == [[], []]
     assert not re.search(r"https?:|<script|<link", page)
-    assert "6 shared images of 6 sources (patients unknown)" in page
+    assert "6 shared images of 6 sources (not all patients are known)" in page
     dice = next(one for one in document["scores"] if one["name"] == "dice_per_image_mean_paired")
     assert dice["difference"]["high"] < 0
     assert dice["p_value"] == pytest.approx(2 / 2**6)

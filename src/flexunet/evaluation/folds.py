@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from flexunet.data.images.masks import ColorMap
-from flexunet.errors import DatasetError, PathError
+from flexunet.errors import DatasetError, PathError, counted
 from flexunet.evaluation.report.outputs import Evaluation, read_previous, read_scores, write_evaluation
 from flexunet.evaluation.scores.lesions import joined
 from flexunet.evaluation.scores.registry import shown_in
@@ -139,7 +139,7 @@ def evaluate_folds(
     )
     scores = make_scores(tables, rules, about)
     scores.probability = _probability(documents)
-    write_evaluation(out, scores, tables, title=f"Cross-validation of {len(folders)} folds")
+    write_evaluation(out, scores, tables, title=f"Cross-validation of {counted(len(folders), 'fold')}")
     return Evaluation(scores, tables, out, notes)
 
 

@@ -13,7 +13,7 @@ from flexunet.data.configured import keep_pictures, pairs_or_none
 from flexunet.data.copies.known import Pictures, find_known, read_pictures
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.dataset.pairs import Pair
-from flexunet.errors import DatasetError, PathError
+from flexunet.errors import DatasetError, PathError, counted
 from flexunet.progress import Progress, silent
 from flexunet.run_folder import RunFolder
 
@@ -113,7 +113,8 @@ def shared_pictures(
     facts: dict[str, Any] = {
         "shared_pictures": len(seen.matches),
         "pictures_compared": seen.plain <= _MOST_PLAIN * len(images),
-        "checked": f"the look of {seen.looked_at} pictures beside {len(known)} of training and validation",
+        "checked": f"the look of {counted(seen.looked_at, 'picture')} beside {len(known)} of training and "
+        "validation",
     }
     if seen.plain:
         facts["too_plain_to_compare"] = seen.plain

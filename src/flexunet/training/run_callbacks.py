@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from flexunet.errors import counted
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.progress import Progress
 from flexunet.run_folder import STOP_FILE, RunFolder
@@ -117,7 +118,8 @@ class RunCallbacks:
         if self._stop_file.stopped:
             return f"stopped by {STOP_FILE} after epoch {epochs}"
         if self._early_stopping.stopped_epoch:
-            return f"stopped early after epoch {epochs}: no better for {self.config.train.patience} epochs"
+            waited = counted(self.config.train.patience, "epoch")
+            return f"stopped early after epoch {epochs}: no better for {waited}"
         if epochs < self.config.train.epochs:
             return f"stopped by a callback after epoch {epochs}"
         return f"all {epochs} epochs"

@@ -186,7 +186,7 @@ def test_the_sentence_says_no_more_than_the_evidence(known, better, start):
     assert sentence.startswith(start)
     assert sentence.endswith(".")
     assert ". " not in sentence  # one sentence
-    assert "patients are unknown" not in sentence
+    assert "patients are known" not in sentence
 
 
 def test_the_sentence_names_chance_few_patients_and_unknown_patients():
@@ -195,7 +195,7 @@ def test_the_sentence_names_chance_few_patients_and_unknown_patients():
     assert "chance" not in few
     unknown = compared_in_words(comparison(0.1, 0.02, 0.18, 0.01), patients_known=False)[1]
     assert "of 40 sources" in unknown
-    assert unknown.endswith("patients are unknown, so the true interval is wider.")
+    assert unknown.endswith("not all patients are known, so the true interval is wider.")
     one = compared_in_words(comparison(0.0, 0.0, 0.0, 1.0, patients=1), patients_known=True)[1]
     assert "1 shared image of 1 patient," in one
     assert "no difference was seen" in one

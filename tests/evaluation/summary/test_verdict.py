@@ -128,3 +128,10 @@ def test_specks_count_lesions_and_false_positives():
     scores = make_scores(tally.finish(), RULES, about)
     assert scores.lesions.specks == 2 + 1
     assert "raw_sha256" not in [column.column for column in scores.subgroups]
+
+
+def test_one_of_something_is_singular_and_patients_are_known_or_not():
+    answers = verdict(lambda truth: truth, healthy=0, sick=1)
+    assert answers[3].sentence.startswith("1 source (not all patients are known; the true ")
+    found = leaking({"shared_patients": 2})
+    assert "2 known patients are in training and here" in found.sentence

@@ -10,6 +10,7 @@ import typer
 from flexunet.cli.colors import ColorsFrom, RgbMap, chosen_masks
 from flexunet.cli.console import console, print_json, progress
 from flexunet.cli.options import AsJson
+from flexunet.errors import counted
 
 if TYPE_CHECKING:
     from flexunet.data.audit import AuditResult
@@ -86,7 +87,7 @@ def _print(result: AuditResult, out: Path | None) -> None:
         else "a test score on this data set would be untrue"
     )
     console.print(
-        f"{counts['error']} errors, {counts['warning']} warnings, {counts['note']} notes: {verdict}",
+        ", ".join(counted(counts[severity], severity) for severity in counts) + f": {verdict}",
         style="bold" if result.scores_hold else "bold red",
         highlight=False,
         soft_wrap=True,

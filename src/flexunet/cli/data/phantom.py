@@ -9,6 +9,7 @@ import typer
 
 from flexunet.cli.console import console, print_json, progress
 from flexunet.cli.options import AsJson
+from flexunet.errors import counted
 
 
 def phantom(
@@ -58,7 +59,8 @@ def phantom(
         print_json({"out": str(out), "films": len(manifest.rows), "patients": patients, "with_mass": cancer})
         return
     console.print(
-        f"{len(manifest.rows)} films of {patients} patients in {out}, {cancer} of them with a mass",
+        f"{counted(len(manifest.rows), 'film')} of {counted(patients, 'patient')} in {out}, "
+        f"{cancer} of them with a mass",
         highlight=False,
         soft_wrap=True,
     )

@@ -10,6 +10,7 @@ import typer
 from flexunet.cli.colors import ColorsFrom, RgbMap, chosen_masks
 from flexunet.cli.console import console, print_json, print_notes, progress
 from flexunet.cli.options import AsJson
+from flexunet.errors import counted
 
 if TYPE_CHECKING:
     from flexunet.data.split.plan import SplitPlan
@@ -107,7 +108,8 @@ def split(
     for number, each in enumerate(plans, 1):
         _print_table(each, f"fold {number}" if folds else "")
     written = "nothing written (--dry-run)" if dry_run else f"in {out}"
-    console.print(f"{len(plan.items)} images with masks, {written}", highlight=False, soft_wrap=True)
+    images = counted(len(plan.items), "image with mask", "images with masks")
+    console.print(f"{images}, {written}", highlight=False, soft_wrap=True)
 
 
 def _rows(plan: SplitPlan) -> list[dict[str, Any]]:

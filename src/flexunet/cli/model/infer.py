@@ -10,6 +10,7 @@ import typer
 
 from flexunet.cli.console import console, gathered, print_failures, print_json, print_notes, progress
 from flexunet.cli.options import AsJson, ConfigPath, Engine, Overrides, Strict
+from flexunet.errors import counted
 
 Inputs = Annotated[
     list[str] | None,
@@ -114,12 +115,11 @@ def _infer(
     if as_json:
         print_json(result.summary())
     else:
-        console.print(
-            f"{len(result.mask_paths)} masks in {result.output_dir}", highlight=False, soft_wrap=True
-        )
+        masks = counted(len(result.mask_paths), "mask")
+        console.print(f"{masks} in {result.output_dir}", highlight=False, soft_wrap=True)
         console.print(f"overlays in {result.overlay_dir}", highlight=False, soft_wrap=True)
-        lesions = sum(result.lesions.values())
-        console.print(f"{lesions} lesions in {result.lesions_dir}", highlight=False, soft_wrap=True)
+        lesions = counted(sum(result.lesions.values()), "lesion")
+        console.print(f"{lesions} in {result.lesions_dir}", highlight=False, soft_wrap=True)
         if result.reused:
             console.print(f"{result.reused} of them existed already, from the same model and settings")
         for worker, count in result.workers.items():

@@ -9,6 +9,7 @@ import typer
 
 from flexunet.cli.console import console, print_failures, print_json, progress
 from flexunet.cli.options import AsJson, ConfigPath, Engine, Overrides, Strict
+from flexunet.errors import counted
 
 
 def infer3d(
@@ -61,7 +62,7 @@ def infer3d(
         lesions, volume = sum(result.lesions.values()), sum(result.volumes_mm3.values())
         told = [f"{len(result.label_paths)} label volumes in {result.output_dir}"]
         told += [f"videos in {result.video_dir}"] if result.video_dir else []
-        told += [f"{lesions} lesions, {volume:.1f} mm3, in {result.lesions_dir}"]
+        told += [f"{counted(lesions, 'lesion')}, {volume:.1f} mm3, in {result.lesions_dir}"]
         console.print("\n".join(told), highlight=False, soft_wrap=True)
         if result.reused:
             console.print(f"{result.reused} of them existed already, from the same model and settings")

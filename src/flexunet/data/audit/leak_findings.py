@@ -16,6 +16,7 @@ from flexunet.data.dataset.listing import ListedImage
 from flexunet.data.dataset.matching import listed
 from flexunet.data.dataset.names import operation_of
 from flexunet.data.split.split_images import connected_labels
+from flexunet.errors import counted
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def _copies_inside(entries: Sequence[ListedImage], split: str, parts: Sequence[n
             "copies",
             severity,
             files,
-            f"{where} {extra} further copies of {len(parts)} picture(s): "
+            f"{where} {extra} further copies of {counted(len(parts), 'picture')}: "
             f"{listed([f.split('/')[-1] for f in files])}.",
             remedy,
             {"pictures": len(parts), "copies": extra},
@@ -184,7 +185,7 @@ def _patients(entries: Sequence[ListedImage]) -> list[Finding]:
                     "patient-in-two-splits",
                     "error",
                     tuple(entry.name for entry in members),
-                    f"patient {patient} is in {' and '.join(splits)} with {len(members)} images.",
+                    f"patient {patient} is in {' and '.join(splits)} with {counted(len(members), 'image')}.",
                     "Split again with `flexunet split --by patient`.",
                     {"patient": patient},
                 )

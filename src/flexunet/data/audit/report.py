@@ -20,7 +20,7 @@ from flexunet.data.images.files import read_image
 from flexunet.data.images.masks import MaskReader
 from flexunet.data.images.overlay import draw_overlay
 from flexunet.data.images.regions import find_regions
-from flexunet.errors import FlexUNetError
+from flexunet.errors import FlexUNetError, counted
 from flexunet.files import sweep, write_text
 
 _SIDE = 220  # pixels of a thumbnail
@@ -56,6 +56,7 @@ def write_report(result: AuditResult, path: Path | str) -> Path:
         lstrip_blocks=True,
     )
     gallery = _Gallery(result.root, result.masks.lenient)
+    environment.globals["counted"] = counted
     page = environment.get_template("audit.html.jinja").render(
         dataset=str(result.root),
         scores_hold=result.scores_hold,

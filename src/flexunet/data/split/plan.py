@@ -26,7 +26,7 @@ from flexunet.data.split.split_images import (
     group_items,
     stratum_of_groups,
 )
-from flexunet.errors import ConfigError, DatasetError
+from flexunet.errors import ConfigError, DatasetError, counted
 from flexunet.progress import Progress, silent
 
 RATIOS = (0.8, 0.15, 0.05)
@@ -72,7 +72,7 @@ class SplitPlan:
 
     def __repr__(self) -> str:
         shares = ", ".join(f"{row.split} {row.images}" for row in self.table())
-        return f"<SplitPlan of {len(self.items)} images by {self.by}: {shares}>"
+        return f"<SplitPlan of {counted(len(self.items), 'image')} by {self.by}: {shares}>"
 
     def table(self) -> list[SplitRow]:
         """What each split gets."""
@@ -207,8 +207,8 @@ def notes_of(plan: SplitPlan) -> list[str]:
     sources = {item.identity.source for item in items}
     if plan.by == "source" and len(patients) < len(sources):
         notes.append(
-            f"the data set has {len(patients)} patients for {len(sources)} sources. Images of one "
-            "patient resemble each other: --by patient keeps them together, and is recommended."
+            f"the data set has {counted(len(patients), 'patient')} for {counted(len(sources), 'source')}. "
+            "Images of one patient resemble each other: --by patient keeps them together, and is recommended."
         )
     unknown = sum(not item.identity.patient_known for item in items)
     if plan.by == "patient" and unknown:
@@ -231,8 +231,9 @@ def notes_of(plan: SplitPlan) -> list[str]:
     for row in plan.table():
         if abs(row.deviation) > NOTABLE_DEVIATION:
             notes.append(
-                f"{row.split} has {row.images} images, {row.reached:.1%} instead of {row.wanted:.1%}: groups "
-                "are never separated, and these do not fit more closely."
+                f"{row.split} has {counted(row.images, 'image')}, {row.reached:.1%} instead of "
+                f"{row.wanted:.1%}: "
+                "groups are never separated, and these do not fit more closely."
             )
     return notes
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from markupsafe import Markup
 
+from flexunet.errors import counted
 from flexunet.evaluation.scores.froc import RATES
 from flexunet.evaluation.tables.document import LesionScores, ProbabilityScores, Reliability, Scores
 from flexunet.evaluation.tables.rows import Tables
@@ -23,7 +24,8 @@ def dice_histogram(tables: Tables, scores: Scores) -> Markup:
     chart = Chart("Histogram of dice_per_image", "dice_per_image", "images", (0, 1), (0, top))
     for low, high, count in zip(edges, edges[1:], counts, strict=False):
         if count:
-            chart.bar(float(low), float(high), int(count), BLUE, f"{low:.2f} to {high:.2f}: {count} images")
+            name = f"{low:.2f} to {high:.2f}: {counted(int(count), 'image')}"
+            chart.bar(float(low), float(high), int(count), BLUE, name)
     mean = scores.foreground.dice_per_image_mean.value
     if mean is not None:
         chart.mark(mean, f"mean {mean:.3f}")

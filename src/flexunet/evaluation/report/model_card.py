@@ -5,6 +5,7 @@ Source: Mitchell et al. (2019), Model Cards for Model Reporting, FAT*.
 
 from __future__ import annotations
 
+from flexunet.errors import counted
 from flexunet.evaluation.scores.intervals import Estimate
 from flexunet.evaluation.scores.registry import shown_in
 from flexunet.evaluation.summary.verdict import in_words, lesions_in_words
@@ -22,11 +23,12 @@ def model_card(scores: Scores, title: str, model: dict[str, str]) -> str:
     Returns:
         The text.
     """
-    who = "patients" if scores.patients_known else "sources; patients are unknown"
+    who = counted(scores.patients, "patient" if scores.patients_known else "source")
+    who += "" if scores.patients_known else "; not all patients are known"
     parts = [
         f"# Model card: {title}",
         f"Written by FlexUNet {scores.flexunet} on {scores.created[:10]} from an evaluation of "
-        f"{scores.images} images ({scores.patients} {who}).",
+        f"{counted(scores.images, 'image')} ({who}).",
         "## The model",
         _table(("", ""), [[name, value] for name, value in model.items()]) if model else "Not described.",
         "## Verdict",

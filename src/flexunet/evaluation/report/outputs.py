@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 
-from flexunet.errors import DatasetError, PathError
+from flexunet.errors import DatasetError, PathError, counted
 from flexunet.evaluation.report.model_card import model_card
 from flexunet.evaluation.report.page import write_report
 from flexunet.evaluation.scores.rules import ScoringRules
@@ -52,7 +52,7 @@ class Evaluation(NamedTuple):
         value = "not defined" if dice.value is None else f"{dice.value:.3f}"
         if dice.low is not None and dice.high is not None:
             value += f" ({dice.low:.3f} to {dice.high:.3f})"
-        return f"<Evaluation of {self.scores.images} images: dice_per_image_mean {value}>"
+        return f"<Evaluation of {counted(self.scores.images, 'image')}: dice_per_image_mean {value}>"
 
     def to_pandas(self, per: Literal["image", "lesion"] = "image") -> Any:
         """The scores of each image, or of each lesion, as a pandas table.

@@ -32,9 +32,9 @@ _MATCHES = {
     "centre": "A predicted region finds a lesion when its centre of mass lies in it",
 }
 _EMPTY = {
-    "exclude": "The {count} images with nothing in truth and prediction are left out of the means by image.",
-    "one": "The {count} images with nothing in truth and prediction count as 1 in the means by image.",
-    "zero": "The {count} images with nothing in truth and prediction count as 0 in the means by image.",
+    "exclude": "Left out of the means by image: {images} with nothing in truth and prediction.",
+    "one": "Counted as 1 in the means by image: {images} with nothing in truth and prediction.",
+    "zero": "Counted as 0 in the means by image: {images} with nothing in truth and prediction.",
 }
 
 
@@ -94,7 +94,9 @@ def write_report(
             plain=_plain,
             breakable=breakable,
             empty_dice=empty_dice(tables, scores.rules["empty_masks"]),
-            empty_sentence=_EMPTY[scores.rules["empty_masks"]].format(count=scores.foreground.empty_images),
+            empty_sentence=_EMPTY[scores.rules["empty_masks"]].format(
+                images=counted(scores.foreground.empty_images, "image")
+            ),
             match_sentence=match_sentence(scores),
             lesion_sentence=lesions_in_words(scores.lesions),
             tiles=shown_in("tiles"),
@@ -115,7 +117,7 @@ def match_sentence(scores: Scores) -> str:
     rules = scores.rules
     text = _MATCHES[rules["lesion_match"]].format(**rules) + "; each finds one at most"
     if rules["min_lesion_pixels"]:
-        text += f"; regions below {rules['min_lesion_pixels']} pixels are left out"
+        text += f"; regions below {counted(rules['min_lesion_pixels'], 'pixel')} are left out"
     return text + "."
 
 

@@ -184,7 +184,7 @@ def compared_in_words(comparison: Comparison, patients_known: bool) -> tuple[boo
         doubts.append("such a difference may be chance" if difference.value else "no difference was seen")
     if comparison.patients < _FEWEST_PATIENTS:
         doubts.append(f"fewer than {_FEWEST_PATIENTS} {who}s prove nothing")
-    caveat = "" if patients_known else "; patients are unknown, so the true interval is wider"
+    caveat = "" if patients_known else "; not all patients are known, so the true interval is wider"
     if doubts:
         return None, f"Neither is shown to be better: {told}; {' and '.join(doubts)}{caveat}."
     better = difference.value > 0
@@ -230,7 +230,7 @@ def leaking(audit: dict[str, Any] | None) -> Answer:
         f"{audit[key]} {words}"
         for key, words in (
             ("shared_sources", "originals have copies in training and here"),
-            ("shared_patients", "patients are in training and here"),
+            ("shared_patients", "known patients are in training and here"),
             ("shared_pictures", "images here show a picture of the training or validation images"),
             ("leak_pairs", "pairs of nearly equal images across splits"),
         )
@@ -262,11 +262,13 @@ def leaking(audit: dict[str, Any] | None) -> Answer:
 def sure_enough(draw: Resampling, foreground: PixelScores, patients_known: bool) -> Answer:
     """Whether there are enough patients for the scores to mean much."""
     question = "Enough patients?"
-    who = "patients" if patients_known else "sources (patients are unknown; the true intervals are wider)"
+    who = counted(draw.num_groups, "patient" if patients_known else "source")
+    if not patients_known:
+        who += " (not all patients are known; the true intervals are wider)"
     low, high = foreground.dice_per_image_mean.low, foreground.dice_per_image_mean.high
     width = "" if low is None or high is None else f", interval {high - low:.3f} wide"
     few = draw.num_groups < _FEW_PATIENTS
-    sentence = f"{draw.num_groups} {who}{width}."
+    sentence = f"{who}{width}."
     if few:
         sentence += f" With fewer than {_FEW_PATIENTS} the intervals are only approximate."
     return Answer(question=question, answer="no" if few else "yes", good=not few, sentence=sentence)
@@ -275,10 +277,11 @@ def sure_enough(draw: Resampling, foreground: PixelScores, patients_known: bool)
 def lesions_in_words(lesions: LesionScores) -> str:
     """Lesion scores in one sentence."""
     if not lesions.lesions:
-        return f"No lesions in the truth; {lesions.false_positives} regions were predicted."
+        return f"No lesions in the truth; predicted: {counted(lesions.false_positives, 'region')}."
     text = (
-        f"{lesions.found} of {lesions.lesions} lesions found, sensitivity {in_words(lesions.sensitivity)}, "
-        f"at {in_words(lesions.false_positives_per_image, 2)} false positives per image."
+        f"{lesions.found} of {counted(lesions.lesions, 'lesion')} found, sensitivity "
+        f"{in_words(lesions.sensitivity)}, at {in_words(lesions.false_positives_per_image, 2)} false "
+        "positives per image."
     )
     if lesions.specks:
         text += (

@@ -15,8 +15,9 @@ from flexunet.data.copies.fingerprints import Fingerprint, grey_of, take_fingerp
 from flexunet.data.dataset.listing import ListedImage
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.images.appearance import is_nearly_constant
-from flexunet.data.images.files import is_deep_file, read_image
+from flexunet.data.images.files import is_deep_file, read_image, to_model_range
 from flexunet.data.images.foreground import find_foreground
+from flexunet.data.images.grey_range import apply_range
 from flexunet.data.images.masks import MaskReader, fit_colors
 from flexunet.errors import ImageError, MaskError
 from flexunet.progress import Progress, silent
@@ -101,10 +102,10 @@ def examine(entry: ListedImage, masks: MaskReader, fingerprints: bool = True) ->
     except (ImageError, OSError) as error:
         found.image_error = str(error)
     else:
-        grey = _describe_image(found, image)
+        deep = image.dtype == np.uint16 and is_deep_file(entry.image)
+        found.highest = int(image.max()) if deep else 0
         found.nearly_constant = is_nearly_constant(image)
-        if found.bits == 16 and is_deep_file(entry.image):
-            found.highest = int(image.max())
+        grey = _describe_image(found, apply_range(image, "auto") if deep else image)
         foreground = _foreground(grey)
         inside = grey[foreground]
         found.breast = float(foreground.mean())
@@ -121,7 +122,8 @@ def _describe_image(found: Examined, image: np.ndarray) -> np.ndarray:
     if found.channels == 3:
         step = 257 if found.bits == 16 else 1
         found.coloured = float((np.ptp(image, axis=2) > _COLOURED * step).mean())
-    return grey_of(image)
+    # By its range, as statistics and training read it, so that 12 and 8 bits of one film have one grey level.
+    return grey_of(np.rint(to_model_range(image)).astype(np.uint8))
 
 
 def _foreground(grey: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 import errno
 import os
+import re
 import subprocess
 import sys
 import time
@@ -7,7 +8,7 @@ import time
 import pytest
 
 from flexunet.errors import PathError
-from flexunet.files import explaining, replacing, sweep, write_bytes, write_text
+from flexunet.files import explaining, impostor, replacing, sweep, write_bytes, write_text
 
 
 def write_half(path):
@@ -141,3 +142,23 @@ def test_long_names_in_any_script_are_written(tmp_path):
     path = tmp_path / ("乳" * 80 + ".png")  # 244 bytes, of 255
     write_bytes(path, b"x")
     assert path.read_bytes() == b"x"
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 90405214\n"
+PAGE = b"\n<!DOCTYPE html><html><head><title>Google Drive - Virus scan warning</title></head></html>"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (POINTER, r"it is a Git-LFS pointer \(133 bytes\), not the file itself: run `git lfs pull`"),
+        (PAGE, r"it is a web page \(90 bytes\), saved in place of the file: download it again"),
+        (b"\xef\xbb\xbf<html>", r"it is a web page \(9 bytes\).*"),
+        (b"\x89HDF\r\n\x1a\n", ""),
+        (b"", ""),
+    ],
+)
+def test_what_stands_in_place_of_a_file_is_told(tmp_path, content, said):
+    (tmp_path / "file").write_bytes(content)
+    assert re.fullmatch(said, impostor(tmp_path / "file"))
+    assert impostor(tmp_path / "missing") == ""

@@ -26,10 +26,11 @@ NOWHERE = (
     "remove it."
 )
 _ABANDONED = 3600  # seconds after which a half-written file of an unknown process is taken for left over
+_LOOKED_AT = 256  # bytes by which a web page or a Git-LFS pointer is known
 _LONGEST_STEM = 80  # bytes of a name that its hidden name keeps; file systems allow 255 in all
 _OURS = re.compile(
     r"\..*\.(?:(?P<host>[0-9a-f]{8})-(?P<process>[0-9]+)-[0-9a-f]{8}"
-    r"|(?P<older_file>[0-9a-f]{12})|(?P<older_folder>[0-9a-f]{8}))\.partial(?:\.[^.]+)?",
+    r"|(?P<older_file>[0-9a-f]{12})|(?P<older_folder>[0-9a-f]{8}))\.partial(?:\.[^.]+){0,2}",
     re.DOTALL,
 )
 _being_written: set[Path] = set()
@@ -147,6 +148,25 @@ def _is_alive(process: int) -> bool:
     except (PermissionError, OverflowError):
         return True
     return True
+
+
+def impostor(path: Path) -> str:
+    """What stands in place of a file that was to be downloaded, and the remedy; "" where nothing does.
+
+    Example:
+        "it is a Git-LFS pointer (130 bytes), not the file itself: run `git lfs pull`"
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            start = stream.read(_LOOKED_AT).lstrip().lower()
+    except OSError:
+        return ""
+    if start.startswith(b"version https://git-lfs.github.com/spec/"):
+        return f"it is a Git-LFS pointer ({size} bytes), not the file itself: run `git lfs pull`"
+    if start.removeprefix(b"\xef\xbb\xbf").startswith((b"<!doctype html", b"<html")):
+        return f"it is a web page ({size} bytes), saved in place of the file: download it again"
+    return ""
 
 
 def flush_to_disk(path: Path) -> None:

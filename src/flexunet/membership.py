@@ -40,6 +40,13 @@ class Membership:
         told = {_COORDINATOR: self.coordinator, _PROCESSES: str(self.processes), _PLACE: str(self.place)}
         return told if self.device is None else told | {_DEVICE: str(self.device)}
 
+    def options(self) -> list[str]:
+        """Options of `flexunet train` that start these processes again."""
+        if self.device is not None:
+            return ["--processes", str(self.processes)]
+        several = {"coordinator": self.coordinator, "num-processes": self.processes, "process-id": self.place}
+        return [f"--{name}={value}" for name, value in several.items()]
+
 
 def membership() -> Membership | None:
     """What the environment tells this process; none where it trains alone."""

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flexunet.errors import PathError
+from flexunet.errors import PathError, WeightsError
+from flexunet.files import impostor
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -148,6 +149,22 @@ class RunFolder:
         """The best model in another form of file, `.h5` or `.keras`."""
         return self.models / f"exported{suffix}"
 
+    def new_exported_model(self, form: str, out: Path | None = None) -> Path:
+        """The file to which the best model is to be written in another form, "h5" or "keras".
+
+        Raises:
+            PathError: if the run has no model, form or name cannot be, or the file exists.
+        """
+        if form not in ("h5", "keras"):
+            raise PathError(f"'{form}' is no form to export to: there are h5, keras.")
+        path = out or self.exported_model(f".{form}")
+        if path.suffix != f".{form}" or path.name.endswith(".weights.h5"):
+            raise PathError(f"{path}: a file exported to {form} ends in .{form} (and not in .weights.h5).")
+        if path.exists():
+            raise PathError(f"{path} exists: give another name, so that nothing is overwritten.")
+        self.find_model()
+        return path
+
     @property
     def best_model(self) -> Path:
         """Where training saves the best model: with its architecture, or weights alone."""
@@ -158,11 +175,14 @@ class RunFolder:
 
         Raises:
             PathError: if there is none.
+            WeightsError: if a web page or a Git-LFS pointer stands in its place.
         """
         candidates = [self.best_model]
         candidates += [self.models / name for name in (MODEL_FILE, WEIGHTS_FILE, PUBLISHED_FILE)]
         for path in candidates:
             if path.is_file():
+                if what := impostor(path):
+                    raise WeightsError(f"{path} holds no weights: {what}.")
                 return path
         raise PathError(
             f"no trained model in {self.models}: expected {MODEL_FILE}, {WEIGHTS_FILE} or {PUBLISHED_FILE} "

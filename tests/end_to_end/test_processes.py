@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -184,4 +185,8 @@ def test_a_signal_to_the_launcher_stops_all_after_the_same_step(project, tmp_pat
         launcher.kill()
     assert launcher.returncode == 143
     assert "stopped by SIGTERM at epoch" in said
-    assert "--resume auto" in said
+    # The very command that goes on: the same processes, folder and settings.
+    told = shlex.split(said.partition("Go on with: ")[2])
+    assert told[:2] == ["flexunet", "train"]
+    assert told[-4:] == ["--processes", "2", "--resume", "auto"]
+    assert {"--set=train.epochs=100", f"--set=train.run_dir='{run.as_posix()}'"} <= set(told)

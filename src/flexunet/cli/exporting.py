@@ -15,6 +15,10 @@ def export_with_progress(
     config: Config, form: str, *, out: Path | None = None, int8: bool = False, force: bool = False
 ) -> tuple[Path, dict[str, Any]]:
     """Export a run, print the parity report; the folder and the summary."""
+    from flexunet.inference.runtimes.bundle import new_export_folder
+
+    new_export_folder(config, form, int8=int8, out=out)  # refusals before an engine is started
+
     from flexunet.deployment.export import export_bundle
     from flexunet.deployment.parity_table import parity_table
 

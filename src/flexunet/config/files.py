@@ -16,8 +16,9 @@ from flexunet.config.published_keys import ALIASES, NO_EFFECT, OLDER_DIALECT
 from flexunet.config.reading import Given, Reading
 from flexunet.config.schema import Config
 from flexunet.config.writing import write_config
-from flexunet.errors import ConfigError, InputError, PathError
-from flexunet.run_folder import RUN_CONFIG
+from flexunet.errors import ConfigError, InputError, PathError, WeightsError
+from flexunet.files import impostor
+from flexunet.run_folder import RUN_CONFIG, RunFolder
 
 _MOST_BYTES = 1 << 20
 
@@ -56,6 +57,26 @@ def load_config(path: str | Path, overrides: Sequence[str] = (), strict: bool = 
 def as_config(config: Config | str | Path) -> Config:
     """The configuration itself, or the one that a path names (see `load_config`)."""
     return load_config(config) if isinstance(config, (str, Path)) else config
+
+
+def initial_weights_file(config: Config) -> Path:
+    """The file that `[model] initial_weights` means: that file, or the best model of that run folder.
+
+    Raises:
+        PathError: if there is nothing at the path.
+        WeightsError: if a web page or a Git-LFS pointer stands there.
+    """
+    path = config.resolve(config.model.initial_weights)
+    if path.is_dir():
+        return RunFolder.of(load_config(path)).find_model()
+    if not path.is_file():
+        raise PathError(
+            f"[model] initial_weights = '{config.model.initial_weights}': there is neither a run folder nor "
+            f"a weights file at {path}."
+        )
+    if what := impostor(path):
+        raise WeightsError(f"[model] initial_weights: {path} holds no weights: {what}.")
+    return path
 
 
 def save_config(config: Config, path: str | Path) -> None:

@@ -17,10 +17,10 @@ from flexunet.deployment.parity import TOLERANCE, Parity, compare
 from flexunet.deployment.parity_table import parity_table
 from flexunet.deployment.quantise import Quantised, quantise
 from flexunet.deployment.sample import Sample, take_sample
-from flexunet.errors import ConfigError, ParityError, PathError
+from flexunet.errors import ConfigError, ParityError
 from flexunet.files import replacing, write_text
 from flexunet.inference.predict.predictor import Predictor
-from flexunet.inference.runtimes.bundle import MANIFEST, MODELS, Bundle, export_folder, weights_digest
+from flexunet.inference.runtimes.bundle import MANIFEST, MODELS, Bundle, new_export_folder, weights_digest
 from flexunet.inference.runtimes.load import PRECISIONS, best_precision, open_bundle
 from flexunet.models.trained import load_trained_model
 from flexunet.progress import Progress, silent
@@ -84,9 +84,7 @@ def export_bundle(
     """
     if int8 and form not in QUANTISED:
         raise ConfigError(f"--int8: {form} is not quantised here; {' and '.join(QUANTISED)} are.")
-    folder = Path(out) if out else export_folder(config, f"{form}-int8" if int8 else form)
-    if folder.exists():
-        raise PathError(f"{folder} exists: remove it, or give another folder with --out.")
+    folder = new_export_folder(config, form, int8=int8, out=out)
     sample = take_sample(config, PARITY_IMAGES)
     if int8 and sample.why_not:
         raise ConfigError(

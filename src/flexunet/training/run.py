@@ -33,6 +33,7 @@ from flexunet.data.images.reader import survey_range
 from flexunet.errors import PathError, RunStoppedError
 from flexunet.files import replacing, sweep
 from flexunet.locks import locked_run
+from flexunet.membership import membership
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.precision import choose_precision
 from flexunet.models.registry import build_model
@@ -325,6 +326,8 @@ def _say_where(
 def _stopped(config: Config, stop: StopSignal, position: Position, store: CheckpointStore) -> RunStoppedError:
     received = stop.received or signal.SIGINT
     settings = [f"--set={text}" for text in config.overrides]
+    place = membership()
+    settings += place.options() if place else []
     command = shlex.join(["flexunet", "train", str(config.source), *settings, "--resume", "auto"])
     error = RunStoppedError(
         f"stopped by {received.name} at {position}; saved in {store.newest}. Go on with: {command}"

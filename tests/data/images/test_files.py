@@ -258,7 +258,10 @@ def test_missing_and_empty_files(tmp_path):
 
 
 def test_what_is_not_an_image(tmp_path):
-    (tmp_path / "text.png").write_text("<html>login required</html>")
+    (tmp_path / "page.png").write_text("<html>login required</html>")
+    with pytest.raises(ImageError, match="not a readable image: it is a web page"):
+        read_image(tmp_path / "page.png")
+    (tmp_path / "text.png").write_text("login required")
     with pytest.raises(ImageError, match="not a readable image: expected PNG"):
         read_image(tmp_path / "text.png")
 

@@ -57,10 +57,14 @@ def export(
     config = open_config(run, overrides, False)
     if to in (Form.H5, Form.KERAS):
         from flexunet.errors import ConfigError
-        from flexunet.models.export import export_model
+        from flexunet.run_folder import RunFolder
 
         if int8:
             raise ConfigError(f"--int8: {to.value} is not quantised here; openvino and onnx are.")
+        RunFolder.of(config).new_exported_model(to.value, out)  # refusals before an engine is started
+
+        from flexunet.models.export import export_model
+
         path = export_model(config, to.value, out)
         summary = {"form": to.value, "path": str(path)}
     else:

@@ -61,8 +61,10 @@ def train(
         overrides.append(f"train.run_dir={Path(run_dir).absolute().as_posix()!r}")
     config = open_config(config_path, overrides, strict)
 
+    from flexunet.cli.model.refusals import refuse_training
     from flexunet.membership import choose_memberships
 
+    refuse_training(config)
     if memberships := choose_memberships(processes, coordinator, num_processes, process_id):
         from flexunet.launch import launch_training
 

@@ -26,7 +26,7 @@ from flexunet.data.dicom.tones import stored_range, tone_table
 from flexunet.data.dicom.window import check_window
 from flexunet.errors import FlexUNetError, ImageError
 from flexunet.extras import import_extra
-from flexunet.files import NOWHERE, leads_nowhere
+from flexunet.files import NOWHERE, impostor, leads_nowhere
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -221,6 +221,8 @@ def read_header(path: Path) -> Dataset:
         what = "is a folder, not a DICOM file." if path.is_dir() else "does not exist."
         raise ImageError(f"{path} {NOWHERE if leads_nowhere(path) else what}")
     if not has_preamble(path):
+        if replaced := impostor(path):
+            raise ImageError(f"{path} is no DICOM file: {replaced}.")
         what = (
             "is empty (0 bytes)" if path.stat().st_size == 0 else "is no DICOM file: it lacks the mark DICM"
         )

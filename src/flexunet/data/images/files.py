@@ -21,7 +21,7 @@ from flexunet.data.dicom.read import DICOM_SUFFIXES, MAX_PIXELS, is_dicom_file, 
 from flexunet.data.images.grey_range import apply_range
 from flexunet.data.volumes.read import is_volume_file
 from flexunet.errors import ImageError, PathError
-from flexunet.files import NOWHERE, cannot_read, leads_nowhere, write_bytes
+from flexunet.files import NOWHERE, cannot_read, impostor, leads_nowhere, write_bytes
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".pnm")
 # What tables and annotations name films by, beside the files that are read.
@@ -341,6 +341,8 @@ def _open(path: Path, stream: IO[bytes]) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(f"{path} is too large: more than {MAX_PIXELS:,} pixels. Scale it down.") from error
     except Image.UnidentifiedImageError as error:
+        if what := impostor(path):
+            raise ImageError(f"{path} is not a readable image: {what}.") from error
         if is_volume_file(path):
             raise ImageError(f"{path} is a volume. Predict it with: flexunet infer3d.") from error
         raise ImageError(

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flexunet.errors import ImageError
+from flexunet.files import impostor
 
 _CHUNK = 1 << 20
 _HEADER_TEXT = 65_536  # bytes in which a MetaImage header must end
@@ -42,6 +43,8 @@ def read_volume_header(path: Path) -> VolumeHeader:
     Raises:
         ImageError: if it is no header of this kind, or leads to files elsewhere.
     """
+    if what := impostor(path):
+        raise ImageError(f"{path} is no volume: {what}.")
     try:
         if path.suffix.lower() in (".mha", ".mhd"):
             return _meta(path)

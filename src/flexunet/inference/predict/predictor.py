@@ -21,6 +21,7 @@ from flexunet.inference.predict.passes import Passes
 from flexunet.inference.predict.pasting import predict_pasted
 from flexunet.inference.predict.tiling import predict_tiled
 from flexunet.inference.predict.uncertainty import Measure, choose_measure, entropy, mutual_information
+from flexunet.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import keras
@@ -330,7 +331,9 @@ def _open_model(config: Config, engine: str) -> Any:
         from flexunet.inference.runtimes.load import open_engine
 
         return open_engine(config, engine)
+    path = RunFolder.of(config).find_model()  # before the engine is started: it takes seconds
+
     from flexunet.models.trained import load_trained_model
 
     precision = config.infer.precision
-    return load_trained_model(config, precision=None if precision == "auto" else precision)
+    return load_trained_model(config, precision=None if precision == "auto" else precision, path=path)

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, model_
 
 from flexunet.data.dataset.digests import digest_of, digest_of_text
 from flexunet.errors import InputError, PathError, WeightsError
+from flexunet.files import impostor
 from flexunet.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ def read_bundle(folder: Path) -> Bundle:
         file = folder / name
         if not file.is_file():
             raise WeightsError(f"{file} is missing from the exported model. Export the model again.")
+        if what := impostor(file):
+            raise WeightsError(f"{file} is not what was exported: {what}.")
         if digest_of(file) != digest:
             raise WeightsError(
                 f"{file} is not what was exported: its digest differs from that in {path}. Export the model "
@@ -141,6 +144,19 @@ def read_bundle(folder: Path) -> Bundle:
 def export_folder(config: Config, engine: str) -> Path:
     """Where the export of a run for an engine is written."""
     return RunFolder.of(config).export(engine)
+
+
+def new_export_folder(config: Config, form: str, *, int8: bool = False, out: Path | None = None) -> Path:
+    """The folder that an export of a run is to be written to.
+
+    Raises:
+        PathError: if the run has no model, or the folder exists.
+    """
+    folder = Path(out) if out else export_folder(config, f"{form}-int8" if int8 else form)
+    if folder.exists():
+        raise PathError(f"{folder} exists: remove it, or give another folder with --out.")
+    RunFolder.of(config).find_model()
+    return folder
 
 
 def bundle_folder(config: Config, engine: str) -> Path:

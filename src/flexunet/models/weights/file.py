@@ -21,6 +21,7 @@ import h5py
 import numpy as np
 
 from flexunet.errors import PathError, WeightsError
+from flexunet.files import impostor
 from flexunet.models.weights.probe import can_be_read
 
 _INSIDE_KERAS = "model.weights.h5"
@@ -150,6 +151,8 @@ def _hdf5_of(path: Path) -> Iterator[tuple[Path, bool]]:
     if not zipfile.is_zipfile(path):
         with path.open("rb") as stream:
             start = stream.read(8)
+        if what := impostor(path):
+            raise WeightsError(f"{path} holds no weights: {what}.")
         looks_hdf5 = start == b"\x89HDF\r\n\x1a\n"
         reason = _DAMAGED if looks_hdf5 else "it is neither an HDF5 file (.h5) nor a .keras archive"
         raise WeightsError(f"{path} holds no weights: {reason}.")

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from flexunet.config.files import load_config
-from flexunet.errors import ConfigError, PathError, WeightsError
+from flexunet.config.files import initial_weights_file
+from flexunet.errors import ConfigError, WeightsError
 from flexunet.models.registry import build_model
 from flexunet.models.weights.backbone import load_backbone_weights
 from flexunet.models.weights.encoder_levels import encoder_levels
 from flexunet.models.weights.file import open_weights
 from flexunet.models.weights.load import load_weights
-from flexunet.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -68,7 +67,7 @@ def load_initial_weights(model: keras.Model, config: Config) -> list[str]:
         PathError: if there is nothing at the path.
         WeightsError: if the file does not fit in anything but its classes.
     """
-    path = _weights_path(config)
+    path = initial_weights_file(config)
     total = model.count_params()
     try:
         load_weights(model, path)
@@ -86,18 +85,6 @@ def load_initial_weights(model: keras.Model, config: Config) -> list[str]:
         f"num_classes is {config.model.num_classes} here and {classes} in {path.name}: "
         f"{names} could not be taken over, and starts from fresh random weights.",
     ]
-
-
-def _weights_path(config: Config) -> Path:
-    path = config.resolve(config.model.initial_weights)
-    if path.is_dir():
-        return RunFolder.of(load_config(path)).find_model()
-    if not path.is_file():
-        raise PathError(
-            f"[model] initial_weights = '{config.model.initial_weights}': there is neither a run folder nor "
-            f"a weights file at {path}."
-        )
-    return path
 
 
 def classes_in(path: Path) -> int | None:

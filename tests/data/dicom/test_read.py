@@ -13,7 +13,7 @@ from flexunet.data.dicom.read import is_dicom_file, read_dicom, refusing_damage
 from flexunet.data.images.files import image_size, image_stem, list_images, read_image, to_model_range
 from flexunet.errors import ConfigError, ImageError
 
-pytest.importorskip("pydicom")
+pydicom = pytest.importorskip("pydicom")
 
 RAMP = np.arange(4096, dtype=np.uint16).reshape(64, 64)
 SMALL = np.arange(8 * 9, dtype=np.uint8).reshape(8, 9)
@@ -472,3 +472,28 @@ def test_a_decoder_that_panics_is_an_error_of_its_file(tmp_path):
         raise PanicException("index out of bounds")
     with pytest.raises(KeyboardInterrupt), refusing_damage(tmp_path / "film.dcm"):
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("window", ["auto", "full", "range", "stored"])
+def test_signed_films_use_the_whole_range_of_16_bits(write_dicom, tmp_path, window):
+    stored = np.array([[-32768, -2000], [0, 32767]], np.int16)
+    path = write_dicom(tmp_path / "a.dcm", np.tile(stored, (4, 4)))
+    assert read_dicom(path, window).pixels[:2, :2, 0].tolist() == [[0, 30768], [32768, 65535]]
+
+
+@pytest.mark.parametrize(
+    ("stored", "kind", "value"),
+    [
+        (np.array([[-2000, 0, 1500, 3000]], np.int16), "SS", -2000),
+        (np.array([[-2000, 0, 1500, 3000]], np.int16), "US", 63536),
+        (np.array([[63536, 0, 1500, 3000]], np.uint16), "US", 63536),
+        (np.array([[63536, 0, 1500, 3000]], np.uint16), "SS", -2000),
+    ],
+)
+def test_padding_is_seen_whatever_sign_its_value_was_written_with(write_dicom, tmp_path, stored, kind, value):
+    path = write_dicom(tmp_path / "a.dcm", np.tile(stored, (8, 2)))
+    dataset = pydicom.dcmread(path)
+    dataset.add_new("PixelPaddingValue", kind, value)
+    dataset.save_as(path)
+    assert read_dicom(path, "range").pixels[0, :4, 0].tolist() == [0, 0, 32768, 65535]
+    assert read_dicom(path, "stored").pixels[0, 0, 0] == 0

@@ -35,6 +35,32 @@ def test_round_trip_by_the_reader_of_highdicom(write_dicom, tmp_path, mask, attr
     assert np.array_equal(read_segmentation(tmp_path / "seg.dcm"), mask)
 
 
+@pytest.mark.parametrize(
+    ("characters", "name"),
+    [
+        (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎=やまだ^たろう"),
+        (["ISO 2022 IR 13", "ISO 2022 IR 87"], "ﾔﾏﾀﾞ^ﾀﾛｳ=山田^太郎=やまだ^たろう"),
+        (["", "ISO 2022 IR 149"], "Hong^Gildong=洪^吉洞=홍^길동"),
+        ("GB18030", "Zhang^XiaoDong=张^小东"),
+        ("ISO_IR 192", "Ünal^Şule"),
+        ("ISO_IR 100", "Müller^Jörg"),
+        (None, "Muller^A"),
+    ],
+)
+def test_names_of_patients_stay_in_any_script(write_dicom, tmp_path, mask, characters, name):
+    source = write_dicom(tmp_path / "a.dcm", np.zeros(mask.shape, np.uint16), SpecificCharacterSet=characters)
+    dataset = pydicom.dcmread(source)
+    dataset.PatientName, dataset.ReferringPhysicianName = name, [name, "X^Y"]
+    dataset.save_as(source)
+    for planes in (mask, np.zeros_like(mask)):
+        write_segmentation(tmp_path / "seg.dcm", source, planes, ["mass", "calcification", "node"])
+        written, read = pydicom.dcmread(tmp_path / "seg.dcm"), pydicom.dcmread(source)
+        for part in ("alphabetic", "ideographic", "phonetic"):
+            assert getattr(written.PatientName, part) == getattr(read.PatientName, part)
+        assert str(written.PatientName) == name
+        assert np.array_equal(read_segmentation(tmp_path / "seg.dcm"), planes)
+
+
 def test_an_empty_mask_is_an_object_too(write_dicom, tmp_path):
     source = write_dicom(tmp_path / "a.dcm", STORED)
     write_segmentation(tmp_path / "seg.dcm", source, np.zeros((40, 30), np.uint8), ["lesion"])

@@ -56,7 +56,8 @@ def tone_table(path: Path, dataset: Dataset, window: str, stored: np.ndarray) ->
             inverted = not inverted
         table = high - levels if inverted else levels - low
     else:
-        share = _shares(path, dataset, window, values, padded, stored - low if low else stored)
+        # In 32 bits: the range of 16 has no room for the difference.
+        share = _shares(path, dataset, window, values, padded, stored.astype(np.int32) - low)
         table = np.rint((1 - share if inverted else share) * _WHITE)
     table = table.astype(np.uint16)
     table[padded] = 0
@@ -156,8 +157,15 @@ def _padding(dataset: Dataset, levels: np.ndarray) -> np.ndarray:
     if value is None:
         return np.zeros(len(levels), bool)
     limit = _first(dataset, "PixelPaddingRangeLimit")
-    ends = (value, value if limit is None else limit)
+    ends = [_signed_as_pixels(end, levels) for end in (value, value if limit is None else limit)]
     return (levels >= min(ends)) & (levels <= max(ends))
+
+
+def _signed_as_pixels(value: float, levels: np.ndarray) -> float:
+    """A value of 16 bits with the sign of the pixels: files say US where SS is right, or the reverse."""
+    if value > levels[-1] and levels[0] < 0:
+        return value - (1 << 16)
+    return value + (1 << 16) if value < levels[0] and levels[0] == 0 else value
 
 
 def _first(dataset: Dataset, name: str) -> float | None:

@@ -198,4 +198,20 @@ def _referable(source: Path, header: Dataset) -> Dataset:
     for name in _MAY_BE_EMPTY:
         if name not in complete:
             setattr(complete, name, "")
-    return complete
+    return _in_unicode(complete)
+
+
+def _in_unicode(header: Dataset) -> Dataset:
+    """The header with its texts in UTF-8, which holds them all.
+
+    highdicom takes no character set of several parts that begins with nothing, the usual one of Japanese and
+    Korean names.
+    """
+    header.decode()
+    for element in header.iterall():
+        if element.VR == "PN" and element.value:
+            # A name keeps the bytes that it was read from; of its text it makes new ones.
+            several = element.VM > 1
+            element.value = [str(name) for name in element.value] if several else str(element.value)
+    header.SpecificCharacterSet = "ISO_IR 192"
+    return header

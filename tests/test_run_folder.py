@@ -72,3 +72,11 @@ def test_the_model_is_found_in_whatever_form_it_was_saved(tmp_path):
     for name in ("best_model.h5", "best_model.keras", "best_model.weights.h5"):
         (run.models / name).touch()
         assert run.find_model().name == name
+
+
+@pytest.mark.parametrize("folder", ["", "saved_model", "best_model"])
+def test_a_saved_model_is_named_with_what_to_do(tmp_path, folder):
+    (tmp_path / "models" / folder).mkdir(parents=True)
+    (tmp_path / "models" / folder / "saved_model.pb").touch()
+    with pytest.raises(PathError, match=r"is a TensorFlow SavedModel, which is not read.*save_weights"):
+        RunFolder.at(tmp_path).find_model()

@@ -184,6 +184,14 @@ class RunFolder:
                 if what := impostor(path):
                     raise WeightsError(f"{path} holds no weights: {what}.")
                 return path
+        folders = (self.models, self.models / "saved_model", self.models / "best_model")
+        saved = next((folder for folder in folders if (folder / "saved_model.pb").is_file()), None)
+        if saved is not None:
+            raise PathError(
+                f"{saved} is a TensorFlow SavedModel, which is not read. Load it with the program that wrote "
+                f"it, save its weights (model.save_weights('{PUBLISHED_FILE}')), and put that file into "
+                f"{self.models}."
+            )
         raise PathError(
             f"no trained model in {self.models}: expected {MODEL_FILE}, {WEIGHTS_FILE} or {PUBLISHED_FILE} "
             f"there. Train one with 'flexunet train {self.source}', or point [train] model_dir at its folder."

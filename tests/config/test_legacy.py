@@ -312,3 +312,11 @@ def test_any_lines_are_a_configuration_or_an_error_of_ours(tmp_path_factory, lin
 def test_three_dots_are_asked_about(load):
     config = load('[infer]\nimages_dir = ".../../../dataset"\n')
     assert any("is '..' meant?" in note for note in config.notes)
+
+
+def test_constants_of_opencv_need_no_quotes_and_no_note(tmp_path):
+    text = "[infer3d]\nslice_rotation = cv2.ROTATE_90_CLOCKWISE \n;cv2.ROTATE_180\n"
+    (tmp_path / "a.config").write_text("[model]\nmodel = 'TensorFlowFlexUNet'\n" + text)
+    config = load_config(tmp_path / "a.config")
+    assert config.infer3d.slice_rotation == "cv2.ROTATE_90_CLOCKWISE"
+    assert not [note for note in config.notes if "slice_rotation" in note]

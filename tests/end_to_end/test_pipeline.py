@@ -139,7 +139,11 @@ def test_inspect_counts_and_draws(project, tmp_path, flexunet):
     # Worked by hand: encoder 112+148, 296+584, 1168+2320; up 520, 584+... see docs/models.md for the rule.
     assert described["output_shape"] == [64, 64, 2]
     assert described["parameters"] == sum(layer["parameters"] for layer in described["layers"])
-    flexunet("inspect", project / "mammogram.toml", "--out", tmp_path)
+    before = sorted(project.rglob("*"))
+    assert f"{described['parameters']:,} parameters" in flexunet("inspect", project / "mammogram.toml").stdout
+    assert sorted(project.rglob("*")) == before
+    written = flexunet("inspect", project / "mammogram.toml", "--out", tmp_path, "--json").stdout
+    assert json.loads(written)["written"] == [str(tmp_path / "summary.txt"), str(tmp_path / "model.png")]
     assert f"{described['parameters']:,}" in (tmp_path / "summary.txt").read_text()
     with Image.open(tmp_path / "model.png") as picture:
         assert picture.size[0] > 600

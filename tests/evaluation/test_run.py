@@ -1,6 +1,7 @@
 """Evaluating a run: published metrics as the reference has them, calibration, leakage, folds."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -252,3 +253,19 @@ def test_one_sigmoid_class_and_three_classes(run, tmp_path, classes, colours):
 def test_a_run_without_a_model_says_so(run):
     with pytest.raises(PathError, match="no trained model"):
         evaluate(load_config(run / "config.toml", ["train.run_dir=empty"]))
+
+
+def test_an_evaluation_of_other_images_keeps_all_its_files(run, tmp_path):
+    shutil.copytree(run, tmp_path / "project", ignore=shutil.ignore_patterns("evaluation", "cache"))
+    config = load_config(tmp_path / "project" / "config.toml")
+    own, kept = config.run_dir, config.run_dir / "evaluation" / "other_images_1"
+    evaluate(config, look=False)
+    first = {name: (own / name).read_bytes() for name in ("evaluation.csv", "MODEL_CARD.md")}
+    scores = (own / "evaluation" / "scores.json").read_bytes()
+    config.test.images_dir, config.test.masks_dir = config.valid.images_dir, config.valid.masks_dir
+    notes = evaluate(config, look=False).notes
+    assert any(str(kept) in note for note in notes)
+    assert {name: (kept / name).read_bytes() for name in first} == first
+    assert (kept / "scores.json").read_bytes() == scores
+    assert (own / "MODEL_CARD.md").read_bytes() != first["MODEL_CARD.md"]
+    assert (own / "evaluation.csv").is_file()

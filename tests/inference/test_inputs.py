@@ -6,9 +6,10 @@ import json
 import numpy as np
 import pytest
 
+from flexunet.data.derive.run import list_films
 from flexunet.data.images.files import write_image
 from flexunet.errors import ImageError, PathError
-from flexunet.inference.inputs import find_images, image_labels, mask_names
+from flexunet.inference.inputs import find_images, find_volumes, image_labels, mask_names
 
 GREY = np.arange(20 * 24, dtype=np.uint16).reshape(20, 24).astype(np.uint8)
 
@@ -216,3 +217,20 @@ def test_a_folder_per_patient_through_the_command_line(disc, tmp_path):
         assert {row["file"] for row in csv.DictReader(stream)} <= {
             image["file_name"] for image in contours["images"]
         }
+
+
+@pytest.mark.parametrize("folder", [".ipynb_checkpoints", "__MACOSX", "@eaDir", "$RECYCLE.BIN"])
+def test_folders_that_programs_keep_for_themselves_are_passed_over(tmp_path, folder):
+    for name in ("a/one.png", f"a/{folder}/one.png", f"{folder}/a/two.png", "a/._one.png"):
+        write_image(tmp_path / name, GREY)
+    own = [tmp_path / "a" / "one.png"]
+    assert find_images([tmp_path / "**" / "*.png"]) == own
+    assert find_images([tmp_path / "*"]) == own
+    assert find_images([tmp_path / folder / "a" / "*.png"]) == [tmp_path / folder / "a" / "two.png"]
+    assert [film.path for film in list_films(tmp_path)] == own
+
+
+def test_what_else_lies_in_a_folder_is_named(tmp_path):
+    (tmp_path / "volume.npy").touch()
+    with pytest.raises(PathError, match=r"expected files ending in .*; \.npy is there, and is not read\."):
+        find_volumes([tmp_path])

@@ -136,7 +136,8 @@ def evaluate(
         environment=_environment(config, predictor),
     )
     scores = make_scores(tables, rules, about)
-    keep_other_images(folder, tables, notes)
+    beside = (config.run_dir / PUBLISHED_SCORES, config.run_dir / CARD) if split == "test" else ()
+    keep_other_images(folder, tables, notes, beside)
     write_evaluation(
         folder, scores, tables, gallery, title=title, curves_dir=config.output(config.train.eval_dir)
     )

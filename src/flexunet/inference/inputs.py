@@ -17,7 +17,7 @@ from pathlib import Path
 
 from flexunet.data.dicom.directory import DICOMDIR, images_of_dicomdir
 from flexunet.data.dicom.read import is_dicom_file
-from flexunet.data.images.files import IMAGE_SUFFIXES, image_stem, is_image_file
+from flexunet.data.images.files import IMAGE_SUFFIXES, image_stem, is_for_programs, is_image_file
 from flexunet.data.tables import read_table
 from flexunet.data.volumes.read import VOLUME_SUFFIXES, is_volume_file, label_suffix, volume_stem
 from flexunet.errors import ImageError, PathError
@@ -152,12 +152,19 @@ def _candidates(folders: str, stem: str, name: str) -> Iterator[str]:
         yield f"{folders}{name}_{number}"
 
 
+def _other_files(folder: Path) -> str:
+    """What else lies in a folder, for a message; "" where it is none, or holds no files with a suffix."""
+    files = [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+    suffixes = sorted({path.suffix.lower() for path in files if path.suffix and path.name[0] != "."})
+    return f"; {', '.join(suffixes[:5])} is there, and is not read" if suffixes else ""
+
+
 def _find(inputs: Iterable[Path | str], kinds: str, wanted: Wanted, search: Search) -> list[Path]:
     found: dict[Path, Path] = {}
     for given in inputs:
         paths = _expand(str(given), wanted, search)
         if not paths:
-            raise PathError(f"nothing to predict in {given}: expected {kinds}.")
+            raise PathError(f"nothing to predict in {given}: expected {kinds}{_other_files(Path(given))}.")
         for path in paths:
             found.setdefault(_absolute(path), path)
     return list(found.values())
@@ -177,6 +184,9 @@ def _expand(given: str, wanted: Wanted, search: Search) -> list[Path]:
         )
     found = []
     for match in map(Path, sorted(glob.glob(str(path), recursive=True))):  # noqa: PTH207 - may be absolute
+        folders = match.parts if match.is_dir() else match.parts[:-1]
+        if any(map(is_for_programs, set(folders) - set(path.parts))):  # not those that the glob names
+            continue
         if match.is_dir():
             found += search(match)
         elif wanted(match):
@@ -197,7 +207,9 @@ def _images_in(folder: Path, skipped: set[Path]) -> list[Path]:
     below = []
     for parent, names, files in os.walk(folder):
         names[:] = sorted(
-            name for name in names if not name.startswith(".") and Path(parent, name).resolve() not in skipped
+            name
+            for name in names
+            if not is_for_programs(name) and Path(parent, name).resolve() not in skipped
         )
         if Path(parent) != folder:
             candidates = (Path(parent, name) for name in sorted(files) if not name.startswith("."))

@@ -42,12 +42,17 @@ def describe_model(model: keras.Model) -> dict[str, Any]:
 
 def write_description(model: keras.Model, folder: Path) -> list[Path]:
     """Write `summary.txt` and `model.png`, and return their paths."""
-    lines: list[str] = []
-    model.summary(line_length=110, print_fn=lines.append)
     summary, picture = folder / "summary.txt", folder / "model.png"
-    write_text(summary, "\n".join(lines) + "\n")
+    write_text(summary, summary_text(model) + "\n")
     draw_model(model, picture)
     return [summary, picture]
+
+
+def summary_text(model: keras.Model) -> str:
+    """Keras's table of the layers."""
+    lines: list[str] = []
+    model.summary(line_length=110, print_fn=lines.append)
+    return "\n".join(lines)
 
 
 def layer_table(model: keras.Model) -> list[dict[str, Any]]:

@@ -15,27 +15,29 @@ def inspect(
     overrides: Overrides = None,
     output: Annotated[
         str | None,
-        typer.Option("--out", help="Folder for summary.txt and model.png. Default: the run folder."),
+        typer.Option("--out", help="Folder for summary.txt and model.png; without it, none is written."),
     ] = None,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """Describe the configured model in summary.txt and model.png."""
+    """Describe the configured model: its layers, parameters and shapes."""
     from pathlib import Path
 
     from flexunet.cli.configuration import open_config
 
     config = open_config(config_path, overrides, strict)
 
-    from flexunet.models.inspection import describe_model, write_description
+    from flexunet.models.inspection import describe_model, summary_text, write_description
     from flexunet.models.registry import build_model
 
     model = build_model(config)
     description = describe_model(model)
+    written = write_description(model, Path(output)) if output else []
     if as_json:
-        print_json(description)
+        print_json(description | {"written": [str(path) for path in written]})
         return
-    written = write_description(model, Path(output) if output else config.run_dir)
+    if not output:
+        console.print(summary_text(model), highlight=False, soft_wrap=True)
     console.print(
         f"{description['name']}: {description['parameters']:,} parameters, "
         f"{len(description['layers'])} layers, output {tuple(description['output_shape'])}"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flexunet.data.dataset.folder import SPLITS
-from flexunet.data.images.files import is_image_file
+from flexunet.data.images.files import is_for_programs, is_image_file
 from flexunet.errors import PathError
 
 _IMAGES, _MASKS = ("images", "image"), ("masks", "mask")
@@ -87,7 +87,7 @@ def _child(folder: Path, names: tuple[str, ...]) -> Path | None:
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_for_programs(path.name))
 
 
 def _holds_images(folder: Path) -> bool:

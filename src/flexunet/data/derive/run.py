@@ -35,7 +35,13 @@ from flexunet.data.derive.film_masks import (
     RawFilm,
 )
 from flexunet.data.derive.record import finished_rows, remove_stale, write_records
-from flexunet.data.images.files import image_stem, is_image_file, read_image, unread_pictures
+from flexunet.data.images.files import (
+    image_stem,
+    is_for_programs,
+    is_image_file,
+    read_image,
+    unread_pictures,
+)
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.data.images.reader import survey_range
 from flexunet.errors import FlexUNetError, PathError
@@ -111,7 +117,11 @@ def list_films(
     if not raw.is_dir():
         what = "is a file, not a folder" if raw.exists() else "does not exist"
         raise PathError(f"raw folder {raw} {what}. Check the path.")
-    paths = sorted(path for path in raw.rglob("*") if is_image_file(path))
+    paths = sorted(
+        path
+        for path in raw.rglob("*")
+        if not any(map(is_for_programs, path.relative_to(raw).parts[:-1])) and is_image_file(path)
+    )
     if beside := masks_among(paths, mask_suffix):
         if masks is None or masks.resolve() != raw.resolve():
             raise PathError(

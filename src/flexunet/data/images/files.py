@@ -23,6 +23,8 @@ from flexunet.data.volumes.read import is_volume_file
 from flexunet.errors import ImageError, PathError
 from flexunet.files import NOWHERE, cannot_read, impostor, leads_nowhere, write_bytes
 
+# macOS archives, Synology thumbnails, bins of network disks and of Windows.
+_FOR_PROGRAMS = ("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".pnm")
 # What tables and annotations name films by, beside the files that are read.
 _OTHER_SUFFIXES = (".dicom", ".ljpeg", ".jp2", ".gif", ".webp", ".npz", ".npy", ".json", ".xml")
@@ -55,6 +57,11 @@ def is_image_file(path: Path) -> bool:
     if not path.is_file():
         return leads_nowhere(path) and path.suffix.lower() in IMAGE_SUFFIXES + DICOM_SUFFIXES
     return path.suffix.lower() in IMAGE_SUFFIXES or is_dicom_file(path)
+
+
+def is_for_programs(folder: str) -> bool:
+    """Whether a folder of this name is one that programs keep for themselves, as hidden ones are."""
+    return folder.startswith(".") or folder in _FOR_PROGRAMS
 
 
 def image_stem(path: Path) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -93,13 +95,14 @@ def write_evaluation(
     write_text(folder / SCORES, scores_json(scores))
 
 
-def keep_other_images(folder: Path, tables: Tables, notes: list[str]) -> None:
+def keep_other_images(folder: Path, tables: Tables, notes: list[str], beside: Sequence[Path] = ()) -> None:
     """Move an evaluation of other images aside, into a folder of its own, before this one is written.
 
     Args:
         folder: The folder of the evaluation.
         tables: Tables of the evaluation that is to be written.
         notes: Told where the other one is kept.
+        beside: Its files that lie elsewhere.
     """
     try:
         earlier = read_tables(folder)
@@ -113,9 +116,10 @@ def keep_other_images(folder: Path, tables: Tables, notes: list[str]) -> None:
     with explaining(kept):
         kept.mkdir()
         # The document last: while it lies in the folder, its tables do too or were moved before it.
-        for name in (REPORT, PER_LESION, PER_IMAGE, SCORES):
-            if (folder / name).is_file():
-                (folder / name).rename(kept / name)
+        inside = (folder / name for name in (REPORT, PER_LESION, PER_IMAGE, SCORES))
+        for path in (*beside, *inside):
+            if path.is_file():
+                shutil.move(path, kept / path.name)  # may be on another disk
     notes.append(f"the evaluation of {len(earlier)} other images that was here is kept in {kept}")
 
 

@@ -96,7 +96,9 @@ def write_report(
             empty_dice=empty_dice(tables, scores.rules["empty_masks"]),
             empty_sentence=_EMPTY[scores.rules["empty_masks"]].format(
                 images=counted(scores.foreground.empty_images, "image")
-            ),
+            )
+            if scores.foreground.empty_images
+            else "",
             match_sentence=match_sentence(scores),
             lesion_sentence=lesions_in_words(scores.lesions),
             tiles=shown_in("tiles"),

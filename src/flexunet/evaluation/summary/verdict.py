@@ -284,8 +284,9 @@ def lesions_in_words(lesions: LesionScores) -> str:
         "positives per image."
     )
     if lesions.specks:
+        specks = counted(lesions.specks, "lesion or false positive", "lesions and false positives")
         text += (
-            f" {lesions.specks} of the lesions and false positives have fewer than 10 pixels and may be "
-            "specks at the edge of a mask; min_lesion_pixels removes them."
+            f" {specks} of fewer than 10 pixels may be specks at the edge of a mask; "
+            "min_lesion_pixels removes them."
         )
     return text

@@ -223,6 +223,14 @@ def test_other_settings_do_not_mix_with_an_earlier_run(dataset, tmp_path):
         augment(dataset, tmp_path / "out", config())
 
 
+def test_random_transforms_write_no_copies_and_a_note_says_so(dataset, tmp_path):
+    config = Config.model_validate({"random_transform": {"enabled": True}})
+    done, plain = augment(dataset, tmp_path / "a", config), augment(dataset, tmp_path / "b", Config())
+    assert done.copies == plain.copies
+    assert not plain.notes
+    assert "while training alone" in done.notes[0]
+
+
 @pytest.mark.parametrize("split", ["valid", "test"])
 def test_copies_of_scored_images_need_a_word(dataset, tmp_path, split):
     with pytest.raises(DatasetError, match="--i-accept-leakage"):

@@ -118,7 +118,7 @@ def augment(
         originals=dict(Counter(task.split for task in tasks)),
         copies={label: count * augmented for label, count in Counter(step.label for step in steps).items()},
         finished_before=finished_before,
-        notes=_notes(tasks),
+        notes=_notes(tasks, config),
     )
 
 
@@ -216,8 +216,13 @@ def _register(operations: Sequence[Operation]) -> None:
         register_operation(operation)
 
 
-def _notes(tasks: Sequence[Task]) -> list[str]:
+def _notes(tasks: Sequence[Task], config: Config) -> list[str]:
     notes = []
+    if config.random_transform.enabled:
+        notes.append(
+            "the copies are those of the operations of [augmentor]: [random_transform] changes images while "
+            "training alone, and will change these copies once more."
+        )
     if any(not task.split for task in tasks):
         notes.append(
             "the copies were made before the split. flexunet split keeps copies with their source, but valid "

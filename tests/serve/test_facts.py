@@ -5,6 +5,7 @@ import json
 from flexunet.config.schema import Config
 from flexunet.data.images.files import write_image
 from flexunet.evaluation.folders import score_folders
+from flexunet.evaluation.scores.registry import shown_in
 from flexunet.serve.facts import evaluation_of, model_facts
 
 from .conftest import draw
@@ -24,6 +25,8 @@ def test_figures_are_those_of_the_evaluation(tmp_path):
     assert told["dice_per_image_mean"]["value"] == found.scores.foreground.dice_per_image_mean.value
     assert 0 < told["dice_pooled"]["value"] < 1
     assert told["lesion_sensitivity"]["value"] == found.scores.lesions.sensitivity.value
+    scores = {score.key for score in shown_in("tiles")} - {"sensitivity"} | {"lesion_sensitivity"}
+    assert set(told) == {"split", "created", "images", "patients"} | scores
     facts = json.loads(json.dumps(model_facts(config, "abc", tiled=True)))
     assert facts["evaluation"] == json.loads(json.dumps(told))
     assert facts["classes"][1] == {"index": 1, "name": "lesion", "color": [255, 255, 255]}

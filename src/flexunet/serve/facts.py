@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 from flexunet.data.configured import color_map, crop_size
 from flexunet.errors import InputError
 from flexunet.evaluation.report.outputs import read_scores
+from flexunet.evaluation.scores.registry import shown_in
+from flexunet.evaluation.tables.document import estimate_of
 from flexunet.inference.outputs.write import foreground_names
 from flexunet.inference.runtimes.load import engine_name
 from flexunet.version import __version__
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
-    from flexunet.evaluation.scores.intervals import Estimate
 
+_REPLY_KEYS = {"sensitivity": "lesion_sensitivity"}  # what replies have always called it
 NOTICE = "For research. Not a medical device; the results do not replace a radiologist."
 
 
@@ -62,12 +64,8 @@ def evaluation_of(config: Config) -> dict[str, Any] | None:
         "created": scores.created,
         "images": scores.images,
         "patients": scores.patients if scores.patients_known else None,
-        "dice_per_image_mean": _estimate(scores.foreground.dice_per_image_mean),
-        "dice_pooled": _estimate(scores.foreground.dice_pooled),
-        "lesion_sensitivity": _estimate(scores.lesions.sensitivity),
-        "false_positives_per_image": _estimate(scores.lesions.false_positives_per_image),
+        **{
+            _REPLY_KEYS.get(score.key, score.key): estimate_of(scores, score).model_dump(mode="json")
+            for score in shown_in("tiles")
+        },
     }
-
-
-def _estimate(estimate: Estimate) -> dict[str, Any]:
-    return estimate.model_dump(mode="json")

@@ -165,6 +165,39 @@ def test_bad_files(tmp_path, name):
     assert str(tmp_path / name) in str(caught.value)
 
 
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("slope", "intercept", "expected"),
+    [
+        (0.0, 0.0, (1, 0)),  # no scaling, by the standard
+        (0.0, 7.0, (1, 0)),  # and then no intercept either
+        (float("nan"), float("nan"), (1, 0)),
+        (float("nan"), 7.0, (1, 0)),
+        (0.0, float("inf"), (1, 0)),
+        (2.0, 0.0, (2, 0)),
+        (2.0, 5.0, (2, 5)),
+        (2.0, float("nan"), (2, 0)),
+        (-1.0, 0.0, (-1, 0)),
+        (float("inf"), 0.0, None),
+        (float("-inf"), 0.0, None),
+        (1.0, float("inf"), None),
+        (1e38, 0.0, None),
+    ],
+)
+def test_slopes_of_nifti(write_volume, tmp_path, slope, intercept, expected, packed):
+    voxels = (np.arange(3 * 12 * 10).reshape(10, 12, 3) % 900).astype(np.int16)
+    content = bytearray(write_volume(tmp_path / "a.nii", voxels).read_bytes())
+    struct.pack_into("<2f", content, 112, slope, intercept)
+    path = tmp_path / ("b.nii.gz" if packed else "b.nii")
+    path.write_bytes(gzip.compress(bytes(content)) if packed else bytes(content))
+    if expected is None:
+        with pytest.raises(ImageError, match=r"b\.nii.* has scl_slope .*: expected finite numbers"):
+            read_volume(path)
+        return
+    times, plus = expected
+    np.testing.assert_array_equal(read_volume(path).voxels, voxels.astype(np.float32) * times + plus)
+
+
 def test_more_than_one_number_a_voxel(tmp_path):
     image = sitk.GetImageFromArray(VOXELS.T.astype(np.float32))
     sitk.WriteImage(sitk.Compose(image, image, image), tmp_path / "colour.nii")

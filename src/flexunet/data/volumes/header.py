@@ -19,6 +19,7 @@ from flexunet.errors import ImageError
 from flexunet.files import impostor
 
 _CHUNK = 1 << 20
+_STEEPEST = 1e30  # voxels of 32 bits go beyond what float32 holds from about here
 _HEADER_TEXT = 65_536  # bytes in which a MetaImage header must end
 
 
@@ -30,11 +31,13 @@ class VolumeHeader:
         spacing: As written, in mm.
         stored_bytes: Bytes that the whole file has at least once unpacked; 0 where ITK checks that itself.
         parts: The files that make the volume.
+        idle_intercept: What ITK adds to the voxels though the slope says that there is no scaling.
     """
 
     spacing: tuple[float, ...]
     stored_bytes: int
     parts: tuple[Path, ...]
+    idle_intercept: float = 0.0
 
 
 def read_volume_header(path: Path) -> VolumeHeader:
@@ -98,7 +101,18 @@ def _nifti(path: Path) -> VolumeHeader:
         raise ImageError(
             f"{path} has a damaged NIfTI header: {dimensions} voxels of {bits} bits. Export it again."
         )
-    return VolumeHeader(spacing[1 : min(count, 3) + 1], int(offset) + math.prod(sizes) * bits // 8, (path,))
+    stored = int(offset) + math.prod(sizes) * bits // 8
+    slope, intercept = struct.unpack_from(order + "2f", head, 112)
+    # A slope of 0 means no scaling, and so is what writers mean by one that is no number.
+    if slope == 0 or math.isnan(slope):
+        idle = intercept if math.isfinite(intercept) else 0.0
+        return VolumeHeader(spacing[1 : min(count, 3) + 1], stored, (path,), idle)
+    if math.isinf(slope) or math.isinf(intercept) or abs(slope) > _STEEPEST or abs(intercept) > _STEEPEST:
+        raise ImageError(
+            f"{path} has scl_slope {slope:g} and scl_inter {intercept:g}: expected finite numbers. Correct "
+            "the header, or export the volume again."
+        )
+    return VolumeHeader(spacing[1 : min(count, 3) + 1], stored, (path,))
 
 
 def _meta(path: Path) -> VolumeHeader:

@@ -105,6 +105,8 @@ def read_volume(path: Path) -> Volume:
         image = reader.Execute()
         # SimpleITK counts z, y, x. Its array is a copy, since a view does not keep the image alive.
         voxels = sitk.GetArrayFromImage(image).T
+        if header.idle_intercept:
+            voxels = voxels - voxels.dtype.type(header.idle_intercept)
         return Volume(path, voxels, image.GetSpacing(), image.GetOrigin(), image.GetDirection())
     except RuntimeError as error:
         raise _unreadable(path, error) from error

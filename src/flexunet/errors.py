@@ -16,8 +16,17 @@
         WeightsError                       a weights file that does not fit the configured model
         DatasetError                       a data set, split or manifest that contradicts itself
 
-A message says what was expected, what was found and what to do, and names the file or key.
+A message says what was expected, what was found and what to do, and names the file or key. What it quotes
+comes from elsewhere: `printable` is the one function through which it reaches a terminal or a log.
 """
+
+import logging
+import sys
+import threading
+import traceback
+import warnings
+from types import TracebackType
+from typing import TextIO
 
 
 class FlexUNetError(Exception):
@@ -114,3 +123,48 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
     ('1 patient', '0 patients', '2 copies')
     """
     return f"{count} {noun if count == 1 else plural or noun + 's'}"
+
+
+def printable(text: str) -> str:
+    """Text for a terminal: what could steer it, or has no letters, as an escape.
+
+    File names and headers come from elsewhere, and may hold anything.
+    """
+    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
+
+
+class PrintableFormatter(logging.Formatter):
+    """Log lines, tracebacks in them too, that cannot steer the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of a record."""
+        return printable(super().format(record))
+
+
+def shield_output() -> None:
+    """Let what libraries print of a file pass through `printable` too: warnings, log lines and tracebacks."""
+    warnings.showwarning = _show_warning
+    sys.excepthook = _show_exception
+    threading.excepthook = lambda told: _show_exception(told.exc_type, told.exc_value, told.exc_traceback)
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(PrintableFormatter())
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    stream = file or sys.stderr
+    if stream is not None:
+        stream.write(printable(warnings.formatwarning(message, category, filename, lineno, line)))
+
+
+def _show_exception(
+    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
+) -> None:
+    if sys.stderr is not None and not issubclass(kind, SystemExit):
+        sys.stderr.write(printable("".join(traceback.format_exception(kind, error, trace))))

@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
-from flexunet.errors import OutOfMemoryError
+from flexunet.errors import OutOfMemoryError, shield_output
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -68,6 +68,7 @@ def _begin(work: Callable[[Any], Any], start: Callable[[], Any] | None, end: Con
     import cv2
 
     _work = work
+    shield_output()
     cv2.setNumThreads(1)
     # They may reach every process of a group; the first one ends the rest.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from flexunet.cli.config import config
-from flexunet.cli.console import error_console, printable
+from flexunet.cli.console import error_console
 from flexunet.cli.data.audit import audit
 from flexunet.cli.data.augment import augment
 from flexunet.cli.data.derive import derive
@@ -34,7 +34,7 @@ from flexunet.cli.model.models import models
 from flexunet.cli.model.score import score
 from flexunet.cli.model.serve import serve
 from flexunet.cli.model.train import train
-from flexunet.errors import FlexUNetError
+from flexunet.errors import FlexUNetError, printable, shield_output
 from flexunet.version import __version__
 
 # In the order of the work; `--help` lists them so. A sub-command group is a typer.Typer.
@@ -100,6 +100,7 @@ def _end(number: int, _frame: FrameType | None) -> None:
 
 def main() -> None:
     """Run the command line; an error of ours is one message and an exit code, never a traceback."""
+    shield_output()
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _end)
     try:

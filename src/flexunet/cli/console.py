@@ -15,6 +15,7 @@ from rich.segment import Segment
 from rich.table import Table
 
 from flexunet.cli.tables import fit_table
+from flexunet.errors import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -112,14 +113,6 @@ def in_bars(bars: Bars, logged: str | None = None) -> Progress:
 def say(text: str) -> None:
     """Print a line on standard error, above the bars where there are some."""
     error_console.print(text, highlight=False, soft_wrap=True)
-
-
-def printable(text: str) -> str:
-    """Text for a terminal: what could steer it, or has no letters, as an escape.
-
-    File names and headers come from elsewhere, and may hold anything.
-    """
-    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
 
 
 def print_failures(failures: Mapping[Path, str]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flexunet.errors import ConfigError, PathError
+from flexunet.errors import ConfigError, PathError, PrintableFormatter
 from flexunet.extras import import_extra
 
 if TYPE_CHECKING:
@@ -112,7 +112,9 @@ def serve(config: Config, service: Service, announce: Callable[[str], None]) -> 
     listener = _listen(service)
     try:
         app = _make(config, service)
-        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+        handler = logging.StreamHandler()
+        handler.setFormatter(PrintableFormatter("%(asctime)s %(name)s %(message)s"))
+        logging.basicConfig(level=logging.WARNING, handlers=[handler])
         logging.getLogger("flexunet.serve").setLevel(logging.INFO)
         host = f"[{service.host}]" if ":" in service.host else service.host
         address = f"http://{host}:{listener.getsockname()[1]}"

@@ -13,8 +13,10 @@ killed, and the next goes on behind the file at fault.
 from __future__ import annotations
 
 import argparse
+import base64
 import io
 import json
+import plistlib
 import resource
 import shutil
 import subprocess
@@ -135,8 +137,12 @@ def masks(folder: Path) -> Area:
 
 
 def annotations(folder: Path) -> Area:
-    """COCO, LabelMe, CSV and MIAS tables."""
+    """COCO, LabelMe, property lists, CSV and MIAS tables; drawn as masks."""
+    from PIL import Image
+
     from flexunet.data.annotations.read import read_annotations
+    from flexunet.data.annotations.shapes import UNKNOWN
+    from flexunet.data.derive.film_table import read_film_table
 
     coco = {
         "images": [{"id": 1, "file_name": "a.png", "width": 64, "height": 64}],
@@ -157,17 +163,36 @@ def annotations(folder: Path) -> Area:
         "imageHeight": 64,
         "shapes": [{"label": "mass", "shape_type": "polygon", "points": [[1, 1], [30, 1], [30, 30]]}],
     }
+    stream = io.BytesIO()
+    Image.fromarray(np.full((9, 9), 255, np.uint8)).save(stream, "PNG")
+    masked = labelme | {
+        "shapes": [
+            {
+                "label": "mass",
+                "shape_type": "mask",
+                "points": [[1, 1], [9, 9]],
+                "mask": base64.b64encode(stream.getvalue()).decode(),
+            }
+        ]
+    }
+    region = {"Name": "Mass", "NumberOfPoints": 3, "Point_px": ["(1, 1)", "(30, 1)", "(30, 30)"]}
+    circles = "image;x;y;radius;label\na;10,5;12;5;m\u00fcde\nb;20;22;6;\n"
     seeds = [
         ("coco.json", json.dumps(coco).encode()),
         ("a.json", json.dumps(labelme).encode()),
+        ("b.json", json.dumps(masked).encode()),
+        ("a.xml", plistlib.dumps({"Images": [{"ROIs": [region]}]})),
         ("a.csv", b"image,x,y,radius\na,10,12,5\nb,20,22,6\n"),
+        ("b.csv", circles.encode("utf-16")),
+        ("c.csv", circles.encode("cp1252")),
         ("Info.txt", b"mdb001 G CIRC B 535 425 197\nmdb002 G CIRC B 522 280 69\nmdb003 D NORM\n"),
     ]
 
     def read(path: Path) -> object:
-        return [
-            outline.mask(64, 64) for outline in read_annotations(path).values() if hasattr(outline, "mask")
-        ]
+        films = read_annotations(path)
+        if path.suffix == ".csv":
+            read_film_table(path)
+        return [film.rasterise(64, 64) for film in films.values() if film.state != UNKNOWN]
 
     return seeds, read
 

@@ -1,4 +1,6 @@
 import json
+import plistlib
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -125,3 +127,35 @@ def test_masks_from_a_published_model(raw, reference, tmp_path):
         assert 0 < float(row["entropy"]) <= 1
         assert read_image(tmp_path / "out" / "to_review" / row["mask"]).shape == (64, 64, 3)
     assert json.loads(run(raw, tmp_path / "out", *options).stdout)["reused"] == 4
+
+
+def region(*points):
+    texts = [f"({x}, {y})" for x, y in points]
+    return {"Name": "Mass", "NumberOfPoints": len(points), "Point_px": texts}
+
+
+def test_outlines_and_table_of_inbreast(raw, tmp_path):
+    """Both call a film by its number. A film without outlines is excluded; a broken file is one film's."""
+    films = tmp_path / "raw"
+    films.mkdir()
+    source = sorted(raw.rglob("*.jpg") or raw.rglob("*.png"))[0]
+    for number in (20586908, 20586934, 20586960):
+        shutil.copy(source, films / f"{number}_6c613a14_MG_R_CC_ANON{source.suffix}")
+    outlines = tmp_path / "AllXML"
+    outlines.mkdir()
+    square = region((100, 60), (140, 60), (140, 100), (100, 100))
+    (outlines / "20586908.xml").write_bytes(plistlib.dumps({"Images": [{"ROIs": [square]}]}))
+    (outlines / "20586960.xml").write_text("<plist><dict>")
+    (outlines / "99999999.xml").write_text("<annotation/>")
+    table = tmp_path / "INbreast.csv"
+    table.write_text("Patient ID;Laterality;File Name;ACR\nremoved;R;20586908;3\nremoved;R;20586934;1\n")
+    result = run(films, tmp_path / "out", "--annotations", outlines, "--table", table, "--jobs", 1)
+    assert result.exit_code == 2, result.output
+    (row,) = Manifest.read(tmp_path / "out").rows
+    assert row["raw_file"].startswith("20586908_")
+    assert (row["laterality"], row["acr"], row["raw_lesion_pixels"]) == ("R", "3", "1600")
+    said = " ".join(result.stderr.split())
+    assert "excluded: 20586934_6c613a14_MG_R_CC_ANON" in said
+    assert "not derived: 20586960_6c613a14_MG_R_CC_ANON" in said
+    assert "20586960.xml is not an Apple property list" in said
+    assert "99999999.xml is not an Apple property list" in said

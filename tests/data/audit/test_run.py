@@ -297,3 +297,9 @@ class TestReport:
         used = set(re.findall(r'(?:Finding|_unpaired|_mixed)\(\s*(?:read,\s*)?"([a-z-]+)"', text))
         assert used <= set(KINDS)
         assert len(used) > 15
+
+
+def test_rows_of_a_manifest_that_lack_values_are_said(dataset):
+    (dataset / "manifest.csv").write_text("file,mask,split,patient\ntrain/images/s0.png,train/masks/s0.png\n")
+    (found,) = audit_dataset(dataset, compare=False).with_code("manifest-doubtful")
+    assert (found.severity, "manifest.csv, line 2: fewer values" in found.explanation) == ("warning", True)

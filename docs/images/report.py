@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 HERE = Path(__file__).parent
-TALL, FIRST, COLUMN, GAP, QUALITY = 9000, 3000, 1800, 15, 80
+TALL, FIRST, COLUMN, GAP, QUALITY = 9000, 3085, 1800, 15, 70
 
 
 def photograph(page, width, folder):

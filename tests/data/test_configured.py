@@ -1,7 +1,7 @@
 import pytest
 
 from flexunet.config.files import load_config
-from flexunet.data.configured import color_map, split_pairs
+from flexunet.data.configured import color_map, mask_reader, split_pairs
 from flexunet.data.images.files import write_image
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.data.phantom.draw import draw_phantom
@@ -41,3 +41,16 @@ def test_unknown_split_names_the_known_ones(config):
 def test_colours_come_from_the_configuration(config):
     config.mask.rgb_map = {(0, 0, 0): 0, (0, 255, 0): 2, (255, 0, 0): 1}
     assert color_map(config).palette.tolist() == [[0, 0, 0], [255, 0, 0], [0, 255, 0]]
+
+
+def test_masks_are_not_read_by_default_colours_where_those_of_the_file_are_unreadable(tmp_path):
+    text = "[model]\nmodel = 'TensorFlowFlexUNet'\nnum_classes = 3\n[mask]\nrgb_map = {}\n"
+    good = "{(0,0,0):0, (255,0,0):1, (0,255,0):2}"
+    for rgb_map in ("{(0,0,0):0,(255,0,0):1,(0,255,0):2", "{(0,0,0):0,(255,0,0):1,(0,200,0):2255,0,0):3}"):
+        (tmp_path / "a.config").write_text(text.format(rgb_map))
+        with pytest.raises(ConfigError, match=r"line 5: \[mask\] rgb_map = .*tells the classes of the masks"):
+            mask_reader(load_config(tmp_path / "a.config"))
+        repaired = load_config(tmp_path / "a.config", [f"mask.rgb_map={good}"])
+        assert mask_reader(repaired).color_map.colors_to_class[(255, 0, 0)] == 1
+    (tmp_path / "a.config").write_text(text.format(good))
+    assert mask_reader(load_config(tmp_path / "a.config")).color_map.colors_to_class[(255, 0, 0)] == 1

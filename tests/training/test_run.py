@@ -1,6 +1,7 @@
 """A training run in process: what the callbacks do, and what is refused."""
 
 import json
+import shutil
 from pathlib import Path
 
 import keras
@@ -275,6 +276,22 @@ def test_an_unpaired_image_ends_the_run_before_anything_is_written(configured, d
     with pytest.raises(PairingError):
         train(config)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_a_handful_of_images_trains_and_is_validated_on_at_least_one(configured, dataset, tmp_path, count):
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+    images = sorted((dataset / "dataset" / "train" / "images").iterdir())[:count]
+    for number, path in enumerate(images):
+        shutil.copy(path, tmp_path / "images" / f"{number}.png")
+        shutil.copy(path.parents[1] / "masks" / path.name, tmp_path / "masks" / f"{number}.png")
+    folders = [f"train.{kind}_dir={(tmp_path / kind).as_posix()}" for kind in ("images", "masks")]
+    config = configured(*folders, "train.dataset_splitter=true", "train.batch_size=8", "train.epochs=1")
+    config.valid.images_dir = config.valid.masks_dir = None
+    result = train(config)
+    assert result.model_path.is_file()
+    assert np.isfinite([*result.history["loss"], *result.history["val_loss"]]).all()
 
 
 def test_too_few_patients_to_split_are_refused(tmp_path):

@@ -146,6 +146,11 @@ class Reading:
         config._source = source
         telling = [remark for remark in self.remarks if not _is_default(config, remark.unless_default)]
         telling.sort(key=lambda remark: not remark.is_problem)
+        config._unread = {
+            remark.used: remark.given.shown
+            for remark in self.remarks
+            if remark.used and remark.is_problem and remark.is_left_out and remark.used not in self.origins
+        }
         config._notes = [remark.message(config) for remark in telling] + advice(config)
         check_config(config)
         return config

@@ -84,6 +84,7 @@ class Config(OperationSections, _SectionsBeforeOperations):
     _source: Path | None = PrivateAttr(None)
     _notes: list[str] = PrivateAttr(default_factory=list)
     _overrides: list[str] = PrivateAttr(default_factory=list)
+    _unread: dict[tuple[str, str], str] = PrivateAttr(default_factory=dict)
 
     @property
     def source(self) -> Path | None:
@@ -99,6 +100,11 @@ class Config(OperationSections, _SectionsBeforeOperations):
     def notes(self) -> list[str]:
         """What a reader should know about how the file was read, one sentence each."""
         return self._notes
+
+    @property
+    def unread(self) -> dict[tuple[str, str], str]:
+        """Keys whose values are not readable, so that the default is used; each as the file gives it."""
+        return self._unread
 
     @property
     def folder(self) -> Path:

@@ -33,7 +33,16 @@ def color_map(config: Config) -> ColorMap:
 
 
 def mask_reader(config: Config) -> MaskReader:
-    """How masks are read: by the colours of the classes, or by a grey value where `[mask] binarize` is on."""
+    """How masks are read: by the colours of the classes, or by a grey value where `[mask] binarize` is on.
+
+    Raises:
+        ConfigError: if the file gives colours that cannot be read: by others, classes would change places.
+    """
+    if (given := config.unread.get(("mask", "rgb_map"))) and not config.mask.binarize:
+        raise ConfigError(
+            f"{given}: not readable, and it tells the classes of the masks. Correct it, in the form "
+            "{(0, 0, 0): 0, (255, 0, 0): 1}."
+        )
     return MaskReader(color_map(config), float(config.mask.threshold) if config.mask.binarize else None)
 
 

@@ -295,9 +295,8 @@ def _japanese(content: bytes) -> str:
         text = content.decode("cp932")
     except UnicodeDecodeError:
         return ""
-    common = [
-        each for each in text if re.match(f"[{_KANA_OR_KANJI}]", each) and each.encode("cp932")[0] < 0xA0
-    ]
+    letters = set(re.findall(f"[{_KANA_OR_KANJI}]", text))
+    common = any(each.encode("cp932")[0] < 0xA0 for each in letters)
     is_japanese = common and _JAPANESE.fullmatch(text) and not _HALF_BESIDE_WHOLE.search(text)
     return text if is_japanese else ""
 

@@ -114,6 +114,14 @@ def test_a_missing_prediction_is_not_an_empty_one(folders):
         score_folders(*folders, masks=MaskReader(COLORS))
 
 
+def test_predictions_whose_names_end_otherwise_are_told(folders):
+    """nnU-Net gives images, and so their predictions, the number of a channel."""
+    for path in list(folders[1].iterdir()):
+        path.rename(path.with_name(f"{path.stem}_0000.png"))
+    with pytest.raises(PairingError, match=r"have no partner.* predictions end in _0000, .* rename"):
+        score_folders(*folders, masks=MaskReader(COLORS))
+
+
 def test_masks_of_another_size_are_refused_by_name(folders):
     write_mask(folders[1] / "case_2.png", np.zeros((20, 30), np.uint8), COLORS)
     with pytest.raises(MaskError, match=r"case_2\.png has 30 x 20 pixels.*30 x 40"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flexunet.data.copies.fingerprints import grey_of
 from flexunet.data.dataset.identity import Identities
-from flexunet.data.dataset.matching import listed, match_names, stem_of
+from flexunet.data.dataset.matching import Matches, common_ending, listed, match_names, stem_of
 from flexunet.data.dataset.pairs import Pair, list_masks
 from flexunet.data.images.files import list_images, read_image
 from flexunet.data.images.foreground import breast_share
@@ -69,10 +69,16 @@ def pair_masks(truth: Path | str, prediction: Path | str, images: Path | str | N
         raise PairingError(
             f"{truth} and {prediction} must hold masks of the same names; {len(lonely)} have no partner: "
             f"{listed(lonely, _LISTED, '; ')}. A missing prediction is not an empty one: write it, or "
-            "remove its mask."
+            f"remove its mask.{_told_apart(matches)}"
         )
     pictures = _pictures(Path(truth), images)
     return [MaskPair(path, mask, pictures.get(stem_of(path))) for path, mask in matches.partners.items()]
+
+
+def _told_apart(matches: Matches) -> str:
+    """A sentence, with a blank before, on the ending by which names of predictions differ; else ""."""
+    ending = common_ending(map(stem_of, matches.alone), list(map(stem_of, matches.strangers)))
+    return f" The predictions end in {ending}, the masks do not: rename them." if ending else ""
 
 
 def _pictures(truth: Path, images: Path | str | None) -> dict[str, Path]:

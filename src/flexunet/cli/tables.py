@@ -66,13 +66,17 @@ def _longest(word: str) -> int:
 
 
 def _shared(least: list[int], natural: list[int], available: int, later: list[bool]) -> list[int]:
-    """Widths between the least and the natural ones that use what is available; some columns come later."""
+    """Widths between the least and the natural ones that use what is available; some columns come later.
+
+    Columns that need no more than a third of it are served before those of long texts.
+    """
     sizes = list(least)
+    long = [size > available // 3 for size in natural]
     for _ in range(max(0, available - sum(sizes))):
         wanting = [place for place, size in enumerate(sizes) if size < natural[place]]
         if not wanting:
             break
-        sizes[min(wanting, key=lambda place: (later[place], sizes[place] / natural[place]))] += 1
+        sizes[min(wanting, key=lambda place: (later[place], long[place], sizes[place] / natural[place]))] += 1
     return sizes
 
 

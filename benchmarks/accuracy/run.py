@@ -1,0 +1,288 @@
+"""Accuracy on real mammograms: train and test the folds of a committed split, and keep every figure.
+
+    python benchmarks/accuracy/run.py tissue                      # the recipe of the table, all folds
+    python benchmarks/accuracy/run.py tissue --arm batch --folds 1 --set model.normalization_layer="'batch'"
+    python benchmarks/accuracy/run.py tissue --arm init --init --budget 13m    # what `flexunet init` writes
+    python benchmarks/accuracy/run.py tissue --arm batch --validation-only     # test images are not looked at
+
+A table is a data set of ../shared/data, its split file (folds/NAME.csv: fold, split, image) and a recipe
+of configs/. Each fold appends a row to ledger.csv: what ran, on what, for how long, and the figures. `look`
+counts how often the ledger has seen the test images of that fold. Without --validation-only, the pooled
+scores of all folds are printed at the end with their intervals (patients resampled). Runs lie in --work, one
+folder an arm.
+
+A split file is made once, from what `flexunet split --folds 5 --seed 0` wrote:
+
+    python benchmarks/accuracy/run.py --fold-file SPLIT folds/NAME.csv
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import platform
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import flexunet
+from flexunet.config.schema import Config
+from flexunet.evaluation.run import evaluate_fold_runs
+from flexunet.evaluation.tables.document import Estimate, Scores
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+LEDGER = HERE / "ledger.csv"
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A data set, how it is split, and the recipe that is compared.
+
+    Attributes:
+        dataset: Folder below the data.
+        recipe: File in configs/.
+        by: What the folds keep together.
+    """
+
+    dataset: str
+    recipe: str
+    by: str
+
+
+TABLES = {
+    "tissue": Table("ddsm_tissue", "tissue.toml", "image, as Tiryaki and Kaplanoglu (2022)"),
+    "lesions": Table("cdd_cesm", "lesions.toml", "patient"),
+}
+COLUMNS = [
+    *(
+        "date",
+        "commit",
+        "table",
+        "arm",
+        "fold",
+        "seed",
+        "settings",
+        "engine",
+        "precision",
+        "processor",
+        "cores",
+    ),
+    *("minutes", "epochs", "best_epoch", "valid_dice", "test_dice", "test_dice_low", "test_dice_high"),
+    *("class_dice", "sensitivity_at_1_fp", "images", "look"),
+]
+
+
+def main() -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("table", nargs="?", choices=TABLES)
+    parser.add_argument("--arm", default="recipe", help="Name of what is tried.")
+    parser.add_argument("--folds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
+    parser.add_argument("--seed", type=int, default=137)
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", dest="settings")
+    parser.add_argument("--recipe", type=Path, help="Another configuration than that of the table.")
+    parser.add_argument("--init", action="store_true", help="Let `flexunet init` write the configuration.")
+    parser.add_argument("--budget", help="With --init: the time that training may take.")
+    parser.add_argument("--validation-only", action="store_true", help="Do not look at test images.")
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--work", type=Path, default=Path("/tmp/flexunet-accuracy"))
+    parser.add_argument("--fold-file", type=Path, nargs=2, metavar=("SPLIT", "FILE"))
+    arguments = parser.parse_args()
+    if arguments.fold_file:
+        write_fold_file(*arguments.fold_file)
+    elif arguments.table:
+        run_table(arguments)
+    else:
+        parser.error("name a table")
+
+
+def write_fold_file(split: Path, file: Path) -> None:
+    """The split file of what `flexunet split --folds` wrote."""
+    rows = [
+        (int(fold.name.removeprefix("fold_")), part, image.name)
+        for fold in sorted(split.glob("fold_*"))
+        for part in SPLITS
+        for image in sorted((fold / part / "images").iterdir())
+    ]
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([("fold", "split", "image"), *rows])
+
+
+def run_table(arguments: argparse.Namespace) -> None:
+    """Train, and unless told otherwise test, each fold of an arm."""
+    table = TABLES[arguments.table]
+    runs = []
+    for fold in arguments.folds:
+        folder = make_fold(arguments.work / table.dataset, arguments.data / table.dataset, table, fold)
+        run = (
+            arguments.work
+            / "runs"
+            / arguments.table
+            / f"{arguments.arm}-seed{arguments.seed}"
+            / f"fold_{fold}"
+        )
+        config = configured(arguments, table, folder, run)
+        began = time.perf_counter()
+        result = flexunet.train(config, resume="auto")
+        minutes = (time.perf_counter() - began) / 60
+        row = described(arguments, fold, config, minutes) | {
+            "epochs": result.epochs,
+            "best_epoch": result.best_epoch,
+            "valid_dice": round(max(result.history["val_dice_per_image_mean"]), 4),
+        }
+        if not arguments.validation_only:
+            scores = flexunet.evaluate(config).scores
+            row |= figures(scores) | {"look": looks(arguments.table, fold) + 1}
+            runs.append(run)
+        append(row)
+        print({name: row[name] for name in COLUMNS if row.get(name) not in (None, "")}, flush=True)
+    if len(runs) > 1:
+        pooled = evaluate_fold_runs(runs, out=runs[0].parent / "pooled").scores
+        row = described(arguments, "pooled", config, 0.0) | figures(pooled)
+        append(row | {"minutes": ""})
+        print(pooled.foreground.dice_per_image_mean, f"in {runs[0].parent / 'pooled'}")
+
+
+def make_fold(work: Path, data: Path, table: Table, fold: int) -> Path:
+    """The folder of one fold, with links to the images that its split file names."""
+    folder = work / f"fold_{fold}"
+    if folder.exists():
+        return folder
+    with (HERE / "folds" / f"{table.dataset}.csv").open(newline="", encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if int(row["fold"]) == fold]
+    pairs = {pair.image_path.name: pair for pair in flexunet.find_pairs(data / "images", data / "masks")}
+    partial = work / f".fold_{fold}"
+    shutil.rmtree(partial, ignore_errors=True)
+    for row in rows:
+        pair = pairs[row["image"]]
+        for kind, file in (("images", pair.image_path), ("masks", pair.mask_path)):
+            link = partial / row["split"] / kind / f"{pair.image_path.stem}{file.suffix}"
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(file.resolve())
+    partial.rename(folder)
+    return folder
+
+
+def configured(arguments: argparse.Namespace, table: Table, folder: Path, run: Path) -> Config:
+    """The recipe with the folders of a fold."""
+    recipe = arguments.recipe or ROOT / "configs" / table.recipe
+    if arguments.init:
+        from flexunet.cli.model.init import seconds_of
+
+        recipe = run.with_suffix(".toml")
+        if not recipe.exists():
+            seconds = seconds_of(arguments.budget) if arguments.budget else None
+            flexunet.plan_training(folder, budget=seconds).write(recipe)
+    paths = [
+        f"{split}.{kind}_dir={(folder / split / kind).as_posix()!r}"
+        for split in SPLITS
+        for kind in ("images", "masks")
+    ]
+    own = [
+        f"train.run_dir={run.resolve().as_posix()!r}",
+        f"train.seed={arguments.seed}",
+        "train.monitor='val_dice_per_image_mean'",
+        "train.epoch_change_infer=false",
+        "train.epoch_change_tiled_infer=false",
+    ]
+    return flexunet.load_config(recipe, [*paths, *own, *arguments.settings])
+
+
+def described(
+    arguments: argparse.Namespace, fold: int | str, config: Config, minutes: float
+) -> dict[str, Any]:
+    """What of a row does not depend on the scores."""
+    import keras
+
+    from flexunet.models.precision import choose_precision
+
+    commit = subprocess.run(
+        ["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+    )
+    settings = [f"init {arguments.budget or ''}".strip()] if arguments.init else []
+    if arguments.recipe:
+        settings.append(arguments.recipe.name)
+    return dict.fromkeys(COLUMNS, "") | {
+        "date": date.today().isoformat(),
+        "commit": commit.stdout.strip(),
+        "table": arguments.table,
+        "arm": arguments.arm,
+        "fold": fold,
+        "seed": arguments.seed,
+        "settings": "; ".join([*settings, *arguments.settings]),
+        "engine": keras.config.backend(),
+        "precision": choose_precision(config.train.precision)[0],
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "minutes": round(minutes, 1),
+    }
+
+
+def processor() -> str:
+    """Name of the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+
+
+def figures(scores: Scores) -> dict[str, Any]:
+    """What of the scores goes into the ledger."""
+    dice: Estimate = scores.foreground.dice_per_image_mean
+    at_one = [
+        point.sensitivity for point in scores.lesions.froc_sensitivity if point.false_positives_per_image == 1
+    ]
+    return {
+        "test_dice": rounded(dice.value),
+        "test_dice_low": rounded(dice.low),
+        "test_dice_high": rounded(dice.high),
+        "class_dice": " ".join(
+            f"{each.name}:{rounded(each.pixels.dice_per_image_mean.value)}" for each in scores.classes
+        ),
+        "sensitivity_at_1_fp": rounded(at_one[0].value) if at_one else "",
+        "images": scores.images,
+    }
+
+
+def rounded(value: float | None) -> float | str:
+    """Four digits; nothing for no value."""
+    return "" if value is None else round(value, 4)
+
+
+def looks(table: str, fold: int) -> int:
+    """How often the ledger has looked at the test images of a fold."""
+    return sum(
+        row["table"] == table and row["fold"] == str(fold) and row["test_dice"] != "" for row in ledger()
+    )
+
+
+def ledger() -> list[dict[str, str]]:
+    """The rows so far."""
+    if not LEDGER.exists():
+        return []
+    with LEDGER.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def append(row: dict[str, Any]) -> None:
+    """Add a row to the ledger."""
+    new = not LEDGER.exists()
+    with LEDGER.open("a", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, COLUMNS)
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+if __name__ == "__main__":
+    main()

@@ -201,3 +201,8 @@ class RunFolder:
 def _output(config: Config, text: str, default: str) -> Path:
     """An output folder; its default where an old file leaves the key empty, as not every run needs it."""
     return config.output(text) if text else config.run_dir / default
+
+
+def runs_in(folder: Path) -> list[Path]:
+    """The run folders inside a folder, such as the folds of a cross-validation, sorted by name."""
+    return sorted(path.parent for path in folder.glob(f"*/{RUN_CONFIG}"))

@@ -25,6 +25,7 @@ from flexunet.evaluation.tables.document import (
 )
 from flexunet.evaluation.tables.files import read_tables
 from flexunet.evaluation.tables.rows import Tables, refuse_twins
+from flexunet.run_folder import runs_in
 
 
 def find_folds(paths: Sequence[Path]) -> list[Path]:
@@ -35,7 +36,7 @@ def find_folds(paths: Sequence[Path]) -> list[Path]:
     """
     runs = list(paths)
     if len(runs) == 1:
-        inside = sorted(path.parent for path in runs[0].glob("*/config.toml"))
+        inside = runs_in(runs[0])
         runs = inside or sorted(path.parents[1] for path in runs[0].glob("*/evaluation/per_image.csv"))
     if len(runs) < 2:
         raise PathError(

@@ -4,7 +4,9 @@ import csv
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from flexunet.cli import app
 from flexunet.config.files import load_config
 from flexunet.data.images.files import read_image, write_image
 from flexunet.errors import ConfigError
@@ -117,3 +119,16 @@ def test_members_that_see_other_grey_values_are_refused(config):
     config.image.normalize = "zscore"
     with pytest.raises(ConfigError, match=r"normalize = 'none'.*'zscore'"):
         Predictor.load(config)
+
+
+def test_a_folder_of_runs_on_the_command_line_is_all_of_them(runs, config, image, tmp_path):
+    masks = []
+    for given in (["--runs", runs[0], "--runs", runs[1]], ["--runs", runs[0].parent]):
+        out = tmp_path / f"masks{len(given)}"
+        arguments = ["infer", config.source, "--out", out, *given]
+        answer = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
+        assert answer.exit_code == 0, answer.output
+        masks.append(read_image(out / "a.png"))
+    np.testing.assert_array_equal(masks[0], masks[1])
+    alone = Predictor.load(runs[0])(image).argmax(-1)
+    assert (masks[0].reshape(*alone.shape, -1)[..., 0] > 0).astype(int).tolist() != alone.tolist()

@@ -26,7 +26,8 @@ Runs = Annotated[
     list[str] | None,
     typer.Option(
         "--runs",
-        help="Run folder whose model predicts instead of that of CONFIG; repeat it to average several.",
+        help="Run folder whose model predicts instead of that of CONFIG; repeat it, or name a folder of "
+        "runs, to average several.",
     ),
 ]
 Output = Annotated[
@@ -79,10 +80,18 @@ def _settings(
     if output:
         settings.append(f"{section}.output_dir={Path(output).absolute().as_posix()!r}")
     if runs:
-        settings.append(f"infer.ensemble={[Path(run).absolute().as_posix() for run in runs]!r}")
+        members = [member for run in runs for member in _members(Path(run))]
+        settings.append(f"infer.ensemble={[run.absolute().as_posix() for run in members]!r}")
     if engine:
         settings.append(f"infer.engine={engine!r}")
     return settings
+
+
+def _members(run: Path) -> list[Path]:
+    """The run itself, or those inside a folder that is none."""
+    from flexunet.run_folder import RUN_CONFIG, runs_in
+
+    return [run] if (run / RUN_CONFIG).is_file() else runs_in(run) or [run]
 
 
 def _infer(

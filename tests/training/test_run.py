@@ -239,6 +239,18 @@ def test_published_losses_train(configured, loss):
     assert result.history["loss"][1] < result.history["loss"][0]
 
 
+def test_a_loss_of_components_trains_with_deep_supervision_and_is_evaluated(configured):
+    config = configured(
+        "model.loss='component_dice + component_crossentropy'",
+        "model.deep_supervision=true",
+        "model.num_layers=3",
+        "train.epochs=4",
+    )
+    result = train(config)
+    assert result.history["val_loss"][-1] < result.history["val_loss"][0]
+    assert 0 < result.history["val_dice_coef_foreground"][-1] < 1
+
+
 def test_one_class_trains_with_a_sigmoid(configured):
     result = train(
         configured(

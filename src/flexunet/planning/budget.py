@@ -94,12 +94,13 @@ def _timed_steps(config: Config) -> Iterator[float]:
     from flexunet.training.batches.feeding import training_batches
     from flexunet.training.compiling import compile_model
     from flexunet.training.deep_supervision import supervise_deeply
+    from flexunet.training.objectives.named import needs_cells
     from flexunet.training.optimizer.pace import pace_of
 
     model = build_model(config, policy=choose_precision(config.train.precision)[0])
     if config.model.deep_supervision:
         model = supervise_deeply(model, config)
-    batches = training_batches(config, open_split(config, "train"))
+    batches = training_batches(config, open_split(config, "train"), cells=needs_cells(config.model.loss))
     compile_model(config, model, pace_of(batches, 1))
     began = time.perf_counter()
     for step in range(_WARM_UP + _TIMED):

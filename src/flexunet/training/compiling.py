@@ -13,7 +13,7 @@ from flexunet.training.batches.feeding import evaluation_batches
 from flexunet.training.checkpoint.state import build_figures
 from flexunet.training.deep_supervision import without_heads
 from flexunet.training.memory import explained_memory_errors
-from flexunet.training.objectives.named import get_loss, get_metric
+from flexunet.training.objectives.named import get_loss, get_metric, needs_cells
 from flexunet.training.optimizer.build import build_optimizer
 
 if TYPE_CHECKING:
@@ -56,7 +56,12 @@ def evaluate_published(config: Config, model: keras.Model, split: str = "test") 
     """
     compile_model(config, model)
     build_figures(model)
-    batches = evaluation_batches(config, open_split(config, split), config.evaluate.batch_size)
+    batches = evaluation_batches(
+        config,
+        open_split(config, split),
+        config.evaluate.batch_size,
+        cells=needs_cells(config.model.loss),
+    )
     with explained_memory_errors(config):
         figures = model.evaluate(batches, return_dict=True, verbose=0)
     metric = config.model.metrics[0] if config.model.metrics else None

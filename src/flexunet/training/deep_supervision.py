@@ -20,6 +20,7 @@ from flexunet.errors import ConfigError
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.layers.blocks import final_activation
 from flexunet.models.registry import decoder_maps, has_decoder_maps
+from flexunet.training.objectives.tensors import without_cells
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -124,10 +125,11 @@ def weights_of_levels(count: int) -> list[float]:
 
 
 def averaged_to(mask: Any, answer: Any) -> Any:
-    """A one-hot mask at the size of an answer: the share of each class in the pixels that a cell covers.
+    """A one-hot mask at the size of an answer: the share of each class in the pixels that a place covers.
 
     Args:
-        mask: `(N, H, W, classes)`, any type of number.
+        mask: `(N, H, W, classes)`, any type of number; cells of components may follow, of which the first
+            pixel of a place counts.
         answer: `(N, H / fy, W / fx, classes)`, fy and fx whole numbers.
 
     Returns:
@@ -136,5 +138,9 @@ def averaged_to(mask: Any, answer: Any) -> Any:
     rows, columns, classes = answer.shape[1:]
     if mask.shape[1:3] == (rows, columns):
         return mask
-    cells = (-1, rows, mask.shape[1] // rows, columns, mask.shape[2] // columns, classes)
-    return ops.mean(ops.reshape(ops.cast(mask, "float32"), cells), axis=(2, 4))
+    high, wide = mask.shape[1] // rows, mask.shape[2] // columns
+    places = (-1, rows, high, columns, wide, classes)
+    truth, cells = without_cells(mask, answer)
+    smaller = ops.mean(ops.reshape(ops.cast(truth, "float32"), places), axis=(2, 4))
+    has_cells = mask.shape[-1] > classes
+    return ops.concatenate([smaller, cells[:, ::high, ::wide]], axis=-1) if has_cells else smaller

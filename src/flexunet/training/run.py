@@ -53,7 +53,7 @@ from flexunet.training.given import Given
 from flexunet.training.interrupt import StopSignal
 from flexunet.training.loop import Loop, Position, Saver, position_of
 from flexunet.training.memory import check_memory, explained_memory_errors
-from flexunet.training.objectives.named import is_lower_better
+from flexunet.training.objectives.named import is_lower_better, needs_cells
 from flexunet.training.optimizer.pace import pace_of
 from flexunet.training.processes.distribution import Team, check_batch, explained_losses, join
 from flexunet.training.processes.leading import AgreedStop, SilentStore
@@ -181,7 +181,8 @@ def _train(
         notes.append(note)
     training = open_split(config, "train", range_rule=range_rule, progress=progress)
     validation = open_split(config, "valid", range_rule=range_rule, progress=progress) if validated else None
-    batches = training_batches(config, training, team.part)
+    cells = given.loss is None and needs_cells(config.model.loss)
+    batches = training_batches(config, training, team.part, cells=cells)
     if not config.train.statistics_batches:
         notes += lagging_statistics(model, len(batches), config.train.epochs)
     compile_model(config, model, pace_of(batches, config.train.accumulate_steps), given.loss)
@@ -260,7 +261,7 @@ def _train(
         stopped = Loop(
             model,
             batches,
-            validation_batches(config, validation, team.part) if validation else None,
+            validation_batches(config, validation, team.part, cells=cells) if validation else None,
             epochs=config.train.epochs,
             seed=config.train.seed,
             callbacks=callbacks.in_order,

@@ -11,6 +11,7 @@ import numpy as np
 
 from flexunet.data.images.files import to_model_range
 from flexunet.errors import ConfigError, ShapeError
+from flexunet.training.batches.cells import cells_of
 from flexunet.training.batches.sampling import Draw, Sampling
 
 _CROPS = 1
@@ -97,6 +98,7 @@ class Batches(keras.utils.PyDataset):
         seed: Order and augmentation follow from (seed, epoch, index of the batch) alone.
         augment: Called with images `(n, H, W, C)` as stored (uint8, uint16), masks `(n, H, W)` and a random
             generator; returns both. Images may come back as float32 from 0 to 255.
+        cells: Whether the cells of components follow the classes in the targets (`cells.cells_of`).
         workers: Threads that prepare batches while the model trains.
         part: The rows of each batch that this process prepares; all of them, if not given. A batch that does
             not divide comes with one more axis in front, of length 1, to be told from a part of one.
@@ -119,6 +121,7 @@ class Batches(keras.utils.PyDataset):
         sampling: Sampling | None = None,
         crops: bool = False,
         augment: Augment | None = None,
+        cells: bool = False,
         workers: int = 2,
         part: Part | None = None,
     ):
@@ -134,6 +137,7 @@ class Batches(keras.utils.PyDataset):
         self.sampling = sampling
         self.crops = crops
         self.augment = augment
+        self.cells = cells
         self.part = part or Part()
         self.epoch = 0
         self._begun = False
@@ -163,7 +167,10 @@ class Batches(keras.utils.PyDataset):
             generator = np.random.default_rng([self.seed, self.epoch, index])
             images, masks = self.augment(images, masks, generator)
             images, masks = images[taken], masks[taken]
-        batch = to_model_range(images), encode_targets(masks, self.num_classes)
+        targets = encode_targets(masks, self.num_classes)
+        if self.cells:
+            targets = np.concatenate([targets, cells_of(masks, self.num_classes)], axis=-1)
+        batch = to_model_range(images), targets
         return batch if rows else (batch[0][np.newaxis], batch[1][np.newaxis])
 
     def _read(self, index: int, rows: slice) -> tuple[np.ndarray, np.ndarray]:

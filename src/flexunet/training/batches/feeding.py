@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from flexunet.data.cache.open import Cache, OwnSizeCache
 
 
-def training_batches(config: Config, cache: Cache | OwnSizeCache, part: Part | None = None) -> Batches:
+def training_batches(
+    config: Config, cache: Cache | OwnSizeCache, part: Part | None = None, *, cells: bool = False
+) -> Batches:
     """Shuffled batches: crops where `[train] crop` is on, augmented where the configuration says so.
 
     With either of them, or a `lesion_share`, an epoch is `[train] steps_per_epoch` batches where the
-    configuration sets it; otherwise as many images are seen as there are.
+    configuration sets it; otherwise as many images are seen as there are. Here and below, `cells` says
+    whether the loss takes the cells of components.
 
     Raises:
         DatasetError: if the images cannot give the share of lesions that is asked for.
@@ -37,6 +40,7 @@ def training_batches(config: Config, cache: Cache | OwnSizeCache, part: Part | N
         sampling=training_sampling(config, cache),
         crops=config.train.crop != "none",
         augment=_augmentation(config),
+        cells=cells,
         workers=config.train.workers,
         part=part,
     )
@@ -72,16 +76,20 @@ def _augmentation(config: Config) -> Augment | None:
     return None
 
 
-def validation_batches(config: Config, cache: Cache | OwnSizeCache, part: Part | None = None) -> Batches:
+def validation_batches(
+    config: Config, cache: Cache | OwnSizeCache, part: Part | None = None, *, cells: bool = False
+) -> Batches:
     """The same batches after every epoch: all images, or where crops are trained two crops of each."""
     seed = config.train.seed
     crops = _crops(config, partial(FixedCrops, seed=seed), cache)
-    return _plain(config, crops, config.train.batch_size, part)
+    return _plain(config, crops, config.train.batch_size, part, cells)
 
 
-def evaluation_batches(config: Config, cache: Cache | OwnSizeCache, batch_size: int | None = None) -> Batches:
+def evaluation_batches(
+    config: Config, cache: Cache | OwnSizeCache, batch_size: int | None = None, *, cells: bool = False
+) -> Batches:
     """All images in the order of their names, or where crops were trained all their tiles; as they are."""
-    return _plain(config, all_pixels(config, cache), batch_size or config.train.batch_size)
+    return _plain(config, all_pixels(config, cache), batch_size or config.train.batch_size, cells=cells)
 
 
 def all_pixels(config: Config, cache: Cache | OwnSizeCache) -> Source:
@@ -89,13 +97,16 @@ def all_pixels(config: Config, cache: Cache | OwnSizeCache) -> Source:
     return _crops(config, Tiles, cache)
 
 
-def _plain(config: Config, source: Source, batch_size: int, part: Part | None = None) -> Batches:
+def _plain(
+    config: Config, source: Source, batch_size: int, part: Part | None = None, cells: bool = False
+) -> Batches:
     return Batches(
         in_color_order(config, source),
         batch_size,
         config.model.num_classes,
         shuffle=False,
         seed=config.train.seed,
+        cells=cells,
         workers=config.train.workers,
         part=part,
     )

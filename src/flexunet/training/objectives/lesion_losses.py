@@ -12,14 +12,7 @@ from typing import Any
 from keras import ops
 
 from flexunet.training.objectives.rows import loss
-from flexunet.training.objectives.tensors import (
-    EPSILON,
-    SMALLEST,
-    float32,
-    foreground,
-    logits_of,
-    smallest_probability,
-)
+from flexunet.training.objectives.tensors import EPSILON, entropy_by_pixel, float32, foreground
 
 # One pixel: keeps the ratio defined, and quiet, where an image has no lesion.
 _SMOOTH = 1.0
@@ -90,7 +83,7 @@ def focal(y_true: Any, y_pred: Any, gamma: float = 2.0) -> Any:
 
     Source: Lin, T.-Y. et al. (2017), Focal loss for dense object detection, ICCV, 2980-2988.
     """
-    entropy = _entropy_by_pixel(y_true, y_pred)
+    entropy = entropy_by_pixel(y_true, y_pred)
     # Rounding may leave the entropy a little below 0, and a negative number has no fractional power.
     missing = ops.maximum(1.0 - ops.exp(-entropy), 0.0)
     weight = ops.power(ops.maximum(missing, EPSILON), gamma) if gamma else ops.ones_like(missing)
@@ -143,20 +136,3 @@ def _distance_to(region: Any, reach: int) -> Any:
         grown = ops.max_pool(grown, 3, strides=1, padding="same", data_format="channels_last")
         distance = distance + 1.0 - grown
     return distance
-
-
-def _entropy_by_pixel(y_true: Any, y_pred: Any) -> Any:
-    """Cross-entropy of each pixel `(N, H, W)`, from the logits where Keras kept them."""
-    logits = logits_of(y_pred)
-    floor = smallest_probability(y_pred)
-    y_true, y_pred = float32(y_true, y_pred)
-    if y_pred.shape[-1] > 1:
-        if logits is not None:
-            return ops.categorical_crossentropy(y_true, logits, from_logits=True)
-        scaled = y_pred / ops.maximum(ops.sum(y_pred, axis=-1, keepdims=True), SMALLEST)
-        return -ops.sum(y_true * ops.log(ops.clip(scaled, floor, 1.0)), axis=-1)
-    y_true, y_pred = y_true[..., 0], y_pred[..., 0]
-    if logits is not None:
-        logits = logits[..., 0]
-        return ops.relu(logits) - logits * y_true + ops.log1p(ops.exp(-ops.abs(logits)))
-    return -ops.log(ops.clip(ops.where(y_true > 0.5, y_pred, 1.0 - y_pred), floor, 1.0))

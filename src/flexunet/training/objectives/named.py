@@ -16,14 +16,14 @@ import keras
 from keras import ops
 
 from flexunet.errors import ConfigError
-from flexunet.training.objectives import lesion_losses, losses, metrics
+from flexunet.training.objectives import component_losses, lesion_losses, losses, metrics
 from flexunet.training.objectives.expression import parse_losses
 from flexunet.training.objectives.names import unknown_name
 from flexunet.training.objectives.rows import BUILT_IN, LOSSES, METRICS, Function, Loss, Metric
-from flexunet.training.objectives.tensors import mean_by_image
+from flexunet.training.objectives.tensors import mean_by_image, without_cells
 
 # Each of these gives its functions their rows when it is imported.
-MODULES = (losses, lesion_losses, metrics)
+MODULES = (losses, lesion_losses, component_losses, metrics)
 
 
 def get_loss(name: str, num_classes: int | None = None) -> Callable[..., Any]:
@@ -39,6 +39,11 @@ def get_loss(name: str, num_classes: int | None = None) -> Callable[..., Any]:
     if name in LOSSES and LOSSES[name].published:
         return _checked(LOSSES[name], num_classes)
     return LossSum(name, num_classes)
+
+
+def needs_cells(expression: str) -> bool:
+    """Whether a sum of losses takes the cells of components, which batches then bring along."""
+    return any(LOSSES[term.name].needs_cells for term in parse_losses(expression))
 
 
 def _checked(row: Loss, num_classes: int | None) -> Callable[..., Any]:
@@ -65,12 +70,14 @@ class LossSum(keras.losses.Loss):
         self.expression = expression
         self.terms = parse_losses(expression)
         self.functions = [_checked(LOSSES[term.name], num_classes) for term in self.terms]
+        self.takes_cells = [LOSSES[term.name].needs_cells for term in self.terms]
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """One value per image `(N,)`, or a scalar if every term pools the batch."""
+        y_true, cells = without_cells(y_true, y_pred)
         total: Any = 0.0
-        for term, function in zip(self.terms, self.functions, strict=True):
-            value = function(y_true, y_pred, **term.settings)
+        for term, function, takes_cells in zip(self.terms, self.functions, self.takes_cells, strict=True):
+            value = function(y_true, y_pred, *([cells] if takes_cells else []), **term.settings)
             if len(value.shape) > 1:  # one of one's own, of each pixel
                 value = mean_by_image(value)
             total = total + term.weight * value
@@ -101,7 +108,8 @@ class PublishedMean(keras.metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count one batch; weights of samples are not used, as published."""
-        self.total.assign_add(ops.cast(ops.mean(self.fn(y_true, y_pred)), "float32"))
+        value = self.fn(without_cells(y_true, y_pred)[0], y_pred)
+        self.total.assign_add(ops.cast(ops.mean(value), "float32"))
         self.batches.assign_add(1.0)
 
     def result(self) -> Any:
@@ -129,7 +137,7 @@ class MeanOverImages(PublishedMean):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count the images of one batch; weights of samples are not used."""
-        values = ops.cast(self.fn(y_true, y_pred), "float32")
+        values = ops.cast(self.fn(without_cells(y_true, y_pred)[0], y_pred), "float32")
         has_value = ops.logical_not(ops.isnan(values))
         self.total.assign_add(ops.sum(ops.where(has_value, values, 0.0)))
         self.batches.assign_add(ops.sum(ops.cast(has_value, "float32")))

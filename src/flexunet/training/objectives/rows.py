@@ -28,6 +28,7 @@ class Loss:
         function: Of one-hot truth and probabilities `(N, H, W, classes)`, and its parameters.
         above_zero: Parameters that must be above 0.
         needs_classes: Whether it is 0 with a single channel, whatever the model predicts.
+        needs_cells: Whether it takes the cells of components after truth and probabilities.
         published: Whether the published system has it; a model is then saved with the function itself.
     """
 
@@ -35,12 +36,13 @@ class Loss:
     function: Function
     above_zero: tuple[str, ...] = ()
     needs_classes: bool = False
+    needs_cells: bool = False
     published: bool = False
 
     @property
     def parameters(self) -> list[str]:
         """Names of the parameters that an expression may set."""
-        return list(inspect.signature(self.function).parameters)[2:]
+        return list(inspect.signature(self.function).parameters)[3 if self.needs_cells else 2 :]
 
 
 @dataclass(frozen=True)

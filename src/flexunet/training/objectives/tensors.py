@@ -23,6 +23,13 @@ def foreground(y: Any) -> Any:
     return y if y.shape[-1] == 1 else y[..., 1:]
 
 
+def without_cells(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """Truth of as many channels as the prediction, and the cells that follow; one cell if none do."""
+    classes = y_pred.shape[-1]
+    truth = y_true[..., :classes]
+    return truth, y_true[..., classes:] if y_true.shape[-1] > classes else ops.ones_like(foreground(truth))
+
+
 def mean_by_image(values: Any) -> Any:
     """Mean over all axes but the first."""
     return ops.mean(values, axis=tuple(range(1, len(values.shape))))
@@ -41,3 +48,20 @@ def smallest_probability(y_pred: Any) -> float:
     """
     traced = keras.config.backend() == "jax" and type(y_pred).__name__.endswith("Tracer")
     return SMALLEST if traced else EPSILON
+
+
+def entropy_by_pixel(y_true: Any, y_pred: Any) -> Any:
+    """Cross-entropy of each pixel `(N, H, W)`, from the logits where Keras kept them."""
+    logits = logits_of(y_pred)
+    floor = smallest_probability(y_pred)
+    y_true, y_pred = float32(y_true, y_pred)
+    if y_pred.shape[-1] > 1:
+        if logits is not None:
+            return ops.categorical_crossentropy(y_true, logits, from_logits=True)
+        scaled = y_pred / ops.maximum(ops.sum(y_pred, axis=-1, keepdims=True), SMALLEST)
+        return -ops.sum(y_true * ops.log(ops.clip(scaled, floor, 1.0)), axis=-1)
+    y_true, y_pred = y_true[..., 0], y_pred[..., 0]
+    if logits is not None:
+        logits = logits[..., 0]
+        return ops.relu(logits) - logits * y_true + ops.log1p(ops.exp(-ops.abs(logits)))
+    return -ops.log(ops.clip(ops.where(y_true > 0.5, y_pred, 1.0 - y_pred), floor, 1.0))

@@ -33,6 +33,7 @@ WINGS = {
         "images",
         "dataset",
         "annotations",
+        "collections",
         "copies",
         "cache",
         "augment",

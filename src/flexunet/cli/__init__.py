@@ -17,6 +17,7 @@ from flexunet.cli.config import config
 from flexunet.cli.console import error_console
 from flexunet.cli.data.audit import audit
 from flexunet.cli.data.augment import augment
+from flexunet.cli.data.datasets import datasets
 from flexunet.cli.data.derive import derive
 from flexunet.cli.data.phantom import phantom
 from flexunet.cli.data.split import split
@@ -41,6 +42,7 @@ from flexunet.version import __version__
 COMMANDS: dict[str, Any] = {
     "config": config,
     "phantom": phantom,
+    "datasets": datasets,
     "derive": derive,
     "stats": stats,
     "split": split,

@@ -128,6 +128,19 @@ def print_failures(failures: Mapping[Path, str]) -> None:
         raise typer.Exit(2)
 
 
+def print_missing(missing: Mapping[str, Sequence[str]], most: int = 20) -> None:
+    """Print what a download lacks on standard error: how many of each kind, and their names."""
+    for kind, names in missing.items():
+        say(
+            f"missing: {len(names)} {kind}: {', '.join(names[:most])}"
+            + (
+                f" and {len(names) - most} more; `flexunet datasets --json` lists all"
+                if len(names) > most
+                else ""
+            )
+        )
+
+
 def gathered(notes: Sequence[str], most: int = 20) -> list[str]:
     """Notes on many files: the first ones, and how many more there are."""
     rest = len(notes) - most

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +16,7 @@ from flexunet.cli.console import (
     gathered,
     print_failures,
     print_json,
+    print_missing,
     print_notes,
     progress,
 )
@@ -24,6 +27,19 @@ if TYPE_CHECKING:
     from flexunet.data.derive.film_masks import FilmMasks, ModelMasks, RawFilm
     from flexunet.data.derive.run import DeriveReport, MaskSource
     from flexunet.data.images.masks import ColorMap, MaskReader
+
+
+@dataclass
+class _Prepared:
+    """Films, what is known of them, where their masks come from, and what is wrong or missing."""
+
+    films: list[RawFilm]
+    facts: dict[str, dict[str, str]]
+    masks: FilmMasks | None
+    unreadable: dict[Path, str]
+    gaps: dict[str, list[str]] = field(default_factory=dict)
+    whole: bool = False
+    dataset: str = ""
 
 
 def derive(
@@ -52,6 +68,16 @@ def derive(
             help="Outlines of lesions: MIAS Info.txt, CSV, COCO or LabelMe JSON, INbreast property lists.",
         ),
     ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|auto",
+            help="Public data set that RAW is, as downloaded; `flexunet datasets` lists them.",
+        ),
+    ] = None,
+    weak_masks: Annotated[
+        bool, typer.Option("--weak-masks", help="Fill the boxes of a data set that has nothing better.")
+    ] = False,
     min_confidence: Annotated[
         float,
         typer.Option(
@@ -124,49 +150,34 @@ def derive(
     as_json: AsJson = False,
 ) -> None:
     """Crop raw films to the breast, with masks from files, annotations or a trained model."""
-    from flexunet.data.dataset.matching import names_of_films
     from flexunet.data.derive.film import DeriveSettings
-    from flexunet.data.derive.film_table import (
-        doubts_about_table,
-        find_patients,
-        join_facts,
-        known_sides,
-        read_film_table,
-    )
-    from flexunet.data.derive.run import NORMAL_FOLDERS, list_films
+    from flexunet.data.derive.run import NORMAL_FOLDERS
     from flexunet.data.derive.run import derive as derive_films
-    from flexunet.data.images.files import image_stem
 
-    _refuse_two_sources(masks, masks_from, annotations)
+    _refuse_two_sources(masks, masks_from, annotations, dataset)
     size, reader = _size_and_masks(config_path or masks_from, width, height)
+    model, draft = _open_model(masks_from, min_confidence) if masks_from else (None, None)
     given = Path(masks) if masks and masks != "none" else None
-    listing = partial(
-        list_films,
-        raw,
-        normal_folders=normal or NORMAL_FOLDERS,
-        masks=given,
-        mask_suffix=mask_suffix if given else "",
+    prepared = (
+        _of_dataset(raw, dataset, classes, weak_masks, model, (table, patient_pattern, normal))
+        if dataset
+        else _of_folder(
+            partial(
+                _list_films,
+                raw,
+                normal_folders=normal or NORMAL_FOLDERS,
+                masks=given,
+                mask_suffix=mask_suffix if given else "",
+            ),
+            annotations,
+            classes,
+            table,
+            patient_pattern,
+        )
     )
-    films = listing()
-    stems = [image_stem(film.path) for film in films]
-    outlines, unreadable = _read_outlines(annotations, stems)
-    recorded, notes = read_film_table(table) if table else ({}, [])
-    print_notes([*notes, *doubts_about_table(recorded, stems)])
-    recorded = {stem: recorded[name] for name, stem in names_of_films(recorded, stems).items()}
-    facts = join_facts(
-        find_patients(stems, patient_pattern) if patient_pattern else {},
-        recorded,
-        {stem: dict(outline.columns) for stem, outline in outlines.items()},
-    )
-    films = listing(sides=known_sides(facts))
-    source: FilmMasks | None = None
-    draft: MaskSource | None = None
-    if masks_from:
-        source, draft = _open_model(masks_from, min_confidence)
-    elif annotations:
-        source = _annotated(outlines, classes)
-    elif given:
-        source = _given(given, films, reader, mask_suffix)
+    source = prepared.masks or model
+    if given:
+        source = _given(given, prepared.films, reader, mask_suffix)
     with progress() as shown:
         report = derive_films(
             raw,
@@ -178,12 +189,13 @@ def derive(
                 clear=not keep_labels,
                 dicom_window=dicom_window,
                 grey_range=grey_range,
+                whole=prepared.whole,
             ),
             masks=source,
-            films=films,
+            films=prepared.films,
             mask_source=draft,
             color_map=reader.color_map,
-            columns=facts,
+            columns=prepared.facts,
             jobs=jobs,
             progress=shown,
         )
@@ -195,27 +207,103 @@ def derive(
                 **report.counts,
                 "lost_on_tissue": len(report.lost_on_tissue),
                 "notes": report.notes,
+                **({"dataset": prepared.dataset, "missing": prepared.gaps} if dataset else {}),
             }
         )
     else:
         _print_report(report, out, sheet)
     print_notes(gathered(report.notes))
     _print_problems(report, out)
-    print_failures(unreadable)
-    if report.of_state("failed"):
+    print_missing(prepared.gaps)
+    print_failures(prepared.unreadable)
+    if report.of_state("failed") or prepared.gaps:
         raise typer.Exit(2)
 
 
-def _refuse_two_sources(masks: str | None, masks_from: Path | None, annotations: Path | None) -> None:
+def _refuse_two_sources(
+    masks: str | None, masks_from: Path | None, annotations: Path | None, dataset: str | None
+) -> None:
     from flexunet.errors import ConfigError
 
-    given = [
-        name
-        for name, value in (("--masks", masks), ("--masks-from", masks_from), ("--annotations", annotations))
-        if value
-    ]
-    if len(given) > 1:
+    sources = (
+        ("--masks", masks),
+        ("--masks-from", masks_from),
+        ("--annotations", annotations),
+        ("--dataset", dataset),
+    )
+    given = [name for name, value in sources if value]
+    # A model may draft what a data set leaves open.
+    if len(given) > 1 and set(given) != {"--masks-from", "--dataset"}:
         raise ConfigError(f"masks come from one source: choose one of {' and '.join(given)}.")
+
+
+def _list_films(*args: Any, **options: Any) -> list[RawFilm]:
+    from flexunet.data.derive.run import list_films
+
+    return list_films(*args, **options)
+
+
+def _of_dataset(
+    raw: Path,
+    dataset: str,
+    classes: str | None,
+    weak: bool,
+    model: ModelMasks | None,
+    told: tuple[object, ...],
+) -> _Prepared:
+    """What a public data set tells of its films; it tells all, so no further facts are taken."""
+    from flexunet.data.collections.download import Download
+    from flexunet.data.collections.registry import open_collection
+    from flexunet.data.derive.collection_masks import CollectionMasks, raw_films
+    from flexunet.errors import ConfigError
+
+    if any(told):
+        raise ConfigError(
+            "--table, --patient-pattern and --normal are for folders of films; a data set tells these facts "
+            "itself. Leave them out, or leave out --dataset."
+        )
+    download = Download.open(raw)
+    collection = open_collection(download, dataset)
+    contents = collection.read(download)
+    films = raw_films(download, contents)
+    print_notes([f"{raw} is read as {collection.title}", *contents.notes])
+    by_file = {film.file: own for film, own in zip(films, contents.films, strict=True)}
+    masks = CollectionMasks(by_file, collection, _classes(classes), weak, model)
+    facts = {file: dict(own.annotation.columns) for file, own in by_file.items()}
+    return _Prepared(films, facts, masks, {}, contents.gaps, collection.whole, collection.name)
+
+
+def _of_folder(
+    listing: Callable[..., list[RawFilm]],
+    annotations: Path | None,
+    classes: str | None,
+    table: Path | None,
+    patient_pattern: str | None,
+) -> _Prepared:
+    """Films of a folder, and what outlines, tables and names tell of them."""
+    from flexunet.data.dataset.matching import names_of_films
+    from flexunet.data.derive.film_masks import AnnotatedMasks
+    from flexunet.data.derive.film_table import (
+        doubts_about_table,
+        find_patients,
+        join_facts,
+        known_sides,
+        read_film_table,
+    )
+    from flexunet.data.images.files import image_stem
+
+    stems = [image_stem(film.path) for film in listing()]
+    outlines, unreadable = _read_outlines(annotations, stems)
+    recorded, notes = read_film_table(table) if table else ({}, [])
+    print_notes([*notes, *doubts_about_table(recorded, stems)])
+    recorded = {stem: recorded[name] for name, stem in names_of_films(recorded, stems).items()}
+    facts = join_facts(
+        find_patients(stems, patient_pattern) if patient_pattern else {},
+        recorded,
+        {stem: dict(outline.columns) for stem, outline in outlines.items()},
+    )
+    masks = AnnotatedMasks(outlines, _classes(classes)) if annotations else None
+    return _Prepared(listing(sides=known_sides(facts)), facts, masks, unreadable)
 
 
 def _size_and_masks(
@@ -257,17 +345,16 @@ def _read_outlines(
     return {stem: outlines[name] for name, stem in meant.items()}, broken
 
 
-def _annotated(outlines: dict[str, FilmAnnotation], classes: str | None) -> FilmMasks:
-    from flexunet.data.derive.film_masks import AnnotatedMasks
+def _classes(text: str | None) -> dict[str, int] | None:
     from flexunet.errors import ConfigError
 
-    if classes is None:
-        return AnnotatedMasks(outlines)
+    if text is None:
+        return None
     try:
-        pairs = [word.rsplit("=", 1) for word in classes.split(",")]
-        return AnnotatedMasks(outlines, {label.strip(): int(number) for label, number in pairs})
+        pairs = [word.rsplit("=", 1) for word in text.split(",")]
+        return {label.strip(): int(number) for label, number in pairs}
     except ValueError as error:
-        raise ConfigError(f"--classes: expected LABEL=N,LABEL=N, found {classes!r}.") from error
+        raise ConfigError(f"--classes: expected LABEL=N,LABEL=N, found {text!r}.") from error
 
 
 def _given(folder: Path, films: list[RawFilm], reader: MaskReader, suffix: str) -> FilmMasks:

@@ -16,6 +16,7 @@ from flexunet.data.annotations.shapes import (
     UNKNOWN,
     Dot,
     FilmAnnotation,
+    Point,
     Polygon,
     Shape,
     read_points,
@@ -24,6 +25,7 @@ from flexunet.errors import MaskError
 
 _MOST_BYTES = 64 << 20
 _POINT = re.compile(r"\s*\(\s*([^,()\s]{1,40})\s*,\s*([^,()\s]{1,40})\s*\)\s*")
+_BRACED = re.compile(r"\s*\{\s*([^,{}\s]{1,40})\s*,\s*([^,{}\s]{1,40})\s*\}\s*")
 
 
 def read_property_list(path: Path) -> FilmAnnotation:
@@ -32,18 +34,7 @@ def read_property_list(path: Path) -> FilmAnnotation:
     Raises:
         MaskError: if it is no property list, or one of other things; names the file and the outline.
     """
-    if path.stat().st_size > _MOST_BYTES:
-        raise MaskError(f"{path} is larger than {_MOST_BYTES >> 20} MiB: no outlines of one film.")
-    try:
-        document: Any = plistlib.loads(path.read_bytes(), fmt=plistlib.FMT_XML)
-        if "Images" not in document:
-            raise MaskError("'Images' is missing")
-    except Exception as error:  # whatever expat and plistlib raise on damaged files
-        reason = str(error)[:100] or type(error).__name__
-        raise MaskError(
-            f"{path} is not an Apple property list as INbreast has them ({reason}). "
-            "Of XML, only these are read; export others as COCO or LabelMe JSON."
-        ) from error
+    document = _load(path, "Images")
     shapes: list[Shape] = []
     images = _list(document, "Images", str(path))
     for number, image in enumerate(images):
@@ -53,6 +44,35 @@ def read_property_list(path: Path) -> FilmAnnotation:
     if not shapes:
         return FilmAnnotation(UNKNOWN, reason=f"{path} has no outline, and does not say normal")
     return FilmAnnotation(ANNOTATED, tuple(shapes))
+
+
+def read_open_line(path: Path) -> tuple[Point, ...]:
+    """The points of a line (`ROIPoints`) as INbreast draws the edge of the pectoral muscle.
+
+    Raises:
+        MaskError: if it is no property list of this form; names the file.
+    """
+    texts = _list(_load(path, "ROIPoints"), "ROIPoints", str(path))
+    matches = [_BRACED.fullmatch(text) if isinstance(text, str) else None for text in texts]
+    if None in matches or len(matches) < 2:
+        raise MaskError(f"{path}: expected points '{{x, y}}' of a line, found {str(texts[:2])[:60]}.")
+    return read_points([match.groups() for match in matches if match], str(path))
+
+
+def _load(path: Path, key: str) -> Any:
+    if path.stat().st_size > _MOST_BYTES:
+        raise MaskError(f"{path} is larger than {_MOST_BYTES >> 20} MiB: no outlines of one film.")
+    try:
+        document: Any = plistlib.loads(path.read_bytes(), fmt=plistlib.FMT_XML)
+        if key not in document:
+            raise MaskError(f"{key!r} is missing")
+    except Exception as error:  # whatever expat and plistlib raise on damaged files
+        reason = str(error)[:100] or type(error).__name__
+        raise MaskError(
+            f"{path} is not an Apple property list as INbreast has them ({reason}). "
+            "Of XML, only these are read; export others as COCO or LabelMe JSON."
+        ) from error
+    return document
 
 
 def _list(document: Any, name: str, where: str) -> list[Any]:

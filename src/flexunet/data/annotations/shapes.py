@@ -21,6 +21,7 @@ _WIDEST = 1_000_000
 _FARTHEST = 1 << 22  # pixels; farther corners have no place in its 32 bits
 
 ANNOTATED, NORMAL, UNKNOWN, BROKEN = "annotated", "normal", "unknown", "broken"
+UNMARKED = "unmarked"
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,17 @@ class Circle:
     x: float
     y: float
     radius: float
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Ellipse:
+    """A filled ellipse whose axes lie along those of the film, as `Circle`, with a radius across and down."""
+
+    x: float
+    y: float
+    radius_x: float
+    radius_y: float
     label: str = ""
 
 
@@ -60,7 +72,7 @@ class Runs:
     label: str = ""
 
 
-Shape = Circle | Polygon | Dot | Runs
+Shape = Circle | Ellipse | Polygon | Dot | Runs
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,8 @@ class FilmAnnotation:
 
     Attributes:
         state: `annotated` (has shapes), `normal` (known to have no lesion), `unknown` (abnormal, but nobody
-            says where) or `broken` (its file cannot be read).
+            says where), `unmarked` (nobody marked it or called it normal) or `broken` (its file cannot be
+            read).
         shapes: Outlines of its lesions.
         width: Width of the frame in which coordinates count; that of the film when None.
         height: Height of that frame.
@@ -100,12 +113,12 @@ class FilmAnnotation:
             Class indices, uint8 array `(height, width)`; where shapes overlap, the later one counts.
 
         Raises:
-            MaskError: if the state is `unknown` or `broken`, a label has no class, or the frame has other
-                proportions.
+            MaskError: if the state is neither `annotated` nor `normal`, a label has no class, or the frame
+                has other proportions.
         """
         if self.state == BROKEN:
             raise MaskError(self.reason)
-        if self.state == UNKNOWN:
+        if self.state in (UNKNOWN, UNMARKED):
             raise MaskError(f"the lesions of this film were never outlined ({self.reason}): it has no mask.")
         frame_width, frame_height = self.width or width, self.height or height
         # Half a percent is what rounding to whole pixels may change.
@@ -134,9 +147,12 @@ def _draw(mask: np.ndarray, shape: Shape, scale: Point, offset: float, value: in
             mask[row, column] = value
         return
     # Below, the middle of a pixel is at (row, column) itself; its corner lies half a pixel before.
-    if isinstance(shape, Circle):
+    if isinstance(shape, Circle | Ellipse):
+        radii = (
+            (shape.radius, shape.radius) if isinstance(shape, Circle) else (shape.radius_x, shape.radius_y)
+        )
         x, y = (shape.x + offset) * scale[0] - 0.5, (shape.y + offset) * scale[1] - 0.5
-        across, down = shape.radius * scale[0], shape.radius * scale[1]
+        across, down = radii[0] * scale[0], radii[1] * scale[1]
         rows = np.arange(max(0, int(np.floor(y - down))), min(height, int(np.ceil(y + down)) + 1))
         columns = np.arange(max(0, int(np.floor(x - across))), min(width, int(np.ceil(x + across)) + 1))
         if not len(rows) or not len(columns) or min(across, down) <= 0:

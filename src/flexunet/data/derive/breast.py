@@ -69,6 +69,18 @@ class Breast:
         return ((far <= reach) & (self.objects == 0)).astype(np.uint8)
 
 
+def whole_picture(image: np.ndarray) -> Breast:
+    """The whole picture as what a crop keeps, for pictures that are no mammograms.
+
+    Args:
+        image: uint8 or uint16 `(H, W)` or `(H, W, C)`.
+    """
+    height, width = image.shape[:2]
+    scale = min(1.0, _WORKING_SIZE / max(height, width))
+    shape = max(1, round(height * scale)), max(1, round(width * scale))
+    return Breast(np.ones(shape, np.uint8), np.zeros(shape, np.uint8), width, height, "L", 0.0, 0.0)
+
+
 def find_breast(image: np.ndarray) -> Breast:
     """Find the breast: threshold, largest component, smooth.
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from flexunet.data.dataset.manifest import sha256_of
-from flexunet.data.derive.breast import find_breast
+from flexunet.data.derive.breast import find_breast, whole_picture
 from flexunet.data.derive.crop import CropBox, choose_box, crop_image, crop_mask, lost_lesion_pixels
 from flexunet.data.derive.film_masks import DRAFT, EXCLUDED, LABELLED, TO_REVIEW, FilmMasks, RawFilm
 from flexunet.data.dicom.read import DicomFacts, is_dicom_file, read_facts
@@ -44,6 +44,7 @@ class DeriveSettings:
         dicom_window: Window rule of DICOM films, as in `dicom.read_dicom`.
         grey_range: Which values of other 16-bit films are black and white, as in `read_image`; `auto`: by the
             highest value of all films.
+        whole: Whether pictures are kept whole: those that are no mammograms have no breast to find.
 
     Raises:
         ConfigError: if a value makes no sense.
@@ -56,6 +57,7 @@ class DeriveSettings:
     clear: bool = True
     dicom_window: str = "auto"
     grey_range: str = "auto"
+    whole: bool = False
 
     def __post_init__(self) -> None:
         if self.width < 16 or self.height < 16:
@@ -74,6 +76,8 @@ class DeriveSettings:
         told = asdict(self)
         if self.grey_range == "full":
             del told["grey_range"]
+        if not self.whole:
+            del told["whole"]
         return told
 
 
@@ -104,6 +108,7 @@ class DeriveJob:
             self.settings.told(),
             self.masks.origin,
             repr(self.color_map),
+            *([film.spacing_mm] if film.spacing_mm else []),
         ]
         return hashlib.sha256(f"{told} {self.masks.fingerprint(film)}".encode()).hexdigest()[:24]
 
@@ -139,14 +144,17 @@ def derive_film(film: RawFilm, job: DeriveJob) -> Row:
         return {**row, "state": FAILED, "reason": cannot_read(film.path, error)}
 
 
-def _dicom_columns(known: DicomFacts, box: CropBox) -> Row:
-    """What a DICOM header tells the manifest; the spacing is that of the image made, not of the film."""
+def _dicom_columns(known: DicomFacts) -> Row:
+    """What a DICOM header tells the manifest."""
     columns = {"patient": known.PatientID, "laterality": known.laterality, "view": known.view}
-    if known.spacing_mm:
-        height = known.spacing_mm[0] * box.crop_height / box.image_height
-        width = known.spacing_mm[1] * box.crop_width / box.image_width
-        columns["pixel_spacing_mm"] = f"{height:.6g},{width:.6g}"
     return {name: value for name, value in columns.items() if value}
+
+
+def _spacing_columns(spacing_mm: tuple[float, float], box: CropBox) -> Row:
+    """The spacing of the image made, from that of the film."""
+    height = spacing_mm[0] * box.crop_height / box.image_height
+    width = spacing_mm[1] * box.crop_width / box.image_width
+    return {"pixel_spacing_mm": f"{height:.6g},{width:.6g}"}
 
 
 def _still_valid(before: Row, row: Row, out: Path) -> bool:
@@ -175,28 +183,31 @@ def _make(film: RawFilm, job: DeriveJob) -> Row:
     if answer.state == EXCLUDED:
         return {"state": EXCLUDED, "reason": answer.reason}
     try:
-        breast = find_breast(raw)
+        breast = whole_picture(raw) if settings.whole else find_breast(raw)
     except ImageError as error:
         raise ImageError(f"{film.path}: {error}.") from error
     breast = replace(breast, side=film.side or breast.side)
     mirrored = settings.orient != "keep" and settings.orient[0].upper() != breast.side
     box = choose_box(breast, settings.width, settings.height, margin=settings.margin, mirrored=mirrored)
-    zone = breast.zone(settings.margin) if settings.clear else None
+    zone = breast.zone(settings.margin) if settings.clear and not settings.whole else None
     folder = _FOLDERS[answer.state]
     row: Row = {
         "state": answer.state,
         "reason": answer.reason,
         "file": f"{folder}images/{film.name}.png",
         "mask": "",
-        "mask_origin": job.masks.origin,
-        "side": breast.side,
+        "mask_origin": answer.origin or job.masks.origin,
+        "side": film.side if settings.whole else breast.side,
         **{name: str(value) for name, value in box.columns().items()},
     }
     if known:
-        row |= _dicom_columns(known, box)
+        row |= _dicom_columns(known)
         row["note"] = " ".join(known.doubts(film.path))
     elif raw.dtype == np.uint16 and settings.grey_range != "full":
         row["grey_range"] = settings.grey_range
+    spacing = (known and known.spacing_mm) or (film.spacing_mm and (film.spacing_mm, film.spacing_mm))
+    if spacing:
+        row |= _spacing_columns(spacing, box)
     if answer.mask is not None:
         row["mask"] = f"{folder}masks/{film.name}.png"
         mask = crop_mask(answer.mask, box)

@@ -39,6 +39,7 @@ class RawFilm:
         group: Name of the folder it lies in (`Cancer`, `Non-Cancer`); "" directly in the raw folder.
         normal: Whether its folder says that it shows no lesion.
         side: `L` or `R` where it is known; "" where the picture has to tell.
+        spacing_mm: Side of a pixel in mm, where it is known and the file does not tell.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class RawFilm:
     group: str = ""
     normal: bool = False
     side: str = ""
+    spacing_mm: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,13 @@ class FilmMask:
             used) or `draft` (the model is to be asked).
         mask: Class indices of the whole film, uint8 `(H, W)`; None unless labelled.
         reason: Why it is not labelled.
+        origin: How this film was marked, where that differs from film to film.
     """
 
     state: str
     mask: np.ndarray | None = None
     reason: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,8 @@ def write_records(out: Path, rows: Sequence[Row], columns: Mapping[str, Mapping[
     manifest, review = Manifest(), Manifest()
     for row in rows:
         stem = image_stem(Path(row["raw_file"]))
-        further = {name: value for name, value in columns.get(stem, {}).items() if name not in COLUMNS[:4]}
+        told = columns.get(row["raw_file"], columns.get(stem, {}))
+        further = {name: value for name, value in told.items() if name not in COLUMNS[:4]}
         facts = {name: value for name, value in row.items() if name not in _INTERNAL}
         recorded = further.pop("patient", "") or row.get("patient", "")
         identity = identify(Path(row["raw_file"]), {**row, "patient": recorded})

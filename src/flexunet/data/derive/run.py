@@ -184,7 +184,8 @@ def derive(
         mask_source: The model that drafts masks, asked about each image `(H, W, 3)` for which `masks` is
             `ModelMasks`.
         color_map: Colours of the classes; black and white when left out.
-        columns: Further columns of the manifest by stem of the film (`patient`, `density`, ...).
+        columns: Further columns of the manifest (`patient`, `density`, ...) by raw file, or by stem of the
+            film.
         jobs: Worker processes; one a processor when 0.
         progress: Told how many films are done, and the name of the last.
 
@@ -243,7 +244,7 @@ def _draft(row: Row, job: DeriveJob, mask_source: MaskSource | None) -> Row:
     if mask_source is None:
         raise FlexUNetError("masks are to come from a model, but derive was given none (mask_source).")
     draft = mask_source(read_image(job.out / row["file"]))
-    min_confidence = job.masks.min_confidence if isinstance(job.masks, ModelMasks) else 0.0
+    min_confidence = getattr(job.masks, "min_confidence", 0.0)
     reasons = []
     if draft.confidence < min_confidence:
         reasons.append(f"confidence {draft.confidence:.3f} is below {min_confidence:g}")

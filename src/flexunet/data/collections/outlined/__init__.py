@@ -1,0 +1,1 @@
+"""Data sets that say where lesions are: masks, outlines or circles."""

@@ -1,0 +1,48 @@
+"""Which data set a download is."""
+
+import pytest
+
+from flexunet.data.collections.download import Download
+from flexunet.data.collections.registry import COLLECTIONS, find_collection, open_collection
+from flexunet.errors import ConfigError, DatasetError, PathError
+
+# One file by which a download of each is known.
+SIGNS = {
+    "inbreast": "AllDICOMs/20586908_6c613a14b80a8591_MG_R_CC_ANON.dcm",
+}
+
+
+def laid(root, *files):
+    for file in files:
+        path = root / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return Download.open(root)
+
+
+def test_every_data_set_has_a_sign():
+    assert SIGNS.keys() == COLLECTIONS.keys()
+
+
+@pytest.mark.parametrize("name", SIGNS)
+@pytest.mark.parametrize("above", ["", "downloads/unpacked here/"])
+def test_a_download_is_recognised_by_its_files_and_is_no_other(tmp_path, name, above):
+    download = laid(tmp_path, above + SIGNS[name])
+    assert open_collection(download).name == name
+    assert open_collection(download, name.upper()).name == name
+    for other in SIGNS.keys() - {name}:
+        with pytest.raises(DatasetError) as caught:
+            open_collection(download, other)
+        assert f"It looks like {COLLECTIONS[name].title} (--dataset {name})" in str(caught.value)
+        assert COLLECTIONS[other].layout in str(caught.value)
+
+
+def test_what_is_no_data_set_is_refused(tmp_path):
+    with pytest.raises(PathError, match="does not exist"):
+        Download.open(tmp_path / "nowhere")
+    with pytest.raises(PathError, match="holds no file"):
+        Download.open(tmp_path)
+    with pytest.raises(DatasetError, match="looks like no data set that is known"):
+        open_collection(laid(tmp_path, "scan.png", ".hidden/mdb001.pgm"))
+    with pytest.raises(ConfigError, match="no data set is called 'inbrest'"):
+        find_collection("inbrest")

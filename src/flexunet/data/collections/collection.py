@@ -94,8 +94,19 @@ class Contents:
     gaps: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def miss(self, kind: str, names: Iterable[str]) -> None:
-        """Note what is missing."""
+    def without_outline(self, names: Iterable[str]) -> None:
+        """Note films whose outlines are missing."""
+        self._miss(NO_OUTLINE, names)
+
+    def without_film(self, names: Iterable[str]) -> None:
+        """Note outlines whose films are missing."""
+        self._miss(NO_FILM, names)
+
+    def without_either(self, names: Iterable[str]) -> None:
+        """Note table rows of which neither film nor outline is there."""
+        self._miss(NEITHER, names)
+
+    def _miss(self, kind: str, names: Iterable[str]) -> None:
         if names := sorted(names):
             self.gaps.setdefault(kind, []).extend(names)
 

@@ -11,17 +11,7 @@ from pathlib import Path
 
 from flexunet.data.annotations.property_list import read_open_line, read_property_list
 from flexunet.data.annotations.shapes import BROKEN, NORMAL, UNKNOWN, UNMARKED, FilmAnnotation, Polygon
-from flexunet.data.collections.collection import (
-    NEITHER,
-    NO_FILM,
-    NO_OUTLINE,
-    Collection,
-    Contents,
-    Erratum,
-    Film,
-    facts,
-    joined,
-)
+from flexunet.data.collections.collection import Collection, Contents, Erratum, Film, facts, joined
 from flexunet.data.collections.download import Download, read_rows
 from flexunet.data.images.files import image_size
 from flexunet.errors import FlexUNetError, MaskError
@@ -72,9 +62,9 @@ def read_inbreast(download: Download) -> Contents:
             Film(path, path.stem, replace(annotation, columns=columns), spacing_mm=_SPACING)
         )
         if number not in outlines and annotation.state != NORMAL:
-            contents.miss(NO_OUTLINE, [file])
-    contents.miss(NO_FILM, [file for number, (file, _) in outlines.items() if number not in films])
-    contents.miss(NEITHER, table.keys() - films.keys() - outlines.keys())
+            contents.without_outline([file])
+    contents.without_film([file for number, (file, _) in outlines.items() if number not in films])
+    contents.without_either(table.keys() - films.keys() - outlines.keys())
     if not table:
         contents.notes.append(
             "INbreast.csv is not there: density and BI-RADS are unknown, and no film is known to be normal."
@@ -139,10 +129,7 @@ ROW = Collection(
             "the view of a file name is ML where the table says MLO; the manifest says MLO",
             "README.txt and INbreast.csv of the release",
         ),
-        Erratum(
-            "ACR of film 53582540 is 193 blanks in INbreast.csv: its density is unknown",
-            "INbreast.csv of the release",
-        ),
+        Erratum("ACR of film 53582540 is blank: its density is unknown", "INbreast.csv of the release"),
         Erratum(
             "names of findings are misspelt (Assymetry, Espiculated Region) or missing (Unnamed, Point 1, "
             "Point 3, which public readers take for calcifications)",

@@ -17,7 +17,6 @@ from flexunet.data.statistics.count import ALL, DatasetStatistics, ImageFacts
 from flexunet.errors import DatasetError, FlexUNetError
 
 _LOOKED_AT = 48  # images that are opened to tell colour and side
-_CRUMB = 20  # pixels below which a connected area is an edge of a mask rather than a lesion
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,8 @@ class DatasetFacts:
         foreground: Median share of the image that the classes from 1 on cover, of images where they occur.
         without_lesion: Share of the images whose mask holds class 0 alone.
         class_shares: Share of the pixels of each class.
-        lesion_diameter: 10th percentile of the diameters of discs as large as the lesions, in pixels of the
-            image; None without lesions.
+        lesion_diameter: Diameter of a disc as large as the largest lesion of an image, in its pixels: 10th
+            percentile over images with a lesion, None without any.
         sides: Share of the images whose chest wall is at the left; None where no breast was made out.
         spacing: Median pixel spacing in mm; None where the manifest tells none.
         spacing_spread: Largest spacing divided by the smallest; None likewise.
@@ -94,7 +93,7 @@ def facts_of(statistics: DatasetStatistics) -> DatasetFacts:
             "what is wrong."
         )
     identities = [facts.entry.identity for facts in chosen]
-    areas = [area for facts in chosen for area in facts.lesion_areas if area >= _CRUMB]
+    areas = [max(facts.lesion_areas) for facts in chosen if facts.lesion_areas]
     shares = [facts.lesion_share for facts in chosen if facts.lesion_share > 0]
     pixels = np.sum([facts.class_pixels for facts in chosen], axis=0)
     spacings = sorted(_spacings(chosen))

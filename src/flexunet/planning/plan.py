@@ -17,7 +17,7 @@ from flexunet.data.audit import audit_dataset
 from flexunet.data.audit.findings import AuditResult
 from flexunet.data.images.masks import MaskReader
 from flexunet.data.statistics.count import measure_dataset
-from flexunet.errors import DatasetError, PathError
+from flexunet.errors import DatasetError, PathError, counted
 from flexunet.files import write_text
 from flexunet.planning.budget import Timing, fit_to_budget
 from flexunet.planning.dataset_facts import DatasetFacts, facts_of
@@ -178,9 +178,11 @@ def _notes(facts: DatasetFacts, audit: AuditResult) -> list[str]:
             f"`flexunet split {facts.root} OUT` makes train, valid and test."
         )
     if facts.patients_known < 1:
+        whose = "no image" if facts.patients_known == 0 else f"{1 - facts.patients_known:.0%} of the images"
+        is_known = "is" if facts.patients_known == 0 else "is not"
         notes.append(
-            f"Of {1 - facts.patients_known:.0%} of the images the patient is unknown: whether one person "
-            "is on both sides of a split is not known either."
+            f"The patient of {whose} {is_known} known, so whether one person is on both sides of a split is "
+            "not known either."
         )
     if facts.spacing_spread and facts.spacing_spread > 1.2:
         notes.append(
@@ -188,7 +190,8 @@ def _notes(facts: DatasetFacts, audit: AuditResult) -> list[str]:
         )
     warnings = sum(finding.severity == "warning" for finding in audit.findings)
     if warnings:
-        notes.append(f"The audit has {warnings} warnings: `flexunet audit {facts.root}` shows them.")
+        told = counted(warnings, "warning")
+        notes.append(f"The audit has {told}: `flexunet audit {facts.root}` shows more.")
     if not audit.scores_hold:
         notes.append(
             "The audit found errors, which were accepted: a test score of this data set is not true."

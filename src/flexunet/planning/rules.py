@@ -166,7 +166,7 @@ def _lesions(draft: Draft) -> Iterator[Decision]:
         )
         return
     diameter = (facts.lesion_diameter or 0) * draft.scale
-    told = f"a small lesion (10th percentile) is {diameter:.0f} pixels wide in the model's input"
+    told = f"nine images of ten have a lesion at least {diameter:.0f} pixels wide in the model's input"
     yield Decision(
         "model", "loss", "dice + categorical_crossentropy", f"{told}; overlap and every pixel count"
     )
@@ -176,7 +176,7 @@ def _lesions(draft: Draft) -> Iterator[Decision]:
             "train",
             "crop",
             "random",
-            f"{told}, below {_SMALL_LESION:.0f}: crops at full resolution keep it visible",
+            f"{told}, which is below {_SMALL_LESION:.0f}: crops at full resolution keep lesions visible",
         )
         yield Decision("model", "image_width", side, "crops are square")
         yield Decision("model", "image_height", side, "crops are square")

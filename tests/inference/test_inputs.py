@@ -180,6 +180,10 @@ def test_masks_of_images_with_one_name_carry_their_folders(tmp_path):
         tmp_path / name for name in ("a_b/c.png", "a/b_c.png", "a/c.png", "a_c.png", "b_c.png", "a/b/c.png")
     ]
     assert len({name.casefold() for name in mask_names(tricky).values()}) == len(tricky)
+    # A Mac takes both for one name; a single image keeps the form of its own.
+    apart, whole = tmp_path / "e\u0301.png", tmp_path / "é.png"
+    assert mask_names([apart]) == {apart: "e\u0301.png"}
+    assert mask_names([apart, whole]) == {apart: "e\u0301.png", whole: "é.png.png"}
 
 
 def test_a_folder_per_patient_through_the_command_line(disc, tmp_path):

@@ -15,9 +15,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from flexunet.data.dataset.matching import suffix_of
 from flexunet.data.dicom.directory import DICOMDIR, images_of_dicomdir
 from flexunet.data.dicom.read import is_dicom_file
-from flexunet.data.images.files import IMAGE_SUFFIXES, image_stem, is_for_programs, is_image_file
+from flexunet.data.images.files import IMAGE_SUFFIXES, composed, is_for_programs, is_image_file
 from flexunet.data.tables import read_table
 from flexunet.data.volumes.read import VOLUME_SUFFIXES, is_volume_file, label_suffix, volume_stem
 from flexunet.errors import ImageError, PathError
@@ -93,7 +94,7 @@ def mask_names(images: Iterable[Path]) -> dict[Path, str]:
     all but the one that sorts first carry their ending too (`a.jpg.png`). Images of one name from several
     folders carry as many folders in their name as it takes to tell them apart (`P1/a.png` to `P1_a.png`).
     """
-    return _distinct_names((path, image_stem(path), ".png") for path in sorted(images))
+    return _distinct_names((path, path.name.removesuffix(suffix_of(path)), ".png") for path in sorted(images))
 
 
 def label_names(volumes: Iterable[Path]) -> dict[Path, str]:
@@ -109,8 +110,8 @@ def _distinct_names(wanted: Iterable[tuple[Path, str, str]]) -> dict[Path, str]:
     taken: set[str] = set()
     for path, stem, suffix in listed:
         candidates = _candidates("_".join((*folders[path], "")), stem, path.name)
-        chosen = next(name for name in candidates if name.casefold() not in taken)
-        taken.add(chosen.casefold())
+        chosen = next(name for name in candidates if _alike(name) not in taken)
+        taken.add(_alike(chosen))
         names[path] = f"{chosen}{suffix}"
     return names
 
@@ -124,8 +125,8 @@ def image_labels(images: Sequence[Path]) -> dict[Path, str]:
 def _telling_folders(paths: Sequence[Path]) -> dict[Path, tuple[str, ...]]:
     """The parent folders by which images of one name from several folders differ; none for most images."""
     by_name: dict[str, dict[Path, tuple[str, ...]]] = defaultdict(dict)
-    for path in paths:  # some file systems see no difference between small letters and capitals
-        by_name[path.name.casefold()][path] = _absolute(path).parts[1:-1]
+    for path in paths:
+        by_name[_alike(path.name)][path] = _absolute(path).parts[1:-1]
     telling: dict[Path, tuple[str, ...]] = {}
     for alike in by_name.values():
         depth = 0
@@ -133,6 +134,11 @@ def _telling_folders(paths: Sequence[Path]) -> dict[Path, tuple[str, ...]]:
             depth += 1
         telling |= {path: _tail(parts, depth) for path, parts in alike.items()}
     return telling
+
+
+def _alike(name: str) -> str:
+    """What names share that some file systems take for one: capitals and Unicode forms do not count there."""
+    return composed(name).casefold()
 
 
 def _absolute(path: Path) -> Path:

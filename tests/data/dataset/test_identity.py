@@ -122,6 +122,52 @@ def test_what_cannot_be_relied_on_is_named():
     assert "the patients 007 and 7 differ in leading zeros alone" in doubt
 
 
+PLACEHOLDERS = (
+    "N/A",
+    "ANON",
+    "Anonymous^Patient",
+    "patient_id",
+    "-1",
+    "-999.0",
+    "#REF!",
+    "####",
+    "1.23E+11",
+    "匿名",
+)
+
+
+@pytest.mark.parametrize("text", [*PLACEHOLDERS, "not available", "REMOVED REMOVED", "xxxx", "-", " "])
+def test_a_placeholder_is_no_person(text):
+    assert not identify(Path("a.png"), {"file": "a.png", "patient": text}).patient_known
+
+
+@pytest.mark.parametrize(
+    "text", ["A", "N", "12", "0", "Patient 1", "id-7", "1E5", "Nancy", "unknown-4", "P-1"]
+)
+def test_what_may_be_a_person_is_one(text):
+    assert identify(Path("film.png"), {"file": "film.png", "patient": text}).patient == text
+
+
+@pytest.mark.parametrize(
+    "same",
+    [("PA", "pA"), ("1", "1.0"), ("P007", "P7"), ("b c", "b_c"), ("a 1.0", "a 01.0"), ("e\u0301", "é")],
+)
+def test_patients_that_differ_in_spelling_alone_are_named(same):
+    (doubt,) = doubtful_patients(rows("a", patient=same[0]) + rows("b", patient=same[1]))
+    assert "differ in spelling alone" in doubt
+    assert all(patient in doubt for patient in same)
+
+
+@pytest.mark.parametrize("other", [("10", "1"), ("100", "1"), ("P1-2", "P12"), ("1.5", "15"), ("a0", "a")])
+def test_patients_that_differ_are_not(other):
+    assert doubtful_patients(rows("a", patient=other[0]) + rows("b", patient=other[1])) == []
+
+
+def test_the_form_of_accents_makes_no_other_patient_or_source():
+    apart = {"file": "e\u0301.png", "source": "e\u0301", "patient": "u\u0308"}
+    assert identify(Path("e\u0301.png"), apart) == Identity("é", "ü", True)
+
+
 class TestRows:
     @pytest.fixture
     def root(self, tmp_path):

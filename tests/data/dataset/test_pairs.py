@@ -1,8 +1,11 @@
+import unicodedata
+
+import numpy as np
 import pytest
 
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.dataset.pairs import find_pairs
-from flexunet.data.images.files import read_image
+from flexunet.data.images.files import read_image, write_image
 from flexunet.data.images.masks import MaskReader
 from flexunet.errors import ImageError, MaskError, PairingError, PathError
 
@@ -177,3 +180,16 @@ def test_links_that_lead_nowhere_are_not_passed_over(folders):
     assert [pair.mask_path.name for pair in find_pairs(images, masks)] == ["a.npz", "b.png"]
     with pytest.raises(MaskError, match=r"a\.npz is a link that leads nowhere"):
         MaskReader().read(masks / "a.npz")
+
+
+def test_names_that_differ_by_unicode_form_are_one(tmp_path):
+    """Macs take é apart, others keep it whole: the pair is one all the same, two such images are not."""
+    apart, whole = (unicodedata.normalize(form, "Brüst_é_ガ") for form in ("NFD", "NFC"))
+    assert apart != whole
+    for folder, name in (("images", apart), ("masks", f"{whole}_mask")):
+        write_image(tmp_path / folder / f"{name}.png", np.zeros((4, 4), np.uint8))
+    (pair,) = find_pairs(tmp_path / "images", tmp_path / "masks")
+    assert (pair.stem, pair.image_path.name) == (whole, f"{apart}.png")
+    write_image(tmp_path / "images" / f"{whole}.png", np.zeros((4, 4), np.uint8))
+    with pytest.raises(PairingError, match="same name"):
+        find_pairs(tmp_path / "images", tmp_path / "masks")

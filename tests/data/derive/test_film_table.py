@@ -19,6 +19,12 @@ def test_names_with_dots_are_whole(tmp_path):
     assert read_film_table(path)[0] == {f"1.2.840.{number}": {"patient": f"P{number}"} for number in range(4)}
 
 
+def test_the_form_of_accents_makes_no_other_film_or_patient(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("image,patient\ne\u0301.png,u\u0308\n", encoding="utf-8")
+    assert read_film_table(path)[0] == {"é": {"patient": "ü"}}
+
+
 def test_rows_of_one_film_may_repeat_but_not_contradict_each_other(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("image,patient,side\na.png,P1,L\nb.png,P2,R\na.jpg,P1,L\n")

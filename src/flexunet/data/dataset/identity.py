@@ -28,13 +28,19 @@ from pathlib import Path, PurePosixPath
 from flexunet.data.dataset.manifest import Manifest, find_root
 from flexunet.data.dataset.matching import stem_of
 from flexunet.data.dataset.names import operation_of, patient_of, source_of
-from flexunet.data.images.files import image_stem
+from flexunet.data.images.files import composed, image_stem
 from flexunet.data.images.spacing import spacing_of_row
 from flexunet.errors import ConfigError, DatasetError
 
 _PLACEHOLDER = re.compile(
-    r"|anon|anonym|anonymi[sz]ed|anonymous|confidential|deidentified|hidden|missing|na|nan|none|notavailable"
-    r"|null|patient|redacted|removed|unk|unknown|x{2,}"
+    r"|anon|anonyme?|anonymi[sz]ed|anonymisiert|anonimi[sz]ado|an[oó]nimo|anonymous|blinded|confidential"
+    r"|deidentified|dummy|hidden|inconnue?|masked|missing|na|nan|none|noname|not(available|given|known)|null"
+    r"|patient(id|name)?|phi|private|redacted|removed|tbd|unbekannt|unk|unknown|unspecified|withheld|x{2,}"
+    r"|匿名|不明"
+)
+_BESIDE_PLACEHOLDER = re.compile(r"id|name|patient|subject")
+_NO_IDENTIFIER = re.compile(  # a code for nothing, an error of a spreadsheet, a number that it shortened
+    r"-\d+(\.0+)?|#(#+|n/a|ref!|name\?|value!|null!|num!|div/0!)|\d(\.\d+)?e\+\d+", re.I
 )
 _MOST_FILMS = 12  # sources of one person; a value that all of more sources share is a placeholder
 _LONGEST_PATTERN = 200
@@ -87,11 +93,11 @@ def identify(path: Path, row: Mapping[str, str] | None = None, *, placeholder: s
         placeholder: A patient of the manifest that is none, as `shared_placeholder` finds it.
     """
     row, stem = row or {}, image_stem(path)
-    source = row.get("source") or source_of(stem)
+    source = composed(row.get("source") or source_of(stem))
     names = {stem, source, source_of(stem), source_of(source)}
     if row.get("raw_file"):
         names.add(image_stem(Path(row["raw_file"])))
-    recorded = row.get("patient", "").strip()
+    recorded = composed(row.get("patient", "").strip())
     if (
         recorded == placeholder
         or _is_placeholder(recorded)
@@ -105,7 +111,13 @@ def identify(path: Path, row: Mapping[str, str] | None = None, *, placeholder: s
 
 
 def _is_placeholder(patient: str) -> bool:
-    return _PLACEHOLDER.fullmatch(re.sub(r"[\W_]+", "", patient).casefold()) is not None
+    if _NO_IDENTIFIER.fullmatch(patient):
+        return True
+    words = re.findall(r"[^\W_]+", patient.casefold())
+    telling = [word for word in words if not _BESIDE_PLACEHOLDER.fullmatch(word)]
+    return bool(_PLACEHOLDER.fullmatch("".join(words))) or (
+        bool(telling) and all(map(_PLACEHOLDER.fullmatch, telling))
+    )
 
 
 class Identities:
@@ -210,17 +222,24 @@ def doubtful_patients(rows: Sequence[Mapping[str, str]]) -> list[str]:
         for patient, count in recorded.items()
         if patient and (patient == shared or _is_placeholder(patient))
     ]
-    numbers: dict[str, list[str]] = {}
+    alike: dict[str, list[str]] = {}
     for patient in sorted(recorded):
-        if patient.isdigit():
-            numbers.setdefault(patient.lstrip("0"), []).append(patient)
-    doubts += [
-        f"the patients {' and '.join(same)} differ in leading zeros alone. A table may have lost them; they "
-        "count as different patients until the manifest writes them alike."
-        for same in numbers.values()
-        if len(same) > 1
-    ]
+        alike.setdefault(_spelled(patient), []).append(patient)
+    for same in alike.values():
+        if len(same) > 1:
+            zeros = all(map(str.isdigit, same))
+            doubts.append(
+                f"the patients {' and '.join(same)} differ in "
+                f"{'leading zeros alone. A table may have lost them' if zeros else 'spelling alone'}; they "
+                "count as different patients until the manifest writes them alike."
+            )
     return doubts
+
+
+def _spelled(patient: str) -> str:
+    """A patient without what tables change: capitals, blanks, leading zeros, the `.0` of a number."""
+    plain = re.sub(r"^(\d+)\.0+$", r"\1", composed(patient).casefold())
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\s_-]+", "-", plain))
 
 
 def patient_pattern(text: str) -> re.Pattern[str]:

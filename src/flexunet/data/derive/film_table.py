@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flexunet.data.dataset.identity import doubtful_patients, find_patient, patient_pattern
 from flexunet.data.dataset.matching import listed, names_of_films
-from flexunet.data.images.files import name_stem
+from flexunet.data.images.files import composed, name_stem
 from flexunet.data.tables import read_table
 from flexunet.errors import DatasetError, PathError
 
@@ -40,7 +40,7 @@ def read_film_table(path: Path | str) -> tuple[Facts, list[str]]:
             if any(map(str.strip, row.values())):
                 raise DatasetError(f"{table.where(line)}: the film's name is missing. Add it.")
             continue
-        told = {name: row[column].strip() for name, column in table.named.items() if column != key}
+        told = {name: composed(row[column].strip()) for name, column in table.named.items() if column != key}
         before = facts.setdefault(stem, told)
         first = lines.setdefault(stem, line)
         if differing := [

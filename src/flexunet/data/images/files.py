@@ -9,6 +9,7 @@ DICOM has its own module, `dicom`; it hands over uint16 grey images.
 
 import io
 import struct
+import unicodedata
 from collections import Counter
 from pathlib import Path
 from typing import IO
@@ -65,8 +66,22 @@ def is_for_programs(folder: str) -> bool:
 
 
 def image_stem(path: Path) -> str:
-    """Name of an image without its suffix; DICOM files named by a UID (`1.2.840.7`) have none to lose."""
-    return path.stem if path.suffix.lower() in IMAGE_SUFFIXES + DICOM_SUFFIXES else path.name
+    """Name of an image without its suffix; DICOM files named by a UID (`1.2.840.7`) have none to lose.
+
+    It is composed (`composed`), so that an image from a Mac has the name of its mask from elsewhere.
+    """
+    return composed(path.stem if path.suffix.lower() in IMAGE_SUFFIXES + DICOM_SUFFIXES else path.name)
+
+
+def composed(name: str) -> str:
+    """A name in Unicode form C: an accent is part of its letter, not a character that follows it.
+
+    Disks of Macs take names apart, other systems keep them as typed. Both are shown alike.
+
+    >>> len("e\u0301"), len(composed("e\u0301"))
+    (2, 1)
+    """
+    return unicodedata.normalize("NFC", name)
 
 
 def name_stem(name: str) -> str:
@@ -77,7 +92,7 @@ def name_stem(name: str) -> str:
     >>> name_stem("films/a.1.jpg"), name_stem("1.2.840.7"), name_stem("A_0001_1.LEFT_CC.LJPEG")
     ('a.1', '1.2.840.7', 'A_0001_1.LEFT_CC')
     """
-    name = name.strip().replace("\\", "/").rpartition("/")[2]
+    name = composed(name.strip().replace("\\", "/").rpartition("/")[2])
     suffix = next((each for each in _NAMED_SUFFIXES if name.lower().endswith(each)), "")
     return name[: -len(suffix)] if suffix and name != suffix else name
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from flexunet.data.images.files import composed
 from flexunet.data.tables import read_own_rows, write_rows
 from flexunet.errors import DatasetError, PathError
 from flexunet.evaluation.scores.lesions import Candidates, Lesions, rows_of
@@ -165,6 +166,9 @@ class _Columns:
             raise DatasetError(f"{self.path} lacks the column {name!r}. Evaluate again with this version.")
         return list(self._values.get(name, []))
 
+    def names_of_images(self) -> list[str]:
+        return [composed(name) for name in self.text("image")]
+
     def numbers(self, name: str) -> NDArray[np.float64]:
         try:
             return np.array([float(text) if text else np.nan for text in self.text(name)], np.float64)
@@ -200,7 +204,7 @@ def read_tables(folder: Path) -> Tables:
     columns = _Columns(folder / PER_IMAGE)
     if not columns.rows:
         raise DatasetError(f"{columns.path} has no rows. Evaluate again.")
-    names = columns.text("image")
+    names = columns.names_of_images()
     refuse_twins(sorted(names))
     # At least background and one class; the column that lacks is named when it is read.
     labels = range(max(2, sum(name.startswith("truth_pixels_") for name in columns.names)))
@@ -249,7 +253,7 @@ def _read_lesions(
     index = {name: number for number, name in enumerate(names)}
     kinds = np.array(columns.text("kind"), dtype=str)
     try:
-        image = np.array([index[name] for name in columns.text("image")], np.int64)
+        image = np.array([index[name] for name in columns.names_of_images()], np.int64)
     except KeyError as error:
         raise DatasetError(
             f"{path} names image {error}, which per_image.csv lacks. Evaluate again."

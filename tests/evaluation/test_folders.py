@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from flexunet.data.dataset.identity import Identities
 from flexunet.data.images.masks import ColorMap, MaskReader, write_mask
@@ -106,6 +107,17 @@ def test_an_old_evaluation_of_other_images_is_no_obstacle(folders, tmp_path):
     (tmp_path / "old" / "per_image.csv").write_text("image\n")
     with pytest.raises(DatasetError, match="no rows"):
         score_folders(*folders, masks=MaskReader(COLORS), against=tmp_path / "old")
+
+
+def test_other_images_of_the_same_names_and_areas_are_kept_too(folders, tmp_path):
+    out = tmp_path / "out"
+    score_folders(*folders, masks=MaskReader(COLORS), out=out)
+    before = (out / "scores.json").read_bytes()
+    for path in folders[0].iterdir():
+        Image.open(path).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path)
+    notes = score_folders(*folders, masks=MaskReader(COLORS), out=out).notes
+    assert any("6 other images that was here is kept" in note for note in notes)
+    assert (out / "other_images_1" / "scores.json").read_bytes() == before
 
 
 def test_a_missing_prediction_is_not_an_empty_one(folders):

@@ -242,7 +242,7 @@ def score_folders(
     scores = make_scores(tables, rules, about)
     folder = Path(out) if out is not None else None
     if folder is not None:
-        keep_other_images(folder, tables, notes)
+        keep_other_images(folder, tables, rules, notes)
         write_evaluation(
             folder, scores, tables, gallery, title=f"Scores of {Path(prediction).resolve().name}"
         )

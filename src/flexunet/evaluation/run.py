@@ -137,7 +137,7 @@ def evaluate(
     )
     scores = make_scores(tables, rules, about)
     beside = (config.run_dir / PUBLISHED_SCORES, config.run_dir / CARD) if split == "test" else ()
-    keep_other_images(folder, tables, notes, beside)
+    keep_other_images(folder, tables, rules, notes, beside)
     write_evaluation(
         folder, scores, tables, gallery, title=title, curves_dir=config.output(config.train.eval_dir)
     )

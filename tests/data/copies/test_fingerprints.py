@@ -75,8 +75,19 @@ class TestMatching:
             (lambda p: affine(p, [[1, 0, 0], [0.2, 1, -50]]), False),
             (lambda p: cv2.convertScaleAbs(p, alpha=1.2, beta=10), False),
             (lambda p: cv2.resize(p, (300, 300), interpolation=cv2.INTER_AREA), False),
+            (lambda p: 255 - p, False),
+            (lambda p: np.rot90(200 - p // 2)[::-1].copy(), True),
         ],
-        ids=["upside down", "quarter turn", "turned and shrunk", "sheared", "brightened", "scaled"],
+        ids=[
+            "upside down",
+            "quarter turn",
+            "turned and shrunk",
+            "sheared",
+            "brightened",
+            "scaled",
+            "negative",
+            "pale negative",
+        ],
     )
     def test_copies_match(self, films, change, mirrored):
         for picture in films[:3]:

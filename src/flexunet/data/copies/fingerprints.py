@@ -96,6 +96,8 @@ def grey_of(image: np.ndarray) -> np.ndarray:
 def take_fingerprint(grey: np.ndarray) -> Fingerprint:
     """Fingerprint of a picture.
 
+    A negative (black tissue on white film) has the fingerprint of its positive.
+
     Args:
         grey: uint8 array `(H, W)`.
 
@@ -105,6 +107,8 @@ def take_fingerprint(grey: np.ndarray) -> Fingerprint:
     Source: Lowe, D. G. (2004), Int. J. Computer Vision 60(2), 91-110 (SIFT); Arandjelovic and Zisserman
     (2012), CVPR, 2911-2918 (square roots of the histograms).
     """
+    if _is_negative(grey):
+        grey = 255 - grey
     breast = find_foreground(without_filling(_shrunk(grey, _COARSE / max(grey.shape))))
     scale = _COARSE / max(grey.shape) * BREAST_SIDE / np.sqrt(breast.sum())
     scale = min(scale, MAX_SIDE / max(grey.shape))
@@ -159,6 +163,15 @@ def _is_plausible(linear: np.ndarray, mirrored: bool) -> bool:
     stretch = np.linalg.svd(linear, compute_uv=False)
     sizes_fit = stretch[0] < MAX_STRETCH and stretch[1] > 1 / MAX_STRETCH
     return bool(sizes_fit and (np.linalg.det(linear) < 0) == mirrored)
+
+
+def _is_negative(grey: np.ndarray) -> bool:
+    """Whether most of the frame and a quarter of the picture are nearly as bright as its brightest pixels."""
+    small = _shrunk(grey, _COARSE / max(grey.shape))
+    low, high = (float(level) for level in np.percentile(small, [1, 99]))
+    white = small >= high - 0.1 * (high - low)
+    frame = np.concatenate([white[0], white[-1], white[:, 0], white[:, -1]])
+    return high - low > 8 and bool(frame.mean() > 0.5 and white.mean() > 0.25)
 
 
 def _spread(points: np.ndarray) -> float:

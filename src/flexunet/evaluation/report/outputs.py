@@ -95,12 +95,15 @@ def write_evaluation(
     write_text(folder / SCORES, scores_json(scores))
 
 
-def keep_other_images(folder: Path, tables: Tables, notes: list[str], beside: Sequence[Path] = ()) -> None:
+def keep_other_images(
+    folder: Path, tables: Tables, rules: ScoringRules, notes: list[str], beside: Sequence[Path] = ()
+) -> None:
     """Move an evaluation of other images aside, into a folder of its own, before this one is written.
 
     Args:
         folder: The folder of the evaluation.
         tables: Tables of the evaluation that is to be written.
+        rules: Its rules.
         notes: Told where the other one is kept.
         beside: Its files that lie elsewhere.
     """
@@ -108,8 +111,12 @@ def keep_other_images(folder: Path, tables: Tables, notes: list[str], beside: Se
         earlier = read_tables(folder)
     except (PathError, DatasetError):
         return
+    try:
+        same_rules = other_rules(read_told(folder).rules, rules.document()) is None
+    except (PathError, DatasetError):
+        same_rules = False
     names, earlier_names = ({one.name for one in part.origins} for part in (tables, earlier))
-    if names == earlier_names and why_not_comparable(earlier, tables, same_rules=False) is None:
+    if names == earlier_names and why_not_comparable(earlier, tables, same_rules) is None:
         return
     number = next(number for number in itertools.count(1) if not (folder / f"other_images_{number}").exists())
     kept = folder / f"other_images_{number}"

@@ -232,3 +232,48 @@ class Charts:
 def charts():
     """Looks for texts of charts that lie on each other."""
     return Charts()
+
+
+@pytest.fixture(scope="session")
+def write_workbook():
+    """Write an Excel workbook: `write_workbook(path, {"sheet": [["Name"], ["P1"]]})`; None is no cell."""
+    import zipfile
+    from xml.sax.saxutils import escape
+
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    relations = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+
+    def write(path, sheets):
+        texts = []
+
+        def cell(row, column, value):
+            place = f"{chr(ord('A') + column)}{row + 1}"
+            if value is None:
+                return ""
+            if not isinstance(value, str):
+                return f'<c r="{place}"><v>{value}</v></c>'
+            texts.append(value)
+            return f'<c r="{place}" t="s"><v>{len(texts) - 1}</v></c>'
+
+        with zipfile.ZipFile(path, "w") as archive:
+            names = "".join(f'<sheet name="{name}" r:id="r{n}"/>' for n, name in enumerate(sheets))
+            archive.writestr(
+                "xl/workbook.xml",
+                f'<workbook xmlns="{main}" xmlns:r="{relations}"><sheets>{names}</sheets></workbook>',
+            )
+            links = "".join(f'<R Id="r{n}" Target="worksheets/s{n}.xml"/>' for n in range(len(sheets)))
+            archive.writestr("xl/_rels/workbook.xml.rels", f"<Rs>{links}</Rs>")
+            for n, rows in enumerate(sheets.values()):
+                lines = "".join(
+                    f"<row>{''.join(cell(y, x, value) for x, value in enumerate(row))}</row>"
+                    for y, row in enumerate(rows)
+                )
+                archive.writestr(
+                    f"xl/worksheets/s{n}.xml",
+                    f'<worksheet xmlns="{main}"><sheetData>{lines}</sheetData></worksheet>',
+                )
+            items = "".join(f"<si><t>{escape(text)}</t></si>" for text in texts)
+            archive.writestr("xl/sharedStrings.xml", f'<sst xmlns="{main}">{items}</sst>')
+        return path
+
+    return write

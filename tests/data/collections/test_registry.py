@@ -10,6 +10,7 @@ from flexunet.errors import ConfigError, DatasetError, PathError
 SIGNS = {
     "inbreast": "AllDICOMs/20586908_6c613a14b80a8591_MG_R_CC_ANON.dcm",
     "cbis-ddsm": "Mass-Training_P_00001_LEFT_CC/1.3.6/1.3.7/1-1.dcm",
+    "cdd-cesm": "Low energy images of CDD-CESM/P1_L_DM_MLO.jpg",
 }
 
 

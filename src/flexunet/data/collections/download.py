@@ -46,9 +46,12 @@ class Download:
         return cls(root, tuple(sorted(files)))
 
     def matching(self, pattern: str) -> list[tuple[str, re.Match[str]]]:
-        """Files whose path ends in what a regular expression fits, from the beginning of a folder's name."""
-        expression = re.compile(rf"(?:.*/)?{pattern}")
-        return [(file, match) for file in self.files if (match := expression.fullmatch(file))]
+        """Files whose path ends in what a regular expression fits, from the beginning of a folder's name.
+
+        The name of the folder itself counts too: `anonymized_dataset/004/004_0.png` is found in there.
+        """
+        expression, name = re.compile(rf"(?:.*/)?{pattern}"), self.root.resolve().name
+        return [(file, match) for file in self.files if (match := expression.fullmatch(f"{name}/{file}"))]
 
     def by_name(self, pattern: str, group: str, what: str) -> dict[str, tuple[str, re.Match[str]]]:
         """The files that fit a pattern, by what one of its groups finds.

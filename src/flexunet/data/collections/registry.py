@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from flexunet.data.collections.collection import Collection
 from flexunet.data.collections.download import Download
-from flexunet.data.collections.outlined import cbis_ddsm, inbreast
+from flexunet.data.collections.outlined import cbis_ddsm, cdd_cesm, inbreast
 from flexunet.errors import ConfigError, DatasetError
 
-COLLECTIONS: dict[str, Collection] = {row.name: row for row in (inbreast.ROW, cbis_ddsm.ROW)}
+COLLECTIONS: dict[str, Collection] = {row.name: row for row in (inbreast.ROW, cbis_ddsm.ROW, cdd_cesm.ROW)}
 AUTO = "auto"
 _STRAY = 0.1  # of the files of the set that has most: less is a stray
 

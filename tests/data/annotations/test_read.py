@@ -55,6 +55,13 @@ def test_mini_mias_y_counts_from_the_bottom(tmp_path):
         films["mdb003"].rasterise(1024, 1024)
 
 
+def test_two_lesions_of_a_film_tell_both_their_facts(tmp_path):
+    path = tmp_path / "Info.txt"
+    path.write_text("mdb144 F MISC B 233 994 29\nmdb144 F SPIC M 313 540 27\n")
+    columns = read_annotations(path)["mdb144"].columns
+    assert (columns["severity"], columns["finding"], columns["tissue"]) == ("B+M", "MISC+SPIC", "F")
+
+
 @settings(max_examples=30)
 @given(x=st.floats(20, 80), y=st.floats(20, 80), radius=st.floats(3, 15))
 def test_circle_covers_its_area(x, y, radius):

@@ -11,6 +11,11 @@ SIGNS = {
     "inbreast": "AllDICOMs/20586908_6c613a14b80a8591_MG_R_CC_ANON.dcm",
     "cbis-ddsm": "Mass-Training_P_00001_LEFT_CC/1.3.6/1.3.7/1-1.dcm",
     "cdd-cesm": "Low energy images of CDD-CESM/P1_L_DM_MLO.jpg",
+    "mini-mias": "mdb001.pgm",
+    "csaw-s": "anonymized_dataset/004/004_0.png",
+    "curated": "CSAW/CSAW-SELECTED-IMGS/CSAW-Image-122.png___PRE.png",
+    "busi": "Dataset_BUSI_with_GT/benign/benign (1).png",
+    "mastery": "Breast Cancer Dataset/Original Dataset/Non-Cancer/1.jpg",
 }
 
 
@@ -37,6 +42,18 @@ def test_a_download_is_recognised_by_its_files_and_is_no_other(tmp_path, name, a
             open_collection(download, other)
         assert f"It looks like {COLLECTIONS[name].title} (--dataset {name})" in str(caught.value)
         assert COLLECTIONS[other].layout in str(caught.value)
+
+
+def test_two_data_sets_in_one_folder_are_not_guessed(tmp_path):
+    download = laid(tmp_path, SIGNS["mini-mias"], SIGNS["busi"])
+    with pytest.raises(DatasetError, match="looks like mini-MIAS and BUSI"):
+        open_collection(download)
+    assert open_collection(download, "busi").name == "busi"
+
+
+def test_the_folder_itself_may_be_given(tmp_path):
+    download = laid(tmp_path / "Original Dataset", "Cancer/1.jpg")
+    assert open_collection(download).name == "mastery"
 
 
 def test_what_is_no_data_set_is_refused(tmp_path):

@@ -238,12 +238,22 @@ class Annotations(dict[str, FilmAnnotation]):
                 f"{where} gives two frame sizes for {stem!r}: {film.width} x {film.height}, and before "
                 f"{before.width} x {before.height}."
             )
+        columns = _joined(before.columns, film.columns)
         if UNKNOWN in (before.state, film.state):
-            self[stem] = replace(before if before.state == UNKNOWN else film, shapes=())
+            self[stem] = replace(before if before.state == UNKNOWN else film, shapes=(), columns=columns)
         elif before.state != film.state:
             raise MaskError(f"{where} calls {stem!r} both normal and annotated. Correct one of the rows.")
         else:
-            self[stem] = replace(before, shapes=before.shapes + film.shapes)
+            self[stem] = replace(before, shapes=before.shapes + film.shapes, columns=columns)
+
+
+def _joined(first: Mapping[str, str], second: Mapping[str, str]) -> dict[str, str]:
+    """Facts of a film from two of its lesions: what differs stands side by side, `B+M`."""
+    facts = {}
+    for name in dict.fromkeys([*first, *second]):
+        words = {word for told in (first, second) for word in told.get(name, "").split("+") if word}
+        facts[name] = "+".join(sorted(words))
+    return facts
 
 
 def read_points(values: Any, where: str) -> tuple[Point, ...]:

@@ -8,10 +8,22 @@ from __future__ import annotations
 
 from flexunet.data.collections.collection import Collection
 from flexunet.data.collections.download import Download
-from flexunet.data.collections.outlined import cbis_ddsm, cdd_cesm, inbreast
+from flexunet.data.collections.labelled import mastery
+from flexunet.data.collections.outlined import (
+    busi,
+    cbis_ddsm,
+    cdd_cesm,
+    csaw_s,
+    curated,
+    inbreast,
+    mini_mias,
+)
 from flexunet.errors import ConfigError, DatasetError
 
-COLLECTIONS: dict[str, Collection] = {row.name: row for row in (inbreast.ROW, cbis_ddsm.ROW, cdd_cesm.ROW)}
+COLLECTIONS: dict[str, Collection] = {
+    module.ROW.name: module.ROW
+    for module in (inbreast, cbis_ddsm, cdd_cesm, mini_mias, csaw_s, curated, busi, mastery)
+}
 AUTO = "auto"
 _STRAY = 0.1  # of the files of the set that has most: less is a stray
 

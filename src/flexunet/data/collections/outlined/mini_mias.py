@@ -1,0 +1,88 @@
+"""mini-MIAS: scanned films of 1024 x 1024 pixels with a circle a lesion.
+
+Source: Suckling, J. et al. (1994), The Mammographic Image Analysis Society digital mammogram database,
+    Excerpta Medica International Congress Series 1069, 375-378.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flexunet.data.annotations.mias import read_mias
+from flexunet.data.annotations.shapes import ANNOTATED, UNMARKED, Annotations, FilmAnnotation
+from flexunet.data.collections.collection import Collection, Contents, Erratum, Film, facts, joined
+from flexunet.data.collections.download import Download
+
+NAME = "mini-mias"
+_FILM = r"(?P<film>mdb(?P<number>\d{3}))\.(?:pgm|PGM|png)"
+_FINDINGS = {
+    "CALC": "calcification",
+    "CIRC": "circumscribed mass",
+    "SPIC": "spiculated mass",
+    "MISC": "ill-defined mass",
+    "ARCH": "architectural distortion",
+    "ASYM": "asymmetry",
+    "NORM": "normal",
+}
+_TISSUES = {"F": "fatty", "G": "fatty-glandular", "D": "dense-glandular"}
+_PATHOLOGIES = {"B": "benign", "M": "malignant"}
+_ON_BLACK = ("mdb212", "mdb214")
+
+
+def read_mini_mias(download: Download) -> Contents:
+    """Films, and what the truth table says of each; films 2k - 1 and 2k are one person's."""
+    films = download.by_name(_FILM, "film", "film")
+    table = download.the(r"(?:Info|info)\.txt", "the truth table")
+    truth = read_mias(table) if table else Annotations()
+    contents = Contents([], notes=list(truth.notes))
+    for name, (file, match) in films.items():
+        number = int(match["number"])
+        annotation = truth.get(name)
+        if annotation is None:
+            annotation = FilmAnnotation(UNMARKED, reason="the truth table does not mention it")
+            contents.without_outline([file])
+        told = annotation.columns
+        findings = told.get("finding", "").split("+")
+        columns = facts(
+            dataset=NAME,
+            patient=f"mias{(number + 1) // 2:03d}",
+            side="R" if number % 2 else "L",
+            view="MLO",
+            tissue=_TISSUES.get(told.get("tissue", ""), ""),
+            finding=joined(_FINDINGS.get(each, each) for each in findings),
+            pathology="normal"
+            if findings == ["NORM"]
+            else joined(_PATHOLOGIES.get(each, "") for each in told.get("severity", "").split("+")),
+        )
+        shapes = tuple(
+            replace(shape, label=_FINDINGS.get(shape.label, shape.label)) for shape in annotation.shapes
+        )
+        annotation = replace(annotation, shapes=shapes, columns=columns)
+        contents.films.append(Film(download.root / file, name, annotation))
+        if name in _ON_BLACK and shapes:
+            contents.notes.append(f"{name}: the circle lies on the black beside the breast; look at its mask")
+    contents.without_film(name for name in truth.keys() - films.keys() if truth[name].state == ANNOTATED)
+    contents.without_either(name for name in truth.keys() - films.keys() if truth[name].state != ANNOTATED)
+    return contents
+
+
+ROW = Collection(
+    NAME,
+    "mini-MIAS",
+    "322 scanned films of 161 patients, oblique views",
+    "circles around lesions",
+    "research only, to be cited, not to be sold (its Licence.txt)",
+    "the database of the Mammographic Image Analysis Society (MIAS)",
+    _FILM,
+    read_mini_mias,
+    "mdb001.pgm to mdb322.pgm, Info.txt",
+    {"films": 322, "patients": 161},
+    (
+        Erratum(
+            "mdb059, mdb216, mdb233 and mdb245 are abnormal, but have no coordinates: they are excluded",
+            "Info.txt, note 4",
+        ),
+        Erratum("the circles of mdb212 and mdb214 lie on black", "Info.txt, and the films"),
+        Erratum("mdb144 is benign and malignant, a lesion each", "Info.txt"),
+    ),
+)

@@ -13,9 +13,11 @@ SIGNS = {
     "cdd-cesm": "Low energy images of CDD-CESM/P1_L_DM_MLO.jpg",
     "mini-mias": "mdb001.pgm",
     "csaw-s": "anonymized_dataset/004/004_0.png",
+    "bcdr": "BCDR/patient_2/study_3/img_2_3_1_LO.tif",
     "curated": "CSAW/CSAW-SELECTED-IMGS/CSAW-Image-122.png___PRE.png",
     "busi": "Dataset_BUSI_with_GT/benign/benign (1).png",
     "mastery": "Breast Cancer Dataset/Original Dataset/Non-Cancer/1.jpg",
+    "vindr-mammo": f"images/{'a' * 32}/{'b' * 32}.dicom",
 }
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from flexunet.data.collections.collection import Collection
 from flexunet.data.collections.download import Download
-from flexunet.data.collections.labelled import mastery
+from flexunet.data.collections.labelled import mastery, vindr_mammo
 from flexunet.data.collections.outlined import (
+    bcdr,
     busi,
     cbis_ddsm,
     cdd_cesm,
@@ -22,7 +23,18 @@ from flexunet.errors import ConfigError, DatasetError
 
 COLLECTIONS: dict[str, Collection] = {
     module.ROW.name: module.ROW
-    for module in (inbreast, cbis_ddsm, cdd_cesm, mini_mias, csaw_s, curated, busi, mastery)
+    for module in (
+        inbreast,
+        cbis_ddsm,
+        cdd_cesm,
+        mini_mias,
+        csaw_s,
+        bcdr,
+        curated,
+        busi,
+        mastery,
+        vindr_mammo,
+    )
 }
 AUTO = "auto"
 _STRAY = 0.1  # of the files of the set that has most: less is a stray

@@ -14,9 +14,12 @@ SIGNS = {
     "mini-mias": "mdb001.pgm",
     "csaw-s": "anonymized_dataset/004/004_0.png",
     "bcdr": "BCDR/patient_2/study_3/img_2_3_1_LO.tif",
+    "dmid": "TIFF Images/TIFF Images/IMG001.tif",
     "curated": "CSAW/CSAW-SELECTED-IMGS/CSAW-Image-122.png___PRE.png",
     "busi": "Dataset_BUSI_with_GT/benign/benign (1).png",
     "mastery": "Breast Cancer Dataset/Original Dataset/Non-Cancer/1.jpg",
+    "cmmd": "CMMD/D1-0001/07-18-2010-NA-NA-79377/1.000000-NA-70244/1-1.dcm",
+    "rsna": "train_images/10006/462822612.dcm",
     "vindr-mammo": f"images/{'a' * 32}/{'b' * 32}.dicom",
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from flexunet.data.collections.collection import Collection
 from flexunet.data.collections.download import Download
-from flexunet.data.collections.labelled import mastery, vindr_mammo
+from flexunet.data.collections.labelled import cmmd, mastery, rsna, vindr_mammo
 from flexunet.data.collections.outlined import (
     bcdr,
     busi,
@@ -16,26 +16,28 @@ from flexunet.data.collections.outlined import (
     cdd_cesm,
     csaw_s,
     curated,
+    dmid,
     inbreast,
     mini_mias,
 )
 from flexunet.errors import ConfigError, DatasetError
 
-COLLECTIONS: dict[str, Collection] = {
-    module.ROW.name: module.ROW
-    for module in (
-        inbreast,
-        cbis_ddsm,
-        cdd_cesm,
-        mini_mias,
-        csaw_s,
-        bcdr,
-        curated,
-        busi,
-        mastery,
-        vindr_mammo,
-    )
-}
+_MODULES = (
+    inbreast,
+    cbis_ddsm,
+    cdd_cesm,
+    mini_mias,
+    csaw_s,
+    bcdr,
+    dmid,
+    curated,
+    busi,
+    mastery,
+    cmmd,
+    rsna,
+    vindr_mammo,
+)
+COLLECTIONS: dict[str, Collection] = {module.ROW.name: module.ROW for module in _MODULES}
 AUTO = "auto"
 _STRAY = 0.1  # of the files of the set that has most: less is a stray
 

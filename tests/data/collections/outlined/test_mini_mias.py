@@ -47,6 +47,8 @@ def test_films_circles_and_facts(make, tmp_path):
     assert rows["mdb001"]["mask_origin"] == "circle"
     assert abs(int(rows["mdb001"]["raw_lesion_pixels"]) - np.pi * 30**2) < 30
     assert rows["mdb004"]["state"] == "excluded"
+    side = 0.2 * int(rows["mdb001"]["crop_height"]) / 64  # mm of a pixel of the image made
+    assert rows["mdb001"]["pixel_spacing_mm"] == f"{side:.6g},{side:.6g}"
     assert report.counts["labelled"] == 3
 
 

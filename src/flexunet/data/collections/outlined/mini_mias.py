@@ -7,11 +7,14 @@ Source: Suckling, J. et al. (1994), The Mammographic Image Analysis Society digi
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from flexunet.data.annotations.mias import read_mias
 from flexunet.data.annotations.shapes import ANNOTATED, UNMARKED, Annotations, FilmAnnotation
 from flexunet.data.collections.collection import Collection, Contents, Erratum, Film, facts, joined
 from flexunet.data.collections.download import Download
+from flexunet.data.images.files import image_size
+from flexunet.errors import FlexUNetError
 
 NAME = "mini-mias"
 _FILM = r"(?P<film>mdb(?P<number>\d{3}))\.(?:pgm|PGM|png)"
@@ -58,12 +61,21 @@ def read_mini_mias(download: Download) -> Contents:
             replace(shape, label=_FINDINGS.get(shape.label, shape.label)) for shape in annotation.shapes
         )
         annotation = replace(annotation, shapes=shapes, columns=columns)
-        contents.films.append(Film(download.root / file, name, annotation))
+        path = download.root / file
+        contents.films.append(Film(path, name, annotation, spacing_mm=_spacing(path)))
         if name in _ON_BLACK and shapes:
             contents.notes.append(f"{name}: the circle lies on the black beside the breast; look at its mask")
     contents.without_film(name for name in truth.keys() - films.keys() if truth[name].state == ANNOTATED)
     contents.without_either(name for name in truth.keys() - films.keys() if truth[name].state != ANNOTATED)
     return contents
+
+
+def _spacing(path: Path) -> float | None:
+    """Side of a pixel in mm: 200 micron at 1024 pixels, by the database's own page; None if unreadable."""
+    try:
+        return 0.2 * 1024 / image_size(path)[0]
+    except FlexUNetError:
+        return None
 
 
 ROW = Collection(

@@ -165,6 +165,16 @@ class RunFolder:
         self.find_model()
         return path
 
+    def require_new(self) -> None:
+        """Refuse to write a run over one that is there.
+
+        Raises:
+            PathError: if the folder holds a configuration or a model.
+        """
+        for there in (self.config, self.best_model):
+            if there.exists():
+                raise PathError(f"{there} exists: import into a new folder, so that no run is overwritten.")
+
     @property
     def best_model(self) -> Path:
         """Where training saves the best model: with its architecture, or weights alone."""
@@ -181,8 +191,7 @@ class RunFolder:
         candidates += [self.models / name for name in (MODEL_FILE, WEIGHTS_FILE, PUBLISHED_FILE)]
         for path in candidates:
             if path.is_file():
-                if what := impostor(path):
-                    raise WeightsError(f"{path} holds no weights: {what}.")
+                require_weights(path)
                 return path
         folders = (self.models, self.models / "saved_model", self.models / "best_model")
         saved = next((folder for folder in folders if (folder / "saved_model.pb").is_file()), None)
@@ -196,6 +205,19 @@ class RunFolder:
             f"no trained model in {self.models}: expected {MODEL_FILE}, {WEIGHTS_FILE} or {PUBLISHED_FILE} "
             f"there. Train one with 'flexunet train {self.source}', or point [train] model_dir at its folder."
         )
+
+
+def require_weights(path: Path) -> None:
+    """Refuse a weights file that is missing, or in whose place something else was downloaded.
+
+    Raises:
+        PathError: if there is nothing at the path.
+        WeightsError: if a web page or a Git-LFS pointer stands there.
+    """
+    if not path.exists():
+        raise PathError(f"no weights file {path}: check the path.")
+    if what := impostor(path):
+        raise WeightsError(f"{path} holds no weights: {what}.")
 
 
 def _output(config: Config, text: str, default: str) -> Path:

@@ -53,6 +53,9 @@ REFUSED = [
     ("evaluate pointer.toml", "run `git lfs pull`"),
     ("export pointer.toml --to onnx", "run `git lfs pull`"),
     ("serve pointer.toml --port 0", "run `git lfs pull`"),
+    ("import-weights nowhere.h5 own.toml imported", "no weights file nowhere.h5"),
+    ("import-weights page.h5 own.toml imported", "page.h5 holds no weights: it is a web page"),
+    ("import-weights own.keras own.toml pointer", "exists: import into a new folder"),
     ("train own.toml --set model.initial_weights='page.h5'", "page.h5 holds no weights: it is a web page"),
 ]
 

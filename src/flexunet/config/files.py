@@ -16,11 +16,13 @@ from flexunet.config.published_keys import ALIASES, NO_EFFECT, OLDER_DIALECT
 from flexunet.config.reading import Given, Reading
 from flexunet.config.schema import Config
 from flexunet.config.writing import write_config
-from flexunet.errors import ConfigError, InputError, PathError, WeightsError
-from flexunet.files import impostor
-from flexunet.run_folder import RUN_CONFIG, RunFolder
+from flexunet.errors import ConfigError, InputError, PathError
+from flexunet.run_folder import RUN_CONFIG, RunFolder, require_weights
 
 _MOST_BYTES = 1 << 20
+# The parsers take a time that grows as the square of the lines at fault, and of the parts of a dotted key.
+_MOST_LINES = 30_000
+_MOST_DOTS = 500
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = (), strict: bool = False) -> Config:
@@ -74,8 +76,7 @@ def initial_weights_file(config: Config) -> Path:
             f"[model] initial_weights = '{config.model.initial_weights}': there is neither a run folder nor "
             f"a weights file at {path}."
         )
-    if what := impostor(path):
-        raise WeightsError(f"[model] initial_weights: {path} holds no weights: {what}.")
+    require_weights(path)
     return path
 
 
@@ -170,6 +171,8 @@ def read_file(file: Path) -> Reading:
 def _toml_keys(file: Path) -> list[Given]:
     try:
         text = _content(file).decode("utf-8-sig")
+        if any(line.count(".") > _MOST_DOTS for line in text.split("\n")):
+            raise RecursionError
         document = tomllib.loads(text)
         bounded = is_bounded(document)
     except UnicodeDecodeError as error:
@@ -221,9 +224,14 @@ def _content(file: Path) -> bytes:
             raise ConfigError(
                 f"{file}: has more than {_MOST_BYTES:,} bytes, and is no configuration; check the name"
             )
-        return file.read_bytes()
+        content = file.read_bytes()
     except OSError as error:
         raise PathError(f"{file}: cannot be read: {error.strerror or error}") from None
+    if content.count(b"\n") > _MOST_LINES:
+        raise ConfigError(
+            f"{file}: has more than {_MOST_LINES:,} lines, and is no configuration; check the name"
+        )
+    return content
 
 
 def _override(text: str) -> Given:

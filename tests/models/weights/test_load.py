@@ -264,6 +264,8 @@ def test_damaged_and_foreign_files(tmp_path):
         refused("cut.h5", content[: int(len(content) * share)], "damaged|cut short")
     refused("empty.h5", b"", "empty")
     refused("text.h5", b"these are not weights", "neither an HDF5 file")
+    model.save(tmp_path / "whole.keras")
+    refused("half.keras", (tmp_path / "whole.keras").read_bytes()[:2000], "was cut short")
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("readme.txt", "nothing")

@@ -26,8 +26,13 @@ def import_weights(
 
     config = open_config(config_path, overrides, strict)
 
+    # What needs no engine is refused before one is started.
+    from flexunet.run_folder import RunFolder, require_weights
+
+    RunFolder.at(out).require_new()
+    require_weights(weights)
+
     from flexunet.models.weights.importing import import_weights as import_file
-    from flexunet.run_folder import RunFolder
     from flexunet.training.environment import describe_environment, write_environment
 
     run = import_file(weights, config, out)

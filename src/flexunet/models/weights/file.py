@@ -21,8 +21,8 @@ import h5py
 import numpy as np
 
 from flexunet.errors import PathError, WeightsError
-from flexunet.files import impostor
 from flexunet.models.weights.probe import can_be_read
+from flexunet.run_folder import require_weights
 
 _INSIDE_KERAS = "model.weights.h5"
 _CHUNK = 1 << 22
@@ -121,8 +121,7 @@ def open_weights(path: str | Path) -> Iterator[StoredWeights]:
             f"{path} is a folder (a TensorFlow SavedModel?); expected a .h5, .weights.h5 or .keras file. "
             "Save the model as one of these first."
         )
-    if not path.is_file():
-        raise PathError(f"no weights file {path}: check the path.")
+    require_weights(path)
     if path.stat().st_size == 0:
         raise WeightsError(f"{path} is empty (0 bytes); copy or train it again.")
     with _hdf5_of(path) as (hdf5, in_archive):
@@ -151,10 +150,8 @@ def _hdf5_of(path: Path) -> Iterator[tuple[Path, bool]]:
     if not zipfile.is_zipfile(path):
         with path.open("rb") as stream:
             start = stream.read(8)
-        if what := impostor(path):
-            raise WeightsError(f"{path} holds no weights: {what}.")
-        looks_hdf5 = start == b"\x89HDF\r\n\x1a\n"
-        reason = _DAMAGED if looks_hdf5 else "it is neither an HDF5 file (.h5) nor a .keras archive"
+        begins_as_one = start.startswith((b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"))
+        reason = _DAMAGED if begins_as_one else "it is neither an HDF5 file (.h5) nor a .keras archive"
         raise WeightsError(f"{path} holds no weights: {reason}.")
     with tempfile.TemporaryDirectory(prefix="flexunet-") as folder:
         inside = Path(folder) / _INSIDE_KERAS

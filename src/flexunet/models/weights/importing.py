@@ -19,7 +19,7 @@ from keras import layers
 
 from flexunet.config.architectures import Architecture
 from flexunet.config.files import save_config
-from flexunet.errors import PathError, WeightsError
+from flexunet.errors import WeightsError
 from flexunet.models.registry import build_model, find_architecture, own_class_of
 from flexunet.models.weights.backbone import IMAGENET_DEVIATION
 from flexunet.models.weights.file import open_weights, split_name
@@ -77,10 +77,8 @@ def import_weights(weights: str | Path, config: Config, out: str | Path) -> Impo
     """
     weights, out = Path(weights), Path(out)
     run = RunFolder.at(out)
+    run.require_new()
     model_path = run.best_model
-    for there in (run.config, model_path):
-        if there.exists():
-            raise PathError(f"{there} exists: import into a new folder, so that no run is overwritten.")
     config = config.model_copy(deep=True)
     with open_weights(weights) as stored:
         form = stored.form

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flexunet.curves import SMALL, curve_chart
-from flexunet.svg import Chart, Frame, nice_ticks, power_ticks, whole_ticks
+from flexunet.svg import Chart, Frame, nice_ticks, power_ticks, prose, whole_ticks
 
 
 def test_ticks_are_round_and_inside():
@@ -88,3 +88,8 @@ def test_curves_of_any_length_and_size_have_labels_that_stand_apart(charts, epoc
     for name, frame in (("loss", Frame()), ("dice", SMALL)):
         chart = curve_chart(name, {name: curve, f"val_{name}": curve}, frame, labelled=frame is not SMALL)
         assert not charts.collisions(chart.svg())
+
+
+def test_prose_is_escaped_and_shows_code():
+    assert prose("Run `a --b <c>` & <b>") == "Run <code>a --b &lt;c&gt;</code> &amp; &lt;b&gt;"
+    assert prose("one ` alone") == "one ` alone"

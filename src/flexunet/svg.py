@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -258,3 +259,12 @@ def interval_bar(low: float | None, value: float | None, high: float | None, mos
         f'<line class="axis" x1="4" x2="{4 + inner}" y1="8" y2="8"/>{span}'
         f'<circle cx="{place(value)}" cy="8" r="4" fill="{BLUE}"/></svg>'
     )
+
+
+def prose(text: str) -> Markup:
+    """A sentence as HTML: escaped, and what stands between backticks is code.
+
+    >>> prose("Use `split` & <b>")
+    Markup('Use <code>split</code> &amp; &lt;b&gt;')
+    """
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", escape(text)))  # noqa: S704 - escaped before

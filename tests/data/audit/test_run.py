@@ -110,6 +110,16 @@ class TestFiles:
         assert {"mask-size", "depth-varies", "blank-image"} <= codes(result)
         assert result.with_code("size-varies")[0].files == ("train/images/s0.png",)
 
+    def test_films_of_12_bits_beside_films_of_16(self, dataset):
+        rng = np.random.default_rng(0)
+        for name, highest in (("s0", 4095), ("s1", 65535), ("s2", 4300)):
+            values = rng.integers(0, highest, (SIDE, SIDE), np.uint16, endpoint=True)
+            values[0, 0] = highest
+            write_image(dataset / "train" / "images" / f"{name}.png", values)
+        (found,) = audit_dataset(dataset, compare=False).with_code("range-varies")
+        assert (found.severity, found.files) == ("warning", ("train/images/s0.png",))
+        assert "1 of 3 16-bit images have no value above a sixteenth of the highest" in found.explanation
+
     def test_colours_off_the_map(self, dataset):
         picture = np.zeros((SIDE, SIDE), np.uint8)
         picture[50:100, 50:100] = 128

@@ -73,7 +73,7 @@ class TestDealing:
         assert (deal_groups(*args, seed=1) != deal_groups(*args, seed=2)).any()
 
     def test_fewer_groups_than_splits(self):
-        with pytest.raises(DatasetError, match=r"2 group\(s\) cannot fill 3 splits \(train, valid, test\)"):
+        with pytest.raises(DatasetError, match=r"2 groups cannot fill 3 splits \(train, valid, test\)"):
             deal_groups(np.array([5, 6]), ["a", "a"], [0.8, 0.15, 0.05], 0, ("train", "valid", "test"))
 
 

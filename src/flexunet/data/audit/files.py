@@ -11,6 +11,7 @@ from flexunet.data.dataset.listing import ListedImage, list_dataset
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.dataset.matching import Matches, listed, stem_of
 from flexunet.data.images.files import is_image_file, unread_pictures
+from flexunet.errors import counted
 
 _HIDDEN = ("Thumbs.db", "desktop.ini")
 
@@ -78,7 +79,7 @@ def _other_files(root: Path, folder: Path) -> list[Finding]:
             "other-files",
             "note",
             tuple(f"{_relative(folder, root)}/{name}" for name in others),
-            f"{len(others)} file(s) in {_relative(folder, root)} are no images: {listed(others)}.",
+            f"{_relative(folder, root)} has {counted(len(others), 'file')} of other kinds: {listed(others)}.",
             "Move them elsewhere; they are not read.",
         )
     ]
@@ -93,7 +94,7 @@ def _name_findings(root: Path, split: str, matches: Matches, unread: str) -> lis
                 "name-twice",
                 "error",
                 tuple(_relative(path, root) for paths in repeated for path in paths),
-                f"{len(repeated)} name(s) occur twice with different endings: "
+                f"{counted(len(repeated), 'name occurs', 'names occur')} twice with different endings: "
                 f"{listed([stem_of(paths[0]) for paths in repeated])}; which mask is whose is open.",
                 "Rename or remove one of each.",
             )
@@ -146,7 +147,7 @@ def _manifest_findings(root: Path) -> list[Finding]:
             "missing-file",
             "warning",
             missing,
-            f"{len(missing)} file(s) of the manifest are not there: {listed(missing)}.",
+            f"{counted(len(missing), 'file')} of the manifest cannot be found: {listed(missing)}.",
             "Restore them, or take their rows out of manifest.csv.",
         ),
     ]

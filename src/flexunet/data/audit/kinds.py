@@ -65,6 +65,10 @@ KINDS: dict[str, tuple[str, str]] = {
         "Part of the grey range",
         "16-bit files that hold 10, 12 or 14 bits look black where all 16 are expected.",
     ),
+    "range-varies": (
+        "Several ranges of grey",
+        "Of 16-bit files, those of 12 bits look black beside those of 16.",
+    ),
     "depth-varies": (
         "8 and 16 bit mixed",
         "The same tissue has different grey levels in 8-bit and 16-bit images.",

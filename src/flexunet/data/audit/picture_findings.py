@@ -10,8 +10,10 @@ from flexunet.data.audit.files import unreadable
 from flexunet.data.audit.findings import Finding
 from flexunet.data.dataset.matching import listed
 from flexunet.data.images.grey_range import range_of_highest, say_range
+from flexunet.errors import counted
 
 _BLANK = 2.0  # standard deviation of the grey levels
+_MUCH_DARKER = 16  # times: 12 bits beside 16
 _TINTED = 0.001  # share of coloured pixels from which an image counts as coloured
 
 
@@ -58,7 +60,8 @@ def _blank(read: Sequence[Examined]) -> list[Finding]:
             "blank-image",
             "warning",
             names,
-            f"{len(names)} image(s) are nearly constant, all of one grey: {listed(names)}.",
+            f"{counted(len(names), 'image is', 'images are')} nearly constant, all of one grey: "
+            f"{listed(names)}.",
             "Remove them, or export them again.",
         )
     ]
@@ -68,9 +71,24 @@ def _part_of_range(read: Sequence[Examined]) -> list[Finding]:
     deep = [e for e in read if e.highest]
     highest = max((e.highest for e in deep), default=0)
     rule = range_of_highest(highest)
-    if not deep or rule == "full":
+    if not deep:
         return []
+    dark = tuple(e.entry.name for e in deep if e.highest * _MUCH_DARKER <= highest and not e.nearly_constant)
+    findings = [
+        Finding(
+            "range-varies",
+            "warning",
+            dark,
+            f"{len(dark)} of {counted(len(deep), '16-bit image')} have no value above a sixteenth of the "
+            f"highest, {highest}: {listed(dark)}. One range serves all, so these are nearly black.",
+            "Export all with the same bits; files of 12 bits and of 16 do not mix.",
+            {"highest": highest},
+        )
+    ] * bool(dark)
+    if rule == "full":
+        return findings
     return [
+        *findings,
         Finding(
             "grey-range",
             "warning",
@@ -78,7 +96,7 @@ def _part_of_range(read: Sequence[Examined]) -> list[Finding]:
             say_range("auto", highest, len(deep), "images"),
             f"Train with [image] range = auto, as by default, or {rule!r}; other programs see black.",
             {"highest": highest, "range": rule},
-        )
+        ),
     ]
 
 

@@ -22,6 +22,7 @@ from flexunet.data.images.overlay import draw_overlay
 from flexunet.data.images.regions import find_regions
 from flexunet.errors import FlexUNetError, counted
 from flexunet.files import sweep, write_text
+from flexunet.svg import prose
 
 _SIDE = 220  # pixels of a thumbnail
 _SHOWN = 12  # findings of one kind with pictures
@@ -57,6 +58,7 @@ def write_report(result: AuditResult, path: Path | str) -> Path:
     )
     gallery = _Gallery(result.root, result.masks.lenient)
     environment.globals["counted"] = counted
+    environment.filters["prose"] = prose
     page = environment.get_template("audit.html.jinja").render(
         dataset=str(result.root),
         scores_hold=result.scores_hold,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from flexunet.errors import DatasetError
+from flexunet.errors import DatasetError, counted
 
 _ROUNDS = 1000
 
@@ -36,9 +36,9 @@ def deal_groups(
     sizes, share = np.asarray(sizes, float), np.asarray(shares, float)
     if len(sizes) < len(share):
         raise DatasetError(
-            f"{len(sizes)} group(s) cannot fill {len(share)} splits ({', '.join(names)}): a group (all images"
-            " of one source or patient) is never separated. Add images, ask for fewer splits, or group by "
-            "less."
+            f"{counted(len(sizes), 'group')} cannot fill {len(share)} splits ({', '.join(names)}): a group "
+            "(all images of one source or patient) is never separated. Add images, ask for fewer splits, or "
+            "group by less."
         )
     _, stratum = np.unique(np.asarray(strata, dtype=object).astype(str), return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(sizes))

@@ -220,12 +220,14 @@ def notes_of(plan: SplitPlan) -> list[str]:
     repeated = sum(count - 1 for count in Counter(item.sha256 for item in items).values())
     if repeated:
         kept = "may be apart" if plan.by == "file" else "are kept together"
-        notes.append(f"{repeated} image(s) repeat another one byte for byte; they {kept}.")
+        copies = counted(repeated, "image repeats", "images repeat")
+        notes.append(f"{copies} another one byte for byte; they {kept}.")
     crossing = copies_across(plan)
     if crossing:
         few = "; ".join(" = ".join(names) for names in crossing[:3])
         notes.append(
-            f"{len(crossing)} picture(s) are in more than one split under different names: {few}"
+            f"{counted(len(crossing), 'picture is', 'pictures are')} in more than one split under different "
+            f"names: {few}"
             f"{'; ...' if len(crossing) > 3 else ''}. Add --merge-copies to keep them together."
         )
     for row in plan.table():

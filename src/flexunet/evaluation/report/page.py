@@ -21,7 +21,7 @@ from flexunet.evaluation.tables.document import Scores
 from flexunet.evaluation.tables.extremes import Extremes, ScoredImage
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.files import write_text
-from flexunet.svg import interval_bar
+from flexunet.svg import interval_bar, prose
 
 _RATE_NAMES = ("1/8", "1/4", "1/2", "1", "2", "4", "8")
 _MARKS = {True: "✓", False: "✗", None: "?"}
@@ -48,6 +48,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     templates.globals["counted"] = counted
+    templates.filters["prose"] = prose
     return templates
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from flexunet.cli import app
 from flexunet.data.collections.registry import COLLECTIONS
 from flexunet.data.dataset.manifest import Manifest
-from flexunet.errors import ConfigError
+from flexunet.errors import ConfigError, DatasetError
 
 PATIENT = "6c613a14b80a8591"
 
@@ -84,3 +84,12 @@ def test_a_data_set_tells_its_facts_itself(download, tmp_path):
     assert isinstance(answer.exception, ConfigError)
     answer = run("derive", download, tmp_path / "out", "--dataset", "inbreast", "--masks", download)
     assert isinstance(answer.exception, ConfigError)
+    answer = run("derive", download, tmp_path / "out", "--weak-masks")
+    assert isinstance(answer.exception, ConfigError)
+
+
+def test_another_data_set_is_named(download, tmp_path):
+    answer = run("derive", download, tmp_path / "out", "--dataset", "busi")
+    assert isinstance(answer.exception, DatasetError)
+    assert "It looks like INbreast (--dataset inbreast)" in str(answer.exception)
+    assert not (tmp_path / "out").exists()

@@ -6,8 +6,10 @@ import json
 import numpy as np
 import pytest
 
+from flexunet.data.annotations.read import read_annotations
 from flexunet.data.annotations.shapes import ANNOTATED, BROKEN, UNKNOWN, UNMARKED
 from flexunet.data.annotations.via import read_via_table
+from flexunet.data.derive.film_masks import AnnotatedMasks, RawFilm
 from flexunet.errors import MaskError
 
 HEADER = (
@@ -71,6 +73,18 @@ def test_what_is_incomplete_is_never_half_a_mask(tmp_path):
     assert "region_count is 2, but there are 1" in films["missing"].reason
     with pytest.raises(MaskError):
         films["none"].rasterise(20, 20)
+
+
+@pytest.mark.parametrize("header", [HEADER, HEADER[1:]])
+def test_annotations_of_any_folder_may_be_such_a_table(tmp_path, header):
+    square = {"name": "polygon", "all_points_x": [1, 5, 5, 1], "all_points_y": [2, 2, 6, 6]}
+    path = written(tmp_path / "via.csv", ("a.jpg", 1, 0, square, {}), ("b.jpg", 0, 0, {}, {}))
+    path.write_text(path.read_text().replace(HEADER, header))
+    films = read_annotations(path)
+    assert (films["a"].state, films["b"].state) == (ANNOTATED, UNMARKED)
+    masks = AnnotatedMasks(films)
+    answers = [masks.mask_of(RawFilm(tmp_path / f"{name}.jpg", f"{name}.jpg", name), 20, 20) for name in "ab"]
+    assert [answer.state for answer in answers] == ["labelled", "excluded"]
 
 
 def test_another_table_is_refused(tmp_path):

@@ -153,8 +153,11 @@ def derive(
     from flexunet.data.derive.film import DeriveSettings
     from flexunet.data.derive.run import NORMAL_FOLDERS
     from flexunet.data.derive.run import derive as derive_films
+    from flexunet.errors import ConfigError
 
     _refuse_two_sources(masks, masks_from, annotations, dataset)
+    if weak_masks and not dataset:
+        raise ConfigError("--weak-masks fills the boxes of a data set: give --dataset too.")
     size, reader = _size_and_masks(config_path or masks_from, width, height)
     model, draft = _open_model(masks_from, min_confidence) if masks_from else (None, None)
     given = Path(masks) if masks and masks != "none" else None

@@ -4,9 +4,10 @@
     film = annotations["mdb001"]
     mask = film.rasterise(1024, 1024)
 
-Read are: the truth table of mini-MIAS (`Info.txt`), CSV with a circle or polygon a row, COCO and LabelMe
-JSON, and the property lists of INbreast (a file, or a folder of LabelMe files or property lists). A film
-whose lesions are known to exist but not where they are is `unknown`; it is never taken for a normal one.
+Read are: the truth table of mini-MIAS (`Info.txt`), CSV with a circle or polygon a row, CSV of the VGG
+annotator (VIA), COCO and LabelMe JSON, and the property lists of INbreast (a file, or a folder of LabelMe
+files or property lists). A film whose lesions are known to exist but not where they are is `unknown`; it is
+never taken for a normal one.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from flexunet.data.annotations.mias import read_mias
 from flexunet.data.annotations.outline_table import read_outline_table
 from flexunet.data.annotations.property_list import read_property_list
 from flexunet.data.annotations.shapes import BROKEN, Annotations, FilmAnnotation
+from flexunet.data.annotations.via import is_via_table, read_via_table
 from flexunet.data.images.files import name_stem
 from flexunet.data.tables import decode_text
 from flexunet.errors import FlexUNetError, MaskError, PathError
@@ -94,7 +96,7 @@ def _read(path: Path, alone: bool) -> Annotations:
     if suffix == ".txt":
         return read_mias(path)
     if suffix == ".csv":
-        return read_outline_table(path)
+        return read_via_table(path) if is_via_table(path) else read_outline_table(path)
     if suffix == ".xml":
         return Annotations({name_stem(path.name): read_property_list(path)})
     if suffix == ".json":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections import defaultdict
 from pathlib import Path
@@ -30,6 +31,12 @@ _LABEL = "lesion"
 _COLUMNS = ("#filename", "region_count", "region_shape_attributes", "region_attributes")
 
 
+def is_via_table(path: Path) -> bool:
+    """Whether a CSV file begins as this annotator writes it."""
+    with path.open("rb") as stream:
+        return stream.read(64).removeprefix(codecs.BOM_UTF8).startswith((b"#filename", b"filename,file_size"))
+
+
 def read_via_table(path: Path) -> Annotations:
     """Regions by film: polygons, ellipses, circles, points and rectangles.
 
@@ -41,7 +48,7 @@ def read_via_table(path: Path) -> Annotations:
         MaskError: if it is no such table.
     """
     table = read_table(path, error=MaskError)
-    columns = list(map(table.find, _COLUMNS))
+    columns = [table.find(name, name.removeprefix("#")) for name in _COLUMNS]
     films: dict[str, list[tuple[str, str, str, str]]] = defaultdict(list)
     for line, row in table.rows:
         name, count, shape, label = (row[column].strip() for column in columns)

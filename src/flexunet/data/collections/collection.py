@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flexunet.data.annotations.shapes import Circle, Dot, Ellipse, FilmAnnotation, Shape
+from flexunet.data.annotations.shapes import Circle, Dot, Ellipse, FilmAnnotation, Polygon, Shape
 from flexunet.data.collections.download import Download
 
 # The vocabulary of the manifest: every reader uses these columns, and no other, for these facts.
@@ -20,7 +20,7 @@ FACTS = {
     "patient": "the person; empty where the download does not tell",
     "side": "`L` or `R`",
     "view": "`CC`, `MLO` or what else the data set names",
-    "modality": "`low energy`, `subtracted` or `ultrasound`; empty for a mammogram",
+    "modality": "`low energy`, `subtracted`, `synthetic` or `ultrasound`; empty for a mammogram",
     "density": "breast density (ACR), 1 to 4",
     "tissue": "another description of the breast, in the words of the data set",
     "finding": "kinds of lesion, in small letters; `normal` for none",
@@ -76,7 +76,7 @@ class Film:
     name: str
     annotation: FilmAnnotation
     masks: tuple[MaskFiles, ...] = ()
-    boxes: tuple[Shape, ...] = ()
+    boxes: tuple[Polygon, ...] = ()
     spacing_mm: float | None = None
 
 
@@ -174,6 +174,22 @@ def facts(**told: str) -> dict[str, str]:
         KeyError: if one is not in `FACTS`.
     """
     return {name: value for name in told if (value := told[name].strip()) and FACTS[name]}
+
+
+def box_of(left: float, top: float, right: float, bottom: float, label: str) -> Polygon:
+    """A box as an outline of four corners."""
+    return Polygon(((left, top), (right, top), (right, bottom), (left, bottom)), label)
+
+
+def list_boxes(boxes: Iterable[Polygon]) -> str:
+    """Boxes as the manifest's column `boxes` has them, pixels to two decimals."""
+    corners = [(*box.points[0], *box.points[2]) for box in boxes]
+    return "; ".join(" ".join(f"{value:.2f}".rstrip("0").rstrip(".") for value in box) for box in corners)
+
+
+def density_number(letter: str) -> str:
+    """Density A to D as 1 to 4; "" for anything else."""
+    return str("ABCD".find(letter) + 1 or "") if letter else ""
 
 
 def joined(values: Iterable[str]) -> str:

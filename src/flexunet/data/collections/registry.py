@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from flexunet.data.collections.collection import Collection
 from flexunet.data.collections.download import Download
-from flexunet.data.collections.labelled import cmmd, mastery, rsna, vindr_mammo
+from flexunet.data.collections.labelled import cmmd, embed, mastery, rsna, vindr_mammo
 from flexunet.data.collections.outlined import (
     bcdr,
     busi,
@@ -36,6 +36,7 @@ _MODULES = (
     cmmd,
     rsna,
     vindr_mammo,
+    embed,
 )
 COLLECTIONS: dict[str, Collection] = {module.ROW.name: module.ROW for module in _MODULES}
 AUTO = "auto"

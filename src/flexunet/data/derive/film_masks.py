@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from flexunet.data.annotations.shapes import NORMAL, UNKNOWN, FilmAnnotation
+from flexunet.data.annotations.shapes import NORMAL, UNKNOWN, UNMARKED, FilmAnnotation
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.dataset.matching import match_names
 from flexunet.data.dataset.pairs import list_masks
@@ -161,6 +161,8 @@ class AnnotatedMasks:
             return FilmMask(EXCLUDED, reason="the annotations do not mention it")
         if annotation.state == UNKNOWN:
             return FilmMask(EXCLUDED, reason=f"abnormal, but nobody says where: {annotation.reason}")
+        if annotation.state == UNMARKED:
+            return FilmMask(EXCLUDED, reason="the annotations mark nothing on it, and do not call it normal")
         if annotation.state != NORMAL and film.normal:
             return FilmMask(EXCLUDED, reason=f"annotated with a lesion, but lies in the folder {film.group}")
         try:

@@ -6,7 +6,7 @@ Source: Carr, C. et al. (2022), RSNA Screening Mammography Breast Cancer Detecti
 from __future__ import annotations
 
 from flexunet.data.annotations.shapes import NORMAL, UNMARKED, FilmAnnotation
-from flexunet.data.collections.collection import Collection, Contents, Erratum, Film, facts
+from flexunet.data.collections.collection import Collection, Contents, Erratum, Film, density_number, facts
 from flexunet.data.collections.download import Download, read_rows
 
 NAME = "rsna"
@@ -31,7 +31,7 @@ def read_rsna(download: Download) -> Contents:
             patient=f"rsna-{match['patient']}",
             side=row.get("laterality", ""),
             view=row.get("view", ""),
-            density=str("ABCD".find(row.get("density") or "?") + 1 or ""),
+            density=density_number(row.get("density", "")),
             finding="normal" if annotation.state == NORMAL else "cancer" if row.get("cancer") == "1" else "",
             pathology=_pathology(row, annotation.state),
             birads=row.get("birads", "").removesuffix(".0"),

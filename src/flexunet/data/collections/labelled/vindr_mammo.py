@@ -10,7 +10,17 @@ import ast
 from collections import defaultdict
 
 from flexunet.data.annotations.shapes import BROKEN, NORMAL, UNMARKED, FilmAnnotation, Polygon, read_frame
-from flexunet.data.collections.collection import Collection, Contents, Erratum, Film, facts, joined
+from flexunet.data.collections.collection import (
+    Collection,
+    Contents,
+    Erratum,
+    Film,
+    box_of,
+    density_number,
+    facts,
+    joined,
+    list_boxes,
+)
 from flexunet.data.collections.download import Download, read_rows
 from flexunet.errors import MaskError
 
@@ -47,11 +57,11 @@ def read_vindr_mammo(download: Download) -> Contents:
             patient=match["study"],
             side=told.get("laterality", ""),
             view=told.get("view_position", ""),
-            density=str("ABCD".find(told.get("breast_density", "")[-1:] or "?") + 1 or ""),
+            density=density_number(told.get("breast_density", "")[-1:]),
             finding="normal" if annotation.state == NORMAL else joined(set(labels) - {_NOTHING}),
             birads=birads or _number(told.get("breast_birads", "")),
             official_split={"training": "train"}.get(told.get("split", ""), told.get("split", "")),
-            boxes="; ".join(_text(box) for box in boxes),
+            boxes=list_boxes(boxes),
         )
         known = FilmAnnotation(
             annotation.state,
@@ -108,12 +118,7 @@ def _box(row: dict[str, str]) -> Polygon | None:
     top, bottom = (min(max(value, 0.0), float(height or value)) for value in (top, bottom))
     if not (left < right and top < bottom):
         raise MaskError(f"{row['image_id']}: the box {given} has no area on its film.")
-    corners = ((left, top), (right, top), (right, bottom), (left, bottom))
-    return Polygon(corners, joined(_categories(row)))
-
-
-def _text(box: Polygon) -> str:
-    return " ".join(f"{value:.2f}".rstrip("0").rstrip(".") for value in (*box.points[0], *box.points[2]))
+    return box_of(left, top, right, bottom, joined(_categories(row)))
 
 
 def _number(text: str) -> str:

@@ -6,7 +6,7 @@ import skimage.draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flexunet.data.annotations.shapes import ANNOTATED, FilmAnnotation, Polygon
+from flexunet.data.annotations.shapes import ANNOTATED, Circle, Ellipse, FilmAnnotation, Polygon
 
 # Corners anywhere, on the borders and on the middles of pixels, and beyond the film.
 COORDINATES = st.one_of(
@@ -25,6 +25,10 @@ def test_every_pixel_is_as_by_comparison_with_every_edge(corners, width, height)
     x, y = np.array(corners).T - 0.5
     expected = np.zeros((height, width), np.uint8)
     expected[skimage.draw.polygon(y, x, (height, width))] = 1
+    if not expected.any() and np.ptp(corners, axis=0).max() < 4:  # a small lesion keeps a pixel
+        column, row = np.floor(np.mean(corners, axis=0)).astype(int)
+        if 0 <= row < height and 0 <= column < width:
+            expected[row, column] = 1
     np.testing.assert_array_equal(drawn(corners, width, height), expected)
 
 
@@ -46,3 +50,21 @@ def test_a_crossed_outline_is_filled_by_the_even_odd_rule():
 def test_corners_far_beyond_the_film(far):
     mask = drawn([(-far, -far), (far, -far), (far, far), (-far, far)], 30, 20)
     assert mask.all()
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        Polygon(((3.1, 4.1), (3.3, 4.1), (3.2, 4.3))),
+        Polygon(((2.0, 4.2), (4.0, 4.3), (3.3, 4.4))),
+        Circle(3.2, 4.2, 0.1),
+        Ellipse(3.2, 4.2, 0.1, 0.2),
+    ],
+)
+def test_a_lesion_smaller_than_a_pixel_keeps_one(shape):
+    assert np.argwhere(FilmAnnotation(ANNOTATED, (shape,)).rasterise(8, 9)).tolist() == [[4, 3]]
+
+
+def test_a_small_lesion_beyond_the_film_marks_nothing():
+    shape = Polygon(((30.1, 4.1), (30.3, 4.1), (30.2, 4.3)))
+    assert not FilmAnnotation(ANNOTATED, (shape,)).rasterise(8, 9).any()

@@ -16,6 +16,7 @@ Point = tuple[float, float]
 
 _SHIFT = 8  # bits that OpenCV takes for fractions of a pixel
 _FRAME = 4
+_SMALL = 4  # pixels; a larger outline that holds no middle of a pixel lies beyond the film
 _BEYOND = 1e7  # pixels; no film is as wide
 _WIDEST = 1_000_000
 _FARTHEST = 1 << 22  # pixels; farther corners have no place in its 32 bits
@@ -104,6 +105,8 @@ class FilmAnnotation:
     def rasterise(self, width: int, height: int, classes: Mapping[str, int] | None = None) -> np.ndarray:
         """Draw the shapes as a mask of a film: a pixel belongs to a shape if its middle does.
 
+        A lesion too small to hold the middle of a pixel keeps the one under its own middle.
+
         Args:
             width: Pixels of the film; the frame is scaled to it.
             height: Pixels of the film.
@@ -140,11 +143,7 @@ def _draw(mask: np.ndarray, shape: Shape, scale: Point, offset: float, value: in
         mask[_runs_to_area(shape, width, height)] = value
         return
     if isinstance(shape, Dot):
-        row, column = (
-            int(np.floor(each)) for each in ((shape.y + offset) * scale[1], (shape.x + offset) * scale[0])
-        )
-        if 0 <= row < height and 0 <= column < width:
-            mask[row, column] = value
+        _set_pixel(mask, (shape.x + offset) * scale[0], (shape.y + offset) * scale[1], value)
         return
     # Below, the middle of a pixel is at (row, column) itself; its corner lies half a pixel before.
     if isinstance(shape, Circle | Ellipse):
@@ -159,12 +158,26 @@ def _draw(mask: np.ndarray, shape: Shape, scale: Point, offset: float, value: in
             return
         inside = ((columns[None, :] - x) / across) ** 2 + ((rows[:, None] - y) / down) ** 2 <= 1 + 1e-9
         mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1][inside] = value
+        if not inside.any():
+            _set_pixel(mask, x + 0.5, y + 0.5, value)
         return
-    _fill((np.asarray(shape.points, np.float64) + offset) * scale - 0.5, mask, value)
+    corners = (np.asarray(shape.points, np.float64) + offset) * scale
+    if not _fill(corners - 0.5, mask, value) and np.ptp(corners, axis=0).max() < _SMALL:
+        x, y = corners.mean(axis=0)
+        _set_pixel(mask, x, y, value)
 
 
-def _fill(corners: np.ndarray, mask: np.ndarray, value: int) -> None:
+def _set_pixel(mask: np.ndarray, x: float, y: float, value: int) -> None:
+    """Set the pixel that holds a point: also that of a lesion too small to hold the middle of any pixel."""
+    row, column = int(np.floor(y)), int(np.floor(x))
+    if 0 <= row < mask.shape[0] and 0 <= column < mask.shape[1]:
+        mask[row, column] = value
+
+
+def _fill(corners: np.ndarray, mask: np.ndarray, value: int) -> bool:
     """Set the pixels whose middles lie within or on a polygon, even-odd, as `skimage.draw.polygon` does.
+
+    Returns whether there are any.
 
     OpenCV fills the polygon, but takes every pixel that an edge touches. So the pixels near an edge are
     compared with every edge; `skimage.draw.polygon` does that with every pixel of the polygon's box.
@@ -178,7 +191,7 @@ def _fill(corners: np.ndarray, mask: np.ndarray, value: int) -> None:
     first = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, size)
     last = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, 0, size)
     if (first >= last).any():
-        return
+        return False
     # OpenCV cuts lines off at the border and draws the cut; a frame keeps that off the picture.
     columns, rows = last - first + 2 * _FRAME
     corners = corners - first + _FRAME
@@ -189,7 +202,9 @@ def _fill(corners: np.ndarray, mask: np.ndarray, value: int) -> None:
     y, x = np.nonzero(near)
     inside[y, x] = points_in_poly(np.stack([x, y], axis=1), corners)
     box = mask[first[1] : last[1], first[0] : last[0]]
-    box[inside[_FRAME:-_FRAME, _FRAME:-_FRAME] > 0] = value
+    area = inside[_FRAME:-_FRAME, _FRAME:-_FRAME] > 0
+    box[area] = value
+    return bool(area.any())
 
 
 def _runs_to_area(runs: Runs, width: int, height: int) -> np.ndarray:

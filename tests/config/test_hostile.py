@@ -29,6 +29,8 @@ def written(tmp_path, name, content):
         ("dots.toml", "[" + ".".join("a" * 30_000) + "]", "nested too deeply"),
         ("lines.config", "[model]\n" + "\\\n" * 100_000, "more than 30,000 lines"),
         ("lines.config", "[model]\n" + "  x\n" * 100_000, "more than 30,000 lines"),
+        ("nul.toml", '[train]\nrun_dir = "./a\\u0000b"', "NUL"),
+        ("nul.toml", '[train]\nmetrics = ["a", "b\\u0000"]', "NUL"),
         ("long.toml", "[model]\n" + "# remark\n" * 200_000, "more than 1,048,576 bytes"),
         ("long.config", "[model]\n" + "; remark\n" * 200_000, "more than 1,048,576 bytes"),
     ],

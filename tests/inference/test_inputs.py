@@ -148,12 +148,13 @@ def test_an_index_that_leads_outside_or_is_damaged_is_refused(disc, monkeypatch)
     write_index(disc.parent / "copy", disc / "P1/S1/IM0001")
     path = disc.parent / "copy" / "DICOMDIR"
     dataset = pydicom.dcmread(path)
-    for record in dataset.DirectoryRecordSequence:
-        if record.DirectoryRecordType == "IMAGE":
-            record.ReferencedFileID = ["..", "disc", "P1"]
-    dataset.save_as(path)
-    with pytest.raises(ImageError, match="below its own"):
-        find_images([disc.parent / "copy"])
+    for names in (["..", "disc", "P1"], ["P1", "I\0M"]):
+        for record in dataset.DirectoryRecordSequence:
+            if record.DirectoryRecordType == "IMAGE":
+                record.ReferencedFileID = names
+        dataset.save_as(path)
+        with pytest.raises(ImageError, match="below its own"):
+            find_images([disc.parent / "copy"])
     path.write_text("text")
     with pytest.raises(ImageError, match="DICOMDIR is no DICOM file"):
         find_images([path])

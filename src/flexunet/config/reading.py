@@ -106,6 +106,10 @@ class Reading:
             return
         if given.value is _MISSING and not self._parse(given, section, key):
             return
+        if _holds_nul(given.value):
+            raise ConfigError(
+                f"{self.name}: [{section}] {key} holds the character NUL, which no path has; take it out"
+            )
         if folded and target == ("model", "base_kernels"):
             self._square(given)
         earlier = self.origins.get(target)
@@ -250,3 +254,8 @@ def _several(name: str, messages: list[str]) -> str:
     if len(messages) == 1:
         return f"{name}: {messages[0]}"
     return f"{name}:\n" + "\n".join(f"  {message}" for message in messages)
+
+
+def _holds_nul(value: Any) -> bool:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return (isinstance(value, str) and "\0" in value) or any(map(_holds_nul, parts))

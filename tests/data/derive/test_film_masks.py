@@ -191,6 +191,19 @@ def test_outlines_beyond_the_film_do_not_make_it_normal(tmp_path):
     assert "mark no pixel" in answer.reason
 
 
+def test_outlines_of_a_film_that_a_tag_turns_by_half_are_doubted(tmp_path):
+    for name, orientation in (("a", 3), ("b", 1), ("c", 2), ("d", 6)):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        Image.fromarray(np.zeros((12, 9), np.uint8)).save(tmp_path / f"{name}.jpg", exif=exif)
+    outlined = FilmAnnotation(ANNOTATED, (Circle(3, 3, 2),), 9, 12)
+    films = list_films(tmp_path)
+    doubt = AnnotatedMasks(dict.fromkeys("abd", outlined)).doubt_about_frames(films)
+    assert "1 outlined film has an orientation tag" in doubt
+    assert ": a.jpg." in doubt
+    assert AnnotatedMasks({"b": outlined}).doubt_about_frames(films) == ""
+
+
 def test_outlines_of_a_film_that_a_tag_turns(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6

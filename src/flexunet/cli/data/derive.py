@@ -306,7 +306,10 @@ def _of_folder(
         {stem: dict(outline.columns) for stem, outline in outlines.items()},
     )
     masks = AnnotatedMasks(outlines, _classes(classes)) if annotations else None
-    return _Prepared(listing(sides=known_sides(facts)), facts, masks, unreadable)
+    films = listing(sides=known_sides(facts))
+    if masks and (turned := masks.doubt_about_frames(films)):
+        print_notes([turned])
+    return _Prepared(films, facts, masks, unreadable)
 
 
 def _size_and_masks(
@@ -334,13 +337,15 @@ def _read_outlines(
     from flexunet.data.annotations.read import read_annotations
     from flexunet.data.annotations.shapes import BROKEN
     from flexunet.data.dataset.matching import listed, names_of_films
+    from flexunet.errors import counted
 
     outlines = read_annotations(annotations)
     meant = names_of_films(outlines, stems)
     strangers = [name for name in outlines if name not in meant]
     notes = [*outlines.notes, *(note for film in outlines.values() for note in film.notes)]
     if strangers:
-        notes.append(f"{len(strangers)} of the annotated films are not there: {listed(strangers)}")
+        missing = counted(len(strangers), "annotated film is", "annotated films are")
+        notes.append(f"{missing} not there: {listed(strangers)}")
     print_notes(gathered(notes))
     broken = {
         annotations / name: outlines[name].reason for name in strangers if outlines[name].state == BROKEN

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -16,11 +17,11 @@ import numpy as np
 
 from flexunet.data.annotations.shapes import NORMAL, UNKNOWN, UNMARKED, FilmAnnotation
 from flexunet.data.dataset.manifest import sha256_of
-from flexunet.data.dataset.matching import match_names
+from flexunet.data.dataset.matching import listed, match_names
 from flexunet.data.dataset.pairs import list_masks
 from flexunet.data.images.files import image_stem, orientation_of
 from flexunet.data.images.masks import MaskReader
-from flexunet.errors import MaskError, PairingError
+from flexunet.errors import ImageError, MaskError, PairingError, counted
 
 LABELLED, TO_REVIEW, EXCLUDED, DRAFT = "labelled", "to_review", "excluded", "draft"
 
@@ -175,6 +176,25 @@ class AnnotatedMasks:
                 reason="its outlines mark no pixel of the film: they lie beyond it, or are too small",
             )
         return FilmMask(LABELLED, mask)
+
+    def doubt_about_frames(self, films: Sequence[RawFilm]) -> str:
+        """A sentence on outlined films that a tag mirrors or turns by half, so that no size tells the frame.
+
+        Those of quarter turns are refused by `mask_of`, as their sizes differ.
+        """
+        turned = []
+        for film in films:
+            annotation = self.annotations.get(image_stem(film.path))
+            with suppress(ImageError):  # told when the film itself is read
+                if annotation and annotation.shapes and orientation_of(film.path) in (2, 3, 4):
+                    turned.append(film.path.name)
+        if not turned:
+            return ""
+        return (
+            f"{counted(len(turned), 'outlined film has', 'outlined films have')} an orientation tag (EXIF) "
+            f"that mirrors it or turns it upside down: {listed(turned)}. Outlines drawn on the unturned "
+            "picture are misplaced: look at the contact sheet, or remove the tag and outline again."
+        )
 
     @staticmethod
     def _turned(film: RawFilm, annotation: FilmAnnotation) -> str:

@@ -23,7 +23,7 @@ def images_of_dicomdir(path: Path) -> list[Path]:
                 continue
             names = record.get("ReferencedFileID") or ()
             parts = (names,) if isinstance(names, str) else tuple(map(str, names))
-            if not parts or any(part in ("", ".", "..") or set(part) & set("/\\:") for part in parts):
+            if not parts or any(part in ("", ".", "..") or set(part) & set("/\\:\0") for part in parts):
                 raise ImageError(
                     f"{path} lists the file {names!r}; expected names of folders and a file below its own. "
                     "Give the folders of the images instead of the index."

@@ -14,6 +14,7 @@ SIGNS = {
     "mini-mias": "mdb001.pgm",
     "csaw-s": "anonymized_dataset/004/004_0.png",
     "bcdr": "BCDR/patient_2/study_3/img_2_3_1_LO.tif",
+    "ddsm": "cancer_01/case3013/B_3013_1.LEFT_CC.LJPEG.png",
     "dmid": "TIFF Images/TIFF Images/IMG001.tif",
     "curated": "CSAW/CSAW-SELECTED-IMGS/CSAW-Image-122.png___PRE.png",
     "busi": "Dataset_BUSI_with_GT/benign/benign (1).png",

@@ -18,6 +18,7 @@ SIGNS = {
     "dmid": "TIFF Images/TIFF Images/IMG001.tif",
     "curated": "CSAW/CSAW-SELECTED-IMGS/CSAW-Image-122.png___PRE.png",
     "busi": "Dataset_BUSI_with_GT/benign/benign (1).png",
+    "bus-bra": "BUSBRA/Images/bus_0001-l.png",
     "mastery": "Breast Cancer Dataset/Original Dataset/Non-Cancer/1.jpg",
     "cmmd": "CMMD/D1-0001/07-18-2010-NA-NA-79377/1.000000-NA-70244/1-1.dcm",
     "rsna": "train_images/10006/462822612.dcm",

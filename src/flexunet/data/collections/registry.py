@@ -11,6 +11,7 @@ from flexunet.data.collections.download import Download
 from flexunet.data.collections.labelled import cmmd, embed, mastery, rsna, vindr_mammo
 from flexunet.data.collections.outlined import (
     bcdr,
+    bus_bra,
     busi,
     cbis_ddsm,
     cdd_cesm,
@@ -34,6 +35,7 @@ _MODULES = (
     dmid,
     curated,
     busi,
+    bus_bra,
     mastery,
     cmmd,
     rsna,

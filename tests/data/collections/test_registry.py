@@ -73,3 +73,9 @@ def test_what_is_no_data_set_is_refused(tmp_path):
         open_collection(laid(tmp_path, "scan.png", ".hidden/mdb001.pgm"))
     with pytest.raises(ConfigError, match="no data set is called 'inbrest'"):
         find_collection("inbrest")
+
+
+def test_films_beside_masks_of_their_names_are_no_download(tmp_path):
+    download = laid(tmp_path, "images/mdb001.png", "masks/mdb001.png")
+    with pytest.raises(DatasetError, match=r"'mdb001' twice, images/mdb001\.png .* derive --masks"):
+        open_collection(download).read(download)

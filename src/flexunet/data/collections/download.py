@@ -66,7 +66,8 @@ class Download:
             if len(several) > 1:
                 raise DatasetError(
                     f"{self.root} holds the {what} {name!r} twice, {several[0][0]} and {several[1][0]}. "
-                    "Keep one of them."
+                    "Keep one of them. If one is a mask, this is no download as it was published: give its "
+                    "folders of films and masks to derive --masks."
                 )
         return {name: several[0] for name, several in named.items()}
 

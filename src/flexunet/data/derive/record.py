@@ -46,11 +46,14 @@ def write_records(out: Path, rows: Sequence[Row], columns: Mapping[str, Mapping[
     manifest, review = Manifest(), Manifest()
     for row in rows:
         stem = image_stem(Path(row["raw_file"]))
-        told = columns.get(row["raw_file"], columns.get(stem, {}))
+        # What is told of this very file counts more than its header; a table of names counts less.
+        of_file = columns.get(row["raw_file"]) if row["raw_file"] != stem else None
+        told = columns.get(stem, {}) if of_file is None else of_file
         further = {name: value for name, value in told.items() if name not in COLUMNS[:4]}
         facts = {name: value for name, value in row.items() if name not in _INTERNAL}
         recorded = further.pop("patient", "") or row.get("patient", "")
         identity = identify(Path(row["raw_file"]), {**row, "patient": recorded})
+        facts |= further if of_file else {}
         facts |= {"sha256": row.get("file_sha256", ""), "patient": identity.known_patient}
         if row["state"] == LABELLED:
             manifest.append({**further, **facts})

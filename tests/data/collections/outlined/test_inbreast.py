@@ -33,7 +33,13 @@ def download(tmp_path, make, write_dicom):
 
     def film(number, patient, side, view):
         path = root / "AllDICOMs" / f"{number}_{patient}_MG_{side}_{view}_ANON.dcm"
-        write_dicom(path, make.breast(side=side, dtype=np.uint16) * 4, PatientID="removed", BitsStored=12)
+        write_dicom(
+            path,
+            make.breast(side=side, dtype=np.uint16) * 4,
+            PatientID="removed",
+            BitsStored=12,
+            ViewPosition=view,
+        )
         return path
 
     film("20000001", ONE, "L", "CC")
@@ -57,7 +63,8 @@ def test_films_outlines_and_facts(download, make, tmp_path):
     assert films["20000003"].columns["patient"] == OTHER
     assert "density" not in films["20000003"].columns
     assert contents.gaps == {}
-    _, report = make.derived(download, tmp_path / "out")
+    journal, report = make.derived(download, tmp_path / "out")
+    assert {row["view"] for row in journal.values()} == {"CC", "ML"}  # as the headers say
     assert {row["source"][:8]: row["mask_origin"] for row in report.manifest.rows} == {
         "20000001": "outline",
         "20000002": "label",
@@ -66,6 +73,7 @@ def test_films_outlines_and_facts(download, make, tmp_path):
     pixels = {row["source"][:8]: int(row["raw_lesion_pixels"]) for row in report.manifest.rows}
     assert pixels == {"20000001": 400, "20000002": 0, "20000003": 1}
     assert {row["patient"] for row in report.manifest.rows} == {ONE, OTHER}
+    assert {row["view"] for row in report.manifest.rows} == {"CC", "MLO"}  # as the data set says
     assert all(row["pixel_spacing_mm"] for row in report.manifest.rows)
 
 

@@ -91,6 +91,13 @@ def test_without_a_valid_folder_a_fifth_is_held_back():
     assert "test.images_dir" not in values
 
 
+@pytest.mark.parametrize(("images", "steps"), [(12, 1000), (40, 1000), (60, 1500), (4000, 2000)])
+def test_few_images_are_not_shown_for_ever(images, steps):
+    """100 times at most, in batches of 4, but 1,000 steps at least and 2,000 without a budget."""
+    values = decided(splits={"train": images, "valid": 8})
+    assert values["train.epochs"] * values["train.steps_per_epoch"] == steps
+
+
 def test_colours_of_the_masks_are_the_classes():
     colors = {"64,64,64": 0, "128,128,128": 1, "192,192,192": 2}
     values = decided(colors=colors)

@@ -17,10 +17,10 @@ from flexunet.progress import Progress
 _WARM_UP, _TIMED = 2, 20
 _LONGEST = 30.0  # seconds after which fewer timed steps are enough
 _SHARE = 0.8  # of the budget; the rest is for starting, validation and checkpoints
-_ENOUGH, _MOST = 1000, 10000  # steps of a run
+_ENOUGH = 800  # steps of a run
 
 # Pixels and filters, the costliest first.
-_CPU_LADDER = ((2**17, 24), (2**16, 24), (2**15, 16), (2**14, 16), (2**13, 8))
+_CPU_LADDER = ((2**17, 16), (2**16, 16), (2**15, 16), (2**14, 16), (2**13, 8))
 _GPU_LADDER = ((2**20, 32), (2**19, 32), (2**17, 32), (2**16, 24))
 
 
@@ -66,7 +66,7 @@ def fit_to_budget(draft: Draft, budget: float, progress: Progress) -> tuple[Draf
         if steps >= _ENOUGH:
             break
     progress("models timed", len(ladder), len(ladder))
-    steps = min(_MOST, max(STEPS_PER_EPOCH, steps))
+    steps = max(STEPS_PER_EPOCH, steps)
     return decide(replace(smaller, steps=steps, decisions=[])), timings
 
 

@@ -17,8 +17,10 @@ from flexunet.planning.machine import Machine
 
 # Pixels of the model's input, and filters of its first level: what a step costs.
 CPU_PIXELS, GPU_PIXELS = 2**16, 2**19
-CPU_FILTERS, GPU_FILTERS = 24, 32
+CPU_FILTERS, GPU_FILTERS = 16, 32
 STEPS = 2000
+_FEWEST_STEPS = 1000
+_VIEWS = 100  # times that each image is shown, from where on small sets are learned by heart
 STEPS_PER_EPOCH = 50
 _SMALLEST_EDGE = 4  # pixels of the coarsest level's shorter side
 _MOST_LEVELS = 7
@@ -68,6 +70,12 @@ class Draft:
         return next(d.value for d in self.decisions if f"{d.section}.{d.key}" == name)
 
     @property
+    def most_steps(self) -> int:
+        """Steps after which more of them only repeat what is known."""
+        views = _VIEWS * self.facts.training_images // _batch_size(self)
+        return max(_FEWEST_STEPS, views // STEPS_PER_EPOCH * STEPS_PER_EPOCH)
+
+    @property
     def are_regions(self) -> bool:
         """Whether the classes fill much of the image, as tissue does, rather than being lesions."""
         return self.facts.foreground >= _REGIONS
@@ -77,6 +85,10 @@ class Draft:
         """Pixels of the model's input for one pixel of the image."""
         area = self.facts.width * self.facts.height
         return math.sqrt(self["model.image_width"] * self["model.image_height"] / area)
+
+
+def _batch_size(draft: Draft) -> int:
+    return max(2, min(8 if draft.machine.has_gpu else 4, draft.facts.training_images))
 
 
 Rule = Callable[[Draft], Iterator[Decision]]
@@ -131,7 +143,7 @@ def _architecture(draft: Draft) -> Iterator[Decision]:
     yield Decision(
         "model",
         "max_filters",
-        512 if draft.machine.has_gpu else 256,
+        512 if draft.machine.has_gpu else 128,
         "more filters cost time and memory for nothing on few images",
     )
     yield Decision(
@@ -233,8 +245,7 @@ def _splits(draft: Draft) -> Iterator[Decision]:
 
 
 def _length(draft: Draft) -> Iterator[Decision]:
-    images = draft.facts.training_images
-    batch = max(2, min(4 if not draft.machine.has_gpu else 8, images))
+    batch = _batch_size(draft)
     yield Decision(
         "train", "batch_size", batch, "two or more; small batches make more updates in the same time"
     )
@@ -244,8 +255,14 @@ def _length(draft: Draft) -> Iterator[Decision]:
         STEPS_PER_EPOCH,
         "an epoch of a fixed length, whatever the number of images",
     )
-    epochs = max(4, round(draft.steps / STEPS_PER_EPOCH))
-    yield Decision("train", "epochs", epochs, f"{epochs * STEPS_PER_EPOCH} steps in all")
+    epochs = max(4, min(draft.steps, draft.most_steps) // STEPS_PER_EPOCH)
+    views = epochs * STEPS_PER_EPOCH * batch / max(1, draft.facts.training_images)
+    yield Decision(
+        "train",
+        "epochs",
+        epochs,
+        f"{epochs * STEPS_PER_EPOCH} steps in all, in which each image is shown {views:.0f} times",
+    )
     yield Decision("train", "patience", epochs, "a cosine schedule is meant to end")
     yield Decision(
         "train", "monitor", "val_dice_per_image_mean", "the figure that `flexunet evaluate` reports"

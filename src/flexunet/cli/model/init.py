@@ -93,14 +93,9 @@ def seconds_of(text: str) -> float:
 
 
 def _print_decisions(plan: Plan) -> None:
-    from rich.table import Table
-
     from flexunet.config.writing import toml_value
 
-    table = Table(box=None, pad_edge=False)
-    for title in ("key", "value", "why"):
-        table.add_column(title)
     for decision in plan.decisions:
-        value = toml_value(decision.value)
-        table.add_row(f"[{decision.section}] {decision.key}".replace("[", r"\["), value, decision.reason)
-    console.print(table)
+        text = f"[{decision.section}] {decision.key} = {toml_value(decision.value)}"
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+        console.print(f"    {decision.reason}", highlight=False, markup=False, soft_wrap=True)

@@ -374,7 +374,7 @@ def changed(**fields):
         (changed(images__1__id=[1]), r"images\[1\]: expected a number or a text as 'id'"),
         (changed(images__1=None), r"images\[1\]: not a whole COCO file"),
         (changed(categories=[{"id": 7, "name": "a"}, {"id": 7, "name": "b"}]), r"categories\[1\]: the id 7"),
-        (changed(annotations__0__image_id=9), "id 1: image_id 9 is not among the images"),
+        (changed(annotations__0__image_id=9), r"id 1: image_id 9 \(int\) is not among the images, .* as 1"),
         (changed(annotations__0__category_id=9), "id 1 .*category_id 9 is not among the categories"),
         (changed(annotations__0={"id": 1}), r"annotations\[0\]: not a whole COCO file: 'image_id'"),
         (changed(annotations__0__segmentation=[[1, 2, 3, 4, 5, 6, 7]]), "id 1 .*this one has 7 numbers"),
@@ -394,7 +394,19 @@ def test_coco_errors_name_the_entry(tmp_path, document, message):
 def test_equal_entries_may_repeat(tmp_path):
     document = coco([[1, 1, 4, 1, 4, 3, 1, 3]])
     document["images"] += document["images"]
-    assert list(read_annotations(write_json(tmp_path / "c.json", document))) == ["a", "b"]
+    document["annotations"] += document["annotations"]
+    films = read_annotations(write_json(tmp_path / "c.json", document))
+    assert list(films) == ["a", "b"]
+    assert len(films["a"].shapes) == 1
+
+
+def test_an_annotation_s_id_that_says_two_things_is_an_error(tmp_path):
+    document = coco([[1, 1, 4, 1, 4, 3, 1, 3]])
+    document["annotations"].append({**document["annotations"][0], "image_id": 2})
+    with pytest.raises(
+        MaskError, match=r"annotations\[1\]: the id 1 is given twice, and .*annotations\[0\] tells"
+    ):
+        read_annotations(write_json(tmp_path / "c.json", document))
 
 
 def test_outlines_in_a_table_with_decimal_commas(tmp_path):

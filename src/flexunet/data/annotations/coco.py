@@ -53,8 +53,19 @@ def read_coco(path: Path, document: Mapping[str, Any]) -> Annotations:
     listed = document["annotations"]
     if not isinstance(listed, list):
         raise _not_whole(f"{path}", f"'annotations' is no list, but {str(listed)[:40]}")
+    earlier: dict[Any, tuple[Any, str]] = {}
     for number, entry in enumerate(listed):
-        _add(drawn, images, labels, entry, f"{path}, annotations[{number}]")
+        where = f"{path}, annotations[{number}]"
+        key = entry.get("id") if isinstance(entry, dict) else None
+        first, place = (
+            earlier.setdefault(key, (entry, where)) if isinstance(key, int | str) else (entry, where)
+        )
+        if first != entry:
+            raise MaskError(
+                f"{where}: the id {str(key)[:40]} is given twice, and {place} tells something else."
+            )
+        if place == where:  # a row that is repeated word for word is drawn once
+            _add(drawn, images, labels, entry, where)
     films = Annotations()
     for key, entry in images.items():
         film, where = drawn[key], f"{path}, image {key!r} ({entry['file_name']})"
@@ -108,7 +119,10 @@ def _add(
     key = _get(entry, "image_id", where)
     where += f", id {str(entry['id'])[:40]}" if "id" in entry else ""
     if not isinstance(key, int | str) or key not in images:
-        raise MaskError(f"{where}: image_id {str(key)[:40]} is not among the images.")
+        raise MaskError(
+            f"{where}: image_id {str(key)[:40]} ({type(key).__name__}) is not among the images, whose ids "
+            f"are such as {next(iter(images), 'none')!r}."
+        )
     where += f" (image {images[key]['file_name']})"
     category = entry.get("category_id")
     if labels and (not isinstance(category, int | str) or category not in labels):

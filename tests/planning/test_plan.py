@@ -39,6 +39,8 @@ def test_the_configuration_is_usable_and_finds_the_data_from_where_it_lies(datas
         assert len(split_pairs(config, split)) == plan.facts.splits[split]
     assert (config.model.image_width, config.model.image_height, config.model.num_layers) == (96, 128, 5)
     assert config.model.image_channels == 1
+    shown = config.resolve(config.train.epoch_change_images_dir)
+    assert shown.resolve() == (dataset / "valid/images").resolve()  # test images are for `evaluate`
     assert config.run_dir == file.parent / "phantoms_run"
     told = json.loads(document.read_text())
     assert told["dataset"]["width"] == 96
@@ -93,6 +95,7 @@ def test_class_folders_and_guessed_colours(tmp_path):
     plan.write(tmp_path / "set.toml")
     config = load_config(tmp_path / "set.toml")
     assert len(split_pairs(config, "train")) + len(split_pairs(config, "valid")) == 6
+    assert not config.train.epoch_change_infer
     assert any("no test images" in note for note in plan.notes)
 
 

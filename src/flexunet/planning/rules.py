@@ -136,7 +136,9 @@ def _levels(width: float, height: float) -> int:
 
 
 def _architecture(draft: Draft) -> Iterator[Decision]:
-    yield Decision("model", "model", "flexunet", "the U-Net; no other model was better at this cost")
+    yield Decision(
+        "model", "model", "flexunet", "the U-Net, with which the recipes of docs/recipes.md were measured"
+    )
     yield Decision(
         "model", "base_filters", draft.filters, "what a step may cost; filters double with each level"
     )
@@ -239,9 +241,16 @@ def _splits(draft: Draft) -> Iterator[Decision]:
             yield Decision(split, "masks_dir", folders[1], "their masks")
             if split == "test":
                 yield Decision("infer", "images_dir", folders[0], "the images that `flexunet infer` predicts")
-    if "valid" not in facts.splits:
+    if "valid" in facts.splits:
+        chosen = facts.folders["valid"][0]
+        reason = "after each epoch validation images are shown: who watches test images chooses by them"
+        yield Decision("train", "epoch_change_images_dir", chosen, reason)
+    else:
         reason = "there is no valid folder: a fifth of the patients is held back"
         yield Decision("train", "dataset_splitter", True, reason)
+        yield Decision(
+            "train", "epoch_change_infer", False, "there is no folder of validation images to show"
+        )
 
 
 def _length(draft: Draft) -> Iterator[Decision]:

@@ -79,6 +79,15 @@ def test_in_a_sum_with_others_whose_truth_has_no_cells():
     assert float(metric.result()) == float(alone.result())
 
 
+@pytest.mark.parametrize("name", ["component_dice", "component_crossentropy", "blob_dice"])
+def test_as_a_metric_an_image_is_one_cell(name):
+    truth, guess, _ = example()
+    metric = get_metric(name)
+    metric.update_state(truth, guess)
+    expected = get_loss(name, 2)(np.concatenate([truth, np.ones((1, 2, 8, 1), "float32")], -1), guess)
+    assert float(metric.result()) == pytest.approx(float(expected), rel=1e-6)
+
+
 @pytest.mark.engines
 def test_coarser_levels_keep_whole_numbers_of_cells():
     truth, _, cells = example()

@@ -2,6 +2,7 @@
 
 Every function takes one-hot truth and probabilities `(N, H, W, classes)` and the cells of the components
 (`batches.cells`), float32 `(N, H, W, F)` with F foreground classes, and returns one value an image, `(N,)`.
+Where no cells are given, as in a metric, the image is one cell.
 Each class is scored against the rest; the value is the mean over its cells, and over the classes.
 """
 
@@ -19,7 +20,7 @@ _SMOOTH = 1.0  # one pixel
 
 
 @loss(needs_cells=True)
-def component_dice(y_true: Any, y_pred: Any, cells: Any, smooth: float = _SMOOTH) -> Any:
+def component_dice(y_true: Any, y_pred: Any, cells: Any = None, smooth: float = _SMOOTH) -> Any:
     """One minus soft Dice inside the cell of each component, `(N,)`.
 
     An image without the class is one cell, in which every probability is a false alarm.
@@ -33,18 +34,18 @@ def component_dice(y_true: Any, y_pred: Any, cells: Any, smooth: float = _SMOOTH
 
 
 @loss(needs_cells=True)
-def component_crossentropy(y_true: Any, y_pred: Any, cells: Any) -> Any:
+def component_crossentropy(y_true: Any, y_pred: Any, cells: Any = None) -> Any:
     """Mean cross-entropy inside the cell of each component, `(N,)`: small cells weigh as much as large ones.
 
     Source: as `component_dice`, with which it makes CC-DiceCE.
     """
-    entropy = entropy_by_pixel(y_true, y_pred)[..., None] * ops.ones_like(cells)
-    total, pixels = _sums([entropy, ops.ones_like(cells)], cells)
+    ones = float32(ops.ones_like(foreground(y_true)), y_pred)[0]
+    total, pixels = _sums([entropy_by_pixel(y_true, y_pred)[..., None] * ones, ones], cells)
     return _mean_over_cells(total / ops.maximum(pixels, 1.0), pixels)
 
 
 @loss(needs_cells=True)
-def blob_dice(y_true: Any, y_pred: Any, cells: Any, smooth: float = _SMOOTH) -> Any:
+def blob_dice(y_true: Any, y_pred: Any, cells: Any = None, smooth: float = _SMOOTH) -> Any:
     """One minus soft Dice of each component in the whole image, the other components left out, `(N,)`.
 
     Source: Kofler, F. et al. (2023), blob loss, IPMI, arXiv:2205.08209.
@@ -60,6 +61,7 @@ def blob_dice(y_true: Any, y_pred: Any, cells: Any, smooth: float = _SMOOTH) -> 
 
 def _sums(values: list[Any], cells: Any) -> list[Any]:
     """Sum of each of some maps `(N, H, W, F)` over the pixels of each cell, `(N, cells, F)`."""
+    cells = ops.ones_like(values[0]) if cells is None else cells
     inside = ops.one_hot(ops.cast(cells, "int32") - 1, MOST_CELLS, dtype="float32")
     return [ops.einsum("nhwfk,nhwf->nkf", inside, value) for value in values]
 

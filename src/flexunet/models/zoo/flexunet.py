@@ -73,9 +73,13 @@ class _Drawing:
         model = config.model
         self.activation = find_activation(model.activation)
         # Keras has one slope for the activation of this name; another one is a layer of its own.
-        is_leaky = self.activation == "leaky_relu" and model.leaky_slope != default_of("model", "leaky_slope")
-        self.slope = model.leaky_slope if is_leaky else None
-        self.normalization = model.normalization_layer if model.normalization else None
+        slope, normalization = (
+            model.leaky_slope,
+            model.normalization_layer,
+        )  # read whether or not they are used
+        is_leaky = self.activation == "leaky_relu" and slope != default_of("model", "leaky_slope")
+        self.slope = slope if is_leaky else None
+        self.normalization = normalization if model.normalization else None
         self.is_bilinear = model.upsampling == "bilinear"
         self.seed = config.train.seed
         self.used: Counter[str] = Counter()

@@ -56,11 +56,26 @@ def renewed(page: str) -> str:
     Raises:
         ValueError: if the page has no place for them.
     """
-    before, start, rest = page.partition(_START)
-    _, end, after = rest.partition(_END)
+    return with_tables(page, _START, _END, key_tables())
+
+
+def with_tables(page: str, first: str, last: str, tables: str) -> str:
+    """A page with other tables between two of its lines.
+
+    Args:
+        page: The page.
+        first: Line before the tables.
+        last: Line after them.
+        tables: The new ones.
+
+    Raises:
+        ValueError: if the page lacks one of the lines.
+    """
+    before, start, rest = page.partition(first)
+    _, end, after = rest.partition(last)
     if not (start and end):
-        raise ValueError(f"the page needs the lines {_START!r} and {_END!r}")
-    return f"{before}{start}\n\n{key_tables()}\n\n{end}{after}"
+        raise ValueError(f"the page needs the lines {first!r} and {last!r}")
+    return f"{before}{start}\n\n{tables}\n\n{end}{after}"
 
 
 def _name(key: tuple[str, str]) -> str:

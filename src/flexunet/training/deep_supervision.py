@@ -142,5 +142,4 @@ def averaged_to(mask: Any, answer: Any) -> Any:
     places = (-1, rows, high, columns, wide, classes)
     truth, cells = without_cells(mask, answer)
     smaller = ops.mean(ops.reshape(ops.cast(truth, "float32"), places), axis=(2, 4))
-    has_cells = mask.shape[-1] > classes
-    return ops.concatenate([smaller, cells[:, ::high, ::wide]], axis=-1) if has_cells else smaller
+    return smaller if cells is None else ops.concatenate([smaller, cells[:, ::high, ::wide]], axis=-1)

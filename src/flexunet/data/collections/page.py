@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from flexunet.config.page import with_tables
 from flexunet.data.collections.collection import FACTS, ORIGINS, Collection
 from flexunet.data.collections.registry import COLLECTIONS
 from flexunet.files import write_text
@@ -36,11 +37,7 @@ def renewed(page: str) -> str:
     Raises:
         ValueError: if the page has no place for them.
     """
-    before, start, rest = page.partition(_START)
-    _, end, after = rest.partition(_END)
-    if not (start and end):
-        raise ValueError(f"the page needs the lines {_START!r} and {_END!r}")
-    return f"{before}{start}\n\n{dataset_tables()}\n\n{end}{after}"
+    return with_tables(page, _START, _END, dataset_tables())
 
 
 def _row(row: Collection) -> str:

@@ -24,12 +24,11 @@ def foreground(y: Any) -> Any:
 
 
 def without_cells(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
-    """Truth of as many channels as the prediction, and the cells that follow; one cell if none do."""
+    """Truth of as many channels as the prediction, and the cells that follow; None if none do."""
     if not len(y_pred.shape):  # a figure that a caller worked out already
         return y_true, None
     classes = y_pred.shape[-1]
-    truth = y_true[..., :classes]
-    return truth, y_true[..., classes:] if y_true.shape[-1] > classes else ops.ones_like(foreground(truth))
+    return y_true[..., :classes], y_true[..., classes:] if y_true.shape[-1] > classes else None
 
 
 def mean_by_image(values: Any) -> Any:

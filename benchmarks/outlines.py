@@ -1,22 +1,32 @@
 """Time of making an outline on a film a mask: by `skimage.draw.polygon`, and as FlexUNet does.
 
     python benchmarks/outlines.py            prints a table; masks must be equal
+    python benchmarks/outlines.py derive     seconds of `derive --annotations`, and of `--masks none`
 
-Outlines are rough circles, as readers draw them, on a film of 4096 x 3328 pixels.
+Outlines are rough circles, as readers draw them, on films of 4096 x 3328 pixels.
 """
 
 from __future__ import annotations
 
+import csv
+import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+import cv2
 import numpy as np
 import skimage.draw
 
+from flexunet.data.annotations.read import read_annotations
 from flexunet.data.annotations.shapes import ANNOTATED, FilmAnnotation, Polygon
+from flexunet.data.derive.film_masks import AnnotatedMasks
+from flexunet.data.derive.run import derive
 
 HEIGHT, WIDTH = 4096, 3328
 REPEATS = 5
+FILMS, OUTLINES = 10, 14
 
 
 def outline(radius: float, corners: int) -> np.ndarray:
@@ -62,5 +72,38 @@ def main() -> None:
         print(f"| {radius} | {corners} | {before:.3f} | {after:.4f} | {'equal' if equal else 'DIFFER'} |")
 
 
+def time_derive() -> None:
+    """Print the seconds of `derive` for ten films with and without outlines, in one process."""
+    random = np.random.default_rng(0)
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    away = np.hypot(columns / 2400, (rows - HEIGHT / 2) / 1800)
+    breast = np.where(away < 1, 3000 + 30000 * (1 - away), 200)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "films").mkdir()
+        lines = []
+        for film in range(FILMS):
+            grey = (breast + random.normal(0, 50, breast.shape)).clip(0, 65535).astype(np.uint16)
+            cv2.imwrite(str(folder / "films" / f"film{film}.png"), grey)
+            for _ in range(OUTLINES):
+                corners = outline(random.uniform(100, 800), int(random.integers(60, 1000))) - [600, 0]
+                lines.append([f"film{film}", " ".join(f"{value:.2f}" for value in corners.ravel())])
+        with (folder / "outlines.csv").open("w", newline="") as stream:
+            csv.writer(stream).writerows([["image", "points"], *lines])
+        spent = {}
+        for kind in ("none", "annotations"):
+            start = time.perf_counter()
+            known = AnnotatedMasks(read_annotations(folder / "outlines.csv"))
+            masks = known if kind == "annotations" else None
+            derive(folder / "films", folder / kind, masks=masks, jobs=1)
+            spent[kind] = time.perf_counter() - start
+    count = FILMS * OUTLINES
+    share = (spent["annotations"] - spent["none"]) / count
+    print(
+        f"{FILMS} films, {count} outlines: {spent['annotations']:.1f} s with, {spent['none']:.1f} s without"
+    )
+    print(f"{share:.4f} s an outline, its share of the mask's file and measures included")
+
+
 if __name__ == "__main__":
-    main()
+    time_derive() if sys.argv[1:] == ["derive"] else main()

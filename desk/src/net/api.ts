@@ -1,0 +1,143 @@
+import type { Box } from "../core/geometry";
+import type { TileAddress } from "../core/tiles";
+import { keyOf } from "../core/tiles";
+import type { Answer, PendingStroke } from "../core/strokes";
+import { Refused } from "../core/strokes";
+import type * as T from "./types";
+
+/** An answer of the server that is an error: its status and its own words. */
+export class ServerError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly detail: Record<string, unknown> = {},
+  ) {
+    super(message);
+  }
+}
+
+let csrf = "";
+
+async function ask(path: string, init: RequestInit = {}): Promise<Response> {
+  const method = init.method ?? "GET";
+  const headers = new Headers(init.headers);
+  if (method !== "GET") headers.set("X-Desk-CSRF", csrf);
+  if (typeof init.body === "string") headers.set("Content-Type", "application/json");
+  const response = await fetch(`/api/${path}`, { ...init, headers, credentials: "same-origin" });
+  if (response.ok) return response;
+  const detail = (await response.json().catch(() => ({}))) as Record<string, unknown>;
+  const words = detail["error"] ?? detail["detail"] ?? response.statusText;
+  throw new ServerError(response.status, typeof words === "string" ? words : JSON.stringify(words), detail);
+}
+
+async function read<R>(path: string, signal?: AbortSignal): Promise<R> {
+  return (await (await ask(path, signal ? { signal } : {})).json()) as R;
+}
+
+async function send<R>(path: string, body: unknown, method = "POST"): Promise<R> {
+  return (await (await ask(path, { method, body: JSON.stringify(body) })).json()) as R;
+}
+
+const of = (id: string, rest = "") => `items/${encodeURIComponent(id)}${rest}`;
+
+async function labels(path: string): Promise<T.Mask> {
+  const response = await ask(path);
+  const version = Number(response.headers.get("X-Mask-Version") ?? "0");
+  return { version, labels: new Uint8Array(await response.arrayBuffer()) };
+}
+
+export interface QueueWish {
+  order: string;
+  status: string;
+  search: string;
+  offset: number;
+  limit: number;
+}
+
+export async function openSession(): Promise<T.Session> {
+  const session = await read<T.Session>("session");
+  csrf = session.csrf;
+  return session;
+}
+
+export const login = (name: string, password: string) => send<unknown>("login", { name, password });
+export const logout = () => send<unknown>("logout", {});
+
+export function queue(wish: QueueWish, signal?: AbortSignal): Promise<T.QueuePage> {
+  const words = new URLSearchParams(Object.entries(wish).map(([key, value]) => [key, String(value)]));
+  return read<T.QueuePage>(`queue?${words.toString()}`, signal);
+}
+
+export function next(order: string, after: string | null): Promise<{ id: string | null }> {
+  return read(`next?order=${encodeURIComponent(order)}${after ? `&after=${encodeURIComponent(after)}` : ""}`);
+}
+
+export const item = (id: string) => read<T.Item>(of(id));
+export const mask = (id: string, version?: number) =>
+  labels(of(id, version === undefined ? "/mask" : `/mask?version=${version}`));
+export const draft = (id: string) => labels(of(id, "/draft"));
+
+export async function tile(id: string, address: TileAddress, signal: AbortSignal): Promise<ArrayBuffer> {
+  return (await ask(of(id, `/tiles/${keyOf(address)}`), { signal })).arrayBuffer();
+}
+
+/** Send a stroke: `Refused` where the server will never take it, another error where it may later. */
+export async function sendStroke(
+  id: string,
+  base: number,
+  stroke: Pick<PendingStroke, "box" | "runs" | "tool">,
+): Promise<Answer> {
+  const { box, runs, tool } = stroke;
+  try {
+    const saved = await send<{ version: number }>(of(id, "/strokes"), {
+      base_version: base,
+      box,
+      runs,
+      tool,
+    });
+    return { kind: "saved", version: saved.version };
+  } catch (error) {
+    if (!(error instanceof ServerError)) throw error;
+    const { version, reader, at } = error.detail;
+    if (error.status === 409 && typeof version === "number") {
+      return { kind: "conflict", version, reader: asText(reader), at: asText(at) };
+    }
+    // A session that has ended, and a server in trouble, can take the stroke later.
+    if (error.status === 401 || error.status === 429 || error.status >= 500) throw error;
+    throw new Refused(error.message);
+  }
+}
+
+function asText(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+export const versions = (id: string) => read<T.Version[]>(of(id, "/versions"));
+export const restore = (id: string, version: number, base: number) =>
+  send<{ version: number }>(of(id, "/restore"), { version, base_version: base });
+export const components = (id: string) => read<T.Component[]>(of(id, "/components"));
+export const views = (id: string) => read<T.Views>(of(id, "/views"));
+
+export async function liveWire(
+  id: string,
+  from: [number, number],
+  to: [number, number],
+): Promise<[number, number][]> {
+  return (await send<{ points: [number, number][] }>(of(id, "/live-wire"), { from, to })).points;
+}
+
+export const growRegion = (id: string, x: number, y: number, box: Box) =>
+  send<T.Patch>(of(id, "/grow"), { x, y, box });
+export const smooth = (id: string, box: Box, label: number, radius: number) =>
+  send<T.Patch>(of(id, "/smooth"), { box, label, radius });
+export const fillHoles = (id: string, label: number) => send<T.Patch>(of(id, "/fill-holes"), { label });
+export const predict = (id: string, box: Box) => send<T.Patch>(of(id, "/predict"), { box });
+
+export const verdict = (id: string, given: T.Verdict & { seconds: number; base_version: number }) =>
+  send<{ decision: unknown; status: string; next: string | null }>(of(id, "/verdict"), given);
+
+export const preferences = () => read<T.Preferences>("preferences");
+export const keepPreferences = (wanted: T.Preferences) => send<unknown>("preferences", wanted, "PUT");
+export const agreement = () => read<Record<string, unknown>>("agreement");
+export const results = (path = "") => read<unknown>(`results${path}`);
+export const exportTo = (target: string) => send<{ folder: string; files: string[] }>("export", { target });

@@ -23,6 +23,7 @@ ROOMS = [
     "evaluation",
     "deployment",
     "serve",
+    "review",
     "cli",
 ]
 # Within a room the wings do the same. A module that stands beside the wings is held by the test of circles.
@@ -47,6 +48,7 @@ WINGS = {
     "inference": ["runtimes", "predict", "outputs", "volumes"],
     "training": ["batches", "objectives", "optimizer", "checkpoint", "processes", "follow"],
     "evaluation": ["scores", "tables", "summary", "charts", "report"],
+    "review": ["sources", "store", "pictures", "readings", "web"],
     "cli": ["data", "model"],
 }
 # Modules at the top that any room may import; they import each other and nothing else of the package.

@@ -20,6 +20,7 @@ from flexunet.cli.data.augment import augment
 from flexunet.cli.data.datasets import datasets
 from flexunet.cli.data.derive import derive
 from flexunet.cli.data.phantom import phantom
+from flexunet.cli.data.review import review
 from flexunet.cli.data.split import split
 from flexunet.cli.data.stats import stats
 from flexunet.cli.model.compare import compare
@@ -44,6 +45,7 @@ COMMANDS: dict[str, Any] = {
     "phantom": phantom,
     "datasets": datasets,
     "derive": derive,
+    "review": review,
     "stats": stats,
     "split": split,
     "augment": augment,

@@ -109,7 +109,7 @@ def serve(config: Config, service: Service, announce: Callable[[str], None]) -> 
 
     from flexunet.serve.connection import PromptProtocol
 
-    listener = _listen(service)
+    listener = listen(service.host, service.port)
     try:
         app = _make(config, service)
         handler = logging.StreamHandler()
@@ -169,17 +169,22 @@ def _make(config: Config, service: Service) -> Any:
     )
 
 
-def _listen(service: Service) -> socket.socket:
-    family = socket.AF_INET6 if ":" in service.host else socket.AF_INET
+def listen(host: str, port: int) -> socket.socket:
+    """A socket bound to an address.
+
+    Raises:
+        PathError: if the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     if os.name != "nt":  # there it would let another process take the same port
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((service.host, service.port))
+        listener.bind((host, port))
     except OSError as error:
         listener.close()
         raise PathError(
-            f"cannot listen on {service.host}, port {service.port}: {error.strerror or error}. Choose "
+            f"cannot listen on {host}, port {port}: {error.strerror or error}. Choose "
             "another --host or --port."
         ) from error
     return listener

@@ -1,0 +1,1 @@
+"""What readers do: masks with all their versions, decisions, the queue."""

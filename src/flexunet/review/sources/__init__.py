@@ -1,0 +1,1 @@
+"""What can be laid on the desk: data sets, drafts, images, DICOM files, predictions of a run."""

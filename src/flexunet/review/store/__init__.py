@@ -1,0 +1,1 @@
+"""The database of a desk: every stroke and every decision, before the reader is told that it is kept."""

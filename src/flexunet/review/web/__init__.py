@@ -1,0 +1,1 @@
+"""The desk behind HTTP: who may ask, what is answered, how it starts."""

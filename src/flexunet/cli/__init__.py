@@ -17,6 +17,7 @@ from flexunet.cli.config import config
 from flexunet.cli.console import error_console
 from flexunet.cli.data.audit import audit
 from flexunet.cli.data.augment import augment
+from flexunet.cli.data.convert import convert
 from flexunet.cli.data.datasets import datasets
 from flexunet.cli.data.derive import derive
 from flexunet.cli.data.phantom import phantom
@@ -49,6 +50,7 @@ COMMANDS: dict[str, Any] = {
     "stats": stats,
     "split": split,
     "augment": augment,
+    "convert": convert,
     "audit": audit,
     "init": init,
     "train": train,

@@ -23,6 +23,7 @@ SIGNS = {
     "cmmd": "CMMD/D1-0001/07-18-2010-NA-NA-79377/1.000000-NA-70244/1-1.dcm",
     "rsna": "train_images/10006/462822612.dcm",
     "vindr-mammo": f"images/{'a' * 32}/{'b' * 32}.dicom",
+    "nnunet": "Dataset001_Mass/imagesTr/case_0000.png",
     "embed": "images/cohort_1/27942877/1234/1.2.840.113.dcm",
 }
 

@@ -4,13 +4,14 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from flexunet.config.schema import Config
 from flexunet.data.configured import grey_range
 from flexunet.data.images.files import is_deep_file, read_image, write_image
 from flexunet.data.images.grey_range import apply_range, check_range, range_of_highest, say_range
 from flexunet.data.images.reader import survey_range
-from flexunet.errors import ConfigError
+from flexunet.errors import ConfigError, ImageError
 
 
 @pytest.mark.parametrize(
@@ -86,3 +87,19 @@ def test_a_run_remembers_its_range(tmp_path):
     assert grey_range(config) == "0,4095"
     config.image.range = "0,1023"
     assert grey_range(config) == "0,1023"
+
+
+def test_floating_point_values_need_a_range_that_is_given(tmp_path):
+    path = tmp_path / "film.tif"
+    values = np.array([[0, 0.25], [0.5, 2]], np.float32)
+    Image.fromarray(values).save(path)
+    assert read_image(path, 1, grey_range="0,1")[..., 0].tolist() == [[0, 16384], [32768, 65535]]
+    for rule in ("auto", "full"):
+        with pytest.raises(ImageError, match=r"from 0 to 2; .* LOW,HIGH"):
+            read_image(path, grey_range=rule)
+    Image.fromarray(np.array([[0, 4095]], np.float32)).save(path)
+    assert read_image(path, 1)[..., 0].tolist() == [[0, 4095]]
+    assert read_image(path, 1, grey_range="0,4095")[..., 0].tolist() == [[0, 65535]]
+    Image.fromarray(np.array([[np.nan, 1]], np.float32)).save(path)
+    with pytest.raises(ImageError, match="no finite numbers"):
+        read_image(path, grey_range="0,1")

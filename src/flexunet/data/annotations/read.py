@@ -12,7 +12,6 @@ never taken for a normal one.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,8 @@ from flexunet.data.annotations.outline_table import read_outline_table
 from flexunet.data.annotations.property_list import read_property_list
 from flexunet.data.annotations.shapes import BROKEN, Annotations, FilmAnnotation
 from flexunet.data.annotations.via import is_via_table, read_via_table
+from flexunet.data.documents import read_json
 from flexunet.data.images.files import name_stem
-from flexunet.data.tables import decode_text
 from flexunet.errors import FlexUNetError, MaskError, PathError
 
 _SUFFIXES = (".json", ".xml")
@@ -117,21 +116,7 @@ def _read(path: Path, alone: bool) -> Annotations:
 
 
 def _load_json(path: Path) -> Mapping[str, Any]:
-    try:
-        text, _ = decode_text(path, "JSON file", MaskError)
-        document = json.loads(text, object_pairs_hook=_object)
-    except (ValueError, RecursionError) as error:
-        raise MaskError(f"{path} is not valid JSON: {error}.") from error
+    document = read_json(path, MaskError)
     if not isinstance(document, dict):
         raise MaskError(f"{path}: expected a JSON object, found a {type(document).__name__}.")
     return document
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; one that says two things under one key is an error."""
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice[:40]!r} is given twice in one object")
-    return values

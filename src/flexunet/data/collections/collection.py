@@ -28,7 +28,7 @@ FACTS = {
     "birads": "BI-RADS assessment, 0 to 6, 4a, 4b, 4c",
     "subtlety": "1 (subtle) to 5 (obvious)",
     "age": "years",
-    "official_split": "`train` or `test` of the publisher",
+    "official_split": "`train`, `valid` or `test` of the publisher",
     "annotator": "who drew the outlines",
     "boxes": "boxes `x y x y` in pixels of the raw film, corners top left and bottom right, `;` between them",
 }
@@ -53,10 +53,12 @@ class MaskFiles:
     Attributes:
         candidates: The files: one, or a mask and a crop of which nobody knows which is which.
         label: What is marked.
+        value: The value of its pixels in the file; None where all that is not black is marked.
     """
 
     candidates: tuple[Path, ...]
     label: str = "lesion"
+    value: int | None = None
 
 
 @dataclass(frozen=True)

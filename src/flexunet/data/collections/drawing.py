@@ -11,6 +11,7 @@ import numpy as np
 from flexunet.data.annotations.shapes import ANNOTATED
 from flexunet.data.collections.collection import Collection, Film, MaskFiles
 from flexunet.data.images.files import image_size
+from flexunet.data.images.label_values import read_label_values
 from flexunet.data.images.masks import ColorMap, read_mask, resize_mask
 from flexunet.errors import ImageError, MaskError
 
@@ -75,7 +76,7 @@ def _read_like(marked: MaskFiles, width: int, height: int) -> np.ndarray:
             mask_width, mask_height = image_size(path)
             if problem := _misfit(mask_width, mask_height, width, height):
                 raise MaskError(problem)
-            mask = read_mask(path, ColorMap.binary())
+            mask = _marked_pixels(path, marked.value)
             if not mask.any():
                 raise MaskError("it marks no pixel")
             masks.append(mask if mask.shape == (height, width) else resize_mask(mask, width, height))
@@ -92,6 +93,12 @@ def _read_like(marked: MaskFiles, width: int, height: int) -> np.ndarray:
             "out all but the right one."
         )
     return masks[0]
+
+
+def _marked_pixels(path: Path, value: int | None) -> np.ndarray:
+    if value is None:
+        return read_mask(path, ColorMap.binary())
+    return (read_label_values(path) == value).astype(np.uint8)
 
 
 def _place(marked: MaskFiles) -> Path:

@@ -21,6 +21,7 @@ from flexunet.data.collections.outlined import (
     dmid,
     inbreast,
     mini_mias,
+    nnunet,
 )
 from flexunet.errors import ConfigError, DatasetError
 
@@ -41,6 +42,7 @@ _MODULES = (
     rsna,
     vindr_mammo,
     embed,
+    nnunet,
 )
 COLLECTIONS: dict[str, Collection] = {module.ROW.name: module.ROW for module in _MODULES}
 AUTO = "auto"

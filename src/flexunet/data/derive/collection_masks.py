@@ -72,7 +72,9 @@ class CollectionMasks:
         own = self.films[film.file]
         annotation = replace(own.annotation, columns={}, notes=())
         digests = [sha256_of(path) for marked in own.masks for path in marked.candidates]
-        labels = [marked.label for marked in own.masks]
+        labels = [
+            marked.label if marked.value is None else (marked.label, marked.value) for marked in own.masks
+        ]
         model = self.model.fingerprint(film) if self.model else ""
         told = f"{annotation} {labels} {digests} {own.boxes} {self.classes} {self.weak} {model}"
         return hashlib.sha256(told.encode()).hexdigest()

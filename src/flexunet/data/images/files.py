@@ -4,7 +4,7 @@ An image is `H x W x C`, RGB order, C = 1 or 3, uint8 or uint16. Alpha is droppe
 one-bit images become 0 and 255. An orientation tag (EXIF) is applied, to masks as well as to images, so that
 both are seen as every viewer shows them. Pillow decodes, because it refuses truncated files where OpenCV
 returns half an image; OpenCV takes over for 16-bit colour, which Pillow cuts to 8 bits.
-DICOM has its own module, `dicom`; it hands over uint16 grey images.
+DICOM has its own module, `dicom`; it hands over uint16 grey images. Volumes of one slice count as images.
 """
 
 import io
@@ -19,8 +19,8 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from flexunet.data.dicom.read import DICOM_SUFFIXES, MAX_PIXELS, is_dicom_file, read_dicom, read_size
-from flexunet.data.images.grey_range import apply_range
-from flexunet.data.volumes.read import is_volume_file
+from flexunet.data.images.grey_range import grey_levels
+from flexunet.data.volumes.read import is_volume_file, plane_size, read_plane
 from flexunet.errors import ImageError, PathError
 from flexunet.files import NOWHERE, cannot_read, impostor, leads_nowhere, write_bytes
 
@@ -131,11 +131,12 @@ def read_image(
     """Read an image file as an array.
 
     Args:
-        path: PNG, JPEG, TIFF, BMP, PNM or DICOM file.
+        path: PNG, JPEG, TIFF, BMP, PNM or DICOM file, or a NIfTI or MetaImage file of one slice.
         channels: 3 repeats grey, 1 takes the luma of colour (ITU-R BT.601, as OpenCV), None keeps what the
             file has.
         dicom_window: Window rule of DICOM files, as in `dicom.read_dicom`.
-        grey_range: Which values of other 16-bit files are black and white, as in `grey_range.apply_range`.
+        grey_range: Which values of other 16-bit files are black and white, as in `grey_range.apply_range`;
+            floating-point files need `LOW,HIGH`.
 
     Returns:
         uint8 or (from 16-bit files) uint16 array `(H, W, channels)`, RGB order.
@@ -169,6 +170,8 @@ def image_size(path: Path | str) -> tuple[int, int]:
     _require_content(path)
     if path.suffix.lower() not in IMAGE_SUFFIXES and is_dicom_file(path):
         return read_size(path)
+    if is_volume_file(path):
+        return plane_size(path)
     try:
         with path.open("rb") as stream, _open(path, stream) as picture:
             width, height = picture.size
@@ -334,8 +337,18 @@ def _read_pixels(path: Path, dicom_window: str, grey_range: str) -> np.ndarray:
     _require_content(path)
     if path.suffix.lower() not in IMAGE_SUFFIXES and is_dicom_file(path):
         return read_dicom(path, dicom_window).pixels
-    pixels = apply_range(decode_image(path, _read_bytes(path)), grey_range)
+    values = _read_slice(path) if is_volume_file(path) else decode_image(path, _read_bytes(path))
+    pixels = grey_levels(path, values, grey_range)
     return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _read_slice(path: Path) -> np.ndarray:
+    try:
+        return read_plane(path)
+    except ImageError as error:
+        raise ImageError(
+            f"{error} It is a volume by its name; those of one slice are read as images."
+        ) from error
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -365,8 +378,6 @@ def _open(path: Path, stream: IO[bytes]) -> Image.Image:
     except Image.UnidentifiedImageError as error:
         if what := impostor(path):
             raise ImageError(f"{path} is not a readable image: {what}.") from error
-        if is_volume_file(path):
-            raise ImageError(f"{path} is a volume. Predict it with: flexunet infer3d.") from error
         raise ImageError(
             f"{path} is not a readable image: expected PNG, JPEG, TIFF, BMP or PNM. Export it again."
         ) from error
@@ -383,7 +394,9 @@ def _unreadable(path: Path, error: Exception) -> ImageError:
 
 
 def decode_image(path: Path, content: bytes) -> np.ndarray:
-    """Pixels of the content of an image file other than DICOM, `(H, W)` or `(H, W, C)`, uint8 or uint16.
+    """Pixels of the content of an image file other than DICOM, `(H, W)` or `(H, W, C)`.
+
+    They are uint8 or uint16, and float32 where a TIFF file has such values.
 
     Args:
         path: What messages call it.
@@ -465,9 +478,12 @@ def _pixels(path: Path, picture: Image.Image, white_is_zero: bool) -> np.ndarray
         values = values.astype(np.uint16)
         return _UINT16_MAX - values if white_is_zero else values
     if picture.mode == "F":
-        raise ImageError(
-            f"{path} has floating-point values; expected 8 or 16 bit. Convert it to PNG or TIFF."
-        )
+        values = np.array(picture)
+        if white_is_zero:
+            raise ImageError(
+                f"{path} has floating-point values of which 0 is white, which is not read. Save it again."
+            )
+        return values
     if picture.mode == "RGBA":
         return np.ascontiguousarray(np.asarray(picture)[..., :3])
     return np.array(picture.convert("RGB"))

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from flexunet.errors import ConfigError
+from flexunet.errors import ConfigError, ImageError
 
 RANGE_RULES = ("auto", "full")
-_WHITE = 65535
+_WHITE, _EIGHT_BITS = 65535, 255
 _BITS = (8, 10, 12, 14)
 
 
@@ -65,6 +65,41 @@ def apply_range(image: np.ndarray, rule: str) -> np.ndarray:
     low, high = bounds
     levels = (np.clip(np.arange(_WHITE + 1), low, high) - low) / (high - low) * _WHITE
     return np.rint(levels).astype(np.uint16)[image]
+
+
+def grey_levels(path: Path, values: np.ndarray, rule: str) -> np.ndarray:
+    """Values of any kind as grey levels with their range applied: uint8 or uint16, of the same shape.
+
+    Whole numbers from 0 to 65535 are those of 8- or 16-bit files. Others need an explicit range, and so do
+    floating-point values up to 1, of which 1 may be black or white.
+
+    Args:
+        path: Their file, for messages.
+        values: Numbers.
+        rule: As in `apply_range`.
+
+    Raises:
+        ImageError: if the values are no grey levels and no range tells which are black and white.
+        ConfigError: if there is no such rule.
+    """
+    if values.dtype in (np.uint8, np.uint16):
+        return apply_range(values, rule)
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+    if values.dtype.kind not in "buif" or not np.isfinite(low + high):
+        raise ImageError(f"{path} has values that are no finite numbers. Export it again.")
+    counted = values.dtype.kind != "f" or (high > 1 and (values == np.rint(values)).all())
+    if counted and low >= 0 and high <= _WHITE:
+        return apply_range(values.astype(np.uint8 if high <= _EIGHT_BITS else np.uint16), rule)
+    bounds = check_range(rule)
+    if bounds is None:
+        raise ImageError(
+            f"{path} has floating-point or negative values, from {low:g} to {high:g}; expected grey levels "
+            "of 8 or 16 bit. Say which values are black and white with a range LOW,HIGH (derive --range, "
+            "[image] range), or convert it to PNG or TIFF."
+        )
+    black, white = bounds
+    share = (np.clip(values.astype(np.float64), black, white) - black) / (white - black)
+    return np.rint(share * _WHITE).astype(np.uint16)
 
 
 def say_range(rule: str, highest: int, count: int, where: str) -> str:

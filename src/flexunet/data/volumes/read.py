@@ -3,6 +3,7 @@
     volume = read_volume("case.nii.gz")
     volume.voxels                            # x, y, z as the file has its axes
     volume.spacing                           # mm, x, y, z
+    read_plane("film.nii.gz")                # rows x columns of a file of one slice
     write_labels("labels.nii.gz", labels, volume)
 
 SimpleITK reads and writes; it comes with the extra `volumes` and is imported when the first volume is met.
@@ -90,14 +91,38 @@ def volume_size(path: Path) -> tuple[int, int, int]:
     return size[0], size[1], size[2]
 
 
+def plane_size(path: Path) -> tuple[int, int]:
+    """Width and height of a file of one slice, from the header alone.
+
+    Raises:
+        ImageError: as `volume_size`, and if it has several slices.
+    """
+    size = _opened(path, _header(path), planar=True).GetSize()
+    return size[0], size[1]
+
+
+def read_plane(path: Path) -> np.ndarray:
+    """Values of a file of one slice, such as a film in NIfTI, `(rows, columns)`.
+
+    Raises:
+        ImageError: as `read_volume`, and if it has several slices.
+    """
+    voxels = _read(path, planar=True).voxels
+    return np.ascontiguousarray(voxels.reshape(voxels.shape[:2]).T)
+
+
 def read_volume(path: Path) -> Volume:
     """Read a volume.
 
     Raises:
         ImageError: as `volume_size`, and if the file is truncated.
     """
+    return _read(path)
+
+
+def _read(path: Path, planar: bool = False) -> Volume:
     header = _header(path)
-    reader = _opened(path, header)
+    reader = _opened(path, header, planar)
     if header.stored_bytes:
         require_whole(path, header)
     sitk = _simpleitk(path)
@@ -156,8 +181,11 @@ def _header(path: Path) -> VolumeHeader:
     return header
 
 
-def _opened(path: Path, header: VolumeHeader) -> Any:
-    """A reader that has looked at the header and found one number a voxel, three axes and a fair size."""
+def _opened(path: Path, header: VolumeHeader, planar: bool = False) -> Any:
+    """A reader that has looked at the header and found one number a voxel, three axes and a fair size.
+
+    With `planar` it found one slice, of two axes or of three.
+    """
     sitk = _simpleitk(path)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
@@ -167,7 +195,12 @@ def _opened(path: Path, header: VolumeHeader) -> Any:
     except RuntimeError as error:
         raise _unreadable(path, error) from error
     size = reader.GetSize()
-    if len(size) != 3:
+    if planar and (len(size) < 2 or math.prod(size[2:]) > 1):
+        raise ImageError(
+            f"{path} has {' x '.join(map(str, size))} voxels; expected one slice. Predict volumes with "
+            "flexunet infer3d."
+        )
+    if len(size) != 3 and not planar:
         remedy = "Predict it as an image: flexunet infer" if len(size) < 3 else "Save one volume a file"
         raise ImageError(
             f"{path} has {len(size)} axes ({' x '.join(map(str, size))}); expected three. {remedy}."

@@ -1,0 +1,37 @@
+"""JSON files that other programs wrote."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from flexunet.data.tables import decode_text
+from flexunet.errors import DatasetError, InputError
+
+
+def read_json(path: Path, error: type[InputError] = DatasetError) -> Any:
+    """The document of a JSON file; one that says two things under one key is an error.
+
+    Args:
+        path: The file.
+        error: The class of the errors raised.
+
+    Raises:
+        InputError: if it is no JSON; an error of the class `error`.
+        OSError: if the file cannot be read.
+    """
+    try:
+        text, _ = decode_text(path, "JSON file", error)
+        return json.loads(text, object_pairs_hook=_object)
+    except (ValueError, RecursionError) as reason:
+        raise error(f"{path} is not valid JSON: {reason}.") from reason
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice[:40]!r} is given twice in one object")
+    return values

@@ -4,12 +4,19 @@
     python benchmarks/accuracy/run.py tissue --arm batch --folds 1 --set model.normalization_layer="'batch'"
     python benchmarks/accuracy/run.py tissue --arm init --init --budget 13m    # what `flexunet init` writes
     python benchmarks/accuracy/run.py tissue --arm batch --validation-only     # test images are not looked at
+    python benchmarks/accuracy/run.py tissue --ablation      # each arm of arms.toml, in small
+    python benchmarks/accuracy/run.py lesions --share 20     # a fifth of the training images
+    python benchmarks/accuracy/run.py lesions --folds 1 --test-on mini_mias_512 csaw_s_1024   # other sources
 
 A table is a data set of ../shared/data, its split file (folds/NAME.csv: fold, split, image) and a recipe
 of configs/. Each fold appends a row to ledger.csv: what ran, on what, for how long, and the figures. `look`
 counts how often the ledger has seen the test images of that fold. Without --validation-only, the pooled
 scores of all folds are printed at the end with their intervals (patients resampled). Runs lie in --work, one
-folder an arm.
+folder an arm. `minutes` are by the clock, `processor_minutes` of the processor: where other programs run
+beside a training, the second is the fairer figure.
+
+An ablation trains each arm of arms.toml on folds 1 to 3, fold k with seed 136 + k, and looks at validation
+images alone; all arms see the same images, first weights aside.
 
 A split file is made once, from what `flexunet split --folds 5 --seed 0` wrote:
 
@@ -20,11 +27,15 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import os
 import platform
+import re
 import shutil
+import statistics
 import subprocess
 import time
+import tomllib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -59,7 +70,9 @@ class Table:
 TABLES = {
     "tissue": Table("ddsm_tissue", "tissue.toml", "image, as Tiryaki and Kaplanoglu (2022)"),
     "lesions": Table("cdd_cesm", "lesions.toml", "patient"),
+    "finding": Table("mini_mias_512", "lesions.toml", "patient; circles, normal films included"),
 }
+ABLATION_FOLDS = (1, 2, 3)
 COLUMNS = [
     *(
         "date",
@@ -75,7 +88,7 @@ COLUMNS = [
         "cores",
     ),
     *("minutes", "epochs", "best_epoch", "valid_dice", "test_dice", "test_dice_low", "test_dice_high"),
-    *("class_dice", "sensitivity_at_1_fp", "images", "look"),
+    *("class_dice", "sensitivity_at_1_fp", "images", "look", "processor_minutes"),
 ]
 
 
@@ -93,12 +106,19 @@ def main() -> None:
     parser.add_argument("--init", action="store_true", help="Let `flexunet init` write the configuration.")
     parser.add_argument("--budget", help="With --init: the time that training may take.")
     parser.add_argument("--validation-only", action="store_true", help="Do not look at test images.")
+    parser.add_argument("--ablation", nargs="*", metavar="ARM", help="Arms of arms.toml; all without a name.")
+    parser.add_argument("--share", type=int, metavar="PERCENT", help="Use a part of the training images.")
+    parser.add_argument("--test-on", nargs="+", default=[], metavar="DATASET", help="Test on other sources.")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--work", type=Path, default=Path("/tmp/flexunet-accuracy"))
     parser.add_argument("--fold-file", type=Path, nargs=2, metavar=("SPLIT", "FILE"))
     arguments = parser.parse_args()
     if arguments.fold_file:
         write_fold_file(*arguments.fold_file)
+    elif arguments.ablation is not None and arguments.table:
+        run_ablation(arguments)
+    elif arguments.table and arguments.test_on:
+        test_on_sources(arguments)
     elif arguments.table:
         run_table(arguments)
     else:
@@ -119,87 +139,192 @@ def write_fold_file(split: Path, file: Path) -> None:
 
 def run_table(arguments: argparse.Namespace) -> None:
     """Train, and unless told otherwise test, each fold of an arm."""
-    table = TABLES[arguments.table]
     runs = []
     for fold in arguments.folds:
-        folder = make_fold(arguments.work / table.dataset, arguments.data / table.dataset, table, fold)
-        run = (
-            arguments.work
-            / "runs"
-            / arguments.table
-            / f"{arguments.arm}-seed{arguments.seed}"
-            / f"fold_{fold}"
-        )
-        config = configured(arguments, table, folder, run)
-        began = time.perf_counter()
-        result = flexunet.train(config, resume="auto")
-        minutes = (time.perf_counter() - began) / 60
-        row = described(arguments, fold, config, minutes) | {
-            "epochs": result.epochs,
-            "best_epoch": result.best_epoch,
-            "valid_dice": round(max(result.history["val_dice_per_image_mean"]), 4),
-        }
+        config, row = train_fold(arguments, fold)
         if not arguments.validation_only:
             scores = flexunet.evaluate(config).scores
             row |= figures(scores) | {"look": looks(arguments.table, fold) + 1}
-            runs.append(run)
+            runs.append(run_folder(arguments, fold))
         append(row)
         print({name: row[name] for name in COLUMNS if row.get(name) not in (None, "")}, flush=True)
     if len(runs) > 1:
         pooled = evaluate_fold_runs(runs, out=runs[0].parent / "pooled").scores
-        row = described(arguments, "pooled", config, 0.0) | figures(pooled)
-        append(row | {"minutes": ""})
+        row = described(arguments, "pooled", config) | figures(pooled)
+        append(row)
         print(pooled.foreground.dice_per_image_mean, f"in {runs[0].parent / 'pooled'}")
 
 
-def make_fold(work: Path, data: Path, table: Table, fold: int) -> Path:
-    """The folder of one fold, with links to the images that its split file names."""
-    folder = work / f"fold_{fold}"
+def train_fold(arguments: argparse.Namespace, fold: int) -> tuple[Config, dict[str, Any]]:
+    """Train one fold of an arm; its configuration and the row of the ledger so far."""
+    config = configured(arguments, fold)
+    began = time.perf_counter(), time.process_time()
+    result = flexunet.train(config, resume="auto")
+    row = described(arguments, fold, config) | {
+        "minutes": round((time.perf_counter() - began[0]) / 60, 1),
+        "processor_minutes": round((time.process_time() - began[1]) / 60, 1),
+        "epochs": result.epochs,
+        "best_epoch": result.best_epoch,
+        "valid_dice": round(max(result.history["val_dice_per_image_mean"]), 4),
+    }
+    return config, row
+
+
+def run_ablation(arguments: argparse.Namespace) -> None:
+    """Train the arms of arms.toml, one change at a time, and print how each differs from the first."""
+    with (HERE / "arms.toml").open("rb") as stream:
+        table = tomllib.load(stream)[arguments.table]
+    chosen = arguments.ablation or list(table["arms"])
+    arguments.validation_only = True
+    differences: dict[str, list[float]] = {}
+    kept: dict[int, float] = {}
+    for arm in ["base", *(each for each in chosen if each != "base")]:
+        arguments.arm = f"small: {arm}"
+        arguments.settings = [*table["small"], *table["arms"].get(arm, [])]
+        for fold in ABLATION_FOLDS:
+            arguments.seed = 136 + fold
+            row = next((each for each in ledger() if is_row(each, arguments, fold)), None)
+            if row is None:
+                row = train_fold(arguments, fold)[1]
+                append(row)
+            dice = float(row["valid_dice"])
+            kept.setdefault(fold, dice)
+            differences.setdefault(arm, []).append(dice - kept[fold])
+        values = differences[arm]
+        print(
+            f"| {arm} | {statistics.mean(values):+.3f} | {min(values):+.3f} to {max(values):+.3f} |",
+            flush=True,
+        )
+
+
+def is_row(row: dict[str, str], arguments: argparse.Namespace, fold: int) -> bool:
+    """Whether a row of the ledger is that of an arm, a fold and a seed."""
+    return (row["table"], row["arm"], row["fold"], row["seed"]) == (
+        arguments.table,
+        arguments.arm,
+        str(fold),
+        str(arguments.seed),
+    )
+
+
+def test_on_sources(arguments: argparse.Namespace) -> None:
+    """Test runs of a table, trained before, on all images of other data sets."""
+    for fold in arguments.folds:
+        for dataset in arguments.test_on:
+            folder = link_whole(arguments.work / dataset / "whole", arguments.data / dataset)
+            out = run_folder(arguments, fold) / f"on_{dataset}"
+            own = [f"test.{kind}_dir={(folder / kind).as_posix()!r}" for kind in ("images", "masks")]
+            config = flexunet.load_config(
+                arguments.recipe or ROOT / "configs" / TABLES[arguments.table].recipe,
+                [*settings_of(arguments, fold), *own, f"evaluate.output_dir={out.as_posix()!r}"],
+            )
+            scores = flexunet.evaluate(config).scores
+            name = f"{arguments.table} on {dataset}"
+            row = described(arguments, fold, config) | figures(scores)
+            row |= {"table": name, "look": looks(name, fold) + 1}
+            append(row)
+            print({name: row[name] for name in COLUMNS if row.get(name) not in (None, "")}, flush=True)
+
+
+def run_folder(arguments: argparse.Namespace, fold: int) -> Path:
+    """The run folder of one fold of an arm."""
+    arm = re.sub(r"[^\w-]+", "_", arguments.arm) + (f"-share{arguments.share}" if arguments.share else "")
+    return arguments.work / "runs" / arguments.table / f"{arm}-seed{arguments.seed}" / f"fold_{fold}"
+
+
+def make_fold(work: Path, data: Path, table: Table, fold: int, share: int | None) -> Path:
+    """The folder of one fold, with links to the images that its split file names.
+
+    With a share, the training images are the first of a fixed shuffle: a smaller share is part of a larger
+    one. Images of one patient may be in and out of the share, all of them in the training split.
+    """
+    folder = work / (f"fold_{fold}-share{share}" if share else f"fold_{fold}")
     if folder.exists():
         return folder
     with (HERE / "folds" / f"{table.dataset}.csv").open(newline="", encoding="utf-8") as stream:
         rows = [row for row in csv.DictReader(stream) if int(row["fold"]) == fold]
+    if share:
+        train = sorted(
+            (row for row in rows if row["split"] == "train"),
+            key=lambda row: hashlib.sha256(row["image"].encode()).hexdigest(),
+        )
+        left_out = train[round(len(train) * share / 100) :]
+        rows = [row for row in rows if row not in left_out]
     pairs = {pair.image_path.name: pair for pair in flexunet.find_pairs(data / "images", data / "masks")}
-    partial = work / f".fold_{fold}"
+    partial = work / f".{folder.name}"
     shutil.rmtree(partial, ignore_errors=True)
     for row in rows:
-        pair = pairs[row["image"]]
-        for kind, file in (("images", pair.image_path), ("masks", pair.mask_path)):
-            link = partial / row["split"] / kind / f"{pair.image_path.stem}{file.suffix}"
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(file.resolve())
+        link_pair(pairs[row["image"]], partial / row["split"])
     partial.rename(folder)
     return folder
 
 
-def configured(arguments: argparse.Namespace, table: Table, folder: Path, run: Path) -> Config:
+def link_whole(folder: Path, data: Path) -> Path:
+    """A folder with links to all images of a data set that have masks; subfolders are taken together."""
+    if folder.exists():
+        return folder
+    partial = folder.with_name(f".{folder.name}")
+    shutil.rmtree(partial, ignore_errors=True)
+    images = [data / "images", *(each for each in (data / "images").iterdir() if each.is_dir())]
+    for source in images:
+        if any(each.is_file() for each in source.iterdir()):
+            masks = data / "masks" / source.relative_to(data / "images")
+            for pair in flexunet.find_pairs(source, masks):
+                link_pair(pair, partial)
+    partial.rename(folder)
+    return folder
+
+
+def link_pair(pair: flexunet.Pair, folder: Path) -> None:
+    """Link an image and its mask below one name."""
+    for kind, file in (("images", pair.image_path), ("masks", pair.mask_path)):
+        link = folder / kind / f"{pair.image_path.stem}{file.suffix}"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(file.resolve())
+
+
+def configured(arguments: argparse.Namespace, fold: int) -> Config:
     """The recipe with the folders of a fold."""
+    table, run = TABLES[arguments.table], run_folder(arguments, fold)
     recipe = arguments.recipe or ROOT / "configs" / table.recipe
     if arguments.init:
         from flexunet.cli.model.init import seconds_of
 
+        folder = fold_folder(arguments, fold)
         recipe = run.with_suffix(".toml")
         if not recipe.exists():
             seconds = seconds_of(arguments.budget) if arguments.budget else None
             flexunet.plan_training(folder, budget=seconds).write(recipe)
-    paths = [
-        f"{split}.{kind}_dir={(folder / split / kind).as_posix()!r}"
-        for split in SPLITS
-        for kind in ("images", "masks")
-    ]
-    own = [
-        f"train.run_dir={run.resolve().as_posix()!r}",
+    return flexunet.load_config(recipe, settings_of(arguments, fold))
+
+
+def fold_folder(arguments: argparse.Namespace, fold: int) -> Path:
+    """The folder of a fold's images and masks, made where it is missing."""
+    table = TABLES[arguments.table]
+    return make_fold(
+        arguments.work / table.dataset, arguments.data / table.dataset, table, fold, arguments.share
+    )
+
+
+def settings_of(arguments: argparse.Namespace, fold: int) -> list[str]:
+    """What of the recipe is set for a fold and an arm."""
+    folder = fold_folder(arguments, fold)
+    return [
+        *(
+            f"{split}.{kind}_dir={(folder / split / kind).as_posix()!r}"
+            for split in SPLITS
+            for kind in ("images", "masks")
+        ),
+        f"train.run_dir={run_folder(arguments, fold).resolve().as_posix()!r}",
         f"train.seed={arguments.seed}",
         "train.monitor='val_dice_per_image_mean'",
         "train.epoch_change_infer=false",
         "train.epoch_change_tiled_infer=false",
+        *arguments.settings,
     ]
-    return flexunet.load_config(recipe, [*paths, *own, *arguments.settings])
 
 
-def described(
-    arguments: argparse.Namespace, fold: int | str, config: Config, minutes: float
-) -> dict[str, Any]:
+def described(arguments: argparse.Namespace, fold: int | str, config: Config) -> dict[str, Any]:
     """What of a row does not depend on the scores."""
     import keras
 
@@ -211,6 +336,8 @@ def described(
     settings = [f"init {arguments.budget or ''}".strip()] if arguments.init else []
     if arguments.recipe:
         settings.append(arguments.recipe.name)
+    if arguments.share:
+        settings.append(f"{arguments.share} % of the training images")
     return dict.fromkeys(COLUMNS, "") | {
         "date": date.today().isoformat(),
         "commit": commit.stdout.strip(),
@@ -223,7 +350,6 @@ def described(
         "precision": choose_precision(config.train.precision)[0],
         "processor": processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "minutes": round(minutes, 1),
     }
 
 

@@ -4,7 +4,7 @@
     /tmp/peers/bin/python -m pip install torch==2.13.0 nnunetv2==2.8.1 monai==1.6.1 opencv-python-headless
     /tmp/peers/bin/python benchmarks/accuracy/peers.py nnunet FOLD OUT --size 128 256 --epochs 16
     /tmp/peers/bin/python benchmarks/accuracy/peers.py dynunet FOLD OUT --size 128 256 --epochs 16
-    flexunet score --truth FOLD/test/masks --prediction OUT/masks --config configs/tissue.toml --out OUT/scores
+    flexunet score --truth FOLD/test/masks --prediction OUT/masks --config configs/tissue.toml --out SCORES
 
 FOLD is a folder with train|valid|test/{images,masks}, as run.py makes it (--work). Images are scaled to
 --size, because no system trains on whole films in half an hour on one core; probabilities are scaled back to

@@ -7,7 +7,7 @@ checkpoints/                      from which a stopped run goes on; the lock
 eval/, history.json               curves and their values
 pictures.npz                      what the training and validation images look like
 epoch_change_infer/               masks of chosen images after every epoch
-evaluation/, calibration.json     scores, tables, report; temperature and threshold
+evaluation/, calibration.json     scores, tables, report; temperature, threshold, post-processing
 exported/ENGINE/                  the model for another engine
 tensorboard/, mlflow.db           what other programs follow a run by
 break_training                    made by a user, ends the run
@@ -133,7 +133,7 @@ class RunFolder:
 
     @property
     def calibration(self) -> Path:
-        """Temperature and threshold."""
+        """Temperature, threshold and post-processing."""
         return self.path / CALIBRATION
 
     @property

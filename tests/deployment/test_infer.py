@@ -97,6 +97,29 @@ def test_infer_writes_the_export_it_lacks_and_journals_it_apart(own_run):
     assert json.loads(fourth.stdout)["failures"] == {}
 
 
+def test_what_was_fitted_goes_with_the_export(own_run):
+    fitted = ("--set", "infer.postprocess=run", "--set", "infer.threshold=run")
+    first = invoke("infer", own_run, *fitted, "--json")
+    assert first.exit_code == 0, first.output
+    assert "fitting on the validation split" in first.stderr
+    again = invoke("infer", own_run, *fitted, "--json")
+    assert json.loads(again.stdout)["reused"] == 12
+    assert "fitting" not in again.stderr
+    made = invoke("export", own_run, "--to", "onnx", *fitted, "--json")
+    assert made.exit_code == 0, made.output
+    bundle = own_run / "exported/onnx"
+    shutil.rmtree(own_run / "models")  # the export must not need them
+    answer = invoke("infer", bundle, own_run / "valid/images")
+    assert answer.exit_code == 0, answer.output
+    assert masks_of(bundle / "mini_test_output") == masks_of(own_run / "mini_test_output")
+    told, by_run = (
+        json.loads((folder / "mini_test_output_lesions/prediction.json").read_text())
+        for folder in (bundle, own_run)
+    )
+    assert (told["postprocess"], told["threshold"]) == (by_run["postprocess"], by_run["threshold"])
+    assert len(told["postprocess"]["classes"]) == 1
+
+
 def test_an_export_that_takes_minutes_is_asked_for(own_run):
     answer = invoke("infer", own_run, "--engine", "openvino-int8")
     assert isinstance(answer.exception, PathError)

@@ -22,6 +22,7 @@ from flexunet.evaluation.scores.published import (
     dice_coef_multiclass,
     mean_over_batches,
 )
+from flexunet.inference.folder import infer_folder
 from flexunet.inference.predict.calibration import Calibration
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.inference.predict.probabilities import mask_of
@@ -50,6 +51,8 @@ masks_dir = "dataset/valid/masks"
 [test]
 images_dir = "dataset/test/images"
 masks_dir = "dataset/test/masks"
+[infer]
+images_dir = "dataset/test/images"
 [evaluate]
 bootstrap_samples = 100
 """
@@ -137,6 +140,37 @@ def test_calibration_is_fitted_on_the_validation_split_and_stored(run, evaluated
     assert stored.log_loss_after <= stored.log_loss_before
     assert evaluated.scores.probability.after_fit is not None
     assert evaluated.scores.lesions.scored_by == "probability"
+
+
+def test_post_processing_is_fitted_on_validation_and_scored_on_test(run, tmp_path):
+    project = tmp_path / "project"
+    shutil.copytree(run, project, ignore=shutil.ignore_patterns("evaluation", "cache"))
+    asked = ["infer.threshold=run", "infer.postprocess=run"]
+    config = load_config(project / "config.toml", asked)
+    found = evaluate(config)
+    stored = Calibration.read(project / "run")
+    assert stored.postprocess.threshold == stored.threshold  # for the masks that are written
+    assert found.scores.probability.fitted.postprocess == stored.postprocess.in_words
+    assert "Post-processing of the masks" in (found.folder / "report.html").read_text()
+    assert stored.postprocess.in_words in (project / "run" / "MODEL_CARD.md").read_text()
+    masks = infer_folder(config).mask_paths
+    dice = []
+    for path in masks:
+        truth = read_mask(project / "dataset" / "test" / "masks" / path.name, ColorMap.binary())
+        counts = foreground_counts(confusion_matrix(truth, read_mask(path, ColorMap.binary()), 2))
+        dice.append(pixel_scores(*counts)["dice"][0])
+    np.testing.assert_array_equal(found.tables.by_image()["dice"], dice)
+    # Switched off, nothing of it is left; switched on for other masks, it is fitted again.
+    plain = evaluate(load_config(project / "config.toml"))
+    assert plain.scores.probability.fitted.postprocess is None
+    assert Calibration.read(project / "run") == stored
+    evaluate(load_config(project / "config.toml", ["infer.postprocess=run"]))
+    assert Calibration.read(project / "run").postprocess.threshold is None
+    with pytest.raises(DatasetError, match="no post-processing for masks of"):
+        infer_folder(config)
+    on_valid = evaluate(config, split="valid")
+    assert on_valid.scores.probability.fitted is None
+    assert "fitted on this split" in on_valid.notes[0]
 
 
 def test_nothing_is_fitted_on_the_test_split(run):

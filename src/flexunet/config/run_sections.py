@@ -148,6 +148,8 @@ class InferSection(Section):
     """Minimum probability of a lesion pixel; none: most probable class; run: fitted threshold."""
     temperature: Literal["none", "run"] | Annotated[float, Field(gt=0)] = "none"
     """Temperature that scales the written probabilities; run means the temperature fitted by `evaluate`."""
+    postprocess: Literal["none", "run"] = "none"
+    """Filled holes and removed small regions of predicted masks; run: as fitted on the validation split."""
     fill_holes: bool = False
     """Whether holes in predicted lesions are filled."""
     min_lesion_pixels: int = Field(default=0, ge=0)

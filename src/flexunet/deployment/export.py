@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from flexunet.deployment.quantise import Quantised, quantise
 from flexunet.deployment.sample import Sample, take_sample
 from flexunet.errors import ConfigError, ParityError
 from flexunet.files import replacing, write_text
+from flexunet.inference.predict.calibration import Calibration, identity_of, identity_of_weights
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.inference.runtimes.bundle import MANIFEST, MODELS, Bundle, new_export_folder, weights_digest
 from flexunet.inference.runtimes.load import PRECISIONS, best_precision, open_bundle
@@ -96,6 +97,7 @@ def export_bundle(
         work = _Work(config, run, sample, form, int8, temporary, tolerance, progress)
         report = work.make(force)
         save_config(work.standalone_config(), temporary / RUN_CONFIG)
+        work.keep_fit()
         if report is not None:
             write_text(temporary / PARITY, json.dumps(report, indent=2) + "\n")
             write_text(temporary / PARITY_TABLE, parity_table(report))
@@ -229,6 +231,14 @@ class _Work:
         if self.form != "saved_model":
             copy.infer = copy.infer.model_copy(update={"engine": self.bundle().engine, "precision": "auto"})
         return copy
+
+    def keep_fit(self) -> None:
+        """Take what the run has fitted along, so that the export decides as the run does."""
+        stored = Calibration.read(self.config.run_dir)
+        if stored is None or stored.weights != identity_of(self.config) or self.config.infer.ensemble:
+            return
+        weights = identity_of_weights([self.bundle().weights], self.config.infer)
+        replace(stored, weights=weights).write(self.folder)
 
     def refusal(self, parity: Parity, more: str = "") -> str:
         """What to say of a model that does not predict as its run does."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +37,9 @@ from flexunet.evaluation.summary.build import Circumstances, make_scores
 from flexunet.evaluation.tables.document import PublishedMetric, PublishedMetrics
 from flexunet.evaluation.tables.extremes import Extremes
 from flexunet.evaluation.tables.files import find_evaluation, read_tables
-from flexunet.evaluation.tables.streaming import score_stream
+from flexunet.evaluation.tables.streaming import Prediction, score_stream
+from flexunet.inference.outputs.lesions import clean_mask
+from flexunet.inference.predict.decision import Decision
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.progress import Progress, silent
 from flexunet.run_folder import CARD, PUBLISHED_SCORES, SCORES
@@ -73,7 +77,8 @@ def evaluate(
         audit: Summary of the data-set audit, see `verdict.leaking`; by default that of an `audit.json` in the
             data set, if there is one. Names are compared in any case.
         look: Whether the pictures are compared with those of training and validation, about 30 ms an image.
-        calibrate: Whether temperature and threshold are fitted where the run has none that fit its weights.
+        calibrate: Whether temperature, threshold and, where `[infer]` asks for it, post-processing are fitted
+            where the run has none that fit its weights.
         jobs: Threads for reading and scoring.
         progress: Told how far each stage is.
 
@@ -104,9 +109,12 @@ def evaluate(
         refuse_other_rules(against, rules)
         previous = (Path(against).name, read_tables(find_evaluation(against)))
     gallery = Extremes()
+    decision = Decision.of(config.infer, calibration)
+    if calibration is not None:
+        calibration = replace(calibration, postprocess=decision.postprocess)
     tables = score_stream(
         predictions(config, predictor, pairs, jobs),
-        lambda prediction: prediction,
+        partial(_as_written, config, decision),
         colors.num_classes,
         rules,
         jobs=jobs,
@@ -124,7 +132,8 @@ def evaluate(
     title = f"{config.run_dir.resolve().name}, {split} split"
     about = Circumstances(
         truth=str(pairs[0].mask_path.parent.resolve()),
-        prediction=f"{config.model.model} of {config.run_dir.resolve()}",
+        prediction=f"{config.model.model} of {config.run_dir.resolve()}"
+        + ("" if decision.threshold is None else f", threshold {decision.threshold:g}"),
         color_map=colors,
         split=split,
         patients_known=all(pair.identity.patient_known for pair in pairs),
@@ -148,6 +157,14 @@ def evaluate(
             config.run_dir / CARD, scores, config.run_dir.resolve().name, _described(config, predictor)
         )
     return Evaluation(scores, tables, folder, notes)
+
+
+def _as_written(config: Config, decision: Decision, prediction: Prediction) -> Prediction:
+    """A prediction with its mask as `flexunet infer` writes it."""
+    if prediction.probabilities is None:
+        return prediction
+    mask = clean_mask(decision.mask(prediction.probabilities), config.infer, prediction.spacing)
+    return prediction._replace(mask=mask)
 
 
 def published_metrics(config: Config, model: keras.Model, split: str) -> PublishedMetrics:

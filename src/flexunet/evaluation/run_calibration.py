@@ -1,15 +1,22 @@
-"""Fit temperature and threshold of a run on its validation split, or take what is stored."""
+"""Fit temperature, threshold and post-processing of a run on its validation split, or take what is stored."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flexunet.data.configured import pairs_or_none, split_pairs
+from flexunet.data.dataset.pairs import Pair
 from flexunet.errors import DatasetError, InputError
 from flexunet.evaluation.calibration_fit import CalibrationFit
+from flexunet.evaluation.postprocess_fit import PostprocessFit
 from flexunet.evaluation.run_predictions import predictions
 from flexunet.inference.predict.calibration import Calibration, identity_of, refuse_test
+from flexunet.inference.predict.decision import answers, fitted_threshold
+from flexunet.inference.predict.postprocess import Postprocess
 from flexunet.inference.predict.predictor import Predictor
+from flexunet.inference.predict.probabilities import mask_of
 from flexunet.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -27,11 +34,14 @@ def calibration_of(
 ) -> Calibration | None:
     """What is stored in the run if it fits the weights, else a new fit on the validation split."""
     if split == "valid":
-        notes.append("temperature and threshold are fitted on this split, so they are not applied to it")
+        notes.append(
+            "temperature, threshold and post-processing are fitted on this split, so they are not applied to "
+            "it"
+        )
         return None
     weights = _identity(config)
     stored = Calibration.read(config.run_dir)
-    if stored is not None and stored.weights == weights:
+    if stored is not None and stored.weights == weights and answers(config.infer, stored):
         return stored
     if not wanted:
         return None
@@ -51,7 +61,7 @@ def fit_calibration(
     jobs: int | None = None,
     progress: Progress = silent,
 ) -> Calibration:
-    """Fit temperature and threshold on the validation split and store them in the run.
+    """Fit temperature, threshold and what else `[infer]` asks for on validation; store it in the run.
 
     Args:
         config: The configuration of the run.
@@ -82,8 +92,35 @@ def fit_calibration(
             fit.add(prediction.truth, prediction.probabilities)
         progress(f"fitting on {split} images", done, len(pairs))
     calibration = fit.fit(weights)
+    if config.infer.postprocess == "run":
+        calibration = replace(
+            calibration,
+            postprocess=_fit_postprocess(config, predictor, split, pairs, calibration, jobs, progress),
+        )
     calibration.write(config.run_dir)
     return calibration
+
+
+def _fit_postprocess(
+    config: Config,
+    predictor: Predictor,
+    split: str,
+    pairs: Sequence[Pair],
+    calibration: Calibration,
+    jobs: int | None,
+    progress: Progress,
+) -> Postprocess:
+    """What helps masks of the threshold that was just fitted, or is configured: a second look at the images.
+
+    The images are predicted again: their probabilities would not fit into memory.
+    """
+    threshold = fitted_threshold(config.infer, calibration)
+    fit = PostprocessFit(split, config.model.num_classes, threshold)
+    for done, prediction in enumerate(predictions(config, predictor, pairs, jobs), start=1):
+        if prediction.probabilities is not None:
+            fit.add(prediction.truth, mask_of(prediction.probabilities, threshold))
+        progress(f"fitting post-processing on {split} images", done, len(pairs))
+    return fit.fit()
 
 
 def _identity(config: Config) -> str:

@@ -69,7 +69,9 @@ def export(
         summary = {"form": to.value, "path": str(path)}
     else:
         from flexunet.cli.exporting import export_with_progress
+        from flexunet.cli.fitting import fit_if_missing
 
+        fit_if_missing(config, "keras")
         path, summary = export_with_progress(config, to.value, out=out, int8=int8, force=force)
     if as_json:
         print_json(summary)

@@ -108,8 +108,10 @@ def _infer(
     config = open_config(config_path, settings, strict)
 
     from flexunet.cli.exporting import export_if_missing
+    from flexunet.cli.fitting import fit_if_missing
 
     export_if_missing(config)
+    fit_if_missing(config)
 
     from flexunet.inference.folder import infer_folder
 

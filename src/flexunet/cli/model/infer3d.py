@@ -48,6 +48,10 @@ def infer3d(
 
     export_if_missing(config)
 
+    from flexunet.cli.fitting import fit_if_missing
+
+    fit_if_missing(config)
+
     from flexunet.inference.volumes.run import infer_volumes
 
     with progress() as shown:

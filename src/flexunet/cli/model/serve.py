@@ -46,6 +46,7 @@ def serve(
     """Serve a trained run over HTTP: masks, lesions, overlays or DICOM SEG of uploaded images."""
     from flexunet.cli.configuration import open_config
     from flexunet.cli.exporting import export_if_missing
+    from flexunet.cli.fitting import fit_if_missing
     from flexunet.serve.server import Service
     from flexunet.serve.server import serve as run
 
@@ -62,4 +63,5 @@ def serve(
     settings = [*(overrides or ()), *([f"infer.engine={engine!r}"] if engine else ())]
     config = open_config(config_path, settings, strict)
     export_if_missing(config)
+    fit_if_missing(config)
     run(config, service, lambda address: console.print(f"serving {config_path} at {address}", soft_wrap=True))

@@ -11,7 +11,7 @@ the 200,000 specks of a model that has not learned yet.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -121,12 +121,12 @@ def find_class_regions(mask: NDArray[np.uint8]) -> Iterator[ClassRegion]:
             yield ClassRegion(label, left + x, top + y, area, (top + row, left + column), inside)
 
 
-def drop_small(mask: NDArray[np.uint8], least: float) -> NDArray[np.uint8]:
+def drop_small(mask: NDArray[np.uint8], least: float | Mapping[int, float]) -> NDArray[np.uint8]:
     """Turn regions of fewer than `least` pixels into background, however many there are.
 
     Args:
         mask: Class indices, uint8 `(H, W)`.
-        least: Pixels.
+        least: Pixels; by class where classes differ, of which those that are not named keep every region.
 
     Returns:
         The mask, a copy where anything changed.
@@ -134,8 +134,10 @@ def drop_small(mask: NDArray[np.uint8], least: float) -> NDArray[np.uint8]:
     left, top, part = _marked_part(mask)
     small = np.zeros(part.shape, bool)
     for label in foreground_classes(part):
-        regions = find_regions(part == label)
-        small |= regions.where(regions.areas < least * (1 - _ROUNDING))
+        wanted = least.get(label, 0) if isinstance(least, Mapping) else least
+        if wanted > 1:
+            regions = find_regions(part == label)
+            small |= regions.where(regions.areas < wanted * (1 - _ROUNDING))
     if not small.any():
         return mask
     cleaned = mask.copy()
@@ -143,12 +145,15 @@ def drop_small(mask: NDArray[np.uint8], least: float) -> NDArray[np.uint8]:
     return cleaned
 
 
-def fill_holes(mask: NDArray[np.uint8], connectivity: int = 4) -> NDArray[np.uint8]:
+def fill_holes(
+    mask: NDArray[np.uint8], connectivity: int = 4, classes: Container[int] | None = None
+) -> NDArray[np.uint8]:
     """Give background that a class encloses to that class; other classes within stay.
 
     Args:
         mask: Class indices, uint8 `(H, W)`.
         connectivity: Neighbours, 4 or 8, through which background is joined to the edge of the image.
+        classes: Classes whose holes are filled; none: all.
 
     Returns:
         A new mask.
@@ -156,6 +161,8 @@ def fill_holes(mask: NDArray[np.uint8], connectivity: int = 4) -> NDArray[np.uin
     filled = mask.copy()
     _, _, part = _marked_part(filled)
     for label in foreground_classes(part):
+        if classes is not None and label not in classes:
+            continue
         numbers, _ = _outside(part == label, connectivity)
         part[(numbers[1:-1, 1:-1] != numbers[0, 0]) & (part == 0)] = label
     return filled

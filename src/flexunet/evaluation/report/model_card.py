@@ -97,6 +97,8 @@ def _probabilities(scores: Scores) -> str:
             f" Fitted on the {found.fitted.split} split: temperature {found.fitted.temperature:.3f}, "
             f"threshold {found.fitted.threshold:.3f} (calibration.json)."
         )
+        if found.fitted.postprocess is not None:
+            text += f" Post-processing of the scored masks: {found.fitted.postprocess}."
     return text
 
 

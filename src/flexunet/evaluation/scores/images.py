@@ -132,6 +132,8 @@ def score_image(
     if calibration is None:
         return scores
     mask = mask_of(probabilities, calibration.threshold)
+    if (done := calibration.postprocess) is not None and done.threshold == calibration.threshold:
+        mask = done(mask)
     counts = foreground_counts(confusion_matrix(truth, mask, num_classes))
     return scores._replace(
         scaled=count_probabilities(

@@ -58,6 +58,7 @@ def probability_scores(
             log_loss_after=calibration.log_loss_after,
             dice_pooled_at_half=calibration.dice_at_half,
             dice_pooled_at_threshold=calibration.dice_at_threshold,
+            postprocess=None if calibration.postprocess is None else calibration.postprocess.in_words,
         ),
         after_fit=None if tables.scaled is None else _reliability(tables.scaled, PIXELS_IN_PLAY, draw),
         dice_per_image_mean_at_fitted_threshold=at_threshold,

@@ -174,6 +174,10 @@ class FittedCalibration(Part):
     log_loss_after: float
     dice_pooled_at_half: float = Field(description="On that split, foreground against background.")
     dice_pooled_at_threshold: float
+    postprocess: str | None = Field(
+        default=None,
+        description="What is done to the masks that are scored, by class; null: nothing was asked for.",
+    )
 
 
 class ProbabilityScores(Part):

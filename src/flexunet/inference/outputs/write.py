@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -173,6 +174,7 @@ class Outputs:
             "monte_carlo": infer.monte_carlo,
             "temperature": self.decision.temperature,
             "threshold": self.decision.threshold,
+            "postprocess": None if self.decision.postprocess is None else asdict(self.decision.postprocess),
             "fill_holes": infer.fill_holes,
             "min_lesion_pixels": infer.min_lesion_pixels,
             "min_lesion_mm2": infer.min_lesion_mm2,

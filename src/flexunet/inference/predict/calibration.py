@@ -1,4 +1,4 @@
-"""Temperature and threshold of a run, as `flexunet evaluate` fits them and `flexunet infer` uses them."""
+"""Temperature, threshold and post-processing of a run: `evaluate` fits them, `infer` and `serve` use them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 
 from flexunet.errors import DatasetError
 from flexunet.files import write_text
+from flexunet.inference.predict.postprocess import Postprocess
 from flexunet.inference.predict.probabilities import two_channels
+from flexunet.inference.runtimes.bundle import MANIFEST, read_bundle
 from flexunet.run_folder import CALIBRATION, RunFolder
 
 if TYPE_CHECKING:
+    from flexunet.config.run_sections import InferSection
     from flexunet.config.schema import Config
 
 SCHEMA = "flexunet.calibration/1"
@@ -37,6 +40,7 @@ class Calibration:
         dice_at_half: `dice_pooled` of foreground against background at threshold 0.5.
         dice_at_threshold: The same at the threshold.
         weights: What it belongs to, as `identity_of` gives it.
+        postprocess: What helps the predicted masks; None where that was not looked at.
     """
 
     split: str
@@ -48,6 +52,7 @@ class Calibration:
     dice_at_half: float
     dice_at_threshold: float
     weights: str = ""
+    postprocess: Postprocess | None = None
 
     def scale(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probabilities after temperature scaling, with a channel for background."""
@@ -73,7 +78,8 @@ class Calibration:
             values = json.loads(path.read_text(encoding="utf-8"))
             if values.pop("schema") != SCHEMA:
                 raise ValueError(f"expected schema {SCHEMA}")
-            found = cls(**values)
+            done = values.pop("postprocess", None)
+            found = cls(**values, postprocess=None if done is None else Postprocess.from_document(done))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DatasetError(
                 f"{path} is not a calibration ({error}). Remove it; `flexunet evaluate` fits it again."
@@ -90,8 +96,8 @@ def refuse_test(split: str, where: str) -> None:
     """
     if split == "test":
         raise DatasetError(
-            f"{where}: temperature and threshold must not be fitted on the test split, which would make its "
-            "scores untrue. Fit them on the validation split ([valid] images_dir)."
+            f"{where}: temperature, threshold and post-processing must not be fitted on the test split, "
+            "which would make its scores untrue. Fit them on the validation split ([valid] images_dir)."
         )
 
 
@@ -112,13 +118,23 @@ def identity_of(config: Config) -> str:
         PathError: if a run has no trained model.
         ConfigError: if the configuration of one cannot be read.
     """
-    infer = config.infer
-    weights = [sha256_of_weights(RunFolder.of(run).find_model()) for run in member_configs(config)]
+    return identity_of_weights([_weights_of(run) for run in member_configs(config)], config.infer)
+
+
+def identity_of_weights(weights: list[str], infer: InferSection) -> str:
+    """`identity_of` where the digests of the weights are at hand."""
     fit = [] if infer.fit == "resize" else [infer.fit]
     if not (infer.ensemble or infer.test_time_augmentation or infer.monte_carlo or fit):
         return weights[0]
     told = json.dumps([weights, infer.test_time_augmentation, infer.monte_carlo, *fit])
     return hashlib.sha256(told.encode()).hexdigest()
+
+
+def _weights_of(run: Config) -> str:
+    """Digest of a run's weights file; of an exported model, what its `export.json` has of them."""
+    if (run.folder / MANIFEST).is_file():
+        return read_bundle(run.folder).weights
+    return sha256_of_weights(RunFolder.of(run).find_model())
 
 
 def member_configs(config: Config) -> list[Config]:

@@ -3,7 +3,6 @@
 import hashlib
 
 import numpy as np
-import pytest
 
 from flexunet.data.images.files import write_image
 from flexunet.data.images.masks import ColorMap, read_mask, write_mask
@@ -104,9 +103,9 @@ def test_two_tabs_do_not_overwrite_each_other(address, sign_in, reader):
         assert reader.post(f"/api/items/{number}/{path}", form, 409)["version"] == 2
 
 
-@pytest.mark.parametrize(
-    ("box", "runs"),
-    [
+def test_a_stroke_that_cannot_be_is_refused(reader):
+    number = reader.numbers()["images/a.png"]
+    wrong = [
         ((0, 0, 81, 1), [1, 81]),
         ((79, 59, 2, 1), [1, 2]),
         ((0, 0, 4, 4), [1, 15]),
@@ -119,18 +118,11 @@ def test_two_tabs_do_not_overwrite_each_other(address, sign_in, reader):
         ((0, 0, 4, 4), []),
         ((0, 0, 0, 4), []),
         ((-1, 0, 4, 4), [1, 16]),
-    ],
-)
-def test_a_stroke_that_cannot_be_is_refused(reader, box, runs):
-    number = reader.numbers()["images/a.png"]
-    form = {
-        "base_version": 0,
-        "box": dict(zip(("x", "y", "width", "height"), box, strict=True)),
-        "runs": runs,
-    }
-    assert (
-        "expected" in str(reader.post(f"/api/items/{number}/strokes", form, 422)) or box[0] < 0 or not box[2]
-    )
+    ]
+    for box, runs in wrong:
+        place = dict(zip(("x", "y", "width", "height"), box, strict=True))
+        form = {"base_version": 0, "box": place, "runs": runs}
+        assert reader.post(f"/api/items/{number}/strokes", form, 422)["error"]
     assert reader.get(f"/api/items/{number}")["mask"]["version"] == 0
 
 

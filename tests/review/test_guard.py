@@ -21,7 +21,14 @@ def stranger(address):
 
 
 def test_a_stranger_sees_nothing(stranger):
-    for path in ("/api/session", "/api/queue", "/api/items/1", "/api/items/1/mask", "/api/openapi.json", "/api/x"):
+    for path in (
+        "/api/session",
+        "/api/queue",
+        "/api/items/1",
+        "/api/items/1/mask",
+        "/api/openapi.json",
+        "/api/x",
+    ):
         answer = stranger.get(path)
         assert answer.status_code == 401, path
         assert "no session" in answer.json()["error"]

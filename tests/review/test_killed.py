@@ -1,4 +1,4 @@
-"""A desk in a process of its own, killed in the middle of saves: every stroke that was acknowledged is there."""
+"""A desk in a process of its own, killed in the middle of saves: every acknowledged stroke is there."""
 
 import hashlib
 import os

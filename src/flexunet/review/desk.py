@@ -7,16 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sqlalchemy import select
 
+from flexunet.data.configured import color_map, mask_reader
 from flexunet.data.dataset.identity import Identities
 from flexunet.data.dicom.read import read_facts
 from flexunet.data.images.files import IMAGE_SUFFIXES
 from flexunet.data.images.guess import guess_reader
 from flexunet.data.images.masks import ColorMap, MaskReader
-from flexunet.errors import InputError
+from flexunet.errors import ConfigError, InputError
 from flexunet.files import sweep
 from flexunet.inference.outputs.write import foreground_names
 from flexunet.review.pictures.pyramid import Pyramids
@@ -30,6 +32,10 @@ from flexunet.review.readings.queue import Queue
 from flexunet.review.sources.folders import folder_source
 from flexunet.review.store.database import Database, sqlite_url
 from flexunet.review.store.tables import Decision, Fact, Item
+from flexunet.review.tools.model import RunModel
+
+if TYPE_CHECKING:
+    from flexunet.config.schema import Config
 
 DATABASE = "desk.sqlite"
 _LESION = "#ff3b6b"
@@ -44,7 +50,8 @@ class DeskSettings:
         folder: Where it keeps its database, mask files and tiles; beside `path` when left out.
         database: URL of the database; a file in the folder when left out.
         blind: Whether readers draw before they see the draft, each without the others.
-        masks: How masks are read; guessed from them when left out.
+        masks: How masks are read; as the run reads them, else guessed from them when left out.
+        run: Configuration of a trained run, which predicts on request.
     """
 
     path: Path
@@ -52,6 +59,7 @@ class DeskSettings:
     database: str | None = None
     blind: bool = False
     masks: MaskReader | None = None
+    run: Config | None = None
 
     @property
     def own_folder(self) -> Path:
@@ -80,11 +88,19 @@ class Desk:
         self.database = Database(settings.database or sqlite_url(self.folder / DATABASE))
         lay_out(self.database, entries, self._fact("seed", secrets.token_hex(8)))
         reader, note = settings.masks, ""
+        self.model = RunModel(settings.run) if settings.run else None
+        if reader is None and settings.run:
+            reader = mask_reader(settings.run)
         if reader is None:
             reader, note = guess_reader([entry.mask for entry in entries if entry.mask])
         self.notes += [note] if note else []
         self.reader = reader
         self.colors = reader.color_map
+        if settings.run and color_map(settings.run).num_classes != self.colors.num_classes:
+            raise ConfigError(
+                f"the run knows {color_map(settings.run).num_classes} classes, the masks have "
+                f"{self.colors.num_classes}: give --run a run of the same classes."
+            )
         self.images = Images(self.database, Pyramids(self.folder / "tiles"))
         self.masks = Masks(self.database, self.colors.num_classes, self._file)
         self.decisions = Decisions(self.database, self.masks)
@@ -113,11 +129,6 @@ class Desk:
             {"index": index, "name": name, "colour": colour}
             for index, (name, colour) in enumerate(zip(names, colours, strict=True))
         ]
-
-    @property
-    def has_model(self) -> bool:
-        """Whether a run can predict here."""
-        return False
 
     def spacing_of(self, item: Item) -> tuple[float, float] | None:
         """Height and width of a pixel in mm; None where neither manifest nor DICOM header tells."""

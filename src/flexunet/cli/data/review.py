@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flexunet.cli.colors import ColorsFrom, RgbMap, chosen_masks
+from flexunet.cli.configuration import open_config
 from flexunet.cli.console import console, print_notes
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ def review(
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")
     ] = True,
+    run: Annotated[
+        Path | None, typer.Option("--run", metavar="RUN", help="Trained run that predicts a part again.")
+    ] = None,
     config_path: ColorsFrom = None,
     rgb_map: RgbMap = None,
 ) -> None:
@@ -50,7 +54,8 @@ def review(
     from flexunet.review.desk import DeskSettings
     from flexunet.review.web.server import Service, run_desk
 
-    settings = DeskSettings(path, folder, database, blind, chosen_masks(config_path, rgb_map))
+    config = open_config(run) if run else None
+    settings = DeskSettings(path, folder, database, blind, chosen_masks(config_path, rgb_map), config)
 
     def announce(address: str, desk: Desk) -> None:
         print_notes(desk.notes)

@@ -30,5 +30,9 @@ class ChangedImageError(InputError):
     """The file of an image is not the one that the review began with."""
 
 
+class NoModelError(InputError):
+    """There is no model to ask, or it is not to be asked yet."""
+
+
 class ForbiddenError(InputError):
     """The reader may not do this, or not yet."""

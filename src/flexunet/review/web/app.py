@@ -20,8 +20,14 @@ from starlette.types import Receive, Scope, Send
 
 from flexunet.errors import FlexUNetError, InputError, PathError
 from flexunet.review.desk import Desk
-from flexunet.review.readings.problems import ChangedImageError, ForbiddenError, MissingError, StaleError
-from flexunet.review.web import of_items, of_queue
+from flexunet.review.readings.problems import (
+    ChangedImageError,
+    ForbiddenError,
+    MissingError,
+    NoModelError,
+    StaleError,
+)
+from flexunet.review.web import of_items, of_queue, of_tools
 from flexunet.review.web.guard import Guard
 from flexunet.review.web.sessions import Sessions
 from flexunet.version import __version__
@@ -31,6 +37,7 @@ _STATUS: tuple[tuple[type[FlexUNetError], int], ...] = (
     (PathError, 404),
     (StaleError, 409),
     (ChangedImageError, 409),
+    (NoModelError, 409),
     (ForbiddenError, 403),
     (InputError, 422),
     (FlexUNetError, 500),
@@ -67,7 +74,7 @@ def make_app(
     )
     app.state.desk = desk
     app.state.sessions = sessions = Sessions(desk.database)
-    for part in (of_queue, of_items):
+    for part in (of_queue, of_items, of_tools):
         app.include_router(part.router)
     page = static_folder()
     if page.is_dir():

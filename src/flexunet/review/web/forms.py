@@ -11,6 +11,7 @@ from flexunet.review.readings.runs import Box
 _MOST_SIDE = 1 << 20
 Side = Annotated[int, Field(ge=1, le=_MOST_SIDE)]
 Place = Annotated[int, Field(ge=0, le=_MOST_SIDE)]
+Point = Annotated[tuple[Place, Place], Field(strict=False)]
 VersionNumber = Annotated[int, Field(ge=0, le=1 << 31)]
 
 
@@ -67,6 +68,44 @@ class LesionForm(Form):
     component: str | int
     verdict: str = Field(max_length=32)
     comment: str = Field(default="", max_length=10_000)
+
+
+class WireForm(Form):
+    """Two points to join."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
+
+    start: Point = Field(alias="from")
+    to: Point
+
+
+class GrowForm(Form):
+    """A click, and the box in which its region may lie."""
+
+    x: Place
+    y: Place
+    box: BoxForm
+    tolerance: float | None = Field(default=None, ge=0, le=1, strict=False)
+
+
+class SmoothForm(Form):
+    """A class to round."""
+
+    box: BoxForm
+    label: int
+    radius: float = Field(gt=0, le=64, strict=False)
+
+
+class LabelForm(Form):
+    """A class."""
+
+    label: int
+
+
+class PredictForm(Form):
+    """A part of an image."""
+
+    box: BoxForm
 
 
 Preferences = dict[Annotated[str, Field(max_length=64)], Any]

@@ -28,7 +28,7 @@ def session(desk: OnDesk, asking: Asking) -> dict[str, Any]:
         "project": {"name": desk.settings.path.absolute().name, "kind": desk.source.kind},
         "classes": desk.classes,
         "counts": desk.queue.counts(desk.track_of(asking.reader)),
-        "has_model": desk.has_model,
+        "has_model": desk.model is not None,
         "notes": desk.notes,
     }
 

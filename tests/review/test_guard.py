@@ -94,7 +94,7 @@ def test_what_is_too_large_or_of_another_kind_is_refused(reader):
         connection.endheaders()
         assert connection.getresponse().status == 413
     deep = b"[" * 100_000
-    assert post(deep, **{"Content-Type": "application/json"}) == 422
+    assert post(deep, **{"Content-Type": "application/json"}) == 400
 
 
 def test_every_answer_has_the_headers_of_a_guarded_page(reader):

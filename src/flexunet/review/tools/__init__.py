@@ -1,1 +1,1 @@
-"""Tools that compute on the server: lines along edges, regions grown from a click, shapes, the run's model."""
+"""Tools that compute on the server: lines along edges, regions grown from a click, shapes, the model."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
+from flexunet.data.documents import parse_xml
 from flexunet.errors import DatasetError
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -91,10 +92,7 @@ def _column(letters: str) -> int:
 
 
 def _parse(archive: zipfile.ZipFile, name: str) -> ElementTree.Element:
-    """A part of the workbook; one with a document type, by which texts can grow without end, is refused."""
+    """A part of the workbook."""
     if archive.getinfo(name).file_size > _MOST_BYTES:
         raise ValueError(f"{name} is larger than {_MOST_BYTES >> 20} MiB")
-    content = archive.read(name)
-    if b"<!DOCTYPE" in content:
-        raise ValueError(f"{name} has a document type, as no workbook does")
-    return ElementTree.fromstring(content)  # noqa: S314 (without document type there are no entities)
+    return parse_xml(archive.read(name), name)

@@ -210,12 +210,23 @@ def labelme(path, *shapes, **fields):
     return write_json(path, {"imageWidth": 120, "imageHeight": 160, "shapes": list(shapes), **fields})
 
 
-@pytest.mark.parametrize("kind", ["line", "linestrip", "point", "points"])
-def test_labelme_lines_and_points_are_left_out_and_named(tmp_path, kind):
+@pytest.mark.parametrize("kind", ["line", "linestrip"])
+def test_labelme_lines_are_left_out_and_named(tmp_path, kind):
     line = {"label": "spicule", "shape_type": kind, "points": [[1, 1], [9, 9]]}
     films = read_annotations(labelme(tmp_path / "b.json", TRIANGLE, line))
     assert [shape.points for shape in films["b"].shapes] == [((10.0, 60.0), (30.0, 60.0), (30.0, 80.0))]
     assert "shape 1 (spicule)" in films["b"].notes[0]
+
+
+def test_labelme_points_and_closed_lines_are_lesions(tmp_path):
+    points = {"label": "calcification", "shape_type": "points", "points": [[1.5, 1.5], [9.5, 9.5]]}
+    point = {"label": "calcification", "shape_type": "point", "points": [[20.5, 1.5]]}
+    closed = {"label": "mass", "shape_type": "linestrip", "points": [[40, 4], [44, 4], [44, 8], [40, 4]]}
+    film = read_annotations(labelme(tmp_path / "b.json", points, point, closed))["b"]
+    mask = film.rasterise(120, 160, {"calcification": 1, "mass": 2})
+    assert np.argwhere(mask == 1).tolist() == [[1, 1], [1, 20], [9, 9]]
+    assert np.count_nonzero(mask == 2) == 10
+    assert film.notes == ()
 
 
 def encoded(mask, mode="L"):

@@ -92,3 +92,32 @@ def test_another_table_is_refused(tmp_path):
     path.write_text("image,x,y,radius\na,1,1,1\n")
     with pytest.raises(MaskError, match="#filename"):
         read_via_table(path)
+
+
+def test_documents_say_the_same_as_tables(tmp_path):
+    square = {"name": "polygon", "all_points_x": [1, 5, 5, 1], "all_points_y": [2, 2, 6, 6]}
+    rect = {"name": "rect", "x": 3, "y": 4, "width": 5, "height": 2}
+    line = {"name": "polyline", "all_points_x": [1, 5, 9], "all_points_y": [2, 2, 6]}
+
+    def image(name, *shapes, label=None):
+        regions = [{"shape_attributes": shape, "region_attributes": label or {}} for shape in shapes]
+        return {"filename": name, "size": 1, "regions": regions, "file_attributes": {}}
+
+    images = {
+        "a.jpg1": image("a.jpg", square, rect, label={"kind": "mass"}),
+        "b.jpg1": image("b.jpg"),
+        "c.jpg1": image("c.jpg", line),
+        "d.jpg1": image("d.jpg", {"name": "spline"}),
+    }
+    first = images["a.jpg1"]
+    first = {**first, "regions": {str(number): region for number, region in enumerate(first["regions"])}}
+    for document in (images, {"_via_img_metadata": images, "_via_settings": {}}, {**images, "a.jpg1": first}):
+        (tmp_path / "via.json").write_text(json.dumps(document))
+        films = read_annotations(tmp_path / "via.json")
+        states = {stem: film.state for stem, film in films.items()}
+        assert states == {"a": ANNOTATED, "b": UNMARKED, "c": UNKNOWN, "d": BROKEN}
+        assert films["a"].rasterise(20, 20, {"mass": 1}).sum() == 16 + 10 - 4
+    images["e"] = image("a.png")
+    (tmp_path / "via.json").write_text(json.dumps(images))
+    with pytest.raises(MaskError, match="second entry of the film 'a'"):
+        read_annotations(tmp_path / "via.json")

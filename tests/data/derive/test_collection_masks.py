@@ -9,11 +9,12 @@ from flexunet.data.annotations.shapes import (
     NORMAL,
     UNKNOWN,
     UNMARKED,
+    Box,
     Circle,
     FilmAnnotation,
     Polygon,
 )
-from flexunet.data.collections.collection import Contents, Film, box_of
+from flexunet.data.collections.collection import Contents, Film
 from flexunet.data.collections.download import Download
 from flexunet.data.collections.outlined.inbreast import MUSCLE, ROW
 from flexunet.data.derive.collection_masks import CollectionMasks, raw_films
@@ -53,7 +54,7 @@ def test_a_model_drafts_what_nobody_marked_and_nothing_else():
 
 
 def test_boxes_become_masks_only_if_asked_for():
-    boxes = (box_of(2, 3, 6, 8, "mass"),)
+    boxes = (Box.of(2, 3, 6, 8, "mass"),)
     assert answer(UNMARKED, boxes=boxes).state == "to_review"
     weak = answer(UNMARKED, boxes=boxes, weak=True)
     assert (weak.state, weak.origin, np.count_nonzero(weak.mask)) == ("labelled", "box", 20)

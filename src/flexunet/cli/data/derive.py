@@ -65,7 +65,8 @@ def derive(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Outlines of lesions: MIAS Info.txt, CSV, COCO or LabelMe JSON, INbreast property lists.",
+            help="Outlines of lesions: a file or folder of LabelMe, COCO, VIA, CVAT, Label Studio, YOLO, "
+            "mini-MIAS, INbreast, CSV, or DICOM SEG, RTSTRUCT or SR.",
         ),
     ] = None,
     dataset: Annotated[
@@ -76,7 +77,8 @@ def derive(
         ),
     ] = None,
     weak_masks: Annotated[
-        bool, typer.Option("--weak-masks", help="Fill the boxes of a data set that has nothing better.")
+        bool,
+        typer.Option("--weak-masks", help="Fill boxes where a data set, YOLO or COCO has nothing better."),
     ] = False,
     min_confidence: Annotated[
         float,
@@ -156,8 +158,8 @@ def derive(
     from flexunet.errors import ConfigError
 
     _refuse_two_sources(masks, masks_from, annotations, dataset)
-    if weak_masks and not dataset:
-        raise ConfigError("--weak-masks fills the boxes of a data set: give --dataset too.")
+    if weak_masks and not (dataset or annotations):
+        raise ConfigError("--weak-masks fills boxes: give --dataset or --annotations too.")
     size, reader = _size_and_masks(config_path or masks_from, width, height)
     model, draft = _open_model(masks_from, min_confidence) if masks_from else (None, None)
     given = Path(masks) if masks and masks != "none" else None
@@ -173,6 +175,7 @@ def derive(
                 mask_suffix=mask_suffix if given else "",
             ),
             annotations,
+            weak_masks,
             classes,
             table,
             patient_pattern,
@@ -279,6 +282,7 @@ def _of_dataset(
 def _of_folder(
     listing: Callable[..., list[RawFilm]],
     annotations: Path | None,
+    weak: bool,
     classes: str | None,
     table: Path | None,
     patient_pattern: str | None,
@@ -295,8 +299,9 @@ def _of_folder(
     )
     from flexunet.data.images.files import image_stem
 
-    stems = [image_stem(film.path) for film in listing()]
-    outlines, unreadable = _read_outlines(annotations, stems)
+    paths = [film.path for film in listing()]
+    stems = list(map(image_stem, paths))
+    outlines, unreadable = _read_outlines(annotations, paths, weak)
     recorded, notes = read_film_table(table) if table else ({}, [])
     print_notes([*notes, *doubts_about_table(recorded, stems)])
     recorded = {stem: recorded[name] for name, stem in names_of_films(recorded, stems).items()}
@@ -329,7 +334,7 @@ def _size_and_masks(
 
 
 def _read_outlines(
-    annotations: Path | None, stems: list[str]
+    annotations: Path | None, films: list[Path], weak: bool
 ) -> tuple[dict[str, FilmAnnotation], dict[Path, str]]:
     """The outlines by stem of the film, and what is wrong with files of the folder that belong to no film."""
     if annotations is None:
@@ -337,10 +342,11 @@ def _read_outlines(
     from flexunet.data.annotations.read import read_annotations
     from flexunet.data.annotations.shapes import BROKEN
     from flexunet.data.dataset.matching import listed, names_of_films
+    from flexunet.data.images.files import image_stem
     from flexunet.errors import counted
 
-    outlines = read_annotations(annotations)
-    meant = names_of_films(outlines, stems)
+    outlines = read_annotations(annotations, films, fill_boxes=weak)
+    meant = names_of_films(outlines, list(map(image_stem, films)))
     strangers = [name for name in outlines if name not in meant]
     notes = [*outlines.notes, *(note for film in outlines.values() for note in film.notes)]
     if strangers:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from flexunet.data.annotations.shapes import Polygon, check_coordinate
+from flexunet.data.annotations.shapes import Polygon
+from flexunet.data.annotations.values import check_coordinate
 from flexunet.data.tables import decode_text
 from flexunet.errors import MaskError
 

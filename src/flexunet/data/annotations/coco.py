@@ -12,13 +12,13 @@ from flexunet.data.annotations.shapes import (
     NORMAL,
     UNKNOWN,
     Annotations,
+    Box,
     FilmAnnotation,
     Polygon,
     Runs,
     Shape,
-    read_frame,
-    read_points,
 )
+from flexunet.data.annotations.values import check_coordinate, read_frame, read_points
 from flexunet.data.images.files import MAX_PIXELS, name_stem
 from flexunet.errors import MaskError
 
@@ -32,8 +32,15 @@ class _Drawn:
     notes: list[str] = field(default_factory=list)
 
 
-def read_coco(path: Path, document: Mapping[str, Any]) -> Annotations:
+def is_coco(document: Any) -> bool:
+    """Whether a JSON document has images and annotations."""
+    return isinstance(document, dict) and "images" in document and "annotations" in document
+
+
+def read_coco(path: Path, document: Mapping[str, Any], fill_boxes: bool = False) -> Annotations:
     """COCO: polygons and run lengths; an image listed without any annotation is normal.
+
+    Boxes without a segmentation count as lesions only with `fill_boxes`.
 
     Polygons of one or two points, slips of the mouse, are left out and named in the film's notes; a film that
     has an annotation without any outline is `unknown`.
@@ -65,7 +72,7 @@ def read_coco(path: Path, document: Mapping[str, Any]) -> Annotations:
                 f"{where}: the id {str(key)[:40]} is given twice, and {place} tells something else."
             )
         if place == where:  # a row that is repeated word for word is drawn once
-            _add(drawn, images, labels, entry, where)
+            _add(drawn, images, labels, entry, where, fill_boxes)
     films = Annotations()
     for key, entry in images.items():
         film, where = drawn[key], f"{path}, image {key!r} ({entry['file_name']})"
@@ -113,7 +120,12 @@ def _not_whole(where: str, why: str) -> MaskError:
 
 
 def _add(
-    drawn: dict[Any, _Drawn], images: Mapping[Any, Any], labels: Mapping[Any, str], entry: Any, where: str
+    drawn: dict[Any, _Drawn],
+    images: Mapping[Any, Any],
+    labels: Mapping[Any, str],
+    entry: Any,
+    where: str,
+    fill_boxes: bool,
 ) -> None:
     """Add the outlines of an annotation to those of its image."""
     key = _get(entry, "image_id", where)
@@ -129,10 +141,21 @@ def _add(
         raise MaskError(f"{where}: category_id {str(category)[:40]} is not among the categories.")
     film = drawn[key]
     shapes, left_out = _outlines(entry.get("segmentation"), labels.get(category, ""), where)
+    if not shapes and fill_boxes and "bbox" in entry:
+        shapes = [_box(entry["bbox"], labels.get(category, ""), where)]
     film.shapes += shapes
     film.notes += left_out
     if not shapes:
         film.missing = f"{where} has no segmentation that encloses an area"
+        film.missing += ", but a box, which --weak-masks fills" if entry.get("bbox") else ""
+
+
+def _box(box: Any, label: str, where: str) -> Box:
+    try:
+        left, top, width, height = (check_coordinate(float(value), where) for value in box)
+    except (TypeError, ValueError) as error:
+        raise MaskError(f"{where}: expected a box [x, y, width, height], found {str(box)[:60]}.") from error
+    return Box.of(left, top, left + width, top + height, label)
 
 
 def _outlines(segmentation: Any, label: str, where: str) -> tuple[list[Shape], list[str]]:

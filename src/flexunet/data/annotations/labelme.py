@@ -1,4 +1,4 @@
-"""Annotations of LabelMe: polygons, circles, rectangles and masks."""
+"""Annotations of LabelMe: polygons, circles, rectangles, masks and points."""
 
 from __future__ import annotations
 
@@ -9,30 +9,33 @@ from typing import Any
 
 import numpy as np
 
+from flexunet.data.annotations.pixels import runs_of
 from flexunet.data.annotations.shapes import (
     ANNOTATED,
     NORMAL,
     UNKNOWN,
+    Box,
     Circle,
+    Dot,
     FilmAnnotation,
     Point,
     Polygon,
     Runs,
     Shape,
-    read_frame,
-    read_points,
 )
+from flexunet.data.annotations.values import read_frame, read_points
 from flexunet.data.images.files import MAX_PIXELS, decode_image, name_stem
 from flexunet.errors import ImageError, MaskError
 
-_LINES = ("line", "linestrip", "point", "points")
+_LINES = ("line", "linestrip")
+_POINTS = ("point", "points")
 
 
 def read_labelme(path: Path, document: Mapping[str, Any]) -> tuple[str, FilmAnnotation]:
     """The stem of the film, and its shapes.
 
-    Lines, points and outlines that enclose no area are left out and named in the notes; a film with nothing
-    else is `unknown`. A file without shapes says that the film is normal.
+    A point is a lesion of one pixel. Open lines and outlines that enclose no area are left out and named in
+    the notes; a film with nothing else is `unknown`. A file without shapes says that the film is normal.
 
     Raises:
         MaskError: if a field has another form than LabelMe writes; names the file and the shape.
@@ -54,6 +57,8 @@ def read_labelme(path: Path, document: Mapping[str, Any]) -> tuple[str, FilmAnno
         kind, label = str(entry.get("shape_type") or "polygon"), str(entry.get("label") or "")
         if kind == "mask":
             shapes.append(_mask(entry.get("mask"), points, width, height, label, where))
+        elif kind in _POINTS and points:
+            shapes += [Dot(x, y, label) for x, y in points]
         elif shape := _outline(kind, points, label, where):
             shapes.append(shape)
         else:
@@ -75,14 +80,12 @@ def _outline(kind: str, points: tuple[Point, ...], label: str, where: str) -> Sh
         return Circle(x, y, radius, label) if radius else None
     if kind == "rectangle" and len(points) == 2:
         (x, y), (far_x, far_y) = points
-        return (
-            Polygon(((x, y), (far_x, y), (far_x, far_y), (x, far_y)), label)
-            if x != far_x and y != far_y
-            else None
-        )
+        return Box.of(x, y, far_x, far_y, label) if x != far_x and y != far_y else None
     if kind in ("polygon", "rectangle", "rotation"):
         return Polygon(points, label) if len(points) > 2 else None
-    if kind in _LINES or kind == "circle":
+    if kind == "linestrip" and len(points) > 3 and points[0] == points[-1]:
+        return Polygon(points, label)
+    if kind in (*_LINES, *_POINTS, "circle"):
         return None
     raise MaskError(
         f"{where}: {kind[:40]!r} is no shape that is read. Draw it as a polygon, circle, rectangle or mask."
@@ -111,15 +114,4 @@ def _mask(
             f"{where}: its mask has {drawn.shape[1]} x {drawn.shape[0]} pixels, but its corners span "
             f"{across} x {down}."
         )
-    frame = np.zeros((height, width), bool)
-    rows, columns = (
-        slice(max(0, start), max(0, start + size))
-        for start, size in zip((top, left), drawn.shape, strict=True)
-    )
-    inside = drawn[max(0, -top) :, max(0, -left) :]
-    place = frame[rows, columns]
-    place[...] = inside[: place.shape[0], : place.shape[1]]
-    values = frame.T.ravel()  # column by column, as run lengths go
-    changes = np.flatnonzero(values[1:] != values[:-1]) + 1
-    counts = np.diff([0, *changes, values.size]).tolist()
-    return Runs(tuple([0, *counts] if values[0] else counts), width, height, label)
+    return runs_of(drawn, left, top, width, height, label)

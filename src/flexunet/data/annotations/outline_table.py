@@ -14,9 +14,8 @@ from flexunet.data.annotations.shapes import (
     Circle,
     FilmAnnotation,
     Polygon,
-    check_coordinate,
-    read_frame,
 )
+from flexunet.data.annotations.values import check_coordinate, read_frame
 from flexunet.data.images.files import name_stem
 from flexunet.data.tables import read_table
 from flexunet.errors import MaskError

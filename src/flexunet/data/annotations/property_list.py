@@ -11,16 +11,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from flexunet.data.annotations.shapes import (
-    ANNOTATED,
-    UNKNOWN,
-    Dot,
-    FilmAnnotation,
-    Point,
-    Polygon,
-    Shape,
-    read_points,
-)
+from flexunet.data.annotations.shapes import ANNOTATED, UNKNOWN, Dot, FilmAnnotation, Point, Polygon, Shape
+from flexunet.data.annotations.values import read_points
 from flexunet.errors import MaskError
 
 _MOST_BYTES = 64 << 20

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import cv2
 import numpy as np
@@ -17,8 +17,6 @@ Point = tuple[float, float]
 _SHIFT = 8  # bits that OpenCV takes for fractions of a pixel
 _FRAME = 4
 _SMALL = 4  # pixels; a larger outline that holds no middle of a pixel lies beyond the film
-_BEYOND = 1e7  # pixels; no film is as wide
-_WIDEST = 1_000_000
 _FARTHEST = 1 << 22  # pixels; farther corners have no place in its 32 bits
 
 ANNOTATED, NORMAL, UNKNOWN, BROKEN = "annotated", "normal", "unknown", "broken"
@@ -37,13 +35,14 @@ class Circle:
 
 @dataclass(frozen=True)
 class Ellipse:
-    """A filled ellipse whose axes lie along those of the film, as `Circle`, with a radius across and down."""
+    """A filled ellipse as `Circle`, with a radius across and down, turned by `angle` degrees clockwise."""
 
     x: float
     y: float
     radius_x: float
     radius_y: float
     label: str = ""
+    angle: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,22 @@ class Polygon:
 
     points: tuple[Point, ...]
     label: str = ""
+
+
+@dataclass(frozen=True)
+class Box(Polygon):
+    """A filled rectangle around a lesion: not its outline."""
+
+    @classmethod
+    def of(
+        cls, left: float, top: float, right: float, bottom: float, label: str = "", angle: float = 0.0
+    ) -> Box:
+        """The box between two corners, turned by `angle` degrees clockwise about its middle."""
+        points = ((left, top), (right, top), (right, bottom), (left, bottom))
+        if angle:
+            x, y = (left + right) / 2, (top + bottom) / 2
+            points = tuple(turned(point, (x, y), angle) for point in points)  # type: ignore[assignment]
+        return cls(points, label)
 
 
 @dataclass(frozen=True)
@@ -74,6 +89,24 @@ class Runs:
 
 
 Shape = Circle | Ellipse | Polygon | Dot | Runs
+
+
+def turned(point: Point, middle: Point, angle: float) -> Point:
+    """A point turned by `angle` degrees about another, clockwise as y runs down."""
+    cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    x, y = point[0] - middle[0], point[1] - middle[1]
+    return middle[0] + cosine * x - sine * y, middle[1] + sine * x + cosine * y
+
+
+def marked_by(shape: Shape) -> str:
+    """How a lesion is marked, in the words of the manifest's column `mask_origin`."""
+    if isinstance(shape, Circle | Ellipse):
+        return "circle"
+    if isinstance(shape, Dot):
+        return "point"
+    if isinstance(shape, Runs):
+        return "mask"
+    return "box" if isinstance(shape, Box) else "outline"
 
 
 @dataclass(frozen=True)
@@ -123,6 +156,14 @@ class FilmAnnotation:
             raise MaskError(self.reason)
         if self.state in (UNKNOWN, UNMARKED):
             raise MaskError(f"the lesions of this film were never outlined ({self.reason}): it has no mask.")
+        scale = self._scale(width, height)
+        mask = np.zeros((height, width), np.uint8)
+        for shape in self.shapes:
+            _draw(mask, shape, scale, 0.5 if self.on_centres else 0.0, _class_of(shape.label, classes))
+        return mask
+
+    def _scale(self, width: int, height: int) -> Point:
+        """Pixels of a film to one of the frame, across and down."""
         frame_width, frame_height = self.width or width, self.height or height
         # Half a percent is what rounding to whole pixels may change.
         if abs(frame_width * height - frame_height * width) > 0.005 * frame_width * height:
@@ -130,11 +171,15 @@ class FilmAnnotation:
                 f"the outlines were drawn on {frame_width} x {frame_height} pixels, but the film has "
                 f"{width} x {height}: the proportions differ. Use the film that was outlined."
             )
-        mask = np.zeros((height, width), np.uint8)
-        scale = width / frame_width, height / frame_height
-        for shape in self.shapes:
-            _draw(mask, shape, scale, 0.5 if self.on_centres else 0.0, _class_of(shape.label, classes))
-        return mask
+        return width / frame_width, height / frame_height
+
+
+@dataclass(frozen=True)
+class RelativeAnnotation(FilmAnnotation):
+    """The same with coordinates that are shares of the film's width and height, as YOLO has them."""
+
+    def _scale(self, width: int, height: int) -> Point:
+        return float(width), float(height)
 
 
 def _draw(mask: np.ndarray, shape: Shape, scale: Point, offset: float, value: int) -> None:
@@ -147,24 +192,35 @@ def _draw(mask: np.ndarray, shape: Shape, scale: Point, offset: float, value: in
         return
     # Below, the middle of a pixel is at (row, column) itself; its corner lies half a pixel before.
     if isinstance(shape, Circle | Ellipse):
-        radii = (
-            (shape.radius, shape.radius) if isinstance(shape, Circle) else (shape.radius_x, shape.radius_y)
-        )
-        x, y = (shape.x + offset) * scale[0] - 0.5, (shape.y + offset) * scale[1] - 0.5
-        across, down = radii[0] * scale[0], radii[1] * scale[1]
-        rows = np.arange(max(0, int(np.floor(y - down))), min(height, int(np.ceil(y + down)) + 1))
-        columns = np.arange(max(0, int(np.floor(x - across))), min(width, int(np.ceil(x + across)) + 1))
-        if not len(rows) or not len(columns) or min(across, down) <= 0:
-            return
-        inside = ((columns[None, :] - x) / across) ** 2 + ((rows[:, None] - y) / down) ** 2 <= 1 + 1e-9
-        mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1][inside] = value
-        if not inside.any():
-            _set_pixel(mask, x + 0.5, y + 0.5, value)
+        _draw_ellipse(mask, shape, scale, offset, value)
         return
     corners = (np.asarray(shape.points, np.float64) + offset) * scale
     if not _fill(corners - 0.5, mask, value) and np.ptp(corners, axis=0).max() < _SMALL:
         x, y = corners.mean(axis=0)
         _set_pixel(mask, x, y, value)
+
+
+def _draw_ellipse(mask: np.ndarray, shape: Circle | Ellipse, scale: Point, offset: float, value: int) -> None:
+    height, width = mask.shape
+    x, y = (shape.x + offset) * scale[0] - 0.5, (shape.y + offset) * scale[1] - 0.5
+    if isinstance(shape, Circle):
+        shape = Ellipse(shape.x, shape.y, shape.radius, shape.radius)
+    radii, angle = (shape.radius_x, shape.radius_y), math.radians(shape.angle)
+    if min(radii) <= 0:
+        return
+    cosine, sine = math.cos(angle), math.sin(angle)
+    across = math.hypot(radii[0] * cosine, radii[1] * sine) * scale[0]
+    down = math.hypot(radii[0] * sine, radii[1] * cosine) * scale[1]
+    rows = np.arange(max(0, math.floor(y - down)), min(height, math.ceil(y + down) + 1))
+    columns = np.arange(max(0, math.floor(x - across)), min(width, math.ceil(x + across) + 1))
+    if not len(rows) or not len(columns):
+        return
+    to_right, below = (columns[None, :] - x) / scale[0], (rows[:, None] - y) / scale[1]
+    long, short = cosine * to_right + sine * below, cosine * below - sine * to_right
+    inside = (long / radii[0]) ** 2 + (short / radii[1]) ** 2 <= 1 + 1e-9
+    mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1][inside] = value
+    if not inside.any():
+        _set_pixel(mask, x + 0.5, y + 0.5, value)
 
 
 def _set_pixel(mask: np.ndarray, x: float, y: float, value: int) -> None:
@@ -269,47 +325,3 @@ def _joined(first: Mapping[str, str], second: Mapping[str, str]) -> dict[str, st
         words = {word for told in (first, second) for word in told.get(name, "").split("+") if word}
         facts[name] = "+".join(sorted(words))
     return facts
-
-
-def read_points(values: Any, where: str) -> tuple[Point, ...]:
-    """Points `[[x, y], ...]` of a document; `where` says in messages where they stand."""
-    try:
-        points = tuple((float(x), float(y)) for x, y in values)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise MaskError(f"{where}: expected points [x, y], found {str(values)[:60]}.") from error
-    for point in points:
-        for coordinate in point:
-            check_coordinate(coordinate, where)
-    return points
-
-
-def check_coordinate(value: float, where: str) -> float:
-    """The same number, if a film may have it for a coordinate.
-
-    Raises:
-        MaskError: if it is no number, or beyond any film.
-    """
-    if not abs(value) <= _BEYOND:
-        raise MaskError(f"{where}: a coordinate is {value:g}, which no film has. Correct it.")
-    return value
-
-
-def read_frame(width: Any, height: Any, where: str) -> tuple[int | None, int | None]:
-    """Width and height of the frame of coordinates as a document gives them; None for what it leaves open.
-
-    Raises:
-        MaskError: if one is no number of pixels.
-    """
-    return _pixels(width, "width", where), _pixels(height, "height", where)
-
-
-def _pixels(value: Any, name: str, where: str) -> int | None:
-    if value is None or value == "" or (value == 0 and not isinstance(value, bool)):
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = float("nan")
-    if isinstance(value, bool) or not (1 <= number <= _WIDEST and number == int(number)):
-        raise MaskError(f"{where}: expected a whole number of pixels as {name}, found {str(value)[:40]!r}.")
-    return int(number)

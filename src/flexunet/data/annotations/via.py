@@ -1,4 +1,4 @@
-"""Outlines of the VGG Image Annotator (VIA), CSV: a region a row."""
+"""Outlines of the VGG Image Annotator (VIA): CSV with a region a row, and JSON of its version 2."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from flexunet.data.annotations.shapes import (
     UNKNOWN,
     UNMARKED,
     Annotations,
+    Box,
     Circle,
     Dot,
     Ellipse,
     FilmAnnotation,
     Polygon,
     Shape,
-    check_coordinate,
-    read_points,
 )
+from flexunet.data.annotations.values import check_coordinate, read_points
 from flexunet.data.images.files import name_stem
 from flexunet.data.tables import read_table
 from flexunet.errors import MaskError
 
 _LABEL = "lesion"
+_PROJECT = "_via_img_metadata"
 _COLUMNS = ("#filename", "region_count", "region_shape_attributes", "region_attributes")
 
 
@@ -56,6 +57,52 @@ def read_via_table(path: Path) -> Annotations:
     return Annotations({stem: _film(rows) for stem, rows in films.items()}, table.notes)
 
 
+def is_via_document(document: Any) -> bool:
+    """Whether a JSON document is a project of this annotator, or the regions that it exports."""
+    if not isinstance(document, dict):
+        return False
+    images = document.get(_PROJECT, document)
+    return isinstance(images, dict) and all(
+        isinstance(image, dict) and {"filename", "regions"} <= image.keys() for image in images.values()
+    )
+
+
+def read_via_document(path: Path, document: dict[str, Any]) -> Annotations:
+    """Regions by film, as `read_via_table` reads them.
+
+    Raises:
+        MaskError: if two entries are of one film.
+    """
+    films = Annotations()
+    for key, image in document.get(_PROJECT, document).items():
+        where = f"{path}, {str(key)[:60]!r}"
+        if not isinstance(image["filename"], str):
+            raise MaskError(f"{where}: expected a text as 'filename', found {str(image['filename'])[:40]}.")
+        stem, regions = name_stem(image["filename"]), image["regions"]
+        if stem in films:
+            raise MaskError(f"{where} is the second entry of the film {stem!r}. Keep one.")
+        listed = list(regions.values()) if isinstance(regions, dict) else regions  # version 1 numbers them
+        films[stem] = _film_of_document(listed, where)
+    return films
+
+
+def _film_of_document(regions: Any, where: str) -> FilmAnnotation:
+    if not isinstance(regions, list) or not all(isinstance(region, dict) for region in regions):
+        return FilmAnnotation(
+            BROKEN, reason=f"{where}: expected a list of regions, found {str(regions)[:40]}"
+        )
+    shapes = []
+    try:
+        for number, region in enumerate(regions):
+            attributes, label = region.get("shape_attributes"), region.get("region_attributes") or {}
+            if not isinstance(attributes, dict) or not isinstance(label, dict):
+                raise MaskError(f"{where}, region {number}: expected shape_attributes and region_attributes.")
+            shapes.append(_shape(attributes, _label(label), f"{where}, region {number}"))
+    except MaskError as error:
+        return FilmAnnotation(BROKEN, reason=str(error))
+    return _whole_film(shapes, where)
+
+
 def _film(rows: list[tuple[str, str, str, str]]) -> FilmAnnotation:
     shapes = []
     try:
@@ -70,6 +117,10 @@ def _film(rows: list[tuple[str, str, str, str]]) -> FilmAnnotation:
     if told.isdigit() and int(told) != len(shapes):
         reason = f"{where}: region_count is {told}, but there are {len(shapes)} regions"
         return FilmAnnotation(BROKEN, reason=reason)
+    return _whole_film(shapes, where)
+
+
+def _whole_film(shapes: list[Shape | None], where: str) -> FilmAnnotation:
     whole = tuple(shape for shape in shapes if shape)
     if len(whole) < len(shapes):
         return FilmAnnotation(UNKNOWN, reason=f"{where}: a region of it is an open line, which has no area")
@@ -114,7 +165,7 @@ def _shape(attributes: dict[str, Any], label: str, where: str) -> Shape | None:
     if kind == "rect":
         x, y = number("x"), number("y")
         far_x, far_y = x + number("width"), y + number("height")
-        return Polygon(((x, y), (far_x, y), (far_x, far_y), (x, far_y)), label)
+        return Box.of(x, y, far_x, far_y, label)
     if kind not in ("polygon", "polyline"):
         raise MaskError(f"{where}: {kind[:40]!r} is no region that is read.")
     across, down = attributes.get("all_points_x"), attributes.get("all_points_y")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flexunet.data.annotations.shapes import Circle, Dot, Ellipse, FilmAnnotation, Polygon, Shape
+from flexunet.data.annotations.shapes import Box, FilmAnnotation, Shape, marked_by
 from flexunet.data.collections.download import Download
 
 # The vocabulary of the manifest: every reader uses these columns, and no other, for these facts.
@@ -70,7 +70,7 @@ class Film:
         name: Name of the image made from it, unlike that of any other film of the data set.
         annotation: Its state, outlines and facts.
         masks: Masks in files.
-        boxes: Boxes of lesions as outlines of four corners; no masks unless asked for.
+        boxes: Boxes of lesions; no masks unless asked for.
         spacing_mm: Side of a pixel in mm, where the data set tells and the file does not.
     """
 
@@ -78,7 +78,7 @@ class Film:
     name: str
     annotation: FilmAnnotation
     masks: tuple[MaskFiles, ...] = ()
-    boxes: tuple[Polygon, ...] = ()
+    boxes: tuple[Box, ...] = ()
     spacing_mm: float | None = None
 
 
@@ -178,12 +178,7 @@ def facts(**told: str) -> dict[str, str]:
     return {name: value for name in told if (value := told[name].strip()) and FACTS[name]}
 
 
-def box_of(left: float, top: float, right: float, bottom: float, label: str) -> Polygon:
-    """A box as an outline of four corners."""
-    return Polygon(((left, top), (right, top), (right, bottom), (left, bottom)), label)
-
-
-def list_boxes(boxes: Iterable[Polygon]) -> str:
+def list_boxes(boxes: Iterable[Box]) -> str:
     """Boxes as the manifest's column `boxes` has them, pixels to two decimals."""
     corners = [(*box.points[0], *box.points[2]) for box in boxes]
     return "; ".join(" ".join(f"{value:.2f}".rstrip("0").rstrip(".") for value in box) for box in corners)
@@ -201,13 +196,4 @@ def joined(values: Iterable[str]) -> str:
 
 def origin_of(shapes: Iterable[Shape], masks: Iterable[MaskFiles] = ()) -> str:
     """How lesions are marked, a word of `ORIGINS` or several."""
-    words = {"mask" for _ in masks}
-    for shape in shapes:
-        words.add(
-            "circle"
-            if isinstance(shape, Circle | Ellipse)
-            else "point"
-            if isinstance(shape, Dot)
-            else "outline"
-        )
-    return joined(words) or "label"
+    return joined([*map(marked_by, shapes), *("mask" for _ in masks)]) or "label"

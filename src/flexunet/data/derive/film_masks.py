@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from flexunet.data.annotations.shapes import NORMAL, UNKNOWN, UNMARKED, FilmAnnotation
+from flexunet.data.collections.collection import origin_of
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.dataset.matching import listed, match_names
 from flexunet.data.dataset.pairs import list_masks
@@ -175,7 +176,7 @@ class AnnotatedMasks:
                 EXCLUDED,
                 reason="its outlines mark no pixel of the film: they lie beyond it, or are too small",
             )
-        return FilmMask(LABELLED, mask)
+        return FilmMask(LABELLED, mask, origin=origin_of(annotation.shapes))
 
     def doubt_about_frames(self, films: Sequence[RawFilm]) -> str:
         """A sentence on outlined films that a tag mirrors or turns by half, so that no size tells the frame.

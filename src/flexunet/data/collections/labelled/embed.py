@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
-from flexunet.data.annotations.shapes import BROKEN, NORMAL, UNMARKED, FilmAnnotation, Polygon
+from flexunet.data.annotations.shapes import BROKEN, NORMAL, UNMARKED, Box, FilmAnnotation
 from flexunet.data.collections.collection import (
     Collection,
     Contents,
     Erratum,
     Film,
-    box_of,
     facts,
     joined,
     list_boxes,
@@ -92,14 +91,14 @@ def _concerns(finding: dict[str, str], side: str) -> bool:
     return finding["side"] in (side, "B", "")
 
 
-def _boxes(text: str) -> tuple[Polygon, ...]:
+def _boxes(text: str) -> tuple[Box, ...]:
     """`[[[ymin, xmin, ymax, xmax], ...]]`, nested as deep as the table likes."""
     words = re.findall(r"[^\s\[\](),]+", text)
     if len(words) % 4 or not all(re.fullmatch(r"-?\d{1,6}(?:\.\d+)?", word) for word in words):
         raise MaskError(f"expected boxes of four numbers, found {text[:60]!r}")
     numbers = [max(0.0, float(word)) for word in words]
     corners = zip(*(numbers[start::4] for start in range(4)), strict=True)
-    return tuple(box_of(left, top, right, bottom, "lesion") for top, left, bottom, right in corners)
+    return tuple(Box.of(left, top, right, bottom, "lesion") for top, left, bottom, right in corners)
 
 
 ROW = Collection(

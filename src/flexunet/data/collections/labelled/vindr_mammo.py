@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 
-from flexunet.data.annotations.shapes import BROKEN, NORMAL, UNMARKED, FilmAnnotation, Polygon, read_frame
+from flexunet.data.annotations.shapes import BROKEN, NORMAL, UNMARKED, Box, FilmAnnotation
+from flexunet.data.annotations.values import read_frame
 from flexunet.data.collections.collection import (
     Collection,
     Contents,
     Erratum,
     Film,
-    box_of,
     density_number,
     facts,
     joined,
@@ -79,7 +79,7 @@ def read_vindr_mammo(download: Download) -> Contents:
     return contents
 
 
-def _annotation(rows: Rows, labels: list[str], boxes: tuple[Polygon, ...]) -> FilmAnnotation:
+def _annotation(rows: Rows, labels: list[str], boxes: tuple[Box, ...]) -> FilmAnnotation:
     """The state of a film: normal only if it is said to have no finding, in a breast of BI-RADS 1 or 2."""
     if not rows:
         return FilmAnnotation(UNMARKED, reason="the table of findings does not mention it")
@@ -104,7 +104,7 @@ def _categories(row: dict[str, str]) -> list[str]:
     )
 
 
-def _box(row: dict[str, str]) -> Polygon | None:
+def _box(row: dict[str, str]) -> Box | None:
     """The box of a finding within its film; None where there is none."""
     given = [row[name] for name in _COORDINATES]
     if not any(given):
@@ -118,7 +118,7 @@ def _box(row: dict[str, str]) -> Polygon | None:
     top, bottom = (min(max(value, 0.0), float(height or value)) for value in (top, bottom))
     if not (left < right and top < bottom):
         raise MaskError(f"{row['image_id']}: the box {given} has no area on its film.")
-    return box_of(left, top, right, bottom, joined(_categories(row)))
+    return Box.of(left, top, right, bottom, joined(_categories(row)))
 
 
 def _number(text: str) -> str:

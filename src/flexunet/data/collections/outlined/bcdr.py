@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
-from flexunet.data.annotations.shapes import ANNOTATED, BROKEN, UNMARKED, FilmAnnotation, Polygon, read_points
+from flexunet.data.annotations.shapes import ANNOTATED, BROKEN, UNMARKED, FilmAnnotation, Polygon
+from flexunet.data.annotations.values import read_points
 from flexunet.data.collections.collection import Collection, Contents, Erratum, Film, facts, joined
 from flexunet.data.collections.download import Download, read_rows
 from flexunet.errors import MaskError

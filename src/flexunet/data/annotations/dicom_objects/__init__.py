@@ -1,0 +1,1 @@
+"""Lesions in DICOM objects: segmentations, contours of radiotherapy, measurements of reports."""

@@ -11,6 +11,15 @@ from typing import Any
 
 from flexunet.errors import EngineError, FlexUNetError
 
+# The engines that Keras runs on, each a library of its name, in the order in which an installed one is taken:
+# TensorFlow is the fastest of the three on processors.
+ENGINES = ("tensorflow", "jax", "torch")
+
+
+def installed_engines() -> list[str]:
+    """The engines found on this machine; looked up, not imported."""
+    return [engine for engine in ENGINES if is_installed(engine)]
+
 
 def install_command(extra: str) -> str:
     """The command that installs the libraries of an extra."""

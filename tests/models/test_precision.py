@@ -4,7 +4,8 @@ import keras
 import pytest
 
 from flexunet.errors import ConfigError
-from flexunet.models.precision import choose_jit, choose_precision, precision_for, processor_flags
+from flexunet.machine import processor_flags
+from flexunet.models.precision import choose_jit, choose_precision, precision_for
 
 X86 = frozenset({"fpu", "avx2", "avx512f"})
 

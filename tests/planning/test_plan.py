@@ -14,7 +14,7 @@ from flexunet.data.images.files import write_image
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.errors import ConfigError, DatasetError, PathError
-from flexunet.planning.machine import Machine
+from flexunet.machine import Machine
 from flexunet.planning.plan import plan_training
 
 LAPTOP = Machine(cores=2, memory=8.0, has_gpu=False)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flexunet.machine import Machine
 from flexunet.planning.dataset_facts import DatasetFacts
-from flexunet.planning.machine import Machine
 from flexunet.planning.rules import Draft, decide
 
 LAPTOP = Machine(cores=2, memory=8.0, has_gpu=False)

@@ -24,6 +24,7 @@ from flexunet.cli.data.phantom import phantom
 from flexunet.cli.data.review import review
 from flexunet.cli.data.split import split
 from flexunet.cli.data.stats import stats
+from flexunet.cli.doctor import doctor
 from flexunet.cli.model.compare import compare
 from flexunet.cli.model.demo import demo
 from flexunet.cli.model.evaluate import evaluate
@@ -60,6 +61,7 @@ COMMANDS: dict[str, Any] = {
     "infer3d": infer3d,
     "inspect": inspect,
     "demo": demo,
+    "doctor": doctor,
     "models": models,
     "import-weights": import_weights,
     "export": export,

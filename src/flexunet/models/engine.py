@@ -10,15 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flexunet.errors import EngineError
-from flexunet.extras import install_command, is_installed
-
-# In the order in which an installed one is taken: TensorFlow is the fastest of the three on processors.
-ENGINES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
-
-
-def installed_engines() -> list[str]:
-    """The engines found on this machine; looked up, not imported."""
-    return [engine for engine, module in ENGINES.items() if is_installed(module)]
+from flexunet.extras import ENGINES, install_command, installed_engines
 
 
 def choose_engine() -> str:
@@ -56,10 +48,9 @@ def choose_engine() -> str:
 def start_engine() -> str:
     """Choose the engine and import it; what it has to say about itself is shown only if the import fails."""
     engine = choose_engine()
-    module = ENGINES[engine]
-    if module not in sys.modules:
+    if engine not in sys.modules:
         with _quiet():
-            importlib.import_module(module)
+            importlib.import_module(engine)
     return engine
 
 

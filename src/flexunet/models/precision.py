@@ -6,13 +6,13 @@ only where the hardware has instructions for it; elsewhere it is emulated and sl
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import keras
 
 from flexunet.config.nearest import nearest
 from flexunet.errors import ConfigError
+from flexunet.machine import processor_flags
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -64,19 +64,6 @@ def precision_for(flags: frozenset[str], capability: tuple[int, int] | None) -> 
     if found:
         return "mixed_bfloat16", f"mixed_bfloat16: no GPU in use, the processor has {found[0]}"
     return "float32", "float32: no GPU in use, the processor is not known to multiply bfloat16"
-
-
-def processor_flags(path: str | Path = "/proc/cpuinfo") -> frozenset[str]:
-    """Instruction sets of the processor; empty where the system has no such file (Windows, macOS)."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return frozenset()
-    for line in lines:
-        name, _, value = line.partition(":")
-        if name.strip().lower() in {"flags", "features"}:
-            return frozenset(value.split())
-    return frozenset()
 
 
 def gpu_capability() -> tuple[int, int] | None:

@@ -19,9 +19,9 @@ from flexunet.data.images.masks import MaskReader
 from flexunet.data.statistics.count import measure_dataset
 from flexunet.errors import DatasetError, PathError, counted
 from flexunet.files import write_text
+from flexunet.machine import Machine, this_machine
 from flexunet.planning.budget import Timing, fit_to_budget
 from flexunet.planning.dataset_facts import DatasetFacts, facts_of
-from flexunet.planning.machine import Machine, this_machine
 from flexunet.planning.rules import (
     CPU_FILTERS,
     CPU_PIXELS,

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flexunet.data.statistics.count import ALL
+from flexunet.machine import Machine
 from flexunet.planning.dataset_facts import DatasetFacts
-from flexunet.planning.machine import Machine
 
 # Pixels of the model's input, and filters of its first level: what a step costs.
 CPU_PIXELS, GPU_PIXELS = 2**16, 2**19

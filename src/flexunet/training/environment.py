@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flexunet.files import write_text
+from flexunet.machine import processor_name
 from flexunet.version import __version__, installed_versions
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def describe_environment(config: Config, **more: Any) -> dict[str, Any]:
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": sys.version.split()[0],
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": os.cpu_count(),
         "engine": os.environ.get("KERAS_BACKEND"),
         "packages": installed_versions(_PACKAGES),
@@ -43,16 +44,6 @@ def describe_environment(config: Config, **more: Any) -> dict[str, Any]:
 def write_environment(path: Path, environment: dict[str, Any]) -> None:
     """Write `environment.json` whole or not at all."""
     write_text(path, json.dumps(environment, indent=2, default=str) + "\n")
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def _git_commit(folder: Path) -> str | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from flexunet.errors import OutOfMemoryError
+from flexunet.machine import memory_bytes
 
 if TYPE_CHECKING:
     import keras
@@ -56,14 +56,6 @@ def _size(shape: tuple[int | None, ...]) -> int:
     return size
 
 
-def machine_bytes() -> int | None:
-    """Physical memory of this machine, where the system tells."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
-
-
 def check_memory(model: keras.Model, config: Config, available: int | None = None) -> None:
     """Refuse a batch that cannot fit into the machine's memory before hours are spent on decoding images.
 
@@ -75,7 +67,7 @@ def check_memory(model: keras.Model, config: Config, available: int | None = Non
     Raises:
         OutOfMemoryError: with the batch size that would fit.
     """
-    available = available or machine_bytes()
+    available = available or memory_bytes()
     batch_size = config.train.batch_size
     needed = step_bytes(model, batch_size)
     if available is None or needed <= available:

@@ -20,7 +20,7 @@ def demo(
     ] = False,
 ) -> None:
     """Run every step, from raw films to a report, on synthetic mammograms."""
-    from flexunet.demo import run_demo
+    from flexunet.programs.demo import run_demo
 
     result = run_demo(folder, seed=seed, quick=quick, announce=_announce)
     console.rule(Text("done", "bold"))

@@ -66,7 +66,7 @@ def train(
 
     refuse_training(config)
     if memberships := choose_memberships(processes, coordinator, num_processes, process_id):
-        from flexunet.launch import launch_training
+        from flexunet.programs.launch import launch_training
 
         arguments = ["train", str(config_path), "--resume", resume, *(f"--set={text}" for text in overrides)]
         arguments += ["--strict"] * strict + ["--json"] * as_json

@@ -150,7 +150,7 @@ def run_demo(
 
 def _run(arguments: list[str], folder: Path) -> None:
     # Absolute, since the command runs in the demo's folder.
-    package = str(Path(__file__).resolve().parents[1])
+    package = str(Path(__file__).resolve().parents[2])
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([package, os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run(  # noqa: S603 - our own command lines, written above
         [sys.executable, "-m", "flexunet", *arguments], cwd=folder, env=environment, check=False

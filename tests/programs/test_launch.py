@@ -6,8 +6,8 @@ import pytest
 
 from flexunet.config.schema import Config
 from flexunet.errors import ConfigError, EngineError
-from flexunet.launch import launch_training
 from flexunet.membership import choose_memberships
+from flexunet.programs.launch import launch_training
 
 TWO = choose_memberships(2, None, None, None)
 

@@ -1,0 +1,73 @@
+"""The machine at hand: processor, memory, a GPU's driver; told without starting an engine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+_GIB = 2**30
+_PROCESSOR_FILE = Path("/proc/cpuinfo")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a model is trained on.
+
+    Attributes:
+        cores: Processors that this process may use.
+        memory: Physical memory in GiB; None where the system does not tell.
+        has_gpu: Whether an NVIDIA driver shows a device; whether an engine can use it is not known before it
+            starts.
+    """
+
+    cores: int
+    memory: float | None
+    has_gpu: bool
+
+    def document(self) -> dict[str, Any]:
+        """All figures, for JSON."""
+        return asdict(self)
+
+
+def this_machine() -> Machine:
+    """The machine at hand."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    memory = memory_bytes()
+    devices = Path("/proc/driver/nvidia/gpus")
+    has_gpu = any(devices.iterdir()) if devices.is_dir() else shutil.which("nvidia-smi") is not None
+    return Machine(cores, round(memory / _GIB, 1) if memory else None, has_gpu)
+
+
+def memory_bytes() -> int | None:
+    """Physical memory, where the system tells."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def processor_name() -> str:
+    """What the system calls the processor."""
+    return _processor_line(_PROCESSOR_FILE, "model name") or platform.processor() or platform.machine()
+
+
+def processor_flags(path: str | Path = _PROCESSOR_FILE) -> frozenset[str]:
+    """Instruction sets of the processor; empty where the system has no such file (Windows, macOS)."""
+    return frozenset(_processor_line(Path(path), "flags", "features").split())
+
+
+def _processor_line(path: Path, *names: str) -> str:
+    """What the first line of one of the names says; "" where there is none."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name.strip().lower() in names:
+            return value.strip()
+    return ""

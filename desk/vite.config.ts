@@ -2,7 +2,7 @@ import { defineConfig } from "vite";
 
 // The files have fixed names: a build of the same source gives the same bytes, which a test compares with those committed.
 export default defineConfig({
-  base: "/static/",
+  base: "./",
   build: {
     outDir: "../src/flexunet/review/static",
     emptyOutDir: true,
@@ -14,7 +14,7 @@ export default defineConfig({
       output: {
         entryFileNames: "desk.js",
         chunkFileNames: "[name].js",
-        assetFileNames: "[name][extname]",
+        assetFileNames: "desk[extname]",
       },
     },
   },

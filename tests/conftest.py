@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -75,18 +76,33 @@ def mammograms(shared: Path) -> Path:
     return shared / "data"
 
 
-@pytest.fixture
-def browser():
-    """A real browser, that of the system."""
+@pytest.fixture(scope="session")
+def start_browser():
+    """Start a real browser, that of the system: `with start_browser() as browser`."""
     api = pytest.importorskip("playwright.sync_api")
     chromium = Path("/usr/bin/chromium")
     if not chromium.is_file():
-        pytest.skip(f"a page is tested in a real browser: {chromium} is missing")
+        message = f"a page is tested in a real browser: {chromium} is missing"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with api.sync_playwright() as play:
-        started = play.chromium.launch(executable_path=str(chromium), args=flags)
+
+    @contextmanager
+    def start():
+        with api.sync_playwright() as play:
+            started = play.chromium.launch(executable_path=str(chromium), args=flags)
+            yield started
+            started.close()
+
+    return start
+
+
+@pytest.fixture
+def browser(start_browser):
+    """A real browser for one test."""
+    with start_browser() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ class Server {
   mute = false;
   readonly received: number[][] = [];
 
-  readonly send: Send = (_item, base, stroke): Promise<Answer> => {
+  readonly send: Send = (base, stroke): Promise<Answer> => {
     if (this.away) return Promise.reject(new Error("no connection"));
     if (this.refuses) return Promise.reject(new Refused("the image changed on disk"));
     if (base !== this.version)
@@ -141,11 +141,24 @@ describe("the queue", () => {
     expect(states.at(-1)).toEqual({ kind: "conflict", count: 1, version: 7, reader: "bo", at: "10:00" });
     await queue.add(BOX, [2, 2], "brush");
     expect([server.received, (await store.all()).length]).toEqual([[], 2]);
-    await queue.resolve(7);
-    expect([await store.all(), queue.state]).toEqual([[], { kind: "saved" }]);
-    await queue.add(BOX, [9, 2], "merge");
+    await queue.resolve(7, { box: BOX, runs: [9, 2], tool: "merge" });
     await queue.flushed();
-    expect(server.received).toEqual([[9, 2]].map(([value, length]) => [value, length]));
+    expect([server.received, await store.all(), queue.state, queue.version]).toEqual([
+      [[9, 2]],
+      [],
+      { kind: "saved" },
+      8,
+    ]);
+  });
+
+  it("after a conflict nothing is sent where theirs is taken", async () => {
+    const server = new Server();
+    const { queue, store } = queueFor(server);
+    server.version = 3;
+    await queue.add(BOX, [1, 2], "brush");
+    await settle();
+    await queue.resolve(3, null);
+    expect([server.received, await store.all(), queue.state]).toEqual([[], [], { kind: "saved" }]);
   });
 
   it("a refusal is kept and not tried again", async () => {

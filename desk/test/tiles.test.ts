@@ -120,6 +120,19 @@ describe("the store", () => {
     expect([server.asked, failures]).toEqual([["0/0/0", "0/1/0"], []]);
   });
 
+  it("fetches again what was broken off and is wanted after all, before its end has come", async () => {
+    const server = byHand();
+    const store = new TileStore(PYRAMID, server.fetchTile, () => undefined);
+    const first = { level: 2, column: 0, row: 0 };
+    store.want([first]);
+    store.want([]);
+    store.want([first]);
+    await settle();
+    server.open.get("2/0/0")!.answer(new ArrayBuffer(325 * 250 * 2));
+    await settle();
+    expect([server.asked, store.get(first) !== undefined]).toEqual([["2/0/0", "2/0/0"], true]);
+  });
+
   it("asks again after a failure, three times at most", async () => {
     const server = byHand();
     const failures: unknown[] = [];

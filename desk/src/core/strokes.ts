@@ -3,7 +3,12 @@ import { putIn } from "./geometry";
 import { same } from "./merge";
 import { decodeRuns } from "./runs";
 
-/** A stroke on its way to the server. `base` is the version that was shown when it was drawn. */
+/**
+ * A stroke on its way to the server.
+ *
+ * `item` names the image by its content and the reader as well: another desk may have the same address later.
+ * `base` is the version that was acknowledged when the stroke was drawn.
+ */
 export interface PendingStroke {
   key: string;
   item: string;
@@ -27,11 +32,7 @@ export type Answer =
   { kind: "saved"; version: number } | { kind: "conflict"; version: number; reader: string; at: string };
 
 /** Sends one stroke drawn on a version; throws `Refused` where sending again cannot help, any other error where it can. */
-export type Send = (
-  item: string,
-  base: number,
-  stroke: Pick<PendingStroke, "box" | "runs" | "tool">,
-) => Promise<Answer>;
+export type Send = (base: number, stroke: Pick<PendingStroke, "box" | "runs" | "tool">) => Promise<Answer>;
 
 export class Refused extends Error {}
 
@@ -97,13 +98,17 @@ export class StrokeQueue {
 
   /** Keep a stroke and send it; resolved once it is in the store. */
   async add(box: Box, runs: number[], tool: string): Promise<void> {
-    const number = this.next++;
-    const key = `${this.item}/${this.runId}/${number}`;
-    const stroke = { key, item: this.item, tab: this.tab, number, base: this.version, box, runs, tool };
+    const stroke = this.newStroke(box, runs, tool);
     this.pending.push(stroke);
     const kept = this.store.put(stroke);
     this.start();
     await kept;
+  }
+
+  private newStroke(box: Box, runs: number[], tool: string): PendingStroke {
+    const number = this.next++;
+    const key = `${this.item}/${this.runId}/${number}`;
+    return { key, item: this.item, tab: this.tab, number, base: this.version, box, runs, tool };
   }
 
   get strokes(): readonly PendingStroke[] {
@@ -130,10 +135,23 @@ export class StrokeQueue {
     this.start();
   }
 
-  /** After a conflict: drop what is pending, go on from the server's version. The caller adds what has to be saved. */
-  async resolve(version: number): Promise<void> {
+  /**
+   * After a conflict: go on from the server's version, with `instead` in place of all that was pending, or nothing.
+   *
+   * What comes instead is in the store before the others leave it.
+   */
+  async resolve(
+    version: number,
+    instead: Pick<PendingStroke, "box" | "runs" | "tool"> | null,
+  ): Promise<void> {
     const dropped = this.pending;
     this.pending = [];
+    this.version = version;
+    if (instead) {
+      const stroke = this.newStroke(instead.box, instead.runs, instead.tool);
+      this.pending.push(stroke);
+      await this.store.put(stroke);
+    }
     await this.resume(dropped, version);
   }
 
@@ -184,7 +202,7 @@ export class StrokeQueue {
 
   private async attempt(stroke: PendingStroke): Promise<Answer | null> {
     try {
-      return await this.send(this.item, this.version, stroke);
+      return await this.send(this.version, stroke);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       if (error instanceof Refused) this.block({ kind: "refused", count: this.pending.length, reason });

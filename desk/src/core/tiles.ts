@@ -98,6 +98,8 @@ export class TileStore {
     private readonly fetchTile: FetchTile,
     private readonly arrived: (tile: Tile) => void,
     private readonly failed: (error: unknown) => void = () => undefined,
+    /** Nothing is left to fetch. */
+    private readonly settled: () => void = () => undefined,
     cacheBytes = 96 * 2 ** 20,
   ) {
     this.cache = new LruCache<Tile>(cacheBytes);
@@ -110,7 +112,12 @@ export class TileStore {
   /** Fetch these and no others: what is no longer wanted is not begun, and broken off where it runs. */
   want(addresses: readonly TileAddress[]): void {
     const keys = new Set(addresses.map(keyOf));
-    for (const [key, controller] of this.running) if (!keys.has(key)) controller.abort();
+    for (const [key, controller] of this.running) {
+      if (keys.has(key)) continue;
+      controller.abort();
+      // It may be wanted again before its end has come.
+      this.running.delete(key);
+    }
     this.queue = addresses.filter((address) => {
       const key = keyOf(address);
       return !this.cache.has(key) && !this.running.has(key) && (this.failures.get(key) ?? 0) < RETRIES;
@@ -151,8 +158,9 @@ export class TileStore {
         this.failed(error);
       }
     } finally {
-      this.running.delete(key);
+      if (this.running.get(key) === controller) this.running.delete(key);
       this.pump();
+      if (this.idle) this.settled();
     }
   }
 }

@@ -38,7 +38,7 @@ async function send<R>(path: string, body: unknown, method = "POST"): Promise<R>
   return (await (await ask(path, { method, body: JSON.stringify(body) })).json()) as R;
 }
 
-const of = (id: string, rest = "") => `items/${encodeURIComponent(id)}${rest}`;
+const of = (id: number, rest = "") => `items/${id}${rest}`;
 
 async function labels(path: string): Promise<T.Mask> {
   const response = await ask(path);
@@ -68,22 +68,22 @@ export function queue(wish: QueueWish, signal?: AbortSignal): Promise<T.QueuePag
   return read<T.QueuePage>(`queue?${words.toString()}`, signal);
 }
 
-export function next(order: string, after: string | null): Promise<{ id: string | null }> {
-  return read(`next?order=${encodeURIComponent(order)}${after ? `&after=${encodeURIComponent(after)}` : ""}`);
+export function next(order: string, after: number | null): Promise<{ id: number | null }> {
+  return read(`next?order=${encodeURIComponent(order)}${after !== null ? `&after=${after}` : ""}`);
 }
 
-export const item = (id: string) => read<T.Item>(of(id));
-export const mask = (id: string, version?: number) =>
+export const item = (id: number) => read<T.Item>(of(id));
+export const mask = (id: number, version?: number) =>
   labels(of(id, version === undefined ? "/mask" : `/mask?version=${version}`));
-export const draft = (id: string) => labels(of(id, "/draft"));
+export const draft = (id: number) => labels(of(id, "/draft"));
 
-export async function tile(id: string, address: TileAddress, signal: AbortSignal): Promise<ArrayBuffer> {
+export async function tile(id: number, address: TileAddress, signal: AbortSignal): Promise<ArrayBuffer> {
   return (await ask(of(id, `/tiles/${keyOf(address)}`), { signal })).arrayBuffer();
 }
 
 /** Send a stroke: `Refused` where the server will never take it, another error where it may later. */
 export async function sendStroke(
-  id: string,
+  id: number,
   base: number,
   stroke: Pick<PendingStroke, "box" | "runs" | "tool">,
 ): Promise<Answer> {
@@ -112,29 +112,29 @@ function asText(value: unknown): string {
   return typeof value === "string" ? value : "";
 }
 
-export const versions = (id: string) => read<T.Version[]>(of(id, "/versions"));
-export const restore = (id: string, version: number, base: number) =>
+export const versions = (id: number) => read<T.Version[]>(of(id, "/versions"));
+export const restore = (id: number, version: number, base: number) =>
   send<{ version: number }>(of(id, "/restore"), { version, base_version: base });
-export const components = (id: string) => read<T.Component[]>(of(id, "/components"));
-export const views = (id: string) => read<T.Views>(of(id, "/views"));
+export const components = (id: number) => read<T.Component[]>(of(id, "/components"));
+export const views = (id: number) => read<T.Views>(of(id, "/views"));
 
 export async function liveWire(
-  id: string,
+  id: number,
   from: [number, number],
   to: [number, number],
 ): Promise<[number, number][]> {
   return (await send<{ points: [number, number][] }>(of(id, "/live-wire"), { from, to })).points;
 }
 
-export const growRegion = (id: string, x: number, y: number, box: Box) =>
+export const growRegion = (id: number, x: number, y: number, box: Box) =>
   send<T.Patch>(of(id, "/grow"), { x, y, box });
-export const smooth = (id: string, box: Box, label: number, radius: number) =>
+export const smooth = (id: number, box: Box, label: number, radius: number) =>
   send<T.Patch>(of(id, "/smooth"), { box, label, radius });
-export const fillHoles = (id: string, label: number) => send<T.Patch>(of(id, "/fill-holes"), { label });
-export const predict = (id: string, box: Box) => send<T.Patch>(of(id, "/predict"), { box });
+export const fillHoles = (id: number, label: number) => send<T.Patch>(of(id, "/fill-holes"), { label });
+export const predict = (id: number, box: Box) => send<T.Patch>(of(id, "/predict"), { box });
 
-export const verdict = (id: string, given: T.Verdict & { seconds: number; base_version: number }) =>
-  send<{ decision: unknown; status: string; next: string | null }>(of(id, "/verdict"), given);
+export const verdict = (id: number, given: T.Verdict & { seconds: number; base_version: number }) =>
+  send<{ decision: unknown; status: string; next: number | null }>(of(id, "/verdict"), given);
 
 export const preferences = () => read<T.Preferences>("preferences");
 export const keepPreferences = (wanted: T.Preferences) => send<unknown>("preferences", wanted, "PUT");

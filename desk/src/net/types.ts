@@ -17,10 +17,11 @@ export interface Session {
   classes: LabelClass[];
   counts: { total: number; reviewed: number };
   has_model: boolean;
+  notes?: string[];
 }
 
 export interface QueueItem {
-  id: string;
+  id: number;
   name: string;
   patient: string | null;
   side: string | null;
@@ -45,7 +46,7 @@ export interface ServerWindow {
 }
 
 export interface LesionVerdict {
-  component: number;
+  component: number | string;
   verdict: string;
   comment: string;
 }
@@ -60,7 +61,7 @@ export interface Verdict {
 }
 
 export interface Item extends Size {
-  id: string;
+  id: number;
   name: string;
   patient: string | null;
   side: string | null;
@@ -87,8 +88,9 @@ export interface Mask {
   labels: Uint8Array;
 }
 
+/** What a tool of the server would change; the box is null where it would change nothing. */
 export interface Patch {
-  box: Box;
+  box: Box | null;
   runs: number[];
 }
 
@@ -102,7 +104,7 @@ export interface Version {
 }
 
 export interface Component {
-  id: number;
+  id: number | string;
   label: number;
   box: Box;
   area_px: number;
@@ -110,8 +112,8 @@ export interface Component {
 }
 
 export interface Views {
-  views: { id: string; side: string; view: string; name: string }[];
-  previous: { id: string; date: string; side: string; view: string }[];
+  views: { id: number; side: string; view: string; name: string }[];
+  previous: { id: number; date: string; side: string; view: string; name?: string }[];
 }
 
 export interface Preferences {

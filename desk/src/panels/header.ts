@@ -1,0 +1,75 @@
+import type { QueueState } from "../core/strokes";
+import type { Desk } from "../desk";
+import { fill, h } from "../dom";
+import type { Hands } from "../actions";
+
+const PAGES = [
+  ["#/", "Review", "image"],
+  ["#/results", "Results", "results"],
+  ["#/agreement", "Agreement", "agreement"],
+] as const;
+
+/** The line at the top: the project, the pages, what is saved, who reads. */
+export function header(desk: Desk, hands: Hands): HTMLElement {
+  const { project, reader, role, blind } = desk.session.value;
+  const links = PAGES.map(([href, text, page]) => ({ page, link: h("a", { href, text }) }));
+  const mark = () => {
+    const page = location.hash.replace(/^#\//, "").split("/")[0] ?? "";
+    const here = page === "" || page === "views" ? "image" : page;
+    for (const { page: name, link } of links) {
+      if (name === here) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    const open = desk.open.value;
+    links[0].link.setAttribute("href", open ? `#/image/${open.item.id}` : "#/");
+  };
+  window.addEventListener("hashchange", mark);
+  desk.open.follow(mark);
+  return h(
+    "header",
+    {},
+    h("h1", { text: project.name, title: project.kind }),
+    h("nav", { "aria-label": "Pages" }, ...links.map(({ link }) => link)),
+    blind &&
+      h("span", {
+        class: "blind",
+        text: "Blind: the model's mask is hidden until you have signed",
+      }),
+    h("span", { class: "gap" }),
+    savingState(desk),
+    h("span", { class: "quiet", text: `${reader} (${role})` }),
+    h("button", { text: "Keys ?", onclick: () => hands.help() }),
+  );
+}
+
+const WORDS: Record<QueueState["kind"], (state: QueueState) => string> = {
+  saved: () => "Saved",
+  saving: (state) => `Saving ${count(state)}`,
+  waiting: (state) => `Not connected: ${count(state)} kept in this browser`,
+  conflict: () => "Changed elsewhere",
+  refused: (state) => `Not accepted: ${state.kind === "refused" ? state.reason : ""}`,
+};
+
+function count(state: QueueState): string {
+  const strokes = "count" in state ? state.count : 0;
+  return strokes === 1 ? "1 stroke" : `${strokes} strokes`;
+}
+
+function savingState(desk: Desk): HTMLElement {
+  const place = h("span", { class: "saving", role: "status" });
+  desk.saving.follow((state) => {
+    place.dataset["state"] = state.kind;
+    const text = WORDS[state.kind](state);
+    if (state.kind === "conflict")
+      fill(place, text, h("button", { text: "Resolve", onclick: () => void desk.settle() }));
+    else if (state.kind === "waiting") {
+      fill(
+        place,
+        text,
+        h("button", { text: "Try now", onclick: () => desk.open.value?.editor.queue.retry() }),
+      );
+      place.title = state.reason;
+    } else fill(place, text);
+  });
+  return place;
+}

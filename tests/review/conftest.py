@@ -11,6 +11,7 @@ import uvicorn
 from flexunet.data.images.files import write_image
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.review.desk import Desk, DeskSettings
+from flexunet.review.sources.open import Given
 from flexunet.review.web.app import make_app
 from flexunet.serve.server import listen
 
@@ -100,7 +101,10 @@ def open_desk():
     opened = []
 
     def open_it(path, **settings):
-        opened.append(Desk(DeskSettings(path, **settings)))
+        given = {
+            name: settings.pop(name) for name in ("masks", "second", "audit", "known") if name in settings
+        }
+        opened.append(Desk(DeskSettings(Given(path, **given), **settings)))
         return opened[-1]
 
     yield open_it

@@ -61,7 +61,7 @@ def test_a_stroke_changes_its_box_alone_and_the_file_follows(reader, desk):
     written = read_mask(desk.files.path("images/a.png"), ColorMap.binary())
     np.testing.assert_array_equal(written, expected)
     # What came with the image is as it was.
-    given = read_mask(desk.settings.path / "masks" / "a.png", ColorMap.binary())
+    given = read_mask(desk.settings.given.path / "masks" / "a.png", ColorMap.binary())
     np.testing.assert_array_equal(given, square())
     np.testing.assert_array_equal(reader.labels(f"/api/items/{number}/draft"), square())
 
@@ -147,7 +147,7 @@ def test_a_decision_is_a_row_with_hashes(reader, desk):
     row = desk.decisions.last(number)
     assert row.mask_before == hashlib.sha256(square().tobytes()).hexdigest()
     assert row.mask_after == told["mask"]["sha256"] != row.mask_before
-    image = (desk.settings.path / "images" / "a.png").read_bytes()
+    image = (desk.settings.given.path / "images" / "a.png").read_bytes()
     assert row.image_sha256 == hashlib.sha256(image).hexdigest()
     assert row.seconds == 12.5
     assert reader.get("/api/queue", status="corrected")["total"] == 1

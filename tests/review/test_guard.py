@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from flexunet.errors import PathError
-from flexunet.review.sources.folders import folder_source
+from flexunet.review.sources.folders import folder_entries
 from flexunet.review.sources.inside import find_inside
 
 from .conftest import TOKEN, write_folder
@@ -171,7 +171,7 @@ def test_images_that_are_links_out_of_the_folder_are_left_out(tmp_path):
     (root / "images" / "x.png").symlink_to(tmp_path / "elsewhere" / "images" / "x.png")
     (root / "masks").mkdir()
     (root / "masks" / "a.png").symlink_to(tmp_path / "elsewhere" / "masks" / "x.png")
-    entries, notes = folder_source(root).entries()
+    entries, notes = folder_entries(root)
     assert [entry.key for entry in entries] == ["images/a.png"]
     assert entries[0].mask is None
     assert len(notes) == 1

@@ -22,14 +22,18 @@ from flexunet.errors import ConfigError, InputError
 from flexunet.files import sweep
 from flexunet.inference.outputs.write import foreground_names
 from flexunet.review.pictures.pyramid import Pyramids
+from flexunet.review.readings.agreement import Agreement
+from flexunet.review.readings.comparing import majority
 from flexunet.review.readings.decisions import Decisions
+from flexunet.review.readings.disagreement import Disagreements
 from flexunet.review.readings.filing import MaskFiles
 from flexunet.review.readings.images import Images
-from flexunet.review.readings.laying import lay_out
-from flexunet.review.readings.masks import Masks, Where
+from flexunet.review.readings.laying import Measuring, lay_out
+from flexunet.review.readings.masks import Mask, Masks, Where
 from flexunet.review.readings.problems import ForbiddenError, MissingError
-from flexunet.review.readings.queue import Queue
-from flexunet.review.sources.folders import folder_source
+from flexunet.review.readings.queue import Queue, Wish
+from flexunet.review.readings.tracks import CONSENSUS, SHARED, own_track
+from flexunet.review.sources.open import Given, Laid, open_source
 from flexunet.review.store.database import Database, sqlite_url
 from flexunet.review.store.tables import Decision, Fact, Item
 from flexunet.review.tools.model import RunModel
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
 
 DATABASE = "desk.sqlite"
 _LESION = "#ff3b6b"
+_LEAST_READINGS = 2  # of a consensus
 
 
 @dataclass(frozen=True)
@@ -46,25 +51,42 @@ class DeskSettings:
     """How a desk is opened.
 
     Attributes:
-        path: What is laid on it.
-        folder: Where it keeps its database, mask files and tiles; beside `path` when left out.
+        given: What is laid on it.
+        folder: Where it keeps its database, mask files and tiles; beside the images when left out.
         database: URL of the database; a file in the folder when left out.
         blind: Whether readers draw before they see the draft, each without the others.
-        masks: How masks are read; as the run reads them, else guessed from them when left out.
+        consensus: Whether images that two readers have read blind are laid before a third.
+        repeats: Share of the images that blind readers see a second time.
+        reader: How masks are read; as the run reads them, else guessed from them when left out.
         run: Configuration of a trained run, which predicts on request.
+
+    Raises:
+        ConfigError: if what is asked for needs blind readers, and they are not.
     """
 
-    path: Path
+    given: Given
     folder: Path | None = None
     database: str | None = None
     blind: bool = False
-    masks: MaskReader | None = None
+    consensus: bool = False
+    repeats: float = 0.0
+    reader: MaskReader | None = None
     run: Config | None = None
+
+    def __post_init__(self) -> None:
+        if (self.repeats or self.given.known) and not self.blind:
+            raise ConfigError(
+                "--repeats and --known measure readers, who must not know these images: add --blind."
+            )
+        if self.blind and self.consensus:
+            raise ConfigError("--consensus shows what blind readers drew: leave --blind out.")
+        if not 0 <= self.repeats <= 1:
+            raise ConfigError(f"--repeats: expected a share from 0 to 1, found {self.repeats}.")
 
     @property
     def own_folder(self) -> Path:
         """Where the desk keeps its files."""
-        path = self.path.absolute()
+        path = self.given.path.absolute()
         return self.folder or path.with_name(f"{path.name}_review")
 
 
@@ -76,45 +98,38 @@ class Desk:
 
     Raises:
         PathError: if the source is missing or has no images, or the desk's folder cannot be written.
-        ConfigError: if the database's URL is none.
+        ConfigError: if the database's URL is none, or the run has other classes than the masks.
     """
 
     def __init__(self, settings: DeskSettings):
         self.settings = settings
         self.folder = settings.own_folder
-        self.source = folder_source(settings.path)
-        entries, self.notes = self.source.entries()
+        laid = open_source(settings.given)
+        self.kind, self.notes = laid.kind, laid.notes
         sweep(self.folder, below=True)
         self.database = Database(settings.database or sqlite_url(self.folder / DATABASE))
-        lay_out(self.database, entries, self._fact("seed", secrets.token_hex(8)))
-        reader, note = settings.masks, ""
+        nameless = bool(settings.repeats or settings.given.known)
+        measuring = Measuring(self._fact("seed", secrets.token_hex(8)), settings.repeats, nameless)
+        lay_out(self.database, laid.entries, measuring)
         self.model = RunModel(settings.run) if settings.run else None
-        if reader is None and settings.run:
-            reader = mask_reader(settings.run)
-        if reader is None:
-            reader, note = guess_reader([entry.mask for entry in entries if entry.mask])
-        self.notes += [note] if note else []
-        self.reader = reader
-        self.colors = reader.color_map
-        if settings.run and color_map(settings.run).num_classes != self.colors.num_classes:
-            raise ConfigError(
-                f"the run knows {color_map(settings.run).num_classes} classes, the masks have "
-                f"{self.colors.num_classes}: give --run a run of the same classes."
-            )
+        self.reader = self._mask_reader(laid)
+        self.colors = self.reader.color_map
         self.images = Images(self.database, Pyramids(self.folder / "tiles"))
         self.masks = Masks(self.database, self.colors.num_classes, self._file)
         self.decisions = Decisions(self.database, self.masks)
         self.queue = Queue(self.database)
-        self.files = MaskFiles(
-            self.folder / "masks",
-            self.database,
-            self.colors,
-            lambda number, track: self.masks.newest(self.where(self.images.item(number), track)),
+        self.agreement = Agreement(
+            self.database, self.masks.classes, self.decided_labels, lambda item: self._read(item, item.truth)
         )
+        self.files = MaskFiles(self.folder / "masks", self.database, self.colors, self._newest)
         self.files.recover()
+        self.disagreements = Disagreements(self.database, self.reader, laid.second)
+        if laid.second:
+            self.disagreements.start()
 
     def close(self) -> None:
         """Write what waits, and end."""
+        self.disagreements.stop()
         self.files.close()
         self.database.close()
 
@@ -142,12 +157,23 @@ class Desk:
         return told
 
     def track_of(self, reader: str) -> str:
-        """The track in which a reader draws: the shared one, or in blind mode the reader's own."""
-        return reader if self.settings.blind else ""
+        """The track in which a reader draws: that of all, the reader's own (blind), or the consensus."""
+        if self.settings.consensus:
+            return CONSENSUS
+        return own_track(reader) if self.settings.blind else SHARED
+
+    def wish(self, reader: str, order: str = "need", status: str = "all", search: str = "") -> Wish:
+        """A part of the queue as a reader sees it."""
+        least = _LEAST_READINGS if self.settings.consensus else 0
+        return Wish(self.track_of(reader), order, status, search, least)
 
     def where(self, item: Item, track: str) -> Where:
-        """The mask of an item in a track; it begins with the draft, in blind mode with nothing."""
-        begin: Callable[[], np.ndarray] = partial(self._nothing if track else self._draft, item)
+        """The mask of an item in a track.
+
+        It begins with the draft; of a blind reader with nothing; the consensus with what most readers drew.
+        """
+        begins = {SHARED: self._draft, CONSENSUS: self._majority}
+        begin: Callable[[], np.ndarray] = partial(begins.get(track, self._nothing), item)
         return Where(item.id, track, begin)
 
     def hides_draft(self, item: Item, reader: str) -> bool:
@@ -164,22 +190,70 @@ class Desk:
         if self.hides_draft(item, reader):
             raise ForbiddenError("the draft is shown after your own decision (blind mode).")
         if not item.mask:
-            raise MissingError(f"{item.key} came without a mask.")
+            raise MissingError("this image came without a mask.")
         return self._draft(item)
 
-    def last_decision(self, item: Item, reader: str) -> Decision | None:
-        """The last decision in the track of a reader."""
-        return self.decisions.last(item.id, track=self.track_of(reader))
+    def mask_of_reader(self, item: Item, reader: str) -> Mask:
+        """What a blind reader drew, for the consensus.
+
+        Raises:
+            ForbiddenError: if this is no consensus: readers do not see each other's masks.
+            MissingError: if the reader has not decided on the image.
+        """
+        if not self.settings.consensus:
+            raise ForbiddenError("masks of other readers are shown for a consensus alone (--consensus).")
+        decision = self.decisions.last(item.id, track=own_track(reader))
+        if decision is None:
+            raise MissingError(f"{reader} has not decided on this image.")
+        return self.masks.at(self.where(item, decision.track), decision.version)
+
+    def readers_of(self, item: Item) -> list[Decision]:
+        """The last decision of each blind reader of an image."""
+        last = {}
+        with self.database.read() as session:
+            for decision in session.scalars(
+                select(Decision)
+                .where(Decision.item_id == item.id, Decision.track.startswith(own_track("")))
+                .order_by(Decision.id)
+            ):
+                last[decision.track] = decision
+        return list(last.values())
+
+    def decided_labels(self, item: Item, decision: Decision) -> np.ndarray:
+        """The mask that a decision is about, uint8 `(H, W)`."""
+        return self.masks.at(self.where(item, decision.track), decision.version).labels
+
+    def _mask_reader(self, laid: Laid) -> MaskReader:
+        reader, run = self.settings.reader, self.settings.run
+        if reader is None and run:
+            reader = mask_reader(run)
+        if reader is None:
+            reader, note = guess_reader([entry.mask for entry in laid.entries if entry.mask])
+            self.notes += [note] if note else []
+        if run and color_map(run).num_classes != reader.color_map.num_classes:
+            raise ConfigError(
+                f"the run knows {color_map(run).num_classes} classes, the masks have "
+                f"{reader.color_map.num_classes}: give --run a run of the same classes."
+            )
+        return reader
+
+    def _newest(self, number: int, track: str) -> Mask:
+        return self.masks.newest(self.where(self.images.item(number), track))
 
     def _draft(self, item: Item) -> np.ndarray:
-        if not item.mask:
-            return self._nothing(item)
+        return self._read(item, item.mask) if item.mask else self._nothing(item)
+
+    def _read(self, item: Item, mask: str) -> np.ndarray:
         picture = self.images.picture(self.images.checked(item.id))
-        return self.reader.read_like(item.mask, (picture.height, picture.width), item.image)
+        return self.reader.read_like(mask, (picture.height, picture.width), item.image)
 
     def _nothing(self, item: Item) -> np.ndarray:
         picture = self.images.picture(self.images.checked(item.id))
         return np.zeros((picture.height, picture.width), np.uint8)
+
+    def _majority(self, item: Item) -> np.ndarray:
+        drawn = [self.decided_labels(item, decision) for decision in self.readers_of(item)]
+        return majority(drawn) if drawn else self._nothing(item)
 
     def _file(self, item: int, track: str) -> None:
         self.files.tell(item, track)

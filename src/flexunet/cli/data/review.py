@@ -17,13 +17,37 @@ if TYPE_CHECKING:
 
 def review(
     path: Annotated[
-        Path, typer.Argument(metavar="PATH", help="A data set, drafts (to_review), images or DICOM files.")
+        Path,
+        typer.Argument(metavar="PATH", help="A data set, drafts (to_review), a run, images or DICOM files."),
     ],
     reader: Annotated[
         str | None, typer.Option("--reader", help="Name that decisions are signed with. Default: yours.")
     ] = None,
+    masks: Annotated[
+        Path | None,
+        typer.Option("--masks", metavar="FOLDER", help="Masks of the images, if not beside them."),
+    ] = None,
+    second: Annotated[
+        Path | None,
+        typer.Option("--second", metavar="FOLDER", help="Masks of another model: order by disagreement."),
+    ] = None,
+    audit: Annotated[
+        Path | None,
+        typer.Option("--audit", help="File written by `flexunet audit --json`: order by findings."),
+    ] = None,
     blind: Annotated[
         bool, typer.Option("--blind", help="Show drafts and other readers' masks after the reader's own.")
+    ] = False,
+    repeats: Annotated[
+        float,
+        typer.Option("--repeats", min=0, max=1, help="Share of the images that is shown twice (blind)."),
+    ] = 0.0,
+    known: Annotated[
+        Path | None,
+        typer.Option("--known", metavar="FOLDER", help="Images with true masks to mix in (blind)."),
+    ] = None,
+    consensus: Annotated[
+        bool, typer.Option("--consensus", help="Lay images that two readers read blind before a third.")
     ] = False,
     folder: Annotated[
         Path | None,
@@ -52,10 +76,20 @@ def review(
     import getpass
 
     from flexunet.review.desk import DeskSettings
+    from flexunet.review.sources.open import Given
     from flexunet.review.web.server import Service, run_desk
 
     config = open_config(run) if run else None
-    settings = DeskSettings(path, folder, database, blind, chosen_masks(config_path, rgb_map), config)
+    settings = DeskSettings(
+        Given(path, masks, second, audit, known),
+        folder=folder,
+        database=database,
+        blind=blind,
+        consensus=consensus,
+        repeats=repeats,
+        reader=chosen_masks(config_path, rgb_map),
+        run=config,
+    )
 
     def announce(address: str, desk: Desk) -> None:
         print_notes(desk.notes)

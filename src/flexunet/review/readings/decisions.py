@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from sqlalchemy import select
 
 from flexunet.errors import ShapeError
+from flexunet.review.readings.comparing import dice_of
 from flexunet.review.readings.masks import Mask, Masks, Where
 from flexunet.review.readings.problems import StaleError
 from flexunet.review.store.database import Database
-from flexunet.review.store.tables import Decision, Item, Version, now
+from flexunet.review.store.tables import Decision, Item, now
 
 # What a reader may say of an image, and the status that it then has.
 STATUS_OF_VERDICT = {
@@ -93,13 +95,12 @@ class Decisions:
             raise self.masks.stale(where)
         if verdict.verdict == "no_lesion" and mask.labels.any():
             mask = self.masks.replace(where, base, mask.labels * 0, reader, "no lesion")
+        begun = self.masks.at(where, 0)
+        foreground, dice = int(np.count_nonzero(mask.labels)), dice_of(begun.labels, mask.labels)
         with self.database.write() as session:
             reading = self.masks.begin(session, where, reader)
             if reading.version != mask.version:
                 raise StaleError(reading.version, reading.reader, reading.at)
-            first = session.scalars(
-                select(Version.sha256).where(Version.reading_id == reading.id, Version.number == 0)
-            ).one()
             decision = Decision(
                 item_id=where.item,
                 track=where.track,
@@ -111,8 +112,10 @@ class Decisions:
                 lesions=[dict(lesion) for lesion in verdict.lesions],
                 seconds=verdict.seconds,
                 version=mask.version,
+                foreground=foreground,
+                dice=dice,
                 image_sha256=item.image_sha256,
-                mask_before=first,
+                mask_before=begun.sha256,
                 mask_after=mask.sha256,
             )
             session.add(decision)

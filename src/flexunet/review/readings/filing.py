@@ -11,26 +11,17 @@ import queue
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
 
 from sqlalchemy import select, update
 
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.errors import FlexUNetError
 from flexunet.review.readings.masks import Mask
+from flexunet.review.readings.tracks import folder_of_track
 from flexunet.review.store.database import Database
 from flexunet.review.store.tables import Item, Reading
 
 log = logging.getLogger("flexunet.review")
-
-
-def folder_of_track(track: str) -> str:
-    """Name of the folder of a track, whatever the name of its reader.
-
-    >>> folder_of_track(""), folder_of_track("../ann")
-    ('shared', 'reader-%2E%2E%2Fann')
-    """
-    return "shared" if not track else f"reader-{quote(track, safe='').replace('.', '%2E')}"
 
 
 class MaskFiles:

@@ -74,11 +74,14 @@ class Images:
             )
         return self.item(number)
 
-    def of_patient(self, patient: str) -> list[Item]:
-        """The images of a person, by key."""
-        query = select(Item).where(Item.patient == patient, Item.present).order_by(Item.key)
+    def seen_with(self, item: Item) -> list[Item]:
+        """The images of the person that an item shows, by key; a hidden repeat stands for its image."""
+        query = select(Item).where(Item.patient == item.patient, Item.present).order_by(Item.key)
         with self.database.read() as session:
-            return list(session.scalars(query))
+            same = list(session.scalars(query))
+        return [
+            each for each in same if each.id == item.id or (each.repeats is None and each.id != item.repeats)
+        ]
 
     def picture(self, item: Item) -> Picture:
         """The image at several sizes.

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import aliased
 
 from flexunet.errors import ShapeError
 from flexunet.review.readings.decisions import BEGUN, STATUSES, UNREVIEWED
+from flexunet.review.readings.tracks import own_track
 from flexunet.review.store.database import Database
 from flexunet.review.store.tables import Item, Reading
 
@@ -22,7 +24,7 @@ ORDERS: dict[str, tuple[ColumnElement[Any] | Any, ...]] = {
     "disagreement": (func.coalesce(Item.disagreement, -1.0).desc(), *_ALWAYS),
     "unreviewed": _ALWAYS,
     "random": (Item.shuffle, Item.key),
-    "name": (Item.key,),
+    "name": (Item.name,),
 }
 """What may be asked for; `unreviewed` puts images first that nobody has decided on."""
 
@@ -36,12 +38,14 @@ class Wish:
         order: One of `ORDERS`.
         status: A status, `open` for images without a decision, or `all`.
         search: Part of the name or of the patient.
+        readings: Least number of readers of their own who have decided on an image.
     """
 
     track: str = ""
     order: str = "need"
     status: str = "all"
     search: str = ""
+    readings: int = 0
 
     def __post_init__(self) -> None:
         if self.order not in ORDERS:
@@ -60,16 +64,13 @@ class Queue:
     def __init__(self, database: Database):
         self.database = database
 
-    def counts(self, track: str) -> dict[str, int]:
-        """How many images there are, and how many are decided on."""
+    def counts(self, wish: Wish) -> dict[str, int]:
+        """How many images fit a wish, and how many of them are decided on."""
+        chosen = _chosen(wish).subquery()
+        decided = chosen.c.reading_status.not_in(_OPEN)
         with self.database.read() as session:
-            total = session.scalar(select(func.count()).select_from(Item).where(Item.present))
-            reviewed = session.scalar(
-                select(func.count())
-                .select_from(Reading)
-                .join(Item, Item.id == Reading.item_id)
-                .where(Item.present, Reading.track == track, Reading.status != BEGUN)
-            )
+            total = session.scalar(select(func.count()).select_from(chosen))
+            reviewed = session.scalar(select(func.count()).select_from(chosen).where(decided))
         return {"total": total or 0, "reviewed": reviewed or 0}
 
     def status(self, item: int, track: str) -> str:
@@ -118,10 +119,18 @@ def _chosen(wish: Wish) -> Select[Any]:
         query = query.where(_status().in_(_OPEN))
     elif wish.status != "all":
         query = query.where(_status() == wish.status)
+    if wish.readings:
+        others = aliased(Reading)
+        decided = (
+            select(func.count())
+            .select_from(others)
+            .where(others.item_id == Item.id, others.track.startswith(own_track("")), others.status != BEGUN)
+        )
+        query = query.where(decided.scalar_subquery() >= wish.readings)
     if wish.search:
         query = query.where(
             or_(
-                Item.key.icontains(wish.search, autoescape=True),
+                Item.name.icontains(wish.search, autoescape=True),
                 Item.patient.icontains(wish.search, autoescape=True),
             )
         )

@@ -51,4 +51,4 @@ class Entry:
             self.disagreement,
             self.audit,
         ]
-        return max((doubt for doubt in doubts if doubt is not None), default=0.0)
+        return round(max((doubt for doubt in doubts if doubt is not None), default=0.0), 6)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
-from flexunet.data.dataset.folder import SPLITS
 from flexunet.data.dataset.layouts import find_layout
 from flexunet.data.dataset.listing import ListedImage, list_dataset
-from flexunet.data.dataset.manifest import Manifest
-from flexunet.data.dicom.read import DICOM_SUFFIXES, is_dicom_file, read_facts
+from flexunet.data.dicom.read import read_facts
 from flexunet.data.images.files import IMAGE_SUFFIXES
 from flexunet.errors import InputError
 from flexunet.review.sources.entry import Entry
@@ -20,52 +17,46 @@ _EXAM_COLUMNS = ("exam", "study", "study_date", "exam_date", "date", "acquisitio
 _SIDES = {"l": "L", "left": "L", "r": "R", "right": "R"}
 
 
-@dataclass(frozen=True)
-class FolderSource:
-    """Images in any layout that `flexunet.data.dataset.layouts` knows, with the masks beside them.
+def folder_entries(root: Path) -> tuple[list[Entry], list[str]]:
+    """The images of a folder in any layout, with the masks beside them.
 
-    Attributes:
-        root: The folder.
-        kind: What it is called: `data set`, `drafts`, `DICOM` or `images`.
+    Args:
+        root: The folder; see `flexunet.data.dataset.layouts`.
+
+    Returns:
+        The images, and a sentence on each that is left out.
+
+    Raises:
+        PathError: if the folder is missing or holds no images.
+        DatasetError: if its manifest cannot be read.
     """
+    entries, notes = [], []
+    for folder in find_layout(root):
+        images, _ = list_dataset(root, folder)
+        for listed in images:
+            if is_inside(listed.image, root):
+                entries.append(_entry(root, listed))
+            else:
+                notes.append(f"{listed.name} is left out: it is a link to a file outside {root}.")
+    return entries, notes
 
-    root: Path
-    kind: str
 
-    def entries(self) -> tuple[list[Entry], list[str]]:
-        """The images, sorted by key, and a sentence on each that is left out.
-
-        Raises:
-            PathError: if the folder is missing or holds no images.
-            DatasetError: if its manifest cannot be read.
-        """
-        entries, notes = [], []
-        for folder in find_layout(self.root):
-            images, _ = list_dataset(self.root, folder)
-            for listed in images:
-                if not is_inside(listed.image, self.root):
-                    notes.append(f"{listed.name} is left out: it is a link to a file outside {self.root}.")
-                    continue
-                entries.append(self._entry(listed))
-        return sorted(entries, key=lambda entry: entry.key), notes
-
-    def _entry(self, listed: ListedImage) -> Entry:
-        row = listed.identity.row
-        patient, side, view, exam = _whose(listed, row)
-        mask = listed.mask if listed.mask and is_inside(listed.mask, self.root) else None
-        return Entry(
-            listed.name,
-            listed.image,
-            mask,
-            patient,
-            side,
-            view,
-            exam,
-            listed.split,
-            confidence=share_in(row, "confidence"),
-            entropy=share_in(row, "entropy"),
-            reasons=tuple(filter(None, [row.get("reason", "")])),
-        )
+def _entry(root: Path, listed: ListedImage) -> Entry:
+    row = listed.identity.row
+    patient, side, view, exam = _whose(listed, row)
+    return Entry(
+        listed.name,
+        listed.image,
+        listed.mask if listed.mask and is_inside(listed.mask, root) else None,
+        patient,
+        side,
+        view,
+        exam,
+        listed.split,
+        confidence=share_in(row, "confidence"),
+        entropy=share_in(row, "entropy"),
+        reasons=tuple(filter(None, [row.get("reason", "")])),
+    )
 
 
 def _whose(listed: ListedImage, row: Mapping[str, str]) -> tuple[str, str, str, str]:
@@ -95,34 +86,3 @@ def share_in(row: Mapping[str, str], column: str) -> float | None:
     except ValueError:
         return None
     return value if 0 <= value <= 1 else None
-
-
-def _is_data_set(root: Path) -> bool:
-    return any((root / split / "images").is_dir() for split in SPLITS)
-
-
-def _is_drafts(root: Path) -> bool:
-    manifest = Manifest.read(root)
-    return manifest is not None and any(row.get("reason") for row in manifest.rows)
-
-
-def _is_dicom(root: Path) -> bool:
-    def images() -> Iterator[Path]:
-        for folder in find_layout(root):
-            yield from sorted(folder.images.iterdir())[:1]
-
-    return all(path.suffix.lower() in DICOM_SUFFIXES or is_dicom_file(path) for path in images())
-
-
-KINDS: tuple[tuple[str, Callable[[Path], bool]], ...] = (
-    ("data set", _is_data_set),
-    ("drafts", _is_drafts),
-    ("DICOM", _is_dicom),
-    ("images", lambda _: True),
-)
-"""What a folder is called, and whether it is that; the first that fits."""
-
-
-def folder_source(root: Path) -> FolderSource:
-    """The source of a folder, of the first kind that fits."""
-    return FolderSource(root, next(kind for kind, fits in KINDS if fits(root)))

@@ -110,7 +110,11 @@ class Snapshot(Base):
 
 
 class Decision(Base):
-    """What a reader said of an image, and of which mask."""
+    """What a reader said of an image, and of which mask.
+
+    `foreground` are the pixels above background of that mask, `dice` is its agreement with the mask that the
+    reading began with.
+    """
 
     __tablename__ = "decisions"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -124,6 +128,8 @@ class Decision(Base):
     lesions: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     seconds: Mapped[float]
     version: Mapped[int]
+    foreground: Mapped[int] = mapped_column(BigInteger)
+    dice: Mapped[float]
     image_sha256: Mapped[str] = mapped_column(String(64))
     mask_before: Mapped[str] = mapped_column(String(64))
     mask_after: Mapped[str] = mapped_column(String(64))

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query, Request, Response
 from flexunet.review.pictures.pyramid import TILE
 from flexunet.review.readings.decisions import Verdict
 from flexunet.review.readings.masks import Mask
-from flexunet.review.readings.queue import Wish
 from flexunet.review.readings.runs import decode_runs
 from flexunet.review.store.tables import Decision
 from flexunet.review.web.asking import OnItem
@@ -25,10 +24,10 @@ def item(asked: OnItem) -> dict[str, Any]:
     row, desk = asked.item, asked.desk
     picture = desk.images.picture(row)
     mask = desk.masks.newest(asked.where)
-    decision = desk.last_decision(row, asked.reader)
+    decision = desk.decisions.last(row.id, track=asked.track)
     return {
         "id": row.id,
-        "name": row.key,
+        "name": row.name,
         "patient": row.patient,
         "side": row.side,
         "view": row.view,
@@ -52,6 +51,7 @@ def item(asked: OnItem) -> dict[str, Any]:
         "versions": mask.version + 1,
         "status": desk.queue.status(row.id, asked.track),
         "reasons": row.reasons,
+        "readers": [_told(read) for read in desk.readers_of(row)] if desk.settings.consensus else [],
     }
 
 
@@ -67,8 +67,12 @@ def tile(asked: OnItem, request: Request, level: int, column: int, row: int) -> 
 
 
 @router.get("/mask", summary="The mask, uint8", response_class=Response)
-def mask(asked: OnItem, version: Annotated[int | None, Query(ge=0)] = None) -> Response:
-    """Labels of the whole image, row by row."""
+def mask(
+    asked: OnItem, version: Annotated[int | None, Query(ge=0)] = None, of: str | None = None
+) -> Response:
+    """Labels of the whole image, row by row; for a consensus also those of a blind reader."""
+    if of is not None:
+        return _labels(asked.desk.mask_of_reader(asked.item, of))
     masks = asked.desk.masks
     return _labels(masks.newest(asked.where) if version is None else masks.at(asked.where, version))
 
@@ -118,7 +122,7 @@ def verdict(asked: OnItem, form: VerdictForm, order: str = "need") -> dict[str, 
     )
     desk = asked.desk
     number, signed = desk.decisions.sign(asked.where, asked.item, form.base_version, said, asked.reader)
-    following = desk.queue.next(Wish(asked.track, order), asked.item.id)
+    following = desk.queue.next(desk.wish(asked.reader, order), asked.item.id)
     return {"decision": number, "status": said.status, "next": following, "version": signed.version}
 
 
@@ -128,18 +132,18 @@ def views(asked: OnItem) -> dict[str, Any]:
     row = asked.item
     if not row.patient:
         return {
-            "views": [{"id": row.id, "side": row.side, "view": row.view, "name": row.key}],
+            "views": [{"id": row.id, "side": row.side, "view": row.view, "name": row.name}],
             "previous": [],
         }
-    same = asked.desk.images.of_patient(row.patient)
+    same = asked.desk.images.seen_with(row)
     return {
         "views": [
-            {"id": each.id, "side": each.side, "view": each.view, "name": each.key}
+            {"id": each.id, "side": each.side, "view": each.view, "name": each.name}
             for each in same
             if each.exam == row.exam
         ],
         "previous": [
-            {"id": each.id, "date": each.exam, "side": each.side, "view": each.view, "name": each.key}
+            {"id": each.id, "date": each.exam, "side": each.side, "view": each.view, "name": each.name}
             for each in same
             if each.exam < row.exam
         ],

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from flexunet.errors import ShapeError
-from flexunet.review.readings.queue import Wish
 from flexunet.review.store.tables import Item, Preference
 from flexunet.review.web.asking import Asking, OnDesk
 from flexunet.review.web.forms import Preferences
@@ -25,9 +24,10 @@ def session(desk: OnDesk, asking: Asking) -> dict[str, Any]:
         "role": asking.role,
         "csrf": asking.csrf,
         "blind": desk.settings.blind,
-        "project": {"name": desk.settings.path.absolute().name, "kind": desk.source.kind},
+        "consensus": desk.settings.consensus,
+        "project": {"name": desk.settings.given.path.absolute().name, "kind": desk.kind},
         "classes": desk.classes,
-        "counts": desk.queue.counts(desk.track_of(asking.reader)),
+        "counts": desk.queue.counts(desk.wish(asking.reader)),
         "has_model": desk.model is not None,
         "notes": desk.notes,
     }
@@ -44,9 +44,8 @@ def queue(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:
     """A part of the queue."""
-    track = desk.track_of(asking.reader)
-    total, rows = desk.queue.page(Wish(track, order, status, search), offset, limit)
-    reviewed = desk.queue.counts(track)["reviewed"]
+    total, rows = desk.queue.page(desk.wish(asking.reader, order, status, search), offset, limit)
+    reviewed = desk.queue.counts(desk.wish(asking.reader))["reviewed"]
     return {"total": total, "reviewed": reviewed, "items": [listed(item, state) for item, state in rows]}
 
 
@@ -60,7 +59,7 @@ def next_item(
     search: Annotated[str, Query(max_length=200)] = "",
 ) -> dict[str, int | None]:
     """Its number, or null."""
-    return {"id": desk.queue.next(Wish(desk.track_of(asking.reader), order, status, search), after)}
+    return {"id": desk.queue.next(desk.wish(asking.reader, order, status, search), after)}
 
 
 @router.get("/api/preferences", summary="What the reader has set")
@@ -81,11 +80,19 @@ def put_preferences(desk: OnDesk, asking: Asking, values: Preferences) -> dict[s
     return values
 
 
+@router.get("/api/agreement", summary="How far readers agree")
+def agreement(desk: OnDesk, asking: Asking) -> dict[str, Any]:
+    """With each other, with themselves, with what is known."""
+    if desk.settings.blind:
+        asking.require("reviewer", "blind readers do not see how far they agree")
+    return desk.agreement.report()
+
+
 def listed(item: Item, status: str) -> dict[str, Any]:
     """An image as the queue tells of it."""
     return {
         "id": item.id,
-        "name": item.key,
+        "name": item.name,
         "patient": item.patient,
         "side": item.side,
         "view": item.view,

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete
 
+from flexunet.review.readings.problems import ForbiddenError
 from flexunet.review.store.database import Database
 from flexunet.review.store.tables import SignIn, now
 
@@ -37,6 +38,15 @@ class Session:
     def may(self, role: str) -> bool:
         """Whether the reader has a role, or one above it."""
         return ROLES.index(self.role) >= ROLES.index(role)
+
+    def require(self, role: str, why: str) -> None:
+        """Refuse who lacks a role.
+
+        Raises:
+            ForbiddenError: if the reader has neither the role nor one above it.
+        """
+        if not self.may(role):
+            raise ForbiddenError(f"{why}: it takes the role {role}, yours is {self.role}.")
 
 
 class Sessions:

@@ -95,6 +95,8 @@ def upgrade() -> None:
         sa.Column("lesions", sa.JSON(), nullable=False),
         sa.Column("seconds", sa.Float(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("foreground", sa.BigInteger(), nullable=False),
+        sa.Column("dice", sa.Float(), nullable=False),
         sa.Column("image_sha256", sa.String(length=64), nullable=False),
         sa.Column("mask_before", sa.String(length=64), nullable=False),
         sa.Column("mask_after", sa.String(length=64), nullable=False),

@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 # Processes that share the tests, each with its engine: about 3 GB of memory each.
 WORKERS ?= 2
 
-.PHONY: demo test check engines engines-jax engines-torch clean
+.PHONY: demo test check desk engines engines-jax engines-torch clean
 
 demo: $(VENV)/.installed
 	$(BIN)/flexunet demo
@@ -18,6 +18,15 @@ check: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The page of the review desk: its style, its tests, and that its source gives the files that are committed.
+# Only those who change desk/ need Node; where it is missing, nothing is checked, and that is said.
+desk:
+	@if command -v npm > /dev/null; then cd desk && npm ci --no-audit --no-fund && npm run lint && npm test \
+	    && npx tsc --noEmit && npx vite build --outDir ../build/desk --logLevel warn \
+	    && diff --recursive ../build/desk ../src/flexunet/review/static \
+	    || { echo "The page is not as committed: run 'npm ci && npm run check' in desk/, and commit."; exit 1; }; \
+	else echo "npm is missing: the page of the review desk is not checked"; fi
 
 # The tests marked `engines`, on the two engines that `make test` does not use.
 # `make -j2 engines` runs both at once, each on one core: models are tiny, and PyTorch's threads would spin.
@@ -43,4 +52,4 @@ $(VENV)/.installed-engines: $(VENV)/.installed-test
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo build dist
+	rm -rf $(VENV) demo build dist desk/node_modules

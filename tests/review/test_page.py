@@ -1,7 +1,7 @@
 """The page of the review desk in a real browser, against `flexunet review` in a process of its own.
 
-What the page shows and saves is compared with NumPy: the canvas with a lookup table, the mask with the same stroke
-drawn by the definition of its tool.
+What the page shows and saves is compared with NumPy: the canvas with a lookup table, the mask with the same
+stroke drawn by the definition of its tool.
 """
 
 import base64
@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -162,7 +161,7 @@ def running(folder):
 
 @pytest.fixture
 def visit(browser, running):
-    """Open the page; at the end it must have had no error, and nothing for its console (such as the policy's)."""
+    """Open the page; at the end it had no error, and nothing for its console (such as the policy's)."""
 
     @contextmanager
     def visit(width=1440, height=900, address=None):

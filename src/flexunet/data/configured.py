@@ -10,7 +10,7 @@ from platformdirs import user_cache_path
 
 from flexunet.data.dataset.pairs import Pair, find_pairs
 from flexunet.data.images.files import is_deep_file
-from flexunet.data.images.grey_range import check_range, recorded_rule
+from flexunet.data.images.grey_range import RANGE_RULES, check_range, recorded_rule
 from flexunet.data.images.masks import ColorMap, MaskReader
 from flexunet.data.images.reader import ImageReader
 from flexunet.errors import ConfigError, DatasetError, InputError, PairingError
@@ -43,7 +43,10 @@ def mask_reader(config: Config) -> MaskReader:
             f"{given}: not readable, and it tells the classes of the masks. Correct it, in the form "
             "{(0, 0, 0): 0, (255, 0, 0): 1}."
         )
-    return MaskReader(color_map(config), float(config.mask.threshold) if config.mask.binarize else None)
+    threshold = float(config.mask.threshold) if config.mask.binarize else None
+    # A range by name is of integer files, whose masks have one already.
+    given = "full" if config.image.range in RANGE_RULES else config.image.range
+    return MaskReader(color_map(config), threshold, grey_range=given)
 
 
 def grey_range(config: Config) -> str:

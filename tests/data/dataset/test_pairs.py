@@ -158,11 +158,11 @@ def test_images_without_truth_are_reported(mammograms):
 def test_files_of_kinds_that_are_not_read_are_named(folders):
     images, masks = folders
     touch(images, "a.png", "b.png")
-    touch(masks, "a.gif", "b.gif")
-    with pytest.raises(PathError, match=r"no masks in .* not read: 2 ending in \.gif\. Convert them to PNG"):
+    touch(masks, "a.jp2", "b.jp2")
+    with pytest.raises(PathError, match=r"no masks in .* not read: 2 ending in \.jp2\. Convert them to PNG"):
         find_pairs(images, masks)
     touch(masks, "a.png")
-    with pytest.raises(PairingError, match=r"b\.png.* not read: 2 ending in \.gif"):
+    with pytest.raises(PairingError, match=r"b\.png.* not read: 2 ending in \.jp2"):
         find_pairs(images, masks)
 
 

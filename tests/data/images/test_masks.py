@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from flexunet.data.dataset.pairs import find_pairs
 from flexunet.data.images.color_map import parse_rgb_map
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files import list_images, write_image
 from flexunet.data.images.masks import (
     ColorMap,
     MaskReader,
@@ -21,7 +22,7 @@ from flexunet.data.images.masks import (
     resize_mask,
     write_mask,
 )
-from flexunet.errors import ConfigError, MaskError
+from flexunet.errors import ConfigError, MaskError, PathError
 
 BINARY = ColorMap.binary()
 FOUR = ColorMap({(0, 0, 0): 0, (0, 255, 0): 1, (255, 0, 0): 2, (0, 0, 255): 3})
@@ -513,3 +514,80 @@ def test_a_mask_in_dicom_that_lacks_a_byte_is_refused(tmp_path, write_dicom):
     write_dicom(tmp_path / "m.dcm", np.zeros((41, 33), np.uint8), PixelData=pixels[:-1])
     with pytest.raises(MaskError, match=r"m\.dcm is truncated or damaged"):
         read_mask(tmp_path / "m.dcm", ColorMap.binary())
+
+
+SQUARE = np.zeros((64, 96), np.uint8)
+SQUARE[10:30, 20:50] = 255
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.gif", {}),
+        ("a.webp", {"lossless": True}),
+        ("a.webp", {"quality": 80}),
+        ("a.tif", {"compression": "packbits"}),
+        ("a.tif", {"compression": "tiff_lzw"}),
+        ("a.tif", {"compression": "tiff_deflate"}),
+    ],
+)
+def test_mask_files_of_further_kinds(tmp_path, name, options):
+    Image.fromarray(SQUARE).save(tmp_path / name, **options)
+    assert np.array_equal(read_mask(tmp_path / name, BINARY), SQUARE > 0)
+
+
+def test_tiled_tiff_masks(tmp_path):
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "a.tif", SQUARE, tile=(16, 32), compression="zlib")
+    tifffile.imwrite(tmp_path / "b.tif", SQUARE.astype(np.uint16) * 257, tile=(16, 16))
+    for name in ("a.tif", "b.tif"):
+        assert np.array_equal(read_mask(tmp_path / name, BINARY), SQUARE > 0)
+
+
+def test_floating_point_masks(tmp_path):
+    """Whole numbers are indices or grey; shares need a range, which says what is white."""
+    for highest in (1, 255):
+        Image.fromarray((SQUARE / 255 * highest).astype(np.float32)).save(tmp_path / "a.tif")
+        assert np.array_equal(read_mask(tmp_path / "a.tif", BINARY), SQUARE > 0)
+    shares = (SQUARE / 255 * 0.9).astype(np.float32)
+    Image.fromarray(shares).save(tmp_path / "b.tif")
+    with pytest.raises(MaskError, match="LOW,HIGH"):
+        read_mask(tmp_path / "b.tif", BINARY)
+    reader = MaskReader(BINARY, 128, grey_range="0,1")
+    assert np.array_equal(reader.read(tmp_path / "b.tif"), SQUARE > 0)
+    write_image(tmp_path / "c.png", SQUARE)
+    assert np.array_equal(reader.read(tmp_path / "c.png"), SQUARE > 0)  # no range for what has one
+
+
+@pytest.mark.parametrize(("colour", "index"), [((255, 0, 0), 1), ((0, 255, 0), 2)])
+def test_what_is_painted_in_one_colour_is_its_class_where_it_is_opaque(tmp_path, colour, index):
+    colors = ColorMap({(0, 0, 0): 0, (255, 0, 0): 1, (0, 255, 0): 2})
+    alpha = SQUARE.copy()
+    alpha[9] = 100  # an antialiased edge
+    paint = Image.new("RGB", (96, 64), colour)
+    Image.merge("RGBA", (*paint.split(), Image.fromarray(alpha))).save(tmp_path / "a.png")
+    assert np.array_equal(read_mask(tmp_path / "a.png", colors), np.where(SQUARE, index, 0))
+    black = Image.new("L", (96, 64), 0)
+    Image.merge("LA", (black, Image.fromarray(alpha))).save(tmp_path / "b.png")
+    assert np.array_equal(read_mask(tmp_path / "b.png", BINARY), SQUARE > 0)
+    with pytest.raises(MaskError, match="only its alpha"):
+        read_mask(tmp_path / "b.png", colors)
+
+
+def test_a_gif_of_several_pictures_is_no_mask(tmp_path):
+    pictures = [Image.fromarray(SQUARE), Image.fromarray(255 - SQUARE)]
+    pictures[0].save(tmp_path / "a.gif", save_all=True, append_images=pictures[1:])
+    with pytest.raises(MaskError, match="holds 2 pages"):
+        read_mask(tmp_path / "a.gif", BINARY)
+
+
+def test_gif_masks_pair_with_images_and_are_no_images(tmp_path):
+    for name in "ab":
+        for folder in ("images", "masks"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+        write_image(tmp_path / "images" / f"{name}.png", SQUARE)
+        Image.fromarray(SQUARE).save(tmp_path / "masks" / f"{name}.gif")
+    pairs = find_pairs(tmp_path / "images", tmp_path / "masks")
+    assert [pair.mask_path.name for pair in pairs] == ["a.gif", "b.gif"]
+    with pytest.raises(PathError, match=r"2 ending in \.gif"):
+        list_images(tmp_path / "masks")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -183,7 +183,8 @@ def derive(
     )
     source = prepared.masks or model
     if given:
-        source = _given(given, prepared.films, reader, mask_suffix)
+        own_range = "full" if grey_range == "auto" else grey_range
+        source = _given(given, prepared.films, replace(reader, grey_range=own_range), mask_suffix)
     with progress() as shown:
         report = derive_films(
             raw,

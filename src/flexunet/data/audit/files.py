@@ -54,7 +54,7 @@ def take_inventory(root: Path | str) -> Inventory:
         entries += there
         findings += _other_files(root, folder.images)
         if folder.masks:
-            findings += _name_findings(root, folder.split, matches, unread_pictures(folder.masks))
+            findings += _name_findings(root, folder.split, matches, unread_pictures(folder.masks, masks=True))
         elif there and any(other.masks for other in folders):
             what = f"none of the {len(there)} images has a mask: there is no folder of masks"
             names = tuple(entry.name for entry in there)

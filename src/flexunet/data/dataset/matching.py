@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flexunet.data.images.files import composed, image_stem
+from flexunet.data.images.files import MASK_SUFFIXES, composed, image_stem
 
 # What data sets add to the names of images and of their masks, as DRIVE does: `21_training`, `21_manual1`.
 _IMAGE_WORD = r"[ _.-](training|test|image|images|img|original|\d{4})"
@@ -129,7 +129,7 @@ def masks_among(paths: Sequence[Path], suffix: str = "") -> list[Path]:
 
 def stem_of(path: Path) -> str:
     """Name of an image or a mask without its suffix; DICOM files named by a UID have none to lose."""
-    return composed(path.stem) if path.suffix.lower() == ".npz" else image_stem(path)
+    return composed(path.stem) if path.suffix.lower() in MASK_SUFFIXES else image_stem(path)
 
 
 def suffix_of(path: Path) -> str:

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from flexunet.data.dataset.identity import Identities, Identity
 from flexunet.data.dataset.matching import Matches, listed, match_names
-from flexunet.data.images.files import image_stem, is_image_file, list_images, unread_pictures
+from flexunet.data.images.files import image_stem, is_mask_file, list_images, unread_pictures
 from flexunet.errors import PairingError, PathError
-from flexunet.files import leads_nowhere
 
 _LISTED = 10
 
@@ -92,7 +91,7 @@ def complaint_about(matches: Matches, images_dir: Path, masks_dir: Path) -> str:
         return ""
     remedy = (
         "An image and its mask have the same name (endings may differ): add what is missing, or take the "
-        f"file out. {matches.hint}{unread_pictures(masks_dir)}"
+        f"file out. {matches.hint}{unread_pictures(masks_dir, masks=True)}"
     )
     return f"{'; '.join(wrong)}. {remedy.rstrip()}"
 
@@ -109,17 +108,12 @@ def list_masks(folder: Path | str) -> list[Path]:
         raise PathError(f"mask folder {folder} {what}. Check the path in the configuration.")
     masks = mask_files(folder)
     if not masks:
-        raise PathError(f"no masks in {folder}: expected images or .npz files.{unread_pictures(folder)}")
+        told = unread_pictures(folder, masks=True)
+        raise PathError(f"no masks in {folder}: expected images or .npz files.{told}")
     return masks
 
 
 def mask_files(folder: Path) -> list[Path]:
     """Mask files in a folder, sorted by name; none is no error."""
-    masks = [path for path in folder.iterdir() if is_image_file(path) or _is_array_file(path)]
+    masks = [path for path in folder.iterdir() if is_mask_file(path)]
     return sorted(masks, key=lambda path: path.name)
-
-
-def _is_array_file(path: Path) -> bool:
-    if path.suffix.lower() != ".npz" or path.name.startswith("."):
-        return False
-    return path.is_file() or leads_nowhere(path)

@@ -28,9 +28,11 @@ from flexunet.files import NOWHERE, cannot_read, impostor, leads_nowhere, write_
 _FOR_PROGRAMS = ("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".pnm")
 # What tables and annotations name films by, beside the files that are read.
+_AS_MASKS = {".gif": ("GIF",), ".webp": ("WEBP",)}  # pictures that are read as masks alone
+MASK_SUFFIXES = (".npz", *_AS_MASKS)  # of masks, beside those of images
 _OTHER_SUFFIXES = (".dicom", ".ljpeg", ".jp2", ".gif", ".webp", ".npz", ".npy", ".json", ".xml")
 _NAMED_SUFFIXES = IMAGE_SUFFIXES + DICOM_SUFFIXES + _OTHER_SUFFIXES
-_UNREAD = (".gif", ".webp", ".jp2", ".heic", ".avif", ".psd", ".xcf", ".svg", ".npy", ".mat", ".pdf")
+_UNREAD = (".jp2", ".heic", ".avif", ".psd", ".xcf", ".svg", ".npy", ".mat", ".pdf")
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM")
 _UINT16_MAX = 65535
 # What Pillow and OpenCV raise on damaged files; a warning only where Python was told to make errors of them.
@@ -58,6 +60,13 @@ def is_image_file(path: Path) -> bool:
     if not path.is_file():
         return leads_nowhere(path) and path.suffix.lower() in IMAGE_SUFFIXES + DICOM_SUFFIXES
     return path.suffix.lower() in IMAGE_SUFFIXES or is_dicom_file(path)
+
+
+def is_mask_file(path: Path) -> bool:
+    """Whether this is a mask: an image (`is_image_file`), a GIF, a WebP or an `.npz` file; not hidden."""
+    if path.suffix.lower() not in MASK_SUFFIXES:
+        return is_image_file(path)
+    return not path.name.startswith(".") and (path.is_file() or leads_nowhere(path))
 
 
 def is_for_programs(folder: str) -> bool:
@@ -97,9 +106,13 @@ def name_stem(name: str) -> str:
     return name[: -len(suffix)] if suffix and name != suffix else name
 
 
-def unread_pictures(folder: Path) -> str:
-    """A sentence on pictures in a folder of kinds that are not read, with a blank before; "" if none."""
-    counts = Counter(path.suffix.lower() for path in folder.iterdir() if path.suffix.lower() in _UNREAD)
+def unread_pictures(folder: Path, masks: bool = False) -> str:
+    """A sentence on pictures in a folder of kinds that are not read, with a blank before; "" if none.
+
+    `masks` says that the folder is one of masks, of which more kinds are read.
+    """
+    unread = (*_UNREAD, *(() if masks else _AS_MASKS))
+    counts = Counter(path.suffix.lower() for path in folder.iterdir() if path.suffix.lower() in unread)
     if not counts:
         return ""
     told = " and ".join(f"{count} ending in {suffix}" for suffix, count in sorted(counts.items()))
@@ -134,7 +147,8 @@ def read_image(
         path: PNG, JPEG, TIFF, BMP, PNM or DICOM file, or a NIfTI or MetaImage file of one slice.
         channels: 3 repeats grey, 1 takes the luma of colour (ITU-R BT.601, as OpenCV), None keeps what the
             file has.
-        dicom_window: Window rule of DICOM files, as in `dicom.read_dicom`.
+        dicom_window: Window rule of DICOM files, as in `dicom.read_dicom`. `stored` also takes whole
+            floating-point values up to 1 as they are, as masks have them.
         grey_range: Which values of other 16-bit files are black and white, as in `grey_range.apply_range`;
             floating-point files need `LOW,HIGH`.
 
@@ -243,7 +257,7 @@ def read_alpha(path: Path | str) -> np.ndarray | None:
         ImageError: as `read_image`.
     """
     path = Path(path)
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
+    if not _is_picture(path):
         return None
     content = _read_bytes(path)
     try:
@@ -274,7 +288,7 @@ def read_palette_indices(path: Path | str) -> np.ndarray | None:
         ImageError: as `read_image`.
     """
     path = Path(path)
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
+    if not _is_picture(path):
         return None
     content = _read_bytes(path)
     try:
@@ -284,6 +298,17 @@ def read_palette_indices(path: Path | str) -> np.ndarray | None:
             return np.array(ImageOps.exif_transpose(picture))
     except _DECODER_ERRORS as error:
         raise _unreadable(path, error) from error
+
+
+def is_float_file(path: Path) -> bool:
+    """Whether an image file holds floating-point values, by its header; False for no image."""
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        return False
+    try:
+        with path.open("rb") as stream, _open(path, stream) as picture:
+            return picture.mode == "F"
+    except (ImageError, *_DECODER_ERRORS):
+        return False
 
 
 def write_image(path: Path | str, image: np.ndarray, quality: int = 95) -> None:
@@ -337,8 +362,9 @@ def _read_pixels(path: Path, dicom_window: str, grey_range: str) -> np.ndarray:
     _require_content(path)
     if path.suffix.lower() not in IMAGE_SUFFIXES and is_dicom_file(path):
         return read_dicom(path, dicom_window).pixels
+    stored = dicom_window == "stored"
     values = _read_slice(path) if is_volume_file(path) else decode_image(path, _read_bytes(path))
-    pixels = grey_levels(path, values, grey_range)
+    pixels = grey_levels(path, values, grey_range, stored=stored)
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
@@ -349,6 +375,10 @@ def _read_slice(path: Path) -> np.ndarray:
         raise ImageError(
             f"{error} It is a volume by its name; those of one slice are read as images."
         ) from error
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in (*IMAGE_SUFFIXES, *_AS_MASKS)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -372,7 +402,7 @@ def _require_content(path: Path) -> None:
 def _open(path: Path, stream: IO[bytes]) -> Image.Image:
     """Header of an image file, refusing what would unpack to more than MAX_PIXELS."""
     try:
-        picture = Image.open(stream, formats=_FORMATS)
+        picture = Image.open(stream, formats=_AS_MASKS.get(path.suffix.lower(), _FORMATS))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(f"{path} is too large: more than {MAX_PIXELS:,} pixels. Scale it down.") from error
     except Image.UnidentifiedImageError as error:
@@ -408,7 +438,7 @@ def decode_image(path: Path, content: bytes) -> np.ndarray:
     try:
         with _open(path, io.BytesIO(content)) as picture:
             pages = getattr(picture, "n_frames", 1)
-            if picture.format == "TIFF" and pages > 1:
+            if picture.format in ("TIFF", "GIF", "WEBP") and pages > 1:
                 raise ImageError(
                     f"{path} holds {pages} pages; expected one image per file. Save each page as a file."
                 )

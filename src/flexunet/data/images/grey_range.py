@@ -67,7 +67,7 @@ def apply_range(image: np.ndarray, rule: str) -> np.ndarray:
     return np.rint(levels).astype(np.uint16)[image]
 
 
-def grey_levels(path: Path, values: np.ndarray, rule: str) -> np.ndarray:
+def grey_levels(path: Path, values: np.ndarray, rule: str, *, stored: bool = False) -> np.ndarray:
     """Values of any kind as grey levels with their range applied: uint8 or uint16, of the same shape.
 
     Whole numbers from 0 to 65535 are those of 8- or 16-bit files. Others need an explicit range, and so do
@@ -77,6 +77,7 @@ def grey_levels(path: Path, values: np.ndarray, rule: str) -> np.ndarray:
         path: Their file, for messages.
         values: Numbers.
         rule: As in `apply_range`.
+        stored: Whether 1 is the number 1 and not white, as in masks.
 
     Raises:
         ImageError: if the values are no grey levels and no range tells which are black and white.
@@ -87,7 +88,7 @@ def grey_levels(path: Path, values: np.ndarray, rule: str) -> np.ndarray:
     low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
     if values.dtype.kind not in "buif" or not np.isfinite(low + high):
         raise ImageError(f"{path} has values that are no finite numbers. Export it again.")
-    counted = values.dtype.kind != "f" or (high > 1 and (values == np.rint(values)).all())
+    counted = values.dtype.kind != "f" or ((high > 1 or stored) and (values == np.rint(values)).all())
     if counted and low >= 0 and high <= _WHITE:
         return apply_range(values.astype(np.uint8 if high <= _EIGHT_BITS else np.uint16), rule)
     bounds = check_range(rule)

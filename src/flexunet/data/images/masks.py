@@ -20,6 +20,7 @@ from PIL import Image
 from flexunet.data.images.color_map import ColorMap, as_grey_if_grey
 from flexunet.data.images.files import (
     MAX_PIXELS,
+    is_float_file,
     read_alpha,
     read_image,
     read_palette_indices,
@@ -44,6 +45,7 @@ FAR = 48  # Euclidean distance in RGB beyond which a colour counts as off the ma
 TOLERANCE = 0.05  # share of pixels that may be off the map: antialiased edges, JPEG blocks
 _MOST_CLASSES = 256
 _LOOKED_AT = 24  # masks of a data set looked at for a note
+_OPAQUE = 128  # of 255; an antialiased edge is painted from its middle on
 _FLAT_AREA = 16  # pixels of one strange colour, their neighbours too: less is taken for an edge
 
 
@@ -54,6 +56,7 @@ def read_mask(
     tolerance: float = TOLERANCE,
     threshold: float | None = None,
     setting: str = RGB_MAP,
+    grey_range: str = "full",
 ) -> np.ndarray:
     """Read a mask file as class indices.
 
@@ -74,6 +77,8 @@ def read_mask(
         tolerance: Share of pixels that may lie far from every colour (antialiasing, JPEG); 1 accepts all.
         threshold: Grey level from 0 to 255, see rule 3.
         setting: Where the user gives the colours, for messages.
+        grey_range: Which values of floating-point files are black and white, `LOW,HIGH`; `full` takes whole
+            numbers alone.
 
     Returns:
         uint8 array `(H, W)`.
@@ -91,10 +96,11 @@ def read_mask(
     if path.suffix.lower() == ".npz":
         return _read_arrays(path, color_map, setting)
     try:
-        picture = as_grey_if_grey(_eight_bits(_read_picture(path)))
+        picture = as_grey_if_grey(_eight_bits(_read_picture(path, grey_range)))
     except ImageError as error:
         raise MaskError(f"mask {error}") from error
-    _refuse_alpha_alone(path, picture)
+    if (painted := _painted_in_alpha(path, picture, color_map)) is not None:
+        return painted
     if picture.ndim == 2 and _holds_indices(path, picture, color_map):
         return picture
     if threshold is not None:
@@ -154,12 +160,14 @@ class MaskReader:
         threshold: As in `read_mask` (`[mask] binarize`); None takes colours as they are.
         tolerance: As in `read_mask`.
         setting: Where the user gives the colours, for messages: the configuration key or the option.
+        grey_range: As in `read_mask`.
     """
 
     color_map: ColorMap = field(default_factory=ColorMap.binary)
     threshold: float | None = None
     tolerance: float = TOLERANCE
     setting: str = RGB_MAP
+    grey_range: str = "full"
 
     @property
     def lenient(self) -> MaskReader:
@@ -205,6 +213,7 @@ class MaskReader:
             tolerance=self.tolerance,
             threshold=self.threshold,
             setting=self.setting,
+            grey_range=self.grey_range,
         )
 
     def read_like(
@@ -287,8 +296,10 @@ def foreground_classes(mask: np.ndarray) -> list[int]:
     return (np.flatnonzero(histogram[1:]) + 1).tolist()
 
 
-def _read_picture(path: Path) -> np.ndarray:
+def _read_picture(path: Path, grey_range: str = "full") -> np.ndarray:
     """A mask file as an image. In DICOM the values count, not a window, which is for looking at films."""
+    if grey_range != "full" and is_float_file(path):
+        return read_image(path, channels=None, grey_range=grey_range)
     picture = read_image(path, channels=None, dicom_window="stored")
     if picture.dtype == np.uint16 and int(picture.max()) > 255:
         picture = read_image(path, channels=None, dicom_window="full")  # white of 12 bits is white
@@ -302,20 +313,30 @@ def _eight_bits(picture: np.ndarray) -> np.ndarray:
     return ((picture.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
-def _refuse_alpha_alone(path: Path, picture: np.ndarray) -> None:
-    """Refuse a mask painted as transparency: one colour everywhere would be all lesion, or none."""
+def _painted_in_alpha(path: Path, picture: np.ndarray, color_map: ColorMap) -> np.ndarray | None:
+    """The mask of a file that is of one colour, and opaque where that is painted; None for any other file.
+
+    Where the colour is that of the background, as black paint, the class is the only other one.
+
+    Raises:
+        MaskError: if several classes may be meant.
+    """
     if (picture != picture[0, 0]).any():
-        return
+        return None
     alpha = read_alpha(path)
-    if alpha is not None and alpha.min() < alpha.max():
+    if alpha is None or alpha.min() == alpha.max():
+        return None
+    painted = int(color_map.encode(picture[:1, :1])[0, 0])
+    if not painted and color_map.num_classes > 2:
         raise MaskError(
-            f"mask {path}: its colour is {picture[0, 0].tolist()} everywhere, and only its alpha "
-            "(transparency) differs, which is not read. Save the mask in opaque colours, e.g. white on black."
+            f"mask {path}: its colour is {picture[0, 0].tolist()} everywhere, that of the background, and "
+            "only its alpha (transparency) differs: nothing tells the class. Save it in the classes' colours."
         )
+    return np.where(alpha >= _OPAQUE, painted or 1, 0).astype(np.uint8)
 
 
 def _holds_indices(path: Path, grey: np.ndarray, color_map: ColorMap) -> bool:
-    if path.suffix.lower() in (".jpg", ".jpeg"):  # lossy: small values there are noise
+    if path.suffix.lower() in (".jpg", ".jpeg", ".webp"):  # lossy: small values there are noise
         return False
     if int(grey.max()) >= color_map.num_classes:
         return False

@@ -8,9 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from flexunet.cli import COMMANDS, app
+from flexunet.version import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "benchmarks/RESULTS.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "benchmarks/RESULTS.md", *sorted((ROOT / "docs").glob("*.md"))]
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 FENCE = re.compile(r"```(?:sh|bash|console|text)?\n(.*?)```", re.DOTALL)
 
@@ -53,3 +54,15 @@ def test_make_has_the_two_commands_of_the_readme():
     shown = re.findall(r"^make ([a-z]+)", text, re.MULTILINE)
     assert shown == ["demo", "test"]
     assert set(shown) <= set(rules)
+
+
+def test_contributors_are_sent_to_files_that_exist():
+    paths = re.findall(r"`((?:src|tests|docs|benchmarks)/[\w./]+)`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert len(paths) > 15
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_the_citation_and_the_changelog_know_the_version():
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert re.findall(r"^version: (.+)$", citation, re.MULTILINE) == [__version__]
+    assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text()

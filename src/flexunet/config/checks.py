@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 
 from flexunet.config.architectures import BY_NAME, folded
 from flexunet.config.schema import Config
 from flexunet.errors import ConfigError
+
+MOST_WITH_IGNORED = 255  # classes, where some pixels are ignored
+# Losses in which pixels depend on their neighbours, so that ignored ones cannot be left out; a test compares
+# them with the rows of the losses, which the engine is needed for.
+OF_NEIGHBOURS = ("basnet_hybrid_loss", "boundary", "ssim_loss")
 
 
 def check_config(config: Config) -> None:
@@ -202,6 +208,25 @@ def _check_classes(config: Config) -> None:
             config,
             f"[mask] rgb_map has the class indices {', '.join(map(str, found))}; they must count from 0 "
             "without gaps, and [model] num_classes is their number",
+        )
+    if config.mask.ignore in rgb_map:
+        raise _error(
+            config,
+            f"[mask] ignore = {config.mask.ignore} is the colour of class {rgb_map[config.mask.ignore]} in "
+            "rgb_map; take it out of rgb_map, or give ignored pixels another colour",
+        )
+    if config.mask.ignore and num_classes > MOST_WITH_IGNORED:
+        raise _error(
+            config,
+            f"[mask] ignore = {config.mask.ignore} takes the class index 255 for itself, and [model] "
+            f"num_classes is {num_classes}; have {MOST_WITH_IGNORED} classes at most",
+        )
+    used = re.findall(r"\w+", " ".join([config.model.loss, *config.computed_metrics]))
+    if config.mask.ignore and (wrong := sorted(set(used) & set(OF_NEIGHBOURS))):
+        raise _error(
+            config,
+            f"[model] loss or metrics: {' and '.join(wrong)} cannot leave out the pixels of [mask] ignore: "
+            "what counts of a pixel depends on its neighbours; take another loss, or take ignore out",
         )
     # One class is one channel of foreground, and its masks still have two colours.
     wanted = max(num_classes, 2)

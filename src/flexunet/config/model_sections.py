@@ -10,6 +10,7 @@ from flexunet.config.section import (
     RGB,
     ColorOrder,
     Integers,
+    OptionalColor,
     Pair,
     Positive,
     RgbMap,
@@ -189,6 +190,8 @@ class MaskSection(Section):
     """Grey value above which a mask pixel is foreground; used with binarize = true."""
     rgb_map: RgbMap = Field(default={})
     """Class index of each mask colour. Default: black and white; for more classes, as published."""
+    ignore: OptionalColor = None
+    """Mask colour, or grey value, of pixels that count in no loss and no score. Default: all pixels count."""
 
 
 class MaskColorSection(Section):

@@ -99,6 +99,13 @@ def _color(value: Any) -> Any:
     return value
 
 
+def _grey_or_color(value: Any) -> Any:
+    """A colour, of which a grey may be one number: 128 means (128, 128, 128)."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value, value, value)
+    return _color(value)
+
+
 def _upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
@@ -122,6 +129,23 @@ RangeUpTo1 = Annotated[
     tuple[_UpTo1, _UpTo1], Strict(False), BeforeValidator(tupled), AfterValidator(_ascending)
 ]
 RGB = Annotated[tuple[Byte, Byte, Byte], Strict(False), BeforeValidator(tupled)]
+_COLOR_TEXT = r"^\s*\d{1,3}\s*,\s*\d{1,3}\s*,\s*\d{1,3}\s*$|^#[0-9a-fA-F]{6}$"
+_BYTE = {"type": "integer", "minimum": 0, "maximum": 255}
+OptionalColor = Annotated[
+    tuple[Byte, Byte, Byte] | None,
+    Strict(False),
+    BeforeValidator(_grey_or_color),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "array", "prefixItems": [_BYTE] * 3, "minItems": 3, "maxItems": 3},
+                _BYTE,
+                {"type": "string", "pattern": _COLOR_TEXT},
+                {"type": "null"},
+            ]
+        }
+    ),
+]
 Center = tuple[float, float]
 Centers = Annotated[list[Center], BeforeValidator(_centers)]
 Texts = Annotated[list[str], BeforeValidator(_listed)]
@@ -134,8 +158,8 @@ RgbMap = Annotated[
     WithJsonSchema(
         {
             "type": "object",
-            "propertyNames": {"pattern": r"^\s*\d{1,3}\s*,\s*\d{1,3}\s*,\s*\d{1,3}\s*$|^#[0-9a-fA-F]{6}$"},
-            "additionalProperties": {"type": "integer", "minimum": 0, "maximum": 255},
+            "propertyNames": {"pattern": _COLOR_TEXT},
+            "additionalProperties": _BYTE,
         }
     ),
 ]

@@ -29,7 +29,7 @@ VALID_SHARE = 0.2
 
 def color_map(config: Config) -> ColorMap:
     """The colours of the classes; a model of one class has background and foreground."""
-    return ColorMap(config.mask.rgb_map)
+    return ColorMap(config.mask.rgb_map, config.mask.ignore)
 
 
 def mask_reader(config: Config) -> MaskReader:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
+from flexunet.data.images.masks import IGNORED, without_ignored
 from flexunet.errors import DatasetError
 from flexunet.evaluation.scores.pixels import Values, ratio
 from flexunet.evaluation.scores.reliability import IN_PLAY
@@ -45,8 +46,11 @@ class CalibrationFit:
         self._histograms: list[NDArray[np.int64]] = []
 
     def add(self, truth: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> None:
-        """Add one image: class indices `(H, W)` and probabilities `(H, W, C)`."""
+        """Add one image: class indices `(H, W)`, probabilities `(H, W, C)`; ignored pixels do not count."""
         probabilities = two_channels(probabilities)
+        if without_ignored(truth)[1] is not None and probabilities.shape[-1] <= IGNORED:
+            counted = truth != IGNORED
+            truth, probabilities = truth[counted], probabilities[counted]
         inside = foreground_probability(probabilities).ravel()
         labels = truth.ravel()
         self._add_sample(labels, probabilities.reshape(len(labels), -1), inside)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from flexunet.data.images.masks import IGNORED, without_ignored
 from flexunet.data.images.regions import fill_holes, find_regions
 from flexunet.errors import DatasetError
 from flexunet.evaluation.scores.pixels import Values, ratio
@@ -45,7 +46,10 @@ class PostprocessFit:
         self._dice: list[Values] = []
 
     def add(self, truth: NDArray[np.uint8], mask: NDArray[np.uint8]) -> None:
-        """Add one image: true and predicted class indices, uint8 `(H, W)`."""
+        """Add one image: true and predicted class indices, uint8 `(H, W)`; ignored pixels do not count."""
+        if len(self._labels) < IGNORED:
+            truth, ignored = without_ignored(truth)
+            mask = mask if ignored is None else np.where(ignored, np.uint8(0), mask)
         self._dice.append(np.stack([self._of_class(truth, mask, label) for label in self._labels]))
 
     @staticmethod

@@ -198,7 +198,7 @@ def published_metrics(config: Config, model: keras.Model, split: str) -> Publish
 def _class_counts(source: Source, place: int, classes: int) -> np.ndarray:
     """Pixels of each class in one image of a source."""
     _, masks = source.read(np.array([place]))
-    return np.bincount(masks.ravel(), minlength=classes)
+    return np.bincount(masks.ravel(), minlength=classes)[:classes]  # ignored pixels are none of them
 
 
 def _environment(config: Config, predictor: Predictor) -> dict[str, Any]:

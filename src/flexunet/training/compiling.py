@@ -35,14 +35,20 @@ def compile_model(
         pace: How the steps of the run make updates; none for a model that is not trained.
         loss: Instead of the configured one.
     """
+    ignoring = config.mask.ignore is not None
     metrics = [
-        get_metric(name, hybrid_alpha=config.model.hybrid_alpha, hybrid_beta=config.model.hybrid_beta)
+        get_metric(
+            name,
+            hybrid_alpha=config.model.hybrid_alpha,
+            hybrid_beta=config.model.hybrid_beta,
+            ignoring=ignoring,
+        )
         for name in config.computed_metrics
     ]
     model.compile(
         # With heads beside it a model does not tell its precision.
         optimizer=build_optimizer(config, pace, without_heads(model).dtype_policy.name),
-        loss=loss or get_loss(config.model.loss, config.model.num_classes),
+        loss=loss or get_loss(config.model.loss, config.model.num_classes, ignoring=ignoring),
         metrics=metrics,
         jit_compile=choose_jit(config.train.jit_compile),
         auto_scale_loss=False,  # build_optimizer did it

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
 
+_COUNTS = 0.5  # share of the pixels of a place that must not be ignored, for the place to count
+
+
 class DeeplySupervised(keras.Model):
     """A model that in training answers at several decoder levels, and else as the model that it holds.
 
@@ -35,13 +38,15 @@ class DeeplySupervised(keras.Model):
     Args:
         main: A functional model.
         answers: Probabilities at its decoder levels, finest first, `(N, H / f, W / f, classes)`.
+        ignoring: Whether the truth of some pixels is -1, and they do not count.
     """
 
-    def __init__(self, main: keras.Model, answers: list[Any]):
+    def __init__(self, main: keras.Model, answers: list[Any], *, ignoring: bool = False):
         super().__init__(name=f"{main.name}_deeply_supervised")
         self.main = main
         self.levels = keras.Model(main.input, [main.output, *answers], name="levels")
         self.level_weights = weights_of_levels(1 + len(answers))
+        self.ignoring = ignoring
         self.built = True
 
     @property
@@ -66,7 +71,8 @@ class DeeplySupervised(keras.Model):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         total: Any = 0.0
         for weight, answer in zip(self.level_weights, y_pred, strict=True):
-            at_level = super().compute_loss(x, averaged_to(y, answer), answer, sample_weight, training)
+            truth = averaged_to(y, answer, ignoring=self.ignoring)
+            at_level = super().compute_loss(x, truth, answer, sample_weight, training)
             total = total + weight * at_level
         return total
 
@@ -110,7 +116,7 @@ def supervise_deeply(model: keras.Model, config: Config) -> DeeplySupervised:
     # A model of the heads alone: that of a level draws the same weights whatever model it stands on.
     heads = keras.Model([model.get_layer(name).output for name in names], answers)
     draw_initial_weights(heads, config.train.seed)
-    return DeeplySupervised(model, answers)
+    return DeeplySupervised(model, answers, ignoring=config.mask.ignore is not None)
 
 
 def without_heads(model: keras.Model) -> keras.Model:
@@ -124,13 +130,15 @@ def weights_of_levels(count: int) -> list[float]:
     return [weight / sum(halved) for weight in halved]
 
 
-def averaged_to(mask: Any, answer: Any) -> Any:
+def averaged_to(mask: Any, answer: Any, *, ignoring: bool = False) -> Any:
     """A one-hot mask at the size of an answer: the share of each class in the pixels that a place covers.
 
     Args:
         mask: `(N, H, W, classes)`, any type of number; cells of components may follow, of which the first
             pixel of a place counts.
         answer: `(N, H / fy, W / fx, classes)`, fy and fx whole numbers.
+        ignoring: Whether the mask is -1 at some pixels, which are left out of the average; a place of which
+            more than half is ignored becomes -1.
 
     Returns:
         The mask itself where the sizes are the same; else float32 of the answer's shape.
@@ -141,5 +149,9 @@ def averaged_to(mask: Any, answer: Any) -> Any:
     high, wide = mask.shape[1] // rows, mask.shape[2] // columns
     places = (-1, rows, high, columns, wide, classes)
     truth, cells = without_cells(mask, answer)
-    smaller = ops.mean(ops.reshape(ops.cast(truth, "float32"), places), axis=(2, 4))
+    pixels = ops.reshape(ops.cast(truth, "float32"), places)
+    smaller = ops.mean(ops.maximum(pixels, 0.0) if ignoring else pixels, axis=(2, 4))
+    if ignoring:
+        share = ops.mean(ops.cast(pixels >= 0, "float32"), axis=(2, 4))
+        smaller = ops.where(share >= _COUNTS, smaller / ops.maximum(share, _COUNTS), -1.0)
     return smaller if cells is None else ops.concatenate([smaller, cells[:, ::high, ::wide]], axis=-1)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from flexunet.config.augment_sections import RandomTransformSection
 from flexunet.data.augment.mixing import Lesion, mix
+from flexunet.data.images.masks import IGNORED
 
 
 def section(**keys):
@@ -94,3 +95,18 @@ def test_a_lesion_stays_between_black_and_white():
     assert image[1:3, 1:3].min() == image.max() == 255
     assert image[0, 0, 0] == 200
     assert lesion.mask(np.full((4, 4), 2, np.uint8))[1:3, 1:3].tolist() == [[1, 2], [2, 3]]
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 10**6))
+def test_ignored_pixels_give_and_take_no_lesion_but_follow_their_box(seed):
+    images, masks = breasts()
+    masks[1, 10:45, 40:] = IGNORED  # the upper half of the other breast
+    chosen = section(lesion_paste_probability=1.0)
+    mixed, mixed_masks = mix(chosen, images, masks, np.random.default_rng(seed))
+    np.testing.assert_array_equal(mixed_masks[1] == IGNORED, masks[1] == IGNORED)
+    np.testing.assert_array_equal(mixed[0], images[0])  # an ignored region is no lesion to give
+    boxed, boxed_masks = mix(section(cutmix_probability=1.0), images, masks, np.random.default_rng(seed))
+    np.testing.assert_array_equal(
+        boxed_masks[0] == IGNORED, (boxed[0, ..., 0] == 150) & (masks[1] == IGNORED)
+    )

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from flexunet.data.images.masks import IGNORED
 from flexunet.errors import MaskError, ShapeError
+from flexunet.evaluation.scores.images import score_image
 from flexunet.evaluation.scores.pixels import (
     apply_empty_rule,
     confusion_matrix,
@@ -14,6 +16,7 @@ from flexunet.evaluation.scores.pixels import (
     mean_over_classes,
     pixel_scores,
 )
+from flexunet.inference.predict.calibration import Calibration
 
 masks = arrays(np.uint8, (5, 7), elements=st.integers(0, 2))
 
@@ -82,3 +85,26 @@ def test_a_mask_agrees_with_itself(mask):
     dice = scores_of(mask, mask)["dice"]
     assert ((dice == 1) | np.isnan(dice)).all()
     np.testing.assert_array_equal(np.isnan(dice), [not (mask == label).any() for label in (1, 2)])
+
+
+def test_ignored_pixels_count_in_no_score():
+    """As if the image ended before them: pixels, lesions, surfaces and probabilities."""
+    rng = np.random.default_rng(4)
+    truth = np.zeros((20, 24), np.uint8)
+    truth[3:8, 4:9] = truth[12:15, 2:4] = 1
+    foreground = np.where(np.roll(truth, 1, 1) > 0, 0.8, 0.1).astype(np.float32)
+    foreground = np.clip(foreground + rng.normal(0, 0.05, truth.shape), 0, 1).astype(np.float32)
+    foreground[16, 10] = 0.9  # a false alarm
+    probabilities = np.stack([1 - foreground, foreground], axis=-1)
+    marked = truth.copy()
+    marked[:, 16:] = IGNORED
+    probabilities[5:9, 17:21] = [0.1, 0.9]  # a region in what is ignored
+    calibration = Calibration("valid", 3, 1.5, 0.4, 0.3, 0.2, 0.7, 0.8)
+    found = score_image(marked, None, probabilities=probabilities, calibration=calibration)
+    cut = score_image(truth[:, :16], None, probabilities=probabilities[:, :16], calibration=calibration)
+    for name in ("confusion", "surface"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(cut, name))
+    for name in ("lesions", "candidates", "probability", "scaled"):
+        for one, two in zip(getattr(found, name), getattr(cut, name), strict=True):
+            np.testing.assert_allclose(one, two)
+    assert found.dice_at_threshold == cut.dice_at_threshold

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.masks import without_ignored
 from flexunet.data.images.regions import find_regions
 
 RING = 0.35  # width of the ring around a lesion, relative to the lesion's equivalent diameter
@@ -75,14 +76,16 @@ def measure_mask(
     """Measure a mask.
 
     Args:
-        mask: Class indices, uint8 `(H, W)`.
+        mask: Class indices, uint8 `(H, W)`; ignored pixels are taken for background, and marked as nothing.
         picture: The mask's own colours `(H, W, C)`; None if it was stored as an array.
         color_map: Colours of the classes.
         grey: The image, uint8 `(H, W)`.
         breast: Where the image is not black background, boolean `(H, W)`.
     """
-    class_pixels = tuple(np.bincount(mask.ravel(), minlength=color_map.num_classes).tolist())
     between = _between(picture, color_map, mask)
+    if color_map.ignore is not None:
+        mask, _ = without_ignored(mask)
+    class_pixels = tuple(np.bincount(mask.ravel(), minlength=color_map.num_classes).tolist())
     if not mask.any():
         return MaskMeasures(class_pixels, (), between, 0.0, 0.0, float("nan"))
     framed = bool(mask[0].all() and mask[-1].all() and mask[:, 0].all() and mask[:, -1].all())

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from flexunet.config.augment_sections import RandomTransformSection
+from flexunet.data.images.masks import IGNORED
 
 _ATTEMPTS = 20
 _ON_BREAST = 0.9  # of the pixels of a lesion that is put somewhere
@@ -105,7 +106,7 @@ def mix(
     for index in range(len(images)):
         others = [other for other in range(len(images)) if other != index]
         if rng.random() < chosen.lesion_paste_probability:
-            donors = [other for other in others if masks[other].any()]
+            donors = [other for other in others if _marked(masks[other]).any()]
             lesion = _draw_lesion(chosen, images, masks, donors, index, rng) if donors else None
             if lesion:
                 mixed[index], mixed_masks[index] = lesion.image(mixed[index]), lesion.mask(mixed_masks[index])
@@ -136,7 +137,7 @@ def _draw_lesion(
 ) -> Lesion | None:
     """A lesion of one of the donors, at a place on the breast that holds none; none, if no place is found."""
     donor = donors[rng.integers(len(donors))]
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats((masks[donor] > 0).astype(np.uint8))
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(_marked(masks[donor]).astype(np.uint8))
     label = int(rng.integers(1, count))
     factor = np.float32(rng.uniform(*chosen.lesion_paste))
     left, top, width, height = boxes[label][:4].tolist()
@@ -162,6 +163,11 @@ def _draw_lesion(
         if breast[window][inside].mean() >= _ON_BREAST and not masks[target][window][inside].any():
             return Lesion(top, left, excess, classes)
     return None
+
+
+def _marked(mask: np.ndarray) -> np.ndarray:
+    """Pixels of lesions: those of a class above 0 that are not ignored; bool `(H, W)`."""
+    return (mask > 0) & (mask != IGNORED)
 
 
 def _breast(image: np.ndarray) -> np.ndarray:

@@ -196,6 +196,7 @@ def _settings(dataset: Path, job: Job, steps: Sequence[Step], tasks: Sequence[Ta
         "size": list(job.size) if job.size else None,
         "rgb_map": {str(color): index for color, index in job.config.mask.rgb_map.items()},
         "mask_threshold": mask_reader(job.config).threshold,
+        **({"mask_ignore": list(ignore)} if (ignore := job.config.mask.ignore) else {}),
         "operations": {step.prefix: {"operation": step.label, **step.parameters} for step in steps},
     }
 

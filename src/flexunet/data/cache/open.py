@@ -31,7 +31,7 @@ from flexunet.data.cache.pair_reader import CropReader, PairReader
 from flexunet.data.cache.stack import IMAGES, MASKS, StackLayout
 from flexunet.data.dataset.digests import Digests, digest_of_text
 from flexunet.data.dataset.pairs import Pair
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.masks import IGNORED, MaskReader
 from flexunet.errors import PathError
 from flexunet.files import explaining, sweep
 from flexunet.progress import Progress, silent
@@ -79,7 +79,7 @@ class Cache:
         """Of each image, whether its mask has a class above 0; bool `(N,)`. Reads all masks."""
         parts = np.array_split(np.arange(len(self)), -(-len(self) // 64))
         masks = (_read_rows(self.folder / MASKS, self.masks, part) for part in parts)
-        return np.concatenate([part.any(axis=(1, 2)) for part in masks])
+        return np.concatenate([((part > 0) & (part != IGNORED)).any(axis=(1, 2)) for part in masks])
 
 
 def open_cache(

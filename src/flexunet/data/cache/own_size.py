@@ -20,6 +20,7 @@ from flexunet.data.cache.pair_reader import CropReader, PairReader
 from flexunet.data.cache.stack import Deeper, Depth, stream_pairs
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.images.files import image_size
+from flexunet.data.images.masks import without_ignored
 from flexunet.data.images.regions import find_regions
 from flexunet.data.images.shrink import lesion_positions
 from flexunet.errors import InputError, PathError
@@ -153,6 +154,7 @@ def lesion_points(mask: np.ndarray) -> np.ndarray:
     Returns:
         int32 rows of lesion (counted from 0), row and column; up to 64 of each lesion, in the lesions' order.
     """
+    mask, _ = without_ignored(mask)
     if not mask.any():
         return np.empty((0, 3), np.int32)
     rows, columns = lesion_positions(mask)

@@ -56,6 +56,8 @@ class PairReader:
         """
         masks = {**vars(self.masks), "color_map": self.masks.color_map.entries}
         del masks["setting"]  # how messages name the map
+        if self.masks.color_map.ignore is not None:
+            masks["ignore"] = self.masks.color_map.ignore
         settings: dict[str, Any] = {}
         for name, value in vars(self).items():
             if (name, value) in (("grey_range", "full"), ("normalize", "none")):

@@ -15,6 +15,7 @@ _SAME_HUE = 15  # degrees within which a colour is a darker or paler one of the 
 _OTHER_HUE = 45  # degrees that all other classes must be away then
 _COLOURED = 0.5  # saturation below which a colour has no hue to speak of
 _BRIGHT = 64  # highest channel below which it has none either
+IGNORED = 255  # class index of pixels that count for nothing, where a map has a colour for them
 _SMALL = 3 << 14  # values; below this a table of the whole colour cube does not pay
 
 
@@ -24,15 +25,17 @@ class ColorMap:
     Args:
         colors: Class index of each RGB colour. Several colours may mean one class; the first of them in the
             order given is the one written.
+        ignore: Colour of pixels that count for nothing (`[mask] ignore`); they become `IGNORED`. None: no
+            such pixels.
 
     Attributes:
-        num_classes: Highest class index + 1.
+        num_classes: Highest class index + 1; ignored pixels are no class.
         palette: Colour of each class, uint8 array `(num_classes, 3)`.
         entries: Pairs of colour and class index, by class.
 
     Raises:
         ConfigError: if the map is empty, or a colour or class index is out of range, or a class between
-            0 and the highest has no colour.
+            0 and the highest has no colour, or the colour of ignored pixels is that of a class.
 
     Example:
         >>> colors = flexunet.ColorMap({(0, 0, 0): 0, (255, 0, 0): 1})
@@ -40,17 +43,19 @@ class ColorMap:
         2
     """
 
-    def __init__(self, colors: Mapping[Color, int]):
+    def __init__(self, colors: Mapping[Color, int], ignore: Color | None = None):
         self.colors_to_class: dict[Color, int] = {
             tuple(int(c) for c in color): int(i)  # type: ignore[misc]  # `_check` sees to the length
             for color, i in colors.items()
         }
+        self.ignore: Color | None = ignore and tuple(int(c) for c in ignore)  # type: ignore[assignment]
         self._check()
         # Sorted by class, so that among equally near colours the lowest class wins. Sorting is stable.
         self.entries = tuple(sorted(self.colors_to_class.items(), key=lambda entry: entry[1]))
-        self._colors = np.array([color for color, _ in self.entries], np.int32)
-        self._classes = np.array([index for _, index in self.entries], np.uint8)
-        self.num_classes = int(self._classes[-1]) + 1
+        self._read = (*self.entries, *([(self.ignore, IGNORED)] if self.ignore else []))
+        self._colors = np.array([color for color, _ in self._read], np.int32)
+        self._classes = np.array([index for _, index in self._read], np.uint8)
+        self.num_classes = self.entries[-1][1] + 1
         first = [int(np.argmax(self._classes == index)) for index in range(self.num_classes)]
         self.palette = self._colors[first].astype(np.uint8)
         greys = np.repeat(np.arange(256)[:, None], 3, axis=1)
@@ -63,13 +68,17 @@ class ColorMap:
         return cls({(0, 0, 0): 0, (255, 255, 255): 1})
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ColorMap) and self.entries == other.entries
+        return isinstance(other, ColorMap) and self._read == other._read
 
     def __hash__(self) -> int:
-        return hash(self.entries)
+        return hash(self._read)
 
     def __repr__(self) -> str:
-        return f"ColorMap({self.colors_to_class})"
+        return f"ColorMap({self.colors_to_class}{f', ignore={self.ignore}' if self.ignore else ''})"
+
+    def with_colors(self, colors: Mapping[Color, int]) -> "ColorMap":
+        """The same with further colours of its classes."""
+        return ColorMap(self.colors_to_class | dict(colors), self.ignore)
 
     def encode(self, rgb: np.ndarray) -> np.ndarray:
         """Class of the nearest colour (squared Euclidean in RGB, ties to the lowest class), as published.
@@ -108,11 +117,11 @@ class ColorMap:
             return None
         away = [
             (min(abs(hue - other), 360 - abs(hue - other)), entry, index)
-            for entry, index in self.entries
+            for entry, index in self._read
             if (other := _hue(entry)) is not None
         ]
         nearest = min(away, default=None)
-        if nearest is None or nearest[0] > _SAME_HUE:
+        if nearest is None or nearest[0] > _SAME_HUE or nearest[1] == self.ignore:
             return None
         others = [distance for distance, _, index in away if index != nearest[2]]
         return nearest[1] if min(others, default=360) >= _OTHER_HUE else None
@@ -124,7 +133,21 @@ class ColorMap:
             MaskError: if an index has no colour.
         """
         self.check_indices(mask)
-        return self.palette[mask]
+        return self.file_palette[mask]
+
+    @property
+    def file_palette(self) -> np.ndarray:
+        """Colour of each stored value, uint8 `(n, 3)`: those of the classes, and that of `IGNORED` if any."""
+        if self.ignore is None:
+            return self.palette
+        palette = np.zeros((IGNORED + 1, 3), np.uint8)
+        palette[: self.num_classes], palette[IGNORED] = self.palette, self.ignore
+        return palette
+
+    def is_index(self, values: np.ndarray) -> np.ndarray:
+        """Which values are a class index or, where there are ignored pixels, `IGNORED`; bool."""
+        known = values < self.num_classes
+        return known if self.ignore is None else known | (values == IGNORED)
 
     def _check(self) -> None:
         key = "[mask] rgb_map"
@@ -135,6 +158,8 @@ class ColorMap:
                 raise ConfigError(f"{key}: {color} is not a colour. Expected three values from 0 to 255.")
             if not 0 <= index <= 255:
                 raise ConfigError(f"{key}: class index {index} of {color} is not in 0 to 255.")
+        if self.ignore is not None:
+            self._check_ignore()
         missing = sorted(
             set(range(max(self.colors_to_class.values()) + 1)) - set(self.colors_to_class.values())
         )
@@ -143,9 +168,21 @@ class ColorMap:
                 f"{key}: no colour for class {', '.join(map(str, missing))}. Count from 0, no gaps."
             )
 
+    def _check_ignore(self) -> None:
+        key = "[mask] ignore"
+        if len(self.ignore or ()) != 3 or not all(0 <= value <= 255 for value in self.ignore or ()):
+            raise ConfigError(f"{key}: {self.ignore} is not a colour. Expected three values from 0 to 255.")
+        if self.ignore in self.colors_to_class:
+            raise ConfigError(
+                f"{key} = {self.ignore} is the colour of class {self.colors_to_class[self.ignore]} in [mask] "
+                "rgb_map. Give ignored pixels a colour of their own, or take it out of rgb_map."
+            )
+        if max(self.colors_to_class.values()) >= IGNORED:
+            raise ConfigError(f"{key} needs class index {IGNORED} for itself: have fewer classes.")
+
     def check_indices(self, mask: np.ndarray) -> None:
         """Raise MaskError if the mask holds a class that has no colour."""
-        if mask.size and int(mask.max()) >= self.num_classes:
+        if mask.size and int(mask.max()) >= self.num_classes and not self.is_index(mask).all():
             raise MaskError(
                 f"the mask holds class {int(mask.max())}, but [mask] rgb_map has classes 0 to "
                 f"{self.num_classes - 1} only."

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from flexunet.data.images.color_map import ColorMap, as_grey_if_grey
+from flexunet.data.images.color_map import IGNORED, ColorMap, as_grey_if_grey
 from flexunet.data.images.files import (
     MAX_PIXELS,
     is_float_file,
@@ -30,6 +30,7 @@ from flexunet.errors import ImageError, MaskError
 from flexunet.files import NOWHERE, leads_nowhere, write_bytes
 
 __all__ = [
+    "IGNORED",
     "ColorMap",
     "MaskReader",
     "encode_mask",
@@ -37,6 +38,7 @@ __all__ = [
     "foreground_classes",
     "read_mask",
     "resize_mask",
+    "without_ignored",
     "write_mask",
 ]
 
@@ -71,6 +73,9 @@ def read_mask(
     5. Palette PNG whose colours are not those of the map, but whose stored values are all below the number
        of classes: class indices.
 
+    Where the map has a colour for ignored pixels, they become `IGNORED`, by whatever rule the others are
+    read; stored class indices then hold its grey value or `IGNORED`, and one-hot arrays a row of zeros.
+
     Args:
         path: The file.
         color_map: Colours of the classes.
@@ -101,18 +106,20 @@ def read_mask(
         raise MaskError(f"mask {error}") from error
     if (painted := _painted_in_alpha(path, picture, color_map)) is not None:
         return painted
-    if picture.ndim == 2 and _holds_indices(path, picture, color_map):
-        return picture
+    ignored = _is_ignored(picture, color_map)
+    if picture.ndim == 2 and _holds_indices(path, picture, ignored, color_map):
+        return picture if ignored is None else np.where(ignored, np.uint8(IGNORED), picture)
     if threshold is not None:
         grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-        return (grey > threshold).astype(np.uint8)
+        mask = (grey > threshold).astype(np.uint8)
+        return mask if ignored is None else np.where(ignored, np.uint8(IGNORED), mask)
     fitted = fit_colors(picture, color_map)
     mask, distances = fitted.encode_with_distance(picture)
     complaint = _strange_colors(picture, mask, distances > FAR**2, color_map, tolerance, setting)
     if not complaint:
         return mask
     indices = read_palette_indices(path)
-    if indices is not None and int(indices.max()) < color_map.num_classes:
+    if indices is not None and color_map.is_index(indices).all():
         return indices
     raise MaskError(f"mask {path}: {complaint}")
 
@@ -148,7 +155,7 @@ def fit_colors(picture: np.ndarray, color_map: ColorMap) -> ColorMap:
     if not added:
         return color_map
     known = color_map.colors_to_class
-    return ColorMap(known | {color: known[entry] for color, entry in added.items()})
+    return color_map.with_colors({color: known[entry] for color, entry in added.items()})
 
 
 @dataclass(frozen=True)
@@ -277,7 +284,7 @@ def encode_mask(mask: np.ndarray, color_map: ColorMap) -> bytes:
     """
     color_map.check_indices(mask)
     picture = Image.fromarray(np.ascontiguousarray(mask, np.uint8))
-    picture.putpalette(color_map.palette.ravel().tolist())
+    picture.putpalette(color_map.file_palette.ravel().tolist())
     stream = io.BytesIO()
     picture.save(stream, format="PNG", compress_level=4)
     return stream.getvalue()
@@ -288,6 +295,18 @@ def resize_mask(mask: np.ndarray, width: int, height: int) -> np.ndarray:
     if mask.shape == (height, width):
         return mask
     return cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+
+
+def without_ignored(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """A mask with its ignored pixels as background, and where they are; the mask itself and None without any.
+
+    Args:
+        mask: Class indices, uint8 `(H, W)`, of fewer than 256 classes.
+    """
+    ignored = mask == IGNORED
+    if not ignored.any():
+        return mask, None
+    return np.where(ignored, np.uint8(0), mask), ignored
 
 
 def foreground_classes(mask: np.ndarray) -> list[int]:
@@ -335,12 +354,23 @@ def _painted_in_alpha(path: Path, picture: np.ndarray, color_map: ColorMap) -> n
     return np.where(alpha >= _OPAQUE, painted or 1, 0).astype(np.uint8)
 
 
-def _holds_indices(path: Path, grey: np.ndarray, color_map: ColorMap) -> bool:
+def _is_ignored(picture: np.ndarray, color_map: ColorMap) -> np.ndarray | None:
+    """Pixels that have the colour of ignored ones, boolean `(H, W)`; None where the map has none."""
+    if color_map.ignore is None:
+        return None
+    if picture.ndim == 3:
+        return (picture == np.array(color_map.ignore, np.uint8)).all(axis=2)
+    red, *others = color_map.ignore
+    return picture == red if others == [red, red] else np.zeros(picture.shape, bool)
+
+
+def _holds_indices(path: Path, grey: np.ndarray, ignored: np.ndarray | None, color_map: ColorMap) -> bool:
     if path.suffix.lower() in (".jpg", ".jpeg", ".webp"):  # lossy: small values there are noise
         return False
-    if int(grey.max()) >= color_map.num_classes:
+    values = grey if ignored is None else grey[~ignored]
+    if int(values.max(initial=0)) >= color_map.num_classes and not color_map.is_index(values).all():
         return False
-    return bool(color_map.distance(np.unique(grey)[None]).any())
+    return bool(color_map.distance(np.unique(values)[None]).any())
 
 
 def _strange_colors(
@@ -419,7 +449,10 @@ def _read_arrays(path: Path, color_map: ColorMap, setting: str) -> np.ndarray:
             raise MaskError(
                 f"mask {path}: {values.shape[2]} classes in the array, {color_map.num_classes} in {setting}."
             )
-        return values.argmax(axis=2).astype(np.uint8)
+        indices = values.argmax(axis=2).astype(np.uint8)
+        if color_map.ignore is not None:
+            indices[~values.any(axis=2)] = IGNORED
+        return indices
     if not numeric or values.ndim not in (2, 3) or values.size == 0:
         raise MaskError(
             f"mask {path}: expected indices H x W or one-hot H x W x classes, found {values.dtype} "
@@ -428,7 +461,7 @@ def _read_arrays(path: Path, color_map: ColorMap, setting: str) -> np.ndarray:
     indices = values.reshape(values.shape[:2])
     if values.ndim == 3 and values.dtype.kind == "f":
         indices = indices > 0.5
-    if indices.min() < 0 or indices.max() >= color_map.num_classes or (indices != np.floor(indices)).any():
+    if indices.min() < 0 or not color_map.is_index(indices).all() or (indices != np.floor(indices)).any():
         raise MaskError(
             f"mask {path}: expected class indices 0 to {color_map.num_classes - 1}, found values from "
             f"{indices.min()} to {indices.max()}."

@@ -27,7 +27,7 @@ from flexunet.data.dataset.nnunet import (
 )
 from flexunet.data.images.files import read_image, write_image
 from flexunet.data.images.guess import guess_reader
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.masks import IGNORED, MaskReader
 from flexunet.data.images.reader import survey_range
 from flexunet.data.split.split_images import SplitImage, collect_items
 from flexunet.data.split.write import growing
@@ -102,6 +102,8 @@ def write_nnunet(
         masks, guessed = guess_reader([case.image.pair.mask_path for case in cases])
         notes += [guessed] if guessed else []
     named = _label_names(labels, masks.color_map.num_classes)
+    if masks.color_map.ignore is not None:
+        named[masks.color_map.num_classes] = "ignore"  # nnU-Net's own name of the label after all classes
     survey = survey_range(case.image.pair.image_path for case in cases)
     rule = survey.rule if survey.count else "full"
     if note := survey.note(rule, "images"):
@@ -159,6 +161,8 @@ def _write_case(case: _Case, job: _Job) -> bool:
     if not label_file.exists():
         image = _grey_if_grey(read_image(pair.image_path, None, grey_range=job.grey_range))
         mask = job.masks.read_like(pair.mask_path, image.shape, pair.image_path)
+        if job.masks.color_map.ignore is not None:
+            mask = np.where(mask == IGNORED, np.uint8(job.masks.color_map.num_classes), mask)
         for file, pixels in ((image_file, image), (label_file, mask)):
             file.parent.mkdir(parents=True, exist_ok=True)
             write_image(file, pixels)

@@ -24,7 +24,7 @@ from flexunet.data.dataset.listing import ListedImage, list_dataset
 from flexunet.data.dataset.pairs import complaint_about
 from flexunet.data.images.files import read_image, to_model_range
 from flexunet.data.images.guess import guess_reader
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.masks import MaskReader, without_ignored
 from flexunet.data.images.regions import find_regions
 from flexunet.errors import FlexUNetError
 from flexunet.progress import Progress, silent
@@ -44,6 +44,7 @@ class ImageFacts:
         height: Pixels.
         histogram: Pixels of each grey level 0 to 255, int64 `(256,)`; colour as its luma.
         class_pixels: Pixels of each class, background included.
+        ignored_pixels: Pixels of no class, which count for nothing (`[mask] ignore`).
         lesion_areas: Area of each lesion in pixels: connected areas of each foreground class.
         lesion_grey: Mean grey level inside the lesions; NaN without any.
         problem: Why the image or its mask cannot be read; "" if they can.
@@ -55,6 +56,7 @@ class ImageFacts:
     height: int = 0
     histogram: np.ndarray = field(default_factory=lambda: np.zeros(_BINS, np.int64))
     class_pixels: tuple[int, ...] = ()
+    ignored_pixels: int = 0
     lesion_areas: tuple[int, ...] = ()
     lesion_grey: float = float("nan")
     problem: str = ""
@@ -146,6 +148,7 @@ def summarise(images: Sequence[ImageFacts]) -> dict[str, Any]:
     histogram = np.sum([facts.histogram for facts in readable], axis=0) if readable else np.zeros(_BINS)
     classes = max((len(facts.class_pixels) for facts in masked), default=0)
     pixels = np.sum([facts.class_pixels for facts in masked], axis=0) if classes else np.zeros(0)
+    ignored = sum(facts.ignored_pixels for facts in masked)
     return {
         "images": len(images),
         "originals": sum(not facts.entry.identity.operation for facts in images),
@@ -167,6 +170,7 @@ def summarise(images: Sequence[ImageFacts]) -> dict[str, Any]:
         "lesion_area_pixels": quantiles(areas),
         "lesion_share_of_image": quantiles([facts.lesion_share for facts in with_lesion]),
         "class_share_of_pixels": [round(float(share), 6) for share in pixels / max(1, pixels.sum())],
+        "ignored_share_of_pixels": round(ignored / max(1, ignored + int(pixels.sum())), 6),
         "grey": grey_levels(histogram),
         "lesion_grey_mean": _mean([facts.lesion_grey for facts in with_lesion]),
     }
@@ -226,9 +230,19 @@ def _measure(plan: ImageFacts, masks: MaskReader) -> ImageFacts:
         mask = masks.read_like(plan.entry.mask, grey.shape, plan.entry.image)
     except FlexUNetError as error:
         return replace(plan, problem=str(error))
-    classes = np.bincount(mask.ravel(), minlength=masks.color_map.num_classes)
+    count = masks.color_map.num_classes
+    classes, ignored = np.bincount(mask.ravel(), minlength=count), 0
+    if masks.color_map.ignore is not None:
+        ignored = int(classes[count:].sum())
+        classes, (mask, _) = classes[:count], without_ignored(mask)
     areas: list[int] = []
     for value in np.flatnonzero(classes[1:]) + 1:
         areas += find_regions(mask == value).areas.tolist()
     inside = float(grey[mask > 0].mean()) if areas else float("nan")
-    return replace(facts, class_pixels=tuple(classes.tolist()), lesion_areas=tuple(areas), lesion_grey=inside)
+    return replace(
+        facts,
+        class_pixels=tuple(classes.tolist()),
+        ignored_pixels=ignored,
+        lesion_areas=tuple(areas),
+        lesion_grey=inside,
+    )

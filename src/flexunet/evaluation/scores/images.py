@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from flexunet.data.images.masks import IGNORED, without_ignored
 from flexunet.errors import ShapeError
 from flexunet.evaluation.scores.lesions import Candidates, Lesions, lesion_scores
 from flexunet.evaluation.scores.pixels import (
@@ -81,7 +82,8 @@ def score_image(
     """Score the predicted mask of one image against its true mask.
 
     Args:
-        truth: Class indices, uint8 `(H, W)`.
+        truth: Class indices, uint8 `(H, W)`; `IGNORED` marks pixels that count in no score: a lesion, or a
+            predicted region, is what of it lies beside them.
         prediction: Class indices, same shape; None takes the most probable class.
         num_classes: Number of classes, background included (at least 2).
         rules: The rules.
@@ -116,6 +118,12 @@ def score_image(
     if prediction is None:
         raise ShapeError("expected a predicted mask or probabilities; found neither.")
     confusion = confusion_matrix(truth, prediction, num_classes)
+    marked, (truth, ignored) = truth, without_ignored(truth) if num_classes <= IGNORED else (truth, None)
+    if ignored is not None:
+        prediction = np.where(ignored, np.uint8(0), prediction)
+        if probabilities is not None:
+            sure = np.eye(1, num_classes, dtype=np.float32)
+            probabilities = np.where(ignored[..., None], sure, probabilities)
     lesions, candidates = lesion_scores(truth, prediction, num_classes, rules, probabilities)
     scores = ImageScores(
         size=(truth.shape[0], truth.shape[1]),
@@ -127,18 +135,22 @@ def score_image(
     )
     if probabilities is None:
         return scores
-    bins, inside = rules.calibration_bins, foreground_probability(probabilities)
+    counted = ... if ignored is None else ~ignored
+    truth, bins, inside = (
+        truth[counted],
+        rules.calibration_bins,
+        foreground_probability(probabilities)[counted],
+    )
     scores = scores._replace(probability=count_probabilities(truth, inside, bins))
     if calibration is None:
         return scores
     mask = mask_of(probabilities, calibration.threshold)
     if (done := calibration.postprocess) is not None and done.threshold == calibration.threshold:
         mask = done(mask)
-    counts = foreground_counts(confusion_matrix(truth, mask, num_classes))
+    counts = foreground_counts(confusion_matrix(marked, mask, num_classes))
+    scaled = foreground_probability(calibration.scale(probabilities))[counted]
     return scores._replace(
-        scaled=count_probabilities(
-            truth, foreground_probability(calibration.scale(probabilities)), bins, inside
-        ),
+        scaled=count_probabilities(truth, scaled, bins, inside),
         dice_at_threshold=float(mean_over_classes(pixel_scores(*counts)["dice"])),
     )
 

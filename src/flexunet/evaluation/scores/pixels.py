@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from flexunet.data.images.masks import IGNORED
 from flexunet.errors import MaskError, ShapeError
 from flexunet.evaluation.scores.row import ImageScore, Summary, Values
 
@@ -74,12 +75,12 @@ def confusion_matrix(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], nu
     """Pixels by true class (row) and predicted class (column).
 
     Args:
-        truth: Class indices, uint8 array `(H, W)`.
+        truth: Class indices, uint8 array `(H, W)`; `IGNORED` marks pixels that do not count.
         prediction: Class indices, same shape.
         num_classes: Number of classes, background included.
 
     Returns:
-        Int64 array `(num_classes, num_classes)`; its sum is `H * W`.
+        Int64 array `(num_classes, num_classes)`; its sum is `H * W`, less the ignored pixels.
 
     Raises:
         ShapeError: if the shapes differ.
@@ -90,6 +91,9 @@ def confusion_matrix(truth: NDArray[np.uint8], prediction: NDArray[np.uint8], nu
             f"truth and prediction must have one size; found {_size(truth)} and {_size(prediction)} "
             "(width x height). Predictions belong at the size of the masks they are scored against."
         )
+    if num_classes <= IGNORED and int(truth.max(initial=0)) == IGNORED:
+        counted = truth != IGNORED
+        truth, prediction = truth[counted], prediction[counted]
     highest = max(int(truth.max(initial=0)), int(prediction.max(initial=0)))
     if highest >= num_classes:
         raise MaskError(

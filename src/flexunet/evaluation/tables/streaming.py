@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from flexunet.data.images.masks import IGNORED, without_ignored
 from flexunet.evaluation.scores.images import ImageScores, score_image
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.tables.extremes import Extremes
@@ -128,7 +129,11 @@ def score_stream(
             spacing=found.spacing,
             calibration=calibration,
         )
-        return found._replace(mask=mask, probabilities=None), scores._replace(breast=found.breast)
+        truth, ignored = without_ignored(found.truth) if num_classes <= IGNORED else (found.truth, None)
+        if ignored is not None and mask is not None:
+            mask = np.where(ignored, np.uint8(0), mask)  # pictures show what counts
+        scored = found._replace(truth=truth, mask=mask, probabilities=None)
+        return scored, scores._replace(breast=found.breast)
 
     tally = Tally()
     made = map_bounded(work, items, default_jobs() if jobs is None else jobs)

@@ -8,9 +8,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from flexunet.data.images.masks import IGNORED, without_ignored
+
 # Components of a class beyond the largest ones have no cell of their own, but lie in that of a neighbour.
 MOST_CELLS = 15
-_WHOLE = 1
+_WHOLE, _NOWHERE = 1, 0
 
 
 def cells_of(masks: np.ndarray, num_classes: int) -> np.ndarray:
@@ -22,15 +24,18 @@ def cells_of(masks: np.ndarray, num_classes: int) -> np.ndarray:
 
     Returns:
         Float32 `(N, H, W, F)` of numbers from 1 to at most `MOST_CELLS`, F the foreground classes; 1
-        everywhere where an image lacks the class.
+        everywhere where an image lacks the class. Ignored pixels lie in no cell, 0.
     """
     labels = range(1, max(num_classes, 2))
     cells = np.full((*masks.shape, len(labels)), _WHOLE, np.float32)
-    for image, mask in enumerate(masks):
+    for image, whole in enumerate(masks):
+        mask, ignored = without_ignored(whole) if num_classes <= IGNORED else (whole, None)
         for place, label in enumerate(labels):
             region = (mask > 0 if num_classes == 1 else mask == label).astype(np.uint8)
             if region.any():
                 cells[image, ..., place] = _cells(region)
+        if ignored is not None:
+            cells[image][ignored] = _NOWHERE
     return cells
 
 

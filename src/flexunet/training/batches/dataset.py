@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from flexunet.data.images.files import to_model_range
+from flexunet.data.images.masks import IGNORED
 from flexunet.errors import ConfigError, ShapeError
 from flexunet.training.batches.cells import cells_of
 from flexunet.training.batches.sampling import Draw, Sampling
@@ -66,12 +67,18 @@ def encode_targets(masks: np.ndarray, num_classes: int) -> np.ndarray:
         num_classes: Channels of the model's output; 1 for one sigmoid channel.
 
     Returns:
-        float32 array `(N, H, W, num_classes)`; with one class, 1 where the index is not 0.
+        float32 array `(N, H, W, num_classes)`; with one class, 1 where the index is not 0. Ignored pixels are
+        -1 in every channel.
 
     Raises:
         ShapeError: if an index has no channel.
     """
     highest = int(masks.max(initial=0))
+    if highest == IGNORED and num_classes < IGNORED + 1:
+        ignored = masks == IGNORED
+        targets = encode_targets(np.where(ignored, np.uint8(0), masks), num_classes)
+        targets[ignored] = -1
+        return targets
     if highest >= max(num_classes, 2):
         raise ShapeError(
             f"the masks hold class {highest}, the model has {num_classes} classes. "

@@ -19,7 +19,7 @@ from flexunet.training.objectives.tensors import entropy_by_pixel, float32, fore
 _SMOOTH = 1.0  # one pixel
 
 
-@loss(needs_cells=True)
+@loss(needs_cells=True, ignored="zeroed")
 def component_dice(y_true: Any, y_pred: Any, cells: Any = None, smooth: float = _SMOOTH) -> Any:
     """One minus soft Dice inside the cell of each component, `(N,)`.
 
@@ -33,7 +33,7 @@ def component_dice(y_true: Any, y_pred: Any, cells: Any = None, smooth: float = 
     return _mean_over_cells(distance, pixels)
 
 
-@loss(needs_cells=True)
+@loss(needs_cells=True, ignored="cells")
 def component_crossentropy(y_true: Any, y_pred: Any, cells: Any = None) -> Any:
     """Mean cross-entropy inside the cell of each component, `(N,)`: small cells weigh as much as large ones.
 
@@ -44,7 +44,7 @@ def component_crossentropy(y_true: Any, y_pred: Any, cells: Any = None) -> Any:
     return _mean_over_cells(total / ops.maximum(pixels, 1.0), pixels)
 
 
-@loss(needs_cells=True)
+@loss(needs_cells=True, ignored="zeroed")
 def blob_dice(y_true: Any, y_pred: Any, cells: Any = None, smooth: float = _SMOOTH) -> Any:
     """One minus soft Dice of each component in the whole image, the other components left out, `(N,)`.
 

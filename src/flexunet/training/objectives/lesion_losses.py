@@ -12,13 +12,20 @@ from typing import Any
 from keras import ops
 
 from flexunet.training.objectives.rows import loss
-from flexunet.training.objectives.tensors import EPSILON, entropy_by_pixel, float32, foreground
+from flexunet.training.objectives.tensors import (
+    EPSILON,
+    entropy_by_pixel,
+    float32,
+    foreground,
+    mean_by_image,
+    without_ignored,
+)
 
 # One pixel: keeps the ratio defined, and quiet, where an image has no lesion.
 _SMOOTH = 1.0
 
 
-@loss()
+@loss(ignored="zeroed")
 def dice(y_true: Any, y_pred: Any, smooth: float = _SMOOTH) -> Any:
     """One minus soft Dice with squares in the denominator, `(N,)`.
 
@@ -38,7 +45,7 @@ def _tversky_index(y_true: Any, y_pred: Any, alpha: float, beta: float, smooth: 
     return (hit + smooth) / (hit + alpha * false_alarm + beta * missed + smooth)
 
 
-@loss()
+@loss(ignored="zeroed")
 def tversky(y_true: Any, y_pred: Any, alpha: float = 0.3, beta: float = 0.7, smooth: float = _SMOOTH) -> Any:
     """One minus the Tversky index: false alarms weigh alpha, missed pixels beta, `(N,)`.
 
@@ -47,7 +54,7 @@ def tversky(y_true: Any, y_pred: Any, alpha: float = 0.3, beta: float = 0.7, smo
     return ops.mean(1.0 - _tversky_index(y_true, y_pred, alpha, beta, smooth), axis=-1)
 
 
-@loss()
+@loss(ignored="zeroed")
 def log_cosh_dice(y_true: Any, y_pred: Any, smooth: float = _SMOOTH) -> Any:
     """Log of the hyperbolic cosine of one minus soft Dice, unsquared; flat where little is wrong, `(N,)`.
 
@@ -58,7 +65,7 @@ def log_cosh_dice(y_true: Any, y_pred: Any, smooth: float = _SMOOTH) -> Any:
     return ops.mean(ops.log(ops.cosh(distance)), axis=-1)
 
 
-@loss(above_zero=("gamma",))
+@loss(above_zero=("gamma",), ignored="zeroed")
 def focal_tversky(
     y_true: Any,
     y_pred: Any,
@@ -77,8 +84,8 @@ def focal_tversky(
     return ops.mean(ops.power(ops.maximum(distance, EPSILON), 1.0 / gamma), axis=-1)
 
 
-@loss()
-def focal(y_true: Any, y_pred: Any, gamma: float = 2.0) -> Any:
+@loss(ignored="counted")
+def focal(y_true: Any, y_pred: Any, gamma: float = 2.0, counted: Any = None) -> Any:
     """Cross-entropy of each pixel times (1 - p) ** gamma, p the probability of its true class; mean, `(N,)`.
 
     Source: Lin, T.-Y. et al. (2017), Focal loss for dense object detection, ICCV, 2980-2988.
@@ -87,11 +94,11 @@ def focal(y_true: Any, y_pred: Any, gamma: float = 2.0) -> Any:
     # Rounding may leave the entropy a little below 0, and a negative number has no fractional power.
     missing = ops.maximum(1.0 - ops.exp(-entropy), 0.0)
     weight = ops.power(ops.maximum(missing, EPSILON), gamma) if gamma else ops.ones_like(missing)
-    return ops.mean(weight * entropy, axis=(1, 2))
+    return mean_by_image(weight * entropy, counted)
 
 
-@loss()
-def generalised_dice(y_true: Any, y_pred: Any) -> Any:
+@loss(ignored="counted")
+def generalised_dice(y_true: Any, y_pred: Any, counted: Any = None) -> Any:
     """One minus Dice summed over all classes, background too, each divided by its area squared, `(N,)`.
 
     A class that is not in the image counts as if it had one pixel.
@@ -102,6 +109,7 @@ def generalised_dice(y_true: Any, y_pred: Any) -> Any:
     if y_true.shape[-1] == 1:
         y_true = ops.concatenate([1.0 - y_true, y_true], axis=-1)
         y_pred = ops.concatenate([1.0 - y_pred, y_pred], axis=-1)
+    y_true, y_pred = without_ignored(y_true, y_pred, counted)
     weight = 1.0 / ops.square(ops.maximum(ops.sum(y_true, axis=(1, 2)), 1.0))
     overlap = ops.sum(weight * ops.sum(y_true * y_pred, axis=(1, 2)), axis=-1)
     total = ops.sum(weight * ops.sum(y_true + y_pred, axis=(1, 2)), axis=-1)

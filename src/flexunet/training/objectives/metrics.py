@@ -13,13 +13,19 @@ from typing import Any
 from keras import ops
 
 from flexunet.training.objectives.rows import metric
-from flexunet.training.objectives.tensors import EPSILON, float32, foreground
+from flexunet.training.objectives.tensors import (
+    EPSILON,
+    float32,
+    foreground,
+    mean_by_image,
+    without_ignored,
+)
 
 _FOREGROUND_EPSILON = 1e-6
 _TINY = 1e-30
 
 
-@metric()
+@metric(ignored="zeroed")
 def dice_coef_multiclass(y_true: Any, y_pred: Any) -> Any:
     """Soft agreement of each image over pixels *and classes*, background included; not a lesion Dice.
 
@@ -39,7 +45,7 @@ def dice_coef_multiclass(y_true: Any, y_pred: Any) -> Any:
     return (2.0 * overlap + 1.0) / (total + 1.0)
 
 
-@metric()
+@metric(ignored="zeroed")
 def dice_coef_foreground(y_true: Any, y_pred: Any) -> Any:
     """Soft Dice of the classes from 1 on, of each image and class, averaged over the classes.
 
@@ -58,7 +64,7 @@ def dice_coef_foreground(y_true: Any, y_pred: Any) -> Any:
     return ops.mean((2.0 * overlap + _FOREGROUND_EPSILON) / (total + _FOREGROUND_EPSILON), axis=-1)
 
 
-@metric(over_images=True)
+@metric(over_images=True, ignored="zeroed")
 def dice_per_image_mean(y_true: Any, y_pred: Any) -> Any:
     """Dice of each image's predicted mask, over the foreground classes that occur, as `evaluate` reports.
 
@@ -86,14 +92,14 @@ def dice_per_image_mean(y_true: Any, y_pred: Any) -> Any:
     return ops.where(classes > 0, dice / ops.maximum(classes, 1.0), float("nan"))
 
 
-@metric()
+@metric(ignored="zeroed")
 def dice_coef_hybrid(y_true: Any, y_pred: Any, alpha: float = 1.0, beta: float = 1.0) -> Any:
     """Weighted mean of `dice_coef_multiclass` (alpha) and `dice_coef_foreground` (beta), `(N,)`."""
     multiclass = dice_coef_multiclass(y_true, y_pred)
     return (alpha * multiclass + beta * dice_coef_foreground(y_true, y_pred)) / (alpha + beta)
 
 
-@metric()
+@metric(ignored="zeroed")
 def dice_coef(y_true: Any, y_pred: Any) -> Any:
     """Soft Dice pooled over the whole batch, all classes together, smoothed by 1; a scalar."""
     y_true, y_pred = float32(y_true, y_pred)
@@ -101,7 +107,7 @@ def dice_coef(y_true: Any, y_pred: Any) -> Any:
     return (2.0 * overlap + 1.0) / (ops.sum(y_true) + ops.sum(y_pred) + 1.0)
 
 
-@metric("iou_coef", "jacard_similarity")
+@metric("iou_coef", "jacard_similarity", ignored="zeroed")
 def iou_coef(y_true: Any, y_pred: Any) -> Any:
     """Soft intersection over union pooled over the whole batch, without smoothing; a scalar.
 
@@ -115,7 +121,7 @@ def iou_coef(y_true: Any, y_pred: Any) -> Any:
     return ops.where(union > 0, overlap / ops.maximum(union, _TINY), ops.ones_like(union))
 
 
-@metric()
+@metric(ignored="zeroed")
 def sensitivity(y_true: Any, y_pred: Any) -> Any:
     """Share of true entries predicted above one half, all classes of the batch together; a scalar.
 
@@ -126,29 +132,29 @@ def sensitivity(y_true: Any, y_pred: Any) -> Any:
     return found / (ops.sum(ops.round(ops.clip(y_true, 0.0, 1.0))) + EPSILON)
 
 
-@metric()
-def specificity(y_true: Any, y_pred: Any) -> Any:
+@metric(ignored="counted")
+def specificity(y_true: Any, y_pred: Any, counted: Any = None) -> Any:
     """Share of false entries predicted below one half, all classes of the batch together; a scalar."""
     y_true, y_pred = float32(y_true, y_pred)
-    return sensitivity(1.0 - y_true, 1.0 - y_pred)
+    return sensitivity(*without_ignored(1.0 - y_true, 1.0 - y_pred, counted))
 
 
-@metric()
-def binary_accuracy(y_true: Any, y_pred: Any) -> Any:
+@metric(ignored="counted")
+def binary_accuracy(y_true: Any, y_pred: Any, counted: Any = None) -> Any:
     """Share of entries on the right side of one half, for each image, `(N,)`."""
     y_true, y_pred = float32(y_true, y_pred)
     right = ops.equal(y_true, ops.cast(y_pred > 0.5, "float32"))
-    return ops.mean(ops.cast(right, "float32"), axis=(1, 2, 3))
+    return mean_by_image(ops.cast(right, "float32"), counted)
 
 
-@metric()
-def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+@metric(ignored="counted")
+def categorical_accuracy(y_true: Any, y_pred: Any, counted: Any = None) -> Any:
     """Share of pixels whose most probable class is the true one, for each image, `(N,)`."""
     right = ops.equal(ops.argmax(y_true, axis=-1), ops.argmax(y_pred, axis=-1))
-    return ops.mean(ops.cast(right, "float32"), axis=(1, 2))
+    return mean_by_image(ops.cast(right, "float32"), counted)
 
 
-@metric()
-def accuracy(y_true: Any, y_pred: Any) -> Any:
+@metric(ignored="counted")
+def accuracy(y_true: Any, y_pred: Any, counted: Any = None) -> Any:
     """`binary_accuracy` with one channel, `categorical_accuracy` with more."""
-    return (binary_accuracy if y_pred.shape[-1] == 1 else categorical_accuracy)(y_true, y_pred)
+    return (binary_accuracy if y_pred.shape[-1] == 1 else categorical_accuracy)(y_true, y_pred, counted)

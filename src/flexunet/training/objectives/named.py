@@ -18,6 +18,7 @@ from keras import ops
 from flexunet.errors import ConfigError
 from flexunet.training.objectives import component_losses, lesion_losses, losses, metrics
 from flexunet.training.objectives.expression import parse_losses
+from flexunet.training.objectives.ignoring import arguments, counted_pixels, require_ignoring
 from flexunet.training.objectives.names import unknown_name
 from flexunet.training.objectives.rows import BUILT_IN, LOSSES, METRICS, Function, Loss, Metric
 from flexunet.training.objectives.tensors import mean_by_image, without_cells
@@ -26,19 +27,21 @@ from flexunet.training.objectives.tensors import mean_by_image, without_cells
 MODULES = (losses, lesion_losses, component_losses, metrics)
 
 
-def get_loss(name: str, num_classes: int | None = None) -> Callable[..., Any]:
+def get_loss(name: str, num_classes: int | None = None, *, ignoring: bool = False) -> Callable[..., Any]:
     """A loss by its name, or a weighted sum of losses, ready for `model.compile`.
 
     Args:
         name: A name of `LOSSES`, or a sum of losses as `parse_losses` reads it.
         num_classes: Channels of the model, where known, so that a loss that cannot learn there is refused.
+        ignoring: Whether the truth of some pixels is -1, and they must not count.
 
     Raises:
-        ConfigError: if no loss has that name, or it is degenerate with `num_classes`.
+        ConfigError: if no loss has that name, it is degenerate with `num_classes`, or ignored pixels cannot
+            be left out of it.
     """
-    if name in LOSSES and LOSSES[name].published:
+    if name in LOSSES and LOSSES[name].published and not ignoring:
         return _checked(LOSSES[name], num_classes)
-    return LossSum(name, num_classes)
+    return LossSum(name, num_classes, ignoring=ignoring)
 
 
 def needs_cells(expression: str) -> bool:
@@ -63,21 +66,30 @@ class LossSum(keras.losses.Loss):
     Args:
         expression: The sum as text.
         num_classes: Channels of the model, where known.
+        ignoring: Whether the truth of some pixels is -1, and they do not count.
     """
 
-    def __init__(self, expression: str, num_classes: int | None = None, **kwargs: Any):
+    def __init__(
+        self, expression: str, num_classes: int | None = None, *, ignoring: bool = False, **kwargs: Any
+    ):
         super().__init__(name="loss_sum", reduction=kwargs.get("reduction", "sum_over_batch_size"))
         self.expression = expression
         self.terms = parse_losses(expression)
         self.functions = [_checked(LOSSES[term.name], num_classes) for term in self.terms]
         self.takes_cells = [LOSSES[term.name].needs_cells for term in self.terms]
+        self.ignoring = ignoring
+        if ignoring:
+            for term in self.terms:
+                require_ignoring(LOSSES[term.name], "[model] loss")
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """One value per image `(N,)`, or a scalar if every term pools the batch."""
         y_true, cells = without_cells(y_true, y_pred)
+        counted = counted_pixels(y_true) if self.ignoring else None
         total: Any = 0.0
         for term, function, takes_cells in zip(self.terms, self.functions, self.takes_cells, strict=True):
-            value = function(y_true, y_pred, *([cells] if takes_cells else []), **term.settings)
+            given, settings = arguments(LOSSES[term.name], y_true, y_pred, counted)
+            value = function(*given, *([cells] if takes_cells else []), **term.settings, **settings)
             if len(value.shape) > 1:  # one of one's own, of each pixel
                 value = mean_by_image(value)
             total = total + term.weight * value
@@ -85,7 +97,7 @@ class LossSum(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         """The text alone: the terms are read from it again."""
-        return {"expression": self.expression}
+        return {"expression": self.expression} | ({"ignoring": True} if self.ignoring else {})
 
 
 @keras.saving.register_keras_serializable(package="flexunet")
@@ -98,32 +110,44 @@ class PublishedMean(keras.metrics.Metric):
     Args:
         fn: Function of one-hot truth and probabilities, giving a scalar or one value an image.
         name: Name in logs and curves.
+        row: Its row, where the truth of some pixels is -1 and they do not count; None: all pixels count.
     """
 
-    def __init__(self, fn: Callable[..., Any], name: str, **kwargs: Any) -> None:
+    def __init__(
+        self, fn: Callable[..., Any], name: str, row: Loss | Metric | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(name=name, dtype="float32", **kwargs)
         self.fn = fn
+        self.row = row
         self.total = self.add_weight(name="total", initializer="zeros")
         self.batches = self.add_weight(name="batches", initializer="zeros")
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count one batch; weights of samples are not used, as published."""
-        value = self.fn(without_cells(y_true, y_pred)[0], y_pred)
+        value = self.value(y_true, y_pred)
         self.total.assign_add(ops.cast(ops.mean(value), "float32"))
         self.batches.assign_add(1.0)
+
+    def value(self, y_true: Any, y_pred: Any) -> Any:
+        """What the function gives for a batch: a scalar, or one value per image."""
+        y_true = without_cells(y_true, y_pred)[0]
+        if self.row is None:
+            return self.fn(y_true, y_pred)
+        given, settings = arguments(self.row, y_true, y_pred, counted_pixels(y_true))
+        return self.fn(*given, **settings)
 
     def result(self) -> Any:
         """Mean over the batches seen since the last reset; 0 before the first."""
         return ops.divide_no_nan(self.total, self.batches)
 
     def get_config(self) -> dict[str, Any]:
-        """The name alone: the function is found again by it."""
-        return {"name": self.name}
+        """The name, and whether pixels are ignored: the function is found again by it."""
+        return {"name": self.name} | ({"ignoring": True} if self.row is not None else {})
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> PublishedMean:
         """The metric of that name."""
-        return get_metric(config["name"])
+        return get_metric(config["name"], ignoring=config.get("ignoring", False))
 
 
 @keras.saving.register_keras_serializable(package="flexunet")
@@ -137,7 +161,7 @@ class MeanOverImages(PublishedMean):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count the images of one batch; weights of samples are not used."""
-        values = ops.cast(self.fn(without_cells(y_true, y_pred)[0], y_pred), "float32")
+        values = ops.cast(self.value(y_true, y_pred), "float32")
         has_value = ops.logical_not(ops.isnan(values))
         self.total.assign_add(ops.sum(ops.where(has_value, values, 0.0)))
         self.batches.assign_add(ops.sum(ops.cast(has_value, "float32")))
@@ -157,35 +181,43 @@ def is_lower_better(name: str) -> bool:
 
 def _metric_row(name: str, key: str) -> Metric:
     rows = {
-        row.name: Metric(row.name, row.function, lower_is_better=True) for row in LOSSES.values()
+        row.name: Metric(row.name, row.function, lower_is_better=True, ignored=row.ignored)
+        for row in LOSSES.values()
     } | METRICS
     if name not in rows:
         raise ConfigError(unknown_name(key, name, "a metric", rows))
     return rows[name]
 
 
-def get_metric(name: str, *, hybrid_alpha: float = 1.0, hybrid_beta: float = 1.0) -> PublishedMean:
+def get_metric(
+    name: str, *, hybrid_alpha: float = 1.0, hybrid_beta: float = 1.0, ignoring: bool = False
+) -> PublishedMean:
     """A fresh metric by its name, ready for `model.compile`.
 
     Args:
         name: A name of `METRICS`, or of a loss (the published system allows a loss as metric).
         hybrid_alpha: Weight of `dice_coef_multiclass` in `dice_coef_hybrid`, `[model] hybrid_alpha`.
         hybrid_beta: Weight of `dice_coef_foreground` in it, `[model] hybrid_beta`.
+        ignoring: Whether the truth of some pixels is -1, and they must not count.
 
     Raises:
-        ConfigError: if no metric has that name, or the two weights sum to zero or less.
+        ConfigError: if no metric has that name, the two weights sum to zero or less, or ignored pixels cannot
+            be left out of it.
     """
     row = _metric_row(name, "[model] metrics")
+    if ignoring:
+        require_ignoring(row, "[model] metrics")
+    kept = row if ignoring else None
     if row.over_images:
-        return MeanOverImages(row.function, name)
+        return MeanOverImages(row.function, name, kept)
     if name != "dice_coef_hybrid":
-        return PublishedMean(row.function, name)
+        return PublishedMean(row.function, name, kept)
     if hybrid_alpha + hybrid_beta <= 0:
         raise ConfigError(
             f"[model] hybrid_alpha + hybrid_beta is {hybrid_alpha + hybrid_beta:g}, and must be above 0: "
             "they weight dice_coef_multiclass and dice_coef_foreground in dice_coef_hybrid."
         )
-    return PublishedMean(partial(metrics.dice_coef_hybrid, alpha=hybrid_alpha, beta=hybrid_beta), name)
+    return PublishedMean(partial(metrics.dice_coef_hybrid, alpha=hybrid_alpha, beta=hybrid_beta), name, kept)
 
 
 def register_loss(name: str, function: Function) -> None:

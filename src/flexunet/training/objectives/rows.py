@@ -30,6 +30,7 @@ class Loss:
         needs_classes: Whether it is 0 with a single channel, whatever the model predicts.
         needs_cells: Whether it takes the cells of components after truth and probabilities.
         published: Whether the published system has it; a model is then saved with the function itself.
+        ignored: How ignored pixels are left out of it, one of `IGNORING`; None: they cannot be.
     """
 
     name: str
@@ -38,11 +39,13 @@ class Loss:
     needs_classes: bool = False
     needs_cells: bool = False
     published: bool = False
+    ignored: str | None = None
 
     @property
     def parameters(self) -> list[str]:
         """Names of the parameters that an expression may set."""
-        return list(inspect.signature(self.function).parameters)[3 if self.needs_cells else 2 :]
+        names = list(inspect.signature(self.function).parameters)[3 if self.needs_cells else 2 :]
+        return [name for name in names if name != "counted"]
 
 
 @dataclass(frozen=True)
@@ -55,14 +58,20 @@ class Metric:
         over_images: Whether an epoch's figure is the mean over its images, those without a value (NaN) left
             out; otherwise it is the mean over batches, as published.
         lower_is_better: Whether a smaller figure is the better one.
+        ignored: As of a loss.
     """
 
     name: str
     function: Function
     over_images: bool = False
     lower_is_better: bool = False
+    ignored: str | None = None
 
 
+# How a function leaves ignored pixels out. zeroed: it is made of sums over pixels, and gets truth and
+# probabilities that are 0 there. counted: it takes the pixels that count as `counted`. cells: they lie in
+# none of the cells that it sums over.
+IGNORING = ("zeroed", "counted", "cells")
 LOSSES: dict[str, Loss] = {}
 METRICS: dict[str, Metric] = {}
 BUILT_IN: set[str] = set()

@@ -31,9 +31,33 @@ def without_cells(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     return y_true[..., :classes], y_true[..., classes:] if y_true.shape[-1] > classes else None
 
 
-def mean_by_image(values: Any) -> Any:
-    """Mean over all axes but the first."""
-    return ops.mean(values, axis=tuple(range(1, len(values.shape))))
+def mean_by_image(values: Any, counted: Any = None) -> Any:
+    """Mean over all axes but the first.
+
+    Args:
+        values: `(N, H, W)` or `(N, H, W, channels)`.
+        counted: 1 at the pixels that count, 0 at the others, float32 `(N, H, W)`; None: all count. The mean
+            of no pixel is 0.
+    """
+    axes = tuple(range(1, len(values.shape)))
+    if counted is None:
+        return ops.mean(values, axis=axes)
+    if len(values.shape) > len(counted.shape):
+        values = ops.mean(values, axis=-1)
+    # What stands at the others may be infinite, and times 0 would not be 0.
+    total = ops.sum(ops.where(counted > 0, values, 0.0), axis=(1, 2))
+    return total / ops.maximum(ops.sum(counted, axis=(1, 2)), 1.0)
+
+
+def without_ignored(y_true: Any, y_pred: Any, counted: Any) -> tuple[Any, Any]:
+    """Truth and probabilities in float32 with 0 in every channel of the pixels that do not count.
+
+    Both as they are where all pixels count (None).
+    """
+    if counted is None:
+        return y_true, y_pred
+    y_true, y_pred = float32(y_true, y_pred)
+    return y_true * counted[..., None], y_pred * counted[..., None]
 
 
 def logits_of(y_pred: Any) -> Any:

@@ -106,3 +106,8 @@ export function ask(title: string, body: Child[], choices: readonly Choice[]): P
     });
   });
 }
+
+/** The name of an image as it is shown: the folder `images`, which every data set has, is left out. */
+export function shortName(name: string): string {
+  return name.replace(/(^|\/)images\//, "$1");
+}

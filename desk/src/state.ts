@@ -62,7 +62,7 @@ export const settings = new Signal<Settings>({
   tool: "brush",
   label: 1,
   radius: 12,
-  opacity: 0.35,
+  opacity: 0.3,
   outline: true,
   maskShown: true,
   inverted: false,

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,6 +86,10 @@ class Page:
         self.page.locator(".queue button", has_text=name).click()
         self.page.wait_for_selector(f".status .about:has-text('{name}')")
         self.wait()
+
+    @property
+    def radius(self):
+        return int(self.page.get_by_label("Radius").input_value())
 
     @property
     def number(self):
@@ -216,13 +221,13 @@ def test_what_is_drawn_is_what_is_kept(visit, folder):
         desk.page.locator(".review .canvas").focus()
         assert (desk.mask() == wanted).all()
         desk.drag((300, 300), (460, 390))
-        wanted = stroke(wanted, (300, 300), (460, 390), 12, 1)
+        wanted = stroke(wanted, (300, 300), (460, 390), desk.radius, 1)
         assert (desk.mask() == wanted).all()
 
         desk.page.keyboard.press("]")
         desk.page.keyboard.press("e")
         desk.drag((380, 250), (400, 420))
-        before, wanted = wanted, stroke(wanted, (380, 250), (400, 420), 14, 0)
+        before, wanted = wanted, stroke(wanted, (380, 250), (400, 420), desk.radius, 0)
         assert (desk.mask() == wanted).all()
 
         desk.page.keyboard.press("Control+z")
@@ -318,3 +323,96 @@ def test_no_stroke_is_lost_without_a_connection(visit):
         wanted = desk.mask()
         assert 1000 < (wanted == 1).sum() < 3000
         desk.wrong.clear()  # the browser reports the request that was broken off
+
+
+def test_two_tabs_do_not_overwrite_each_other(visit):
+    """The later tab is asked, and merges: the mask has the strokes of both."""
+    with visit() as first, visit() as second:
+        for desk in (first, second):
+            desk.open("d.png")
+            desk.page.locator(".review .canvas").focus()
+            desk.page.keyboard.press("b")
+        before = first.mask()
+        first.drag((300, 150), (400, 150))
+        after = stroke(before, (300, 150), (400, 150), first.radius, 1)
+        box = second.page.locator(".review .canvas").bounding_box()
+        left, top = second.exact()
+        second.page.mouse.move(box["x"] + 300 - left, box["y"] + 550 - top)
+        second.page.mouse.down()
+        second.page.mouse.move(box["x"] + 400 - left, box["y"] + 550 - top, steps=4)
+        second.page.mouse.up()
+        second.page.get_by_role("button", name="Merge both").click()
+        second.wait()
+        assert (second.mask() == stroke(after, (300, 550), (400, 550), second.radius, 1)).all()
+        second.wrong.clear()  # the browser reports the answer 409
+
+        # An earlier version is shown over the image, then brought back.
+        second.page.locator("summary").click()
+        second.page.get_by_role("button", name="look at version 0").click()
+        second.page.get_by_role("button", name="restore version 0").click()
+        second.page.wait_for_selector(".status .said:has-text('Version 0 is back')")
+        assert not second.mask().any()
+
+
+AXE = Path(__file__).parents[2] / "desk" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def serious(page):
+    """What axe-core finds of serious or critical impact on the page as it is now."""
+    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        (one["id"], [node["html"][:120] for node in one["nodes"]])
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+def test_axe_has_no_serious_finding(visit):
+    if not AXE.is_file():
+        pytest.skip(f"axe-core is not installed: run `npm ci` in {AXE.parents[2]}")
+    with visit(1024, 768) as desk:
+        desk.open("a.png")
+        page = desk.page
+        # Over the debugger's line: the page's own policy lets no script in that is not its own.
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        assert serious(page) == []
+        page.locator(".review .canvas").focus()
+        page.keyboard.press("?")
+        assert page.get_by_role("heading", name="Keys").is_visible()
+        assert serious(page) == []
+        page.keyboard.press("Escape")
+        for name in ("Agreement",):
+            page.get_by_role("link", name=name).click()
+            page.get_by_role("heading", name=name).first.wait_for()
+            assert serious(page) == []
+
+
+def test_the_keyboard_reaches_everything_and_leaves_it(visit):
+    """Tab goes from the first control through the canvas to the last and on: there is no trap."""
+    with visit() as desk:
+        desk.open("a.png")
+        page = desk.page
+        page.evaluate("() => document.activeElement.blur()")
+        names = []
+        for _ in range(160):
+            page.keyboard.press("Tab")
+            here = "() => [document.activeElement.tagName, document.activeElement.className].join(' ')"
+            names.append(page.evaluate(here))
+            if len(names) > 1 and names[-1].startswith("BODY"):
+                break
+        assert any("canvas" in name for name in names)
+        assert any(name.startswith("TEXTAREA") for name in names)
+        assert names[-1].startswith("BODY") or names.count(names[0]) > 1
+        # A stroke without a pointer: press the tool, move it, lift it.
+        page.locator(".review .canvas").focus()
+        page.keyboard.press("b")
+        before = desk.mask()
+        page.keyboard.press("Shift+Enter")
+        for _ in range(4):
+            page.keyboard.press("Shift+ArrowRight")
+        page.keyboard.press("Shift+Enter")
+        desk.wait()
+        assert (desk.mask() != before).sum() > 300
+        page.keyboard.press("Control+z")
+        desk.wait()
+        assert (desk.mask() == before).all()

@@ -3,6 +3,7 @@ import type { TileAddress } from "../core/tiles";
 import { keyOf } from "../core/tiles";
 import type { Answer, PendingStroke } from "../core/strokes";
 import { Refused } from "../core/strokes";
+import type { Agreement } from "../pages/agreement";
 import type * as T from "./types";
 
 /** An answer of the server that is an error: its status and its own words. */
@@ -138,6 +139,6 @@ export const verdict = (id: number, given: T.Verdict & { seconds: number; base_v
 
 export const preferences = () => read<T.Preferences>("preferences");
 export const keepPreferences = (wanted: T.Preferences) => send<unknown>("preferences", wanted, "PUT");
-export const agreement = () => read<Record<string, unknown>>("agreement");
+export const agreement = () => read<Agreement>("agreement");
 export const results = (path = "") => read<unknown>(`results${path}`);
 export const exportTo = (target: string) => send<{ folder: string; files: string[] }>("export", { target });

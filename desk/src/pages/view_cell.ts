@@ -3,7 +3,7 @@ import { chestWall, wallOnScreen } from "../core/chest";
 import { Labelmap } from "../core/labelmap";
 import { pixelColour } from "../core/mask_levels";
 import { fitZoom, held } from "../core/view";
-import { h } from "../dom";
+import { h, shortName } from "../dom";
 import * as api from "../net/api";
 import type { Item, LabelClass } from "../net/types";
 import { settings } from "../state";
@@ -66,7 +66,7 @@ export class ViewCell {
     events: CellEvents,
   ): Promise<ViewCell> {
     const item = await api.item(id);
-    const words = [item.side, item.view].filter(Boolean).join(" ") || item.name;
+    const words = [item.side, item.view].filter(Boolean).join(" ") || shortName(item.name);
     const canvas = h("div", {
       class: "canvas",
       tabindex: 0,
@@ -75,7 +75,7 @@ export class ViewCell {
     });
     const title = h("button", {
       class: "title",
-      text: `${words}  ${item.name}`,
+      text: `${words}  ${shortName(item.name)}`,
       title: "Open to draw",
       onclick: () => events.opened(id),
     });

@@ -1,5 +1,5 @@
 import type { Desk } from "../desk";
-import { fill, h, select } from "../dom";
+import { fill, h, select, shortName } from "../dom";
 import * as api from "../net/api";
 import type { QueueItem } from "../net/types";
 import { change, settings } from "../state";
@@ -15,7 +15,7 @@ const ORDERS = [
 ] as const;
 
 const STATUSES = [
-  ["all", "All images"],
+  ["all", "All"],
   ["open", "To do"],
   ["begun", "Begun"],
   ["accepted", "Accepted"],
@@ -151,9 +151,13 @@ export class QueuePanel {
     const place = [item.side, item.view].filter(Boolean).join(" ");
     const button = h(
       "button",
-      { "data-id": item.id, onclick: () => this.opened(item.id), title: item.reasons.join("; ") },
+      {
+        "data-id": item.id,
+        onclick: () => this.opened(item.id),
+        title: [item.name, ...item.reasons].join("; "),
+      },
       h("span", { class: `sign ${item.status}`, "aria-hidden": "true", text: SIGNS[item.status] ?? "•" }),
-      h("span", { class: "name", text: item.name }),
+      h("span", { class: "name", text: shortName(item.name) }),
       h("span", { class: "place", text: place }),
       h("span", { class: "hidden", text: words }),
       item.reasons.length > 0 && h("span", { class: "reason", text: item.reasons[0] }),

@@ -1,5 +1,5 @@
 import type { Desk } from "../desk";
-import { h } from "../dom";
+import { h, shortName } from "../dom";
 import { nameOf, settings } from "../state";
 import { windowOf } from "../windows";
 
@@ -29,9 +29,11 @@ export function statusLine(desk: Desk): HTMLElement {
       return;
     }
     const { center, width } = windowOf(open.item);
-    view.textContent = `${open.item.width} × ${open.item.height}  C ${Math.round(center)}  W ${Math.round(width)}`;
-    about.textContent = [open.item.name, open.item.side, open.item.view].filter(Boolean).join("  ");
-    about.title = open.item.reasons.join("; ");
+    view.textContent = `C ${Math.round(center)}  W ${Math.round(width)}`;
+    about.textContent = [shortName(open.item.name), open.item.side, open.item.view]
+      .filter(Boolean)
+      .join("  ");
+    about.title = [`${open.item.width} × ${open.item.height} pixels`, ...open.item.reasons].join("; ");
   };
   desk.open.follow(look);
   settings.follow(look);

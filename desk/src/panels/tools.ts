@@ -142,7 +142,7 @@ function row(
       class: "lock",
       "aria-pressed": String(isLocked),
       "data-focus": `lock-${index}`,
-      "aria-label": `Protect ${name}`,
+      "aria-label": `${isLocked ? "locked" : "lock"} ${name}`,
       title: "No stroke changes a protected class.",
       text: isLocked ? "locked" : "lock",
       onclick: lock,

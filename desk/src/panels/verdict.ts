@@ -98,7 +98,7 @@ export class VerdictPanel {
     const radio = (text: string, key: string, chosen: boolean, act: () => void) =>
       h(
         "button",
-        { "aria-pressed": String(chosen), "aria-label": text, "data-focus": text, onclick: act },
+        { "aria-pressed": String(chosen), "data-focus": text, onclick: act },
         h("span", { text }),
         key !== "" && h("kbd", { text: key, "aria-hidden": "true" }),
       );
@@ -116,7 +116,10 @@ export class VerdictPanel {
         ...LIKERT.map((text, at) => radio(text, "", this.likert === at + 1, () => this.rate(at + 1))),
       ),
     );
-    for (const [at, button] of [...this.scale.children].entries()) button.textContent = String(at + 1);
+    for (const [at, button] of [...this.scale.children].entries()) {
+      button.setAttribute("aria-label", LIKERT[at]);
+      button.textContent = String(at + 1);
+    }
     this.signButton.disabled = this.verdict === null || this.desk.open.value === null;
   }
 

@@ -33,13 +33,13 @@ function row(desk: Desk, { version, reader, at, tool, current }: Version): HTMLE
     h("span", { class: "what", text: `${tool}, ${reader} ${when}` }),
     h("button", {
       text: "look",
-      "aria-label": `Look at version ${version}`,
+      "aria-label": `look at version ${version}`,
       onclick: () => void desk.compare((id) => api.mask(id, version)),
     }),
     !current &&
       h("button", {
         text: "restore",
-        "aria-label": `Restore version ${version}`,
+        "aria-label": `restore version ${version}`,
         onclick: () => void desk.restore(version),
       }),
   );

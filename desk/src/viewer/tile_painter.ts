@@ -41,7 +41,7 @@ export class TilePainter {
     const part = visiblePart(view, pane, pyramid);
     const level = levelFor(view.zoom * ratio, pyramid.levels.length);
     // One image pixel on one device pixel, or so large that its square is seen: nothing is smoothed.
-    const exact = Math.abs(view.zoom * ratio - 1) < 1e-9 || view.zoom * ratio >= 4;
+    const exact = Math.abs(view.zoom * ratio - 1) < 1e-9 || view.zoom * ratio >= 8;
     const complete = tilesWithin(pyramid, part, level).every((address) => this.store.get(address));
     for (let at = complete ? level : pyramid.levels.length - 1; at >= level; at--) {
       context.save();

@@ -12,6 +12,7 @@ SIGNS = {
     "cbis-ddsm": "Mass-Training_P_00001_LEFT_CC/1.3.6/1.3.7/1-1.dcm",
     "cdd-cesm": "Low energy images of CDD-CESM/P1_L_DM_MLO.jpg",
     "mini-mias": "mdb001.pgm",
+    "mias": "MIAS/mdb001ll.png",
     "csaw-s": "anonymized_dataset/004/004_0.png",
     "bcdr": "BCDR/patient_2/study_3/img_2_3_1_LO.tif",
     "ddsm": "cancer_01/case3013/B_3013_1.LEFT_CC.LJPEG.png",

@@ -345,3 +345,47 @@ def test_parameters_of_the_input_survive(tmp_path):
     plan = plan_split(root, look=False)
     row = next(r for r in write_split(plan, tmp_path / "out").rows if r["file"].endswith("/a.png"))
     assert (row["source"], row["patient"], json.loads(row["parameters"])) == ("z", "7", {"k": 1})
+
+
+class TestOfficial:
+    """The publisher's split, by the column `official_split`."""
+
+    @staticmethod
+    def dataset(tmp_path, told, patients=None):
+        names = [f"P{(patients or range(len(told)))[n]}_{n}" for n in range(len(told))]
+        root = write_pairs(tmp_path, names)
+        manifest = Manifest()
+        for number, (name, split) in enumerate(zip(names, told, strict=True)):
+            patient = f"P{(patients or range(len(told)))[number]}"
+            manifest.append({"file": f"images/{name}.png", "patient": patient, "official_split": split})
+        manifest.write(root)
+        return root
+
+    def test_test_images_stay_and_validation_images_come_from_the_training_images(self, tmp_path):
+        told = ["train"] * 8 + ["test"] * 4
+        root = self.dataset(tmp_path, told, [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5])
+        plan = plan_split(root, by="official", ratios=(0.6, 0.2, 0.2), look=False)
+        split = dict(zip([item.name for item in plan.items], plan.split, strict=True))
+        assert sorted(name for name in split if split[name] == "test") == ["P4_8", "P4_9", "P5_10", "P5_11"]
+        assert sum(value == "valid" for value in split.values()) == 2
+        assert len({name[:2] for name in split if split[name] == "valid"}) == 1  # one patient, whole
+        assert any("has no validation images: 2 of" in note for note in notes_of(plan))
+        assert all(row.deviation == 0 for row in plan.table())
+
+    def test_a_split_with_validation_images_is_kept_as_it_is(self, tmp_path):
+        told = ["train", "valid", "test", "train"]
+        plan = plan_split(self.dataset(tmp_path, told), by="official", look=False)
+        assert sorted(plan.split) == sorted(told)
+
+    def test_a_patient_on_both_sides_is_refused_unless_accepted(self, tmp_path):
+        root = self.dataset(tmp_path, ["train", "train", "test", "test"], [0, 1, 1, 2])
+        with pytest.raises(DatasetError, match="divides 1 patient: P1"):
+            plan_split(root, by="official", look=False)
+        plan = plan_split(root, by="official", accept_leakage=True, ratios=(0.8, 0, 0.2), look=False)
+        assert sorted(plan.split) == ["test", "test", "train", "train"]
+        assert any("divides P1" in note for note in plan.notes)
+
+    def test_without_an_official_split_there_is_none(self, tmp_path):
+        root = self.dataset(tmp_path, ["train", "", "test"])
+        with pytest.raises(DatasetError, match="1 image has no official_split"):
+            plan_split(root, by="official", look=False)

@@ -80,6 +80,12 @@ def derive(
         bool,
         typer.Option("--weak-masks", help="Fill boxes where a data set, YOLO or COCO has nothing better."),
     ] = False,
+    annotator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|union", help="Whose outlines count where several people drew them (CSAW-S)."
+        ),
+    ] = None,
     min_confidence: Annotated[
         float,
         typer.Option(
@@ -158,13 +164,17 @@ def derive(
     from flexunet.errors import ConfigError
 
     _refuse_two_sources(masks, masks_from, annotations, dataset)
+    if annotator and not dataset:
+        raise ConfigError("--annotator chooses among those of a data set: give --dataset too.")
     if weak_masks and not (dataset or annotations):
         raise ConfigError("--weak-masks fills boxes: give --dataset or --annotations too.")
     size, reader = _size_and_masks(config_path or masks_from, width, height)
     model, draft = _open_model(masks_from, min_confidence) if masks_from else (None, None)
     given = Path(masks) if masks and masks != "none" else None
     prepared = (
-        _of_dataset(raw, dataset, classes, weak_masks, model, (table, patient_pattern, normal))
+        _of_dataset(
+            raw, dataset, annotator or "", classes, weak_masks, model, (table, patient_pattern, normal)
+        )
         if dataset
         else _of_folder(
             partial(
@@ -253,6 +263,7 @@ def _list_films(*args: Any, **options: Any) -> list[RawFilm]:
 def _of_dataset(
     raw: Path,
     dataset: str,
+    annotator: str,
     classes: str | None,
     weak: bool,
     model: ModelMasks | None,
@@ -271,7 +282,7 @@ def _of_dataset(
         )
     download = Download.open(raw)
     collection = open_collection(download, dataset)
-    contents = collection.read(download)
+    contents = collection.contents(download, annotator)
     films = raw_films(download, contents)
     print_notes([f"{raw} is read as {collection.title}", *contents.notes])
     by_file = {film.file: own for film, own in zip(films, contents.films, strict=True)}

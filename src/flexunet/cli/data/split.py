@@ -23,7 +23,11 @@ def split(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="New folder for the data set.")],
     ratios: Annotated[str, typer.Option(help="Shares of train, valid and test.")] = "0.8,0.15,0.05",
     by: Annotated[
-        str, typer.Option(metavar="patient|source|file", help="Unit of which all images go to one split.")
+        str,
+        typer.Option(
+            metavar="patient|source|file|official",
+            help="Unit of which all images go to one split; official: as the publisher split them.",
+        ),
     ] = "source",
     stratify: Annotated[
         str,
@@ -39,7 +43,11 @@ def split(
         ),
     ] = None,
     accept_leakage: Annotated[
-        bool, typer.Option("--i-accept-leakage", help="Allow --by file, which separates copies of one image.")
+        bool,
+        typer.Option(
+            "--i-accept-leakage",
+            help="Allow --by file, and an official split, to separate images of one patient.",
+        ),
     ] = False,
     link: Annotated[
         bool, typer.Option("--link", help="Write hard links instead of copies of the files.")
@@ -72,8 +80,10 @@ def split(
     """Split a data set into train, valid and test, keeping copies and patients together."""
     from flexunet.data.dataset.identity import patient_pattern as compiled
     from flexunet.data.split.folds import plan_folds, write_folds
+    from flexunet.data.split.official import OFFICIAL
     from flexunet.data.split.plan import notes_of, parse_ratios, plan_split
     from flexunet.data.split.write import write_split
+    from flexunet.errors import ConfigError
 
     shares = parse_ratios(ratios)
     with progress() as shown:
@@ -91,6 +101,8 @@ def split(
             merge_copies=merge_copies,
             progress=shown,
         )
+        if folds is not None and by == OFFICIAL:
+            raise ConfigError("--folds makes splits of its own: choose --by patient, source or file.")
         if folds is None:
             plans, notes = [plan], notes_of(plan)
             if not dry_run:
@@ -122,7 +134,8 @@ def _print_table(plan: SplitPlan, title: str) -> None:
     from rich.table import Table
 
     table = Table(title=title or None, title_justify="left")
-    for heading in ("split", "images", f"{plan.by}s" if plan.by != "file" else "files"):
+    units = {"official": "patients"}.get(plan.by, f"{plan.by}s")
+    for heading in ("split", "images", units):
         table.add_column(heading, justify="left" if heading == "split" else "right")
     for heading in ("wanted", "reached", "deviation"):
         table.add_column(heading, justify="right")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from flexunet.data.annotations.shapes import Box, FilmAnnotation, Shape, marked_by
 from flexunet.data.collections.download import Download
+from flexunet.errors import ConfigError
 
 # The vocabulary of the manifest: every reader uses these columns, and no other, for these facts.
 FACTS = {
@@ -41,6 +42,7 @@ ORIGINS = {
     "label": "no lesion, by the data set's own word",
 }
 
+UNION = "union"
 NO_OUTLINE = "films without outlines"
 NO_FILM = "outlines without films"
 NEITHER = "table rows without film or outline"
@@ -144,13 +146,14 @@ class Collection:
         licence: Its licence, or that it is not known.
         obtain: Where to get it.
         signature: Regular expression of paths that its downloads hold and those of others do not.
-        read: Reads a download.
+        read: Reads a download; where several people marked films, told whose word counts, see `contents`.
         expected: How many films, patients and lesions a whole download has; what is not known is left out.
         layout: What a download holds, for messages.
         errata: Known faults.
         tissues: Labels that are no lesions; drawn only if `--classes` names them.
         on_top: Labels from the one drawn last; others are drawn before them.
         whole: Whether pictures are kept whole, because they are no mammograms.
+        annotators: Those who marked films one by one; the first counts where nobody is named.
     """
 
     name: str
@@ -160,13 +163,28 @@ class Collection:
     licence: str
     obtain: str
     signature: str
-    read: Callable[[Download], Contents]
+    read: Callable[..., Contents]
     layout: str
     expected: Mapping[str, int] = field(default_factory=dict)
     errata: tuple[Erratum, ...] = ()
     tissues: frozenset[str] = frozenset()
     on_top: tuple[str, ...] = ()
     whole: bool = False
+    annotators: tuple[str, ...] = ()
+
+    def contents(self, download: Download, annotator: str = "") -> Contents:
+        """What lies in a download, marked by one annotator, or by all of them together (`union`).
+
+        Raises:
+            ConfigError: if there is no such annotator.
+            DatasetError: as the data set's reader.
+        """
+        if not annotator:
+            return self.read(download)
+        if annotator not in (*self.annotators, UNION):
+            known = ", ".join((*self.annotators, UNION)) if self.annotators else "none, it has one reading"
+            raise ConfigError(f"--annotator {annotator!r}: {self.title} knows {known}.")
+        return self.read(download, self.annotators if annotator == UNION else (annotator,))
 
 
 def facts(**told: str) -> dict[str, str]:

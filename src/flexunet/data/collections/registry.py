@@ -20,6 +20,7 @@ from flexunet.data.collections.outlined import (
     ddsm,
     dmid,
     inbreast,
+    mias,
     mini_mias,
     nnunet,
 )
@@ -30,6 +31,7 @@ _MODULES = (
     cbis_ddsm,
     cdd_cesm,
     mini_mias,
+    mias,
     csaw_s,
     bcdr,
     ddsm,

@@ -19,6 +19,7 @@ from flexunet.data.dataset.identity import doubtful_patients
 from flexunet.data.images.guess import guess_reader
 from flexunet.data.images.masks import MaskReader
 from flexunet.data.split.groups import deal_groups
+from flexunet.data.split.official import OFFICIAL, official_split
 from flexunet.data.split.split_images import (
     SplitImage,
     collect_items,
@@ -108,10 +109,11 @@ def plan_split(
     Args:
         root: Folder of images and masks in any known layout (see `layouts`).
         ratios: Shares of train, valid and (if given) test; they sum to 1, or to 100.
-        by: What stays together: `patient`, `source` or `file`.
+        by: What stays together: `patient`, `source` or `file`; or `official`: the publisher's split, by the
+            manifest's column `official_split`, in which patients stay together.
         stratify: `lesion-area`, `class`, a column of the manifest, or `none`.
         seed: The same seed gives the same split.
-        accept_leakage: Must be true for `by="file"`.
+        accept_leakage: Must be true for `by="file"`, and for an official split that divides a patient.
         patients: Finds the patient in the name of an image's source (`identity.patient_pattern`).
         accept_unknown_patients: Whether `by="patient"` takes each source of an unknown patient for a patient
             of its own; otherwise unknown patients are refused.
@@ -122,8 +124,8 @@ def plan_split(
         progress: Told how far each stage is.
 
     Raises:
-        DatasetError: if `by="file"` without `accept_leakage`, if `by="patient"` and patients are unknown, or
-            with fewer groups than splits.
+        DatasetError: if `by="file"` without `accept_leakage`, if `by="patient"` and patients are unknown, if
+            there is no official split or it divides a patient, or with fewer groups than splits.
         ConfigError: if the ratios are no ratios.
         PathError, PairingError, MaskError: if the folder cannot be used.
 
@@ -146,12 +148,16 @@ def plan_split(
         from flexunet.data.copies.find import find_copies_of_files
 
         copies = find_copies_of_files([item.pair.image_path for item in items], progress)
-    groups = group_items(items, by, copies if merge_copies else ())
+    groups = group_items(items, "patient" if by == OFFICIAL else by, copies if merge_copies else ())
     notes = []
     if masks is None:
         masks, guessed = guess_reader([item.pair.mask_path for item in items])
         notes = [guessed] if guessed else []
     strata = stratum_of_groups(items, groups, stratify, masks, progress)
+    if by == OFFICIAL:
+        split, told = official_split(items, groups, strata, shares, seed, accept_leakage)
+        kept = {name: split.count(name) / len(split) for name in SPLITS if name in split}
+        return SplitPlan(items, groups, strata, split, kept, by, copies, [*notes, *told])
     names = list(shares)
     sizes = np.bincount(groups)
     dealt = deal_groups(sizes, strata, list(shares.values()), seed, names)

@@ -5,7 +5,9 @@ import pytest
 
 from flexunet.data.annotations.shapes import ANNOTATED, UNMARKED
 from flexunet.data.collections.collection import NO_FILM, NO_OUTLINE
+from flexunet.data.collections.download import Download
 from flexunet.data.collections.drawing import draw_mask
+from flexunet.errors import ConfigError
 
 
 @pytest.fixture
@@ -51,6 +53,28 @@ def test_tissues_are_drawn_below_the_cancer_if_they_are_named(download, make):
     drawn = draw_mask(film, collection, 160, 200, {"cancer": 1, "skin": 2})
     assert [np.count_nonzero(drawn == value) for value in (1, 2)] == [400, 200]
     assert contents.count(collection.tissues)["lesions"] == 2
+
+
+@pytest.mark.parametrize(
+    ("annotator", "pixels", "told"),
+    [
+        ("annotator_2", 900, "annotator_2"),
+        ("union", 900, "annotator_1+annotator_2"),
+        ("annotator_3", None, ""),
+    ],
+)
+def test_another_annotator_or_all_together(download, make, annotator, pixels, told):
+    collection, _ = make.read(download)
+    films = make.by_name(collection.contents(Download.open(download), annotator))
+    film = films["test-004_0"]
+    assert film.annotation.columns.get("annotator", "") == told
+    assert films["train-004_0"].annotation.columns["annotator"] == "annotator_1"
+    if pixels is None:
+        assert film.annotation.state == UNMARKED
+    else:
+        assert np.count_nonzero(draw_mask(film, collection, 160, 200)) == pixels
+    with pytest.raises(ConfigError, match="annotator_2, annotator_3, union"):
+        collection.contents(Download.open(download), "Dr. Smith")
 
 
 def test_one_part_alone(download, make):

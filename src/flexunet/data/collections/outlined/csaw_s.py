@@ -10,7 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from flexunet.data.annotations.shapes import ANNOTATED, UNMARKED, FilmAnnotation
-from flexunet.data.collections.collection import Collection, Contents, Erratum, Film, MaskFiles, facts
+from flexunet.data.collections.collection import Collection, Contents, Erratum, Film, MaskFiles, facts, joined
 from flexunet.data.collections.download import Download
 
 NAME = "csaw-s"
@@ -29,26 +29,28 @@ TISSUES = (
     "mammary_gland",
     "unclassified",
 )
-ANNOTATOR = "annotator_1"  # who drew the training masks too
+ANNOTATORS = ("annotator_1", "annotator_2", "annotator_3")  # the first drew the training masks too
 _FILE = (
     r"(?P<place>anonymized_dataset|annotator_\d)/\d{3}/(?P<film>(?P<patient>\d{3})_\d+)"
     r"(?:_(?P<label>[a-z_-]+))?\.png"
 )
 
 
-def read_csaw_s(download: Download) -> Contents:
-    """Films of both parts and the masks of the first annotator.
+def read_csaw_s(download: Download, annotators: tuple[str, ...] = ANNOTATORS[:1]) -> Contents:
+    """Films of both parts and the masks of some annotators, united; films to train on have those of one.
 
     The numbers of the test patients begin again: names and patients bear the part they come from.
     """
     films: dict[str, tuple[Path, str, str]] = {}
     masks: dict[str, list[MaskFiles]] = defaultdict(list)
+    marked_by: dict[str, set[str]] = defaultdict(set)
     for file, match in download.matching(_FILE):
         part = "test" if "/test_data/" in f"/{match[0]}" else "train"
         name, path = f"{part}-{match['film']}", download.root / file
         if match["label"]:
-            if part == "train" or match["place"] == ANNOTATOR:
+            if part == "train" or match["place"] in annotators:
                 masks[name].append(MaskFiles((path,), match["label"]))
+                marked_by[name].add(ANNOTATORS[0] if part == "train" else match["place"])
         elif match["place"] == "anonymized_dataset":
             films[name] = path, f"{part}-{match['patient']}", part
     contents = Contents([])
@@ -61,7 +63,7 @@ def read_csaw_s(download: Download) -> Contents:
             finding=CANCER if cancer else "",
             pathology="malignant" if cancer else "",
             official_split=part,
-            annotator=ANNOTATOR if own else "",
+            annotator=joined(marked_by[name]),
         )
         annotation = FilmAnnotation(
             ANNOTATED if cancer else UNMARKED,
@@ -95,10 +97,12 @@ ROW = Collection(
             "the folders of the release; arXiv 2008.00807",
         ),
         Erratum(
-            "three readers marked the test films and differ; those of annotator_1 are taken",
+            "three readers marked the test films and differ; annotator_1 is taken, another one or the union "
+            "of all with --annotator",
             "test_data of the release",
         ),
     ),
     tissues=frozenset(TISSUES),
     on_top=(CANCER, *TISSUES),
+    annotators=ANNOTATORS,
 )

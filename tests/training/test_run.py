@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from flexunet.config.files import load_config
+from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.errors import ConfigError, DatasetError, DivergedError, OutOfMemoryError, PairingError
 from flexunet.models.registry import build_model
@@ -429,3 +430,19 @@ def test_what_cannot_be_given(configured, given, setting, message):
     with pytest.raises(ConfigError, match=message):
         train(config, **given)
     assert not (config.run_dir / "config.toml").exists()
+
+
+def test_drafts_are_trained_on_only_when_asked_for(configured, dataset, tmp_path):
+    shutil.copytree(dataset / "dataset", tmp_path / "drafts")
+    manifest = Manifest.read(tmp_path / "drafts")
+    manifest.rows[0] |= {"mask_origin": "model", "confidence": "0.97"}
+    manifest.write(tmp_path / "drafts")
+    folders = [
+        f"{split}.{kind}_dir={(tmp_path / 'drafts' / split / kind).as_posix()}"
+        for split in ("train", "valid")
+        for kind in ("images", "masks")
+    ]
+    with pytest.raises(DatasetError, match=r"1 draft that no person has checked.*\[train\] drafts = true"):
+        train(configured(*folders))
+    assert not (tmp_path / "run").exists()
+    assert train(configured(*folders, "train.drafts=true", "train.epochs=1")).epochs == 1

@@ -18,6 +18,8 @@ class TrainSection(Section):
     """Folder of training images."""
     masks_dir: str | None = input_path()
     """Folder of training masks."""
+    drafts: bool = False
+    """Whether drafts that no person has checked may be trained on; otherwise they are refused."""
     dataset_splitter: bool = False
     """Whether validation images are taken from the training folder where [valid] names no folder."""
     epochs: Positive = 100

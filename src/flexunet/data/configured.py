@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from flexunet.data.dataset.pairs import Pair, find_pairs
+from flexunet.data.dataset.status import refuse_unchecked
 from flexunet.data.images.files import is_deep_file
 from flexunet.data.images.grey_range import RANGE_RULES, check_range, recorded_rule
 from flexunet.data.images.masks import ColorMap, MaskReader
@@ -79,6 +81,16 @@ def split_pairs(config: Config, split: str) -> list[Pair]:
         training, validation = _hold_back(_folder_pairs(config, "train"), config.train.seed)
         return training if split == "train" else validation
     return _folder_pairs(config, split)
+
+
+def refuse_drafts(config: Config, pairs: Iterable[Pair]) -> None:
+    """Refuse to train on masks that no person has checked, unless `[train] drafts` asks for them.
+
+    Raises:
+        DatasetError: if there are such masks.
+    """
+    rows = (pair.identity.row for pair in pairs)
+    refuse_unchecked(rows, config.train.drafts, f"[train] of {config.source}", "set [train] drafts = true")
 
 
 def pairs_or_none(config: Config, split: str) -> list[Pair]:

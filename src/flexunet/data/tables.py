@@ -67,6 +67,11 @@ def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[Any]]
     Raises:
         PathError: if it cannot be written.
     """
+    write_text(path, rows_as_text(columns, rows))
+
+
+def rows_as_text(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    """The text that `write_rows` writes."""
     stream = io.StringIO()
     # Python leaves a lone carriage return without quotes, and then reads it as the end of a row.
     plain = csv.writer(stream, lineterminator="\n")
@@ -75,7 +80,7 @@ def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[Any]]
         cells = [shield(cell) if isinstance(cell, str) else cell for cell in row]
         risky = any(isinstance(cell, str) and "\r" in cell for cell in cells)
         (quoted if risky else plain).writerow(cells)
-    write_text(path, stream.getvalue())
+    return stream.getvalue()
 
 
 def read_own_rows(path: Path) -> tuple[list[str], list[list[str]]]:

@@ -35,7 +35,7 @@ from flexunet.review.readings.queue import Queue, Wish
 from flexunet.review.readings.tracks import CONSENSUS, SHARED, own_track
 from flexunet.review.sources.open import Given, Laid, open_source
 from flexunet.review.store.database import Database, sqlite_url
-from flexunet.review.store.tables import Decision, Fact, Item
+from flexunet.review.store.tables import Decision, Event, Fact, Item, now
 from flexunet.review.tools.model import RunModel
 
 if TYPE_CHECKING:
@@ -134,9 +134,14 @@ class Desk:
         self.database.close()
 
     @property
+    def class_names(self) -> list[str]:
+        """Names of classes 1 and up."""
+        return foreground_names(self.colors.num_classes)
+
+    @property
     def classes(self) -> list[dict[str, object]]:
         """Index, name and colour of each class, background first."""
-        names = ["background", *foreground_names(self.colors.num_classes)]
+        names = ["background", *self.class_names]
         colours = ["#{:02x}{:02x}{:02x}".format(*color) for color in self.colors.palette.tolist()]
         if self.colors == ColorMap.binary():
             colours[1] = _LESION  # white marks nothing on an X-ray
@@ -222,6 +227,11 @@ class Desk:
     def decided_labels(self, item: Item, decision: Decision) -> np.ndarray:
         """The mask that a decision is about, uint8 `(H, W)`."""
         return self.masks.at(self.where(item, decision.track), decision.version).labels
+
+    def log(self, reader: str, action: str, detail: str = "") -> None:
+        """Write a line of the audit log."""
+        with self.database.write() as session:
+            session.add(Event(at=now(), reader=reader, action=action, detail=detail))
 
     def _mask_reader(self, laid: Laid) -> MaskReader:
         reader, run = self.settings.reader, self.settings.run

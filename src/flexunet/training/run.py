@@ -27,7 +27,14 @@ import numpy as np
 
 from flexunet.config.files import as_config, save_config
 from flexunet.data.cache.open import Cache, OwnSizeCache
-from flexunet.data.configured import is_validated, keep_pictures, mask_reader, open_split, split_pairs
+from flexunet.data.configured import (
+    is_validated,
+    keep_pictures,
+    mask_reader,
+    open_split,
+    refuse_drafts,
+    split_pairs,
+)
 from flexunet.data.images.files import image_size
 from flexunet.data.images.reader import survey_range
 from flexunet.errors import PathError, RunStoppedError
@@ -134,9 +141,10 @@ def train(
     """
     config = as_config(config)
     given = Given(model, loss, tuple(callbacks))
-    split_pairs(config, "train")
+    pairs = split_pairs(config, "train")
     if is_validated(config):
-        split_pairs(config, "valid")
+        pairs = [*pairs, *split_pairs(config, "valid")]
+    refuse_drafts(config, pairs)
     team = join()
     with explained_losses(team), locked_run(config.run_dir) if team.leads else nullcontext():
         check_batch(config, team)

@@ -332,3 +332,15 @@ def _die(task, job):
     import os
 
     os._exit(9)
+
+
+def test_drafts_are_copied_only_when_asked_for(dataset, tmp_path):
+    manifest = Manifest()
+    manifest.append({"file": "train/images/1.png", "mask": "train/masks/1.png", "status": "draft"})
+    manifest.write(dataset)
+    with pytest.raises(DatasetError, match=r"1 draft that no person has checked.*--drafts"):
+        augment(dataset, tmp_path / "out", config())
+    assert not (tmp_path / "out").exists()
+    augmented = augment(dataset, tmp_path / "out", config(), drafts=True)
+    drafts = [row for row in augmented.rows if row.get("status") == "draft"]
+    assert len(drafts) == 1 + sum(augmented.copies.values()) // augmented.originals["train"]

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from flexunet.data.derive.film_masks import AnnotatedMasks, GivenMasks, MaskDraf
 from flexunet.data.derive.film_table import doubts_about_table
 from flexunet.data.derive.run import JOURNAL, derive, list_films
 from flexunet.data.images.files import read_image, write_image
-from flexunet.data.images.masks import ColorMap, MaskReader, read_mask
+from flexunet.data.images.masks import ColorMap, MaskReader, read_mask, write_mask
 from flexunet.data.phantom.dataset import write_raw_phantoms
 from flexunet.errors import ConfigError, FlexUNetError, PathError, RunLockedError
 from flexunet.locks import locked_output
@@ -315,3 +316,27 @@ def test_csaw_text_is_gone_and_tumours_stay(mammograms, tmp_path):
         image = read_image(tmp_path / row["file"], channels=1)[..., 0]
         shown = restore_mask((image > 20).astype(np.uint8), row)
         assert not (shown[text > 0]).any()
+
+
+def test_a_corrected_draft_goes_back_to_its_film(raw, tmp_path):
+    """What a reader drew on the image of 64 x 64 is given to derive as the mask of the film."""
+    first = derive(raw, tmp_path / "first", settings=SMALL, masks=given(raw), jobs=1)
+    corrected = np.zeros((64, 64), np.uint8)
+    corrected[20:30, 10:24] = 1
+    for row in first.manifest.rows:
+        write_mask(tmp_path / "first" / row["mask"], corrected, ColorMap.binary())
+    masks = GivenMasks.find(tmp_path / "first" / "masks", list_films(raw), MaskReader())
+    larger = DeriveSettings(width=128, height=128, clear=False)
+    second = derive(raw, tmp_path / "second", settings=larger, masks=masks, jobs=1)
+    assert second.counts["labelled"] == 6
+    for row, before in zip(second.manifest.rows, first.manifest.rows, strict=True):
+        on_film = restore_mask(corrected, before)
+        assert int(row["raw_lesion_pixels"]) == np.count_nonzero(on_film)
+        again = read_mask(tmp_path / "second" / row["mask"], ColorMap.binary())
+        wanted = np.kron(corrected, np.ones((2, 2), np.uint8))
+        assert 2 * (again & wanted).sum() / (again.sum() + wanted.sum()) > 0.9
+    # Elsewhere, without the manifest, its size says nothing.
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(tmp_path / "first" / "masks", elsewhere)
+    lost = GivenMasks.find(elsewhere, list_films(raw), MaskReader())
+    assert derive(raw, tmp_path / "third", settings=SMALL, masks=lost, jobs=1).counts["failed"] == 6

@@ -34,6 +34,9 @@ def augment(
     accept_leakage: Annotated[
         bool, typer.Option("--i-accept-leakage", help="Also write copies of validation and test images.")
     ] = False,
+    drafts: Annotated[
+        bool, typer.Option("--drafts", help="Allow drafts that no person has checked.")
+    ] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Number of parallel jobs.")] = 1,
     preview: Annotated[
         Path | None,
@@ -69,6 +72,7 @@ def augment(
             config,
             splits=chosen,
             accept_leakage=accept_leakage,
+            drafts=drafts,
             jobs=jobs,
             progress=shown,
         )

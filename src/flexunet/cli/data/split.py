@@ -72,6 +72,9 @@ def split(
     merge_copies: Annotated[
         bool, typer.Option("--merge-copies", help="Keep copies that were found by comparison in one split.")
     ] = False,
+    drafts: Annotated[
+        bool, typer.Option("--drafts", help="Allow drafts that no person has checked.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the split, and write nothing.")] = False,
     config_path: ColorsFrom = None,
     rgb_map: RgbMap = None,
@@ -99,6 +102,7 @@ def split(
             masks=chosen_masks(config_path, rgb_map),
             look=look or merge_copies,
             merge_copies=merge_copies,
+            drafts=drafts,
             progress=shown,
         )
         if folds is not None and by == OFFICIAL:

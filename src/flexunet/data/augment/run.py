@@ -24,6 +24,7 @@ from flexunet.data.configured import mask_reader
 from flexunet.data.dataset.folder import DatasetFolder
 from flexunet.data.dataset.manifest import FILE_NAME
 from flexunet.data.dataset.pairs import find_pairs
+from flexunet.data.dataset.status import refuse_unchecked
 from flexunet.errors import DatasetError
 from flexunet.locks import locked_output
 from flexunet.progress import Progress, silent
@@ -63,6 +64,7 @@ def augment(
     *,
     splits: Sequence[str] = ("train",),
     accept_leakage: bool = False,
+    drafts: bool = False,
     jobs: int = 1,
     progress: Progress = silent,
 ) -> Augmented:
@@ -75,6 +77,7 @@ def augment(
             colours of the masks, the seed, and the size if [dataset] image_width and image_height are set.
         splits: Splits that get copies.
         accept_leakage: Whether copies of images that a score is measured on may be written.
+        drafts: Whether masks that no person has checked are copied too; otherwise they are refused.
         jobs: Processes.
         progress: Told how many images have their copies.
 
@@ -83,8 +86,9 @@ def augment(
 
     Raises:
         RunLockedError: if another process writes `out`.
-        DatasetError: if copies of valid or test images are asked for without `accept_leakage`, if nothing is
-            switched on, if `out` holds something else, or if a copy would have the name of an original.
+        DatasetError: if copies of valid or test images are asked for without `accept_leakage`, if there are
+            drafts that were not asked for, if nothing is switched on, if `out` holds something else, or if a
+            copy would have the name of an original.
 
     Example:
         >>> config = flexunet.Config(augmentor={"vflip": False, "angles": [90.0]})
@@ -97,6 +101,7 @@ def augment(
     if not steps:
         raise DatasetError("[augmentor] switches no operation on: there would be no copies. Switch one on.")
     tasks = _tasks(dataset, config, splits, accept_leakage)
+    refuse_unchecked((task.pair.identity.row for task in tasks), drafts, str(dataset), "add --drafts")
     _refuse_name_clashes(tasks, steps)
     _refuse_nesting(dataset, out)
     job = Job(out, config, _size(config))

@@ -20,6 +20,7 @@ from flexunet.data.collections.collection import origin_of
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.dataset.matching import listed, match_names
 from flexunet.data.dataset.pairs import list_masks
+from flexunet.data.derive.back_to_film import read_film_mask
 from flexunet.data.images.files import image_stem, orientation_of
 from flexunet.data.images.masks import MaskReader
 from flexunet.errors import ImageError, MaskError, PairingError, counted
@@ -211,7 +212,7 @@ class AnnotatedMasks:
 
 @dataclass(frozen=True)
 class GivenMasks:
-    """Masks in files of the film's size.
+    """Masks in files of the film's size, or of images that an earlier derive cut from the films.
 
     Attributes:
         paths: The mask of each film, by the film's name.
@@ -306,9 +307,9 @@ class GivenMasks:
                 EXCLUDED,
                 reason=f"{name} may be a second mask of it: unite the two in one file, or take {name} out",
             )
-        mask = self.reader.read_like(path, (height, width), film.path, "film")
+        mask = read_film_mask(self.reader, path, (height, width), film.path)
         for other in self.further.get(film.name, ()):
-            more = self.reader.read_like(other, (height, width), film.path, "film")
+            more = read_film_mask(self.reader, other, (height, width), film.path)
             if ((mask > 0) & (more > 0) & (mask != more)).any():
                 raise MaskError(
                     f"{path} and {other} give the same pixels other classes. Correct one of them."

@@ -22,6 +22,7 @@ import numpy as np
 
 from flexunet.data.dataset.manifest import Manifest, sha256_of
 from flexunet.data.dataset.matching import masks_among
+from flexunet.data.dataset.status import DRAFT as DRAFT_STATUS
 from flexunet.data.derive.film import FAILED, DeriveJob, DeriveSettings, Row, derive_film
 from flexunet.data.derive.film_masks import (
     DRAFT,
@@ -255,6 +256,7 @@ def _draft(row: Row, job: DeriveJob, mask_source: MaskSource | None) -> Row:
     row = row | {
         "state": TO_REVIEW if reasons else LABELLED,
         "reason": "; ".join(reasons),
+        "status": DRAFT_STATUS,
         "mask": f"{folder}masks/{name}",
         "confidence": f"{draft.confidence:.4f}",
         "entropy": f"{draft.entropy:.4f}",

@@ -16,6 +16,7 @@ import numpy as np
 
 from flexunet.data.dataset.folder import SPLITS
 from flexunet.data.dataset.identity import doubtful_patients
+from flexunet.data.dataset.status import refuse_unchecked
 from flexunet.data.images.guess import guess_reader
 from flexunet.data.images.masks import MaskReader
 from flexunet.data.split.groups import deal_groups
@@ -102,6 +103,7 @@ def plan_split(
     masks: MaskReader | None = None,
     look: bool = True,
     merge_copies: bool = False,
+    drafts: bool = False,
     progress: Progress = silent,
 ) -> SplitPlan:
     """Decide which image goes to which split.
@@ -121,11 +123,13 @@ def plan_split(
             not).
         look: Whether the images themselves are compared, to find copies that no name tells.
         merge_copies: Whether such copies are kept together; otherwise they are only reported.
+        drafts: Whether masks that no person has checked are dealt too; otherwise they are refused.
         progress: Told how far each stage is.
 
     Raises:
         DatasetError: if `by="file"` without `accept_leakage`, if `by="patient"` and patients are unknown, if
-            there is no official split or it divides a patient, or with fewer groups than splits.
+            there are unasked drafts, if there is no official split or it divides a patient, or with fewer
+            groups than splits.
         ConfigError: if the ratios are no ratios.
         PathError, PairingError, MaskError: if the folder cannot be used.
 
@@ -141,6 +145,7 @@ def plan_split(
         )
     shares = check_ratios(ratios)
     items = collect_items(root, progress, patients=patients)
+    refuse_unchecked((item.identity.row for item in items), drafts, str(root), "add --drafts")
     if by == "patient" and not accept_unknown_patients:
         _refuse_unknown_patients(items)
     copies: list[tuple[int, int]] = []

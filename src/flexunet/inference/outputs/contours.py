@@ -96,6 +96,7 @@ def write_coco(
     path: Path,
     images: Iterable[tuple[str, int, int, list[dict[str, Any]]]],
     class_names: Sequence[str],
+    description: str = f"Predicted by FlexUNet {__version__}",
 ) -> None:
     """Write COCO JSON.
 
@@ -103,9 +104,10 @@ def write_coco(
         path: The file.
         images: File name, width, height and annotations of each image.
         class_names: Names of classes 1 and up; the category of a class has its index.
+        description: Where the masks come from.
     """
     document: dict[str, Any] = {
-        "info": {"description": f"Predicted by FlexUNet {__version__}", "version": "1.0"},
+        "info": {"description": description, "version": "1.0"},
         "images": [],
         "annotations": [],
         "categories": [

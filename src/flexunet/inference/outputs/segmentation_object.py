@@ -53,6 +53,7 @@ def write_segmentation(
     class_names: Sequence[str],
     *,
     model: str = "",
+    reader: str = "",
 ) -> None:
     """Write the mask of a DICOM image as a DICOM Segmentation object; see `make_segmentation`.
 
@@ -62,18 +63,24 @@ def write_segmentation(
         mask: Class indices, uint8 `(H, W)`, of the image's size.
         class_names: Names of classes 1 and up.
         model: What tells this model from others.
+        reader: Who drew or checked the mask.
 
     Raises:
         ShapeError, ImageError: as `make_segmentation`.
         PathError: if the file cannot be written.
     """
-    segmentation = make_segmentation(source, mask, class_names, model=model)
+    segmentation = make_segmentation(source, mask, class_names, model=model, reader=reader)
     with replacing(path) as temporary:
         segmentation.save_as(temporary, enforce_file_format=True)
 
 
 def make_segmentation(
-    source: Path | str, mask: np.ndarray, class_names: Sequence[str], *, model: str = ""
+    source: Path | str,
+    mask: np.ndarray,
+    class_names: Sequence[str],
+    *,
+    model: str = "",
+    reader: str = "",
 ) -> Dataset:
     """The mask of a DICOM image as a DICOM Segmentation object.
 
@@ -82,6 +89,7 @@ def make_segmentation(
         mask: Class indices, uint8 `(H, W)`, of the image's size.
         class_names: Names of classes 1 and up; each becomes a segment, also where the mask has none of it.
         model: What tells this model from others (a digest of its weights), for the algorithm's parameters.
+        reader: Who drew or checked the mask; then its segments are called manual.
 
     Raises:
         ShapeError: if mask and image differ in size, or the mask has a class without a name.
@@ -105,7 +113,7 @@ def make_segmentation(
         otherwise=", or set [infer] dicom_seg = false",
     )
     try:
-        return _segmentation(header, mask, class_names, model)
+        return _segmentation(header, mask, class_names, model, reader)
     except Exception as error:  # highdicom raises whatever a header makes it meet
         raise ImageError(
             f"{source}: no DICOM Segmentation object can be made from its header ({error}). Correct it, "
@@ -132,9 +140,12 @@ def read_segmentation(path: Path | str) -> np.ndarray:
     return planes[0].astype(np.uint8)
 
 
-def _segmentation(header: Dataset, mask: np.ndarray, class_names: Sequence[str], model: str) -> Dataset:
+def _segmentation(
+    header: Dataset, mask: np.ndarray, class_names: Sequence[str], model: str, reader: str
+) -> Dataset:
     import highdicom
-    from highdicom.seg import SegmentAlgorithmTypeValues, Segmentation, SegmentationTypeValues
+    from highdicom.seg import SegmentAlgorithmTypeValues as kinds  # noqa: N813
+    from highdicom.seg import Segmentation, SegmentationTypeValues
     from highdicom.seg import SegmentDescription as Description
     from pydicom.sr.codedict import codes
 
@@ -151,8 +162,8 @@ def _segmentation(header: Dataset, mask: np.ndarray, class_names: Sequence[str],
             segment_label=name,
             segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
             segmented_property_type=codes.SCT.Lesion,
-            algorithm_type=SegmentAlgorithmTypeValues.AUTOMATIC,
-            algorithm_identification=algorithm,
+            algorithm_type=kinds.MANUAL if reader else kinds.AUTOMATIC,
+            algorithm_identification=None if reader else algorithm,
             tracking_uid=highdicom.UID(),
             tracking_id=f"{MANUFACTURER} {name}",
             anatomic_regions=[codes.SCT.Breast] if breast else None,
@@ -175,7 +186,8 @@ def _segmentation(header: Dataset, mask: np.ndarray, class_names: Sequence[str],
         software_versions=__version__,
         device_serial_number=model[:64] or "0",
         content_label="LESIONS",
-        content_description="Lesions predicted by FlexUNet",
+        content_description="Lesions reviewed" if reader else "Lesions predicted by FlexUNet",
+        content_creator_name=(reader if "^" in reader else f"{reader}^") if reader else None,
         series_description="FlexUNet lesions",
         omit_empty_frames=False,
     )

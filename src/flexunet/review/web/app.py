@@ -27,7 +27,7 @@ from flexunet.review.readings.problems import (
     NoModelError,
     StaleError,
 )
-from flexunet.review.web import of_items, of_queue, of_tools
+from flexunet.review.web import of_exports, of_items, of_queue, of_tools
 from flexunet.review.web.guard import Guard
 from flexunet.review.web.sessions import Sessions
 from flexunet.version import __version__
@@ -74,7 +74,7 @@ def make_app(
     )
     app.state.desk = desk
     app.state.sessions = sessions = Sessions(desk.database)
-    for part in (of_queue, of_items, of_tools):
+    for part in (of_queue, of_items, of_tools, of_exports):
         app.include_router(part.router)
     page = static_folder()
     if page.is_dir():

@@ -108,4 +108,10 @@ class PredictForm(Form):
     box: BoxForm
 
 
+class ExportForm(Form):
+    """What is to leave the desk."""
+
+    target: Literal["dataset", "coco", "seg", "csv"]
+
+
 Preferences = dict[Annotated[str, Field(max_length=64)], Any]

@@ -21,6 +21,7 @@ _KEYS_BESIDE = {
     ("train", key)
     for key in (
         "epochs",
+        "drafts",  # the data tell whether there are any
         "metrics",
         "workers",
         "epoch_change_infer",

@@ -1,0 +1,1 @@
+"""What leaves a desk: a data set, COCO, DICOM Segmentation objects, a table of decisions."""

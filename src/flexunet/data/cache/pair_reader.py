@@ -56,6 +56,8 @@ class PairReader:
         """
         masks = {**vars(self.masks), "color_map": self.masks.color_map.entries}
         del masks["setting"]  # how messages name the map
+        if masks["grey_range"] == "full":
+            del masks["grey_range"]  # as below; keys from before there was a choice
         if self.masks.color_map.ignore is not None:
             masks["ignore"] = self.masks.color_map.ignore
         settings: dict[str, Any] = {}

@@ -221,6 +221,19 @@ def _check_classes(config: Config) -> None:
             f"[mask] ignore = {config.mask.ignore} takes the class index 255 for itself, and [model] "
             f"num_classes is {num_classes}; have {MOST_WITH_IGNORED} classes at most",
         )
+    for folder, colors in config.mask.layers.items():
+        if not re.fullmatch(r"[\w .-]+", folder) or set(folder) <= {".", " "}:
+            raise _error(
+                config,
+                f"[mask] layers: {folder!r} is not the name of a folder beside masks_dir; write it without "
+                'the folders above it, as "masks_lesions"',
+            )
+        if not colors or max(colors.values()) >= wanted_classes(num_classes) or not any(colors.values()):
+            raise _error(
+                config,
+                f"[mask] layers.{folder} has the class indices {sorted(set(colors.values()))}; it must paint "
+                f"a class from 1 to {wanted_classes(num_classes) - 1}, and 0 leaves what lies below",
+            )
     used = re.findall(r"\w+", " ".join([config.model.loss, *config.computed_metrics]))
     if config.mask.ignore and (wrong := sorted(set(used) & set(OF_NEIGHBOURS))):
         raise _error(
@@ -229,7 +242,7 @@ def _check_classes(config: Config) -> None:
             "what counts of a pixel depends on its neighbours; take another loss, or take ignore out",
         )
     # One class is one channel of foreground, and its masks still have two colours.
-    wanted = max(num_classes, 2)
+    wanted = wanted_classes(num_classes)
     if len(found) != wanted:
         raise _error(
             config,
@@ -237,6 +250,11 @@ def _check_classes(config: Config) -> None:
             f"{num_classes} asks for {wanted}; set num_classes = {max(len(found), 2)}, or give each class "
             f"from 0 to {wanted - 1} a colour",
         )
+
+
+def wanted_classes(num_classes: int) -> int:
+    """Class indices of the masks of a model with so many channels."""
+    return max(num_classes, 2)
 
 
 def _check_learning_rate(config: Config) -> None:

@@ -190,6 +190,8 @@ class MaskSection(Section):
     """Grey value above which a mask pixel is foreground; used with binarize = true."""
     rgb_map: RgbMap = Field(default={})
     """Class index of each mask colour. Default: black and white; for more classes, as published."""
+    layers: dict[str, RgbMap] = Field(default={})
+    """Folders of masks beside masks_dir that are painted over its masks: class index of each colour."""
     ignore: OptionalColor = None
     """Mask colour, or grey value, of pixels that count in no loss and no score. Default: all pixels count."""
 

@@ -103,6 +103,9 @@ def _kind(schema: dict[str, Any], root: dict[str, Any]) -> str:
         if "prefixItems" in schema:
             return f"{len(schema['prefixItems'])} {_plural(_kind(schema['prefixItems'][0], root))}"
         return f"list of {_plural(_kind(schema['items'], root))}"
+    of_objects = schema.get("type") == "object" and schema.get("additionalProperties")
+    if isinstance(of_objects, dict) and of_objects.get("type") == "object":
+        return "name = {colour = class index}"
     words = {
         "boolean": "true, false",
         "integer": "whole number",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from platformdirs import user_cache_path
 
+from flexunet.data.dataset.mask_layers import LayeredMaskReader, MaskLayer
 from flexunet.data.dataset.pairs import Pair, find_pairs
 from flexunet.data.dataset.status import refuse_unchecked
 from flexunet.data.images.files import is_deep_file
@@ -48,7 +49,11 @@ def mask_reader(config: Config) -> MaskReader:
     threshold = float(config.mask.threshold) if config.mask.binarize else None
     # A range by name is of integer files, whose masks have one already.
     given = "full" if config.image.range in RANGE_RULES else config.image.range
-    return MaskReader(color_map(config), threshold, grey_range=given)
+    colors, ignore = color_map(config), config.mask.ignore
+    if not config.mask.layers:
+        return MaskReader(colors, threshold, grey_range=given)
+    layers = [MaskLayer.configured(*layer, ignore) for layer in config.mask.layers.items()]
+    return LayeredMaskReader(colors, threshold, grey_range=given, layers=tuple(layers))
 
 
 def grey_range(config: Config) -> str:
@@ -121,10 +126,12 @@ def _folder_pairs(config: Config, split: str) -> list[Pair]:
             f"[{split}] images_dir finds {len(images_dirs)} folders and masks_dir {len(masks_dirs)}: "
             "each folder of images needs its folder of masks"
         )
+    # A film without a mask is of use if what its layer does not paint can be ignored.
+    layers = list(config.mask.layers) if config.mask.ignore else []
     return [
         pair
         for images_dir, masks_dir in zip(images_dirs, masks_dirs, strict=True)
-        for pair in find_pairs(images_dir, masks_dir)
+        for pair in find_pairs(images_dir, masks_dir, others=[masks_dir.parent / layer for layer in layers])
     ]
 
 

@@ -122,7 +122,7 @@ def score_pairs(
 
     def read(pair: MaskPair) -> Prediction:
         truth = masks.read(pair.truth)
-        mask = masks.read_like(pair.prediction, truth.shape, pair.truth, "true mask")
+        mask = masks.flat.read_like(pair.prediction, truth.shape, pair.truth, "true mask")
         if masks.color_map.num_classes < 2:
             raise MaskError("--rgb-map has one class only; scoring needs background and one other.")
         identity = identities.of(pair.truth)

@@ -205,7 +205,7 @@ def _entry(
     progress: Progress,
 ) -> Path:
     """Folder of the cache entry for these files and settings, written now if it is not there or damaged."""
-    files = [path for pair in pairs for path in (pair.image_path, pair.mask_path)]
+    files = [path for pair in pairs for path in (pair.image_path, *reader.masks.files(pair.mask_path))]
     with explaining(root):
         root.mkdir(parents=True, exist_ok=True)
         digests = Digests(root / "digests.json").of(files, workers)

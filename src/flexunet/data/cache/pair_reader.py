@@ -58,6 +58,8 @@ class PairReader:
         del masks["setting"]  # how messages name the map
         if masks["grey_range"] == "full":
             del masks["grey_range"]  # as below; keys from before there was a choice
+        if layers := masks.pop("layers", ()):
+            masks["layers"] = [vars(layer) for layer in layers]
         if self.masks.color_map.ignore is not None:
             masks["ignore"] = self.masks.color_map.ignore
         settings: dict[str, Any] = {}

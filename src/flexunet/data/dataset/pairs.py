@@ -1,6 +1,7 @@
 """Images and their masks: paired by name, never by order."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flexunet.data.dataset.identity import Identities, Identity
@@ -41,7 +42,9 @@ class Pair:
         return self.identity.patient
 
 
-def find_pairs(images_dir: Path | str, masks_dir: Path | str, mask_suffix: str = "") -> list[Pair]:
+def find_pairs(
+    images_dir: Path | str, masks_dir: Path | str, mask_suffix: str = "", others: Sequence[Path] = ()
+) -> list[Pair]:
     """Pair the images of one folder with the masks of another by stem, sorted by name.
 
     A mask may carry more than the stem of its image (`a_mask.png` for `a.png`): either say what in
@@ -59,6 +62,11 @@ def find_pairs(images_dir: Path | str, masks_dir: Path | str, mask_suffix: str =
     """
     images_dir, masks_dir = Path(images_dir), Path(masks_dir)
     matches = match_names(list_images(images_dir), list_masks(masks_dir), mask_suffix or None)
+    for folder in others:
+        if matches.alone and folder.is_dir():
+            found = match_names(matches.alone, mask_files(folder), "")
+            partners = dict(sorted({**matches.partners, **found.partners}.items()))
+            matches = replace(matches, partners=partners, alone=found.alone)
     if complaint := complaint_about(matches, images_dir, masks_dir):
         raise PairingError(complaint)
     identities = Identities.of_folder(images_dir)

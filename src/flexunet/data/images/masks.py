@@ -181,6 +181,15 @@ class MaskReader:
         """The same, with any colour taken for the nearest of the map: to look at masks, not to score them."""
         return replace(self, tolerance=1.0)
 
+    @property
+    def flat(self) -> MaskReader:
+        """How masks without layers are read, such as predicted ones."""
+        return self
+
+    def files(self, path: Path) -> list[Path]:
+        """The files that a mask comes from."""
+        return [path]
+
     def note_on(self, paths: Sequence[Path]) -> str:
         """A sentence on colours that stand for those of the map by their hue (`fit_colors`); "" if none do.
 

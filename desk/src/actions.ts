@@ -26,12 +26,19 @@ export interface Action {
   run: (hands: Hands) => void;
 }
 
-const tool = (key: string, name: string, tool: ToolName): Action => ({
-  name,
-  group: "Tools",
-  keys: [key],
-  run: () => change({ tool }),
-});
+const TOOL_ROWS: readonly (readonly [string, string, ToolName])[] = [
+  ["B", "Brush", "brush"],
+  ["E", "Eraser", "eraser"],
+  ["P", "Polygon", "polygon"],
+  ["W", "Live wire", "live-wire"],
+  ["G", "Grow a region", "grow"],
+  ["F", "Fill an enclosed area", "fill"],
+  ["D", "Delete a component", "delete"],
+  ["M", "Copy from the model", "copy"],
+  ["T", "Predict in a box", "predict"],
+  ["L", "Ruler", "ruler"],
+  ["H", "Hand", "hand"],
+];
 
 const radius = (factor: number) => {
   const now = settings.value.radius;
@@ -93,7 +100,6 @@ async function takeDraft({ desk }: Hands): Promise<void> {
   if (!draft) return;
   open.editor.map.paste(whole(open.item), draft.labels);
   if (!open.editor.commit("copy from model")) desk.say("This is the model's mask already.");
-  open.editor.painter.changedEverywhere();
 }
 
 function clear({ desk }: Hands): void {
@@ -101,7 +107,6 @@ function clear({ desk }: Hands): void {
   if (!item || !editor) return;
   editor.map.paste(whole(item), new Uint8Array(item.width * item.height));
   if (!editor.commit("clear")) desk.say("The mask is empty.");
-  editor.painter.changedEverywhere();
 }
 
 const view = (act: (open: NonNullable<Desk["open"]["value"]>) => void) => (hands: Hands) => {
@@ -112,17 +117,12 @@ const PAN_PX = 80;
 const NUDGE_PX = 8;
 
 export const ACTIONS: readonly Action[] = [
-  tool("B", "Brush", "brush"),
-  tool("E", "Eraser", "eraser"),
-  tool("P", "Polygon", "polygon"),
-  tool("W", "Live wire", "live-wire"),
-  tool("G", "Grow a region", "grow"),
-  tool("F", "Fill an enclosed area", "fill"),
-  tool("D", "Delete a component", "delete"),
-  tool("M", "Copy from the model", "copy"),
-  tool("T", "Predict in a box", "predict"),
-  tool("L", "Ruler", "ruler"),
-  tool("H", "Hand", "hand"),
+  ...TOOL_ROWS.map(([key, name, tool]): Action => ({
+    name,
+    group: "Tools",
+    keys: [key],
+    run: () => change({ tool }),
+  })),
   { name: "Smaller brush", group: "Tools", keys: ["["], run: () => radius(1 / 1.15) },
   { name: "Larger brush", group: "Tools", keys: ["]"], run: () => radius(1.15) },
   ...Array.from({ length: 9 }, (_, at): Action => ({
@@ -276,6 +276,12 @@ export const ACTIONS: readonly Action[] = [
   { name: "Keys", group: "Page", keys: ["?"], run: ({ help }) => help() },
 ];
 
+export function actionNamed(name: string): Action {
+  const action = ACTIONS.find((each) => each.name === name);
+  if (!action) throw new RangeError(`there is no action ${name}`);
+  return action;
+}
+
 function step(hands: Hands, by: 1 | -1): void {
   const id = hands.queue().beside(by);
   if (id === null)
@@ -283,7 +289,7 @@ function step(hands: Hands, by: 1 | -1): void {
   else hands.open(id);
 }
 
+/** The key that takes a tool in hand. */
 export function keyOfTool(name: ToolName): string {
-  const keys: Partial<Record<ToolName, string>> = { "live-wire": "W", copy: "M", predict: "T", ruler: "L" };
-  return keys[name] ?? name.charAt(0).toUpperCase();
+  return TOOL_ROWS.find(([, , tool]) => tool === name)![0];
 }

@@ -10,6 +10,7 @@ import type { Session } from "./net/types";
 import { header } from "./panels/header";
 import { showHelp } from "./panels/help";
 import { QueuePanel } from "./panels/queue";
+import { readersPanel } from "./panels/readers";
 import { statusLine } from "./panels/status";
 import { toolsPanel } from "./panels/tools";
 import { VerdictPanel } from "./panels/verdict";
@@ -17,6 +18,7 @@ import { versionsPanel } from "./panels/versions";
 import { viewBar } from "./panels/view_bar";
 import { loginPage } from "./pages/login";
 import { agreementPage } from "./pages/agreement";
+import { exportPage } from "./pages/export";
 import { resultsPage } from "./pages/results";
 import { viewsPage } from "./pages/views";
 import { recall, settings } from "./state";
@@ -40,8 +42,8 @@ async function start(): Promise<void> {
     );
     return;
   }
-  await recall();
-  build(session, await keeperOfStrokes());
+  const [keeper] = await Promise.all([keeperOfStrokes(), recall()]);
+  build(session, keeper);
 }
 
 function build(session: Session, keeper: Keeper): void {
@@ -71,7 +73,7 @@ function build(session: Session, keeper: Keeper): void {
     },
     help: showHelp,
   };
-  const queue = new QueuePanel(desk, open);
+  const queue = new QueuePanel(desk, open, hands);
   const verdict = new VerdictPanel(desk, open);
   const review = h(
     "main",
@@ -83,6 +85,7 @@ function build(session: Session, keeper: Keeper): void {
       { class: "right", "aria-label": "Tools and verdict" },
       toolsPanel(desk, hands),
       verdict.element,
+      readersPanel(desk),
       versionsPanel(desk),
     ),
   );
@@ -101,16 +104,20 @@ function build(session: Session, keeper: Keeper): void {
     if (page === "views" && Number.isInteger(number)) leave = await viewsPage(other, desk, number, open);
     else if (page === "results") await resultsPage(other, id);
     else if (page === "agreement") await agreementPage(other);
+    else if (page === "export") exportPage(other, desk);
     else if (page === "image" && id !== "" && Number.isInteger(number)) {
       if (desk.open.value?.item.id !== number) await desk.show(number);
     } else {
       const next = await desk.waiting("next", api.next(settings.value.order, null));
+      if (next?.id === null) await listed;
       const first = next?.id ?? queue.beside(1);
       if (first !== null) location.replace(`#/image/${first}`);
     }
   };
   window.addEventListener("hashchange", () => void follow());
-  void queue.reload().then(follow);
+  // The queue is listed while the image is on its way.
+  const listed = queue.reload();
+  void follow();
 }
 
 void start();

@@ -6,10 +6,13 @@ export class Stopwatch {
   private last: number;
   private readonly stop = new AbortController();
 
-  constructor(private readonly now: () => number = () => performance.now()) {
+  constructor(
+    private readonly now: () => number = () => performance.now(),
+    page: EventTarget = window,
+  ) {
     this.last = this.now();
     for (const name of ["pointermove", "pointerdown", "keydown", "wheel"]) {
-      globalThis.addEventListener(name, () => this.tick(), { signal: this.stop.signal, passive: true });
+      page.addEventListener(name, () => this.tick(), { signal: this.stop.signal, passive: true });
     }
   }
 

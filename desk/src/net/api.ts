@@ -76,6 +76,8 @@ export function next(order: string, after: number | null): Promise<{ id: number 
 export const item = (id: number) => read<T.Item>(of(id));
 export const mask = (id: number, version?: number) =>
   labels(of(id, version === undefined ? "/mask" : `/mask?version=${version}`));
+export const maskOf = (id: number, reader: string) =>
+  labels(of(id, `/mask?of=${encodeURIComponent(reader)}`));
 export const draft = (id: number) => labels(of(id, "/draft"));
 
 export async function tile(id: number, address: TileAddress, signal: AbortSignal): Promise<ArrayBuffer> {

@@ -81,7 +81,11 @@ export interface Item extends Size {
   versions: number;
   status: string;
   reasons: string[];
+  /** What blind readers said and drew, where the desk is for a consensus. */
+  readers?: Reading[];
 }
+
+export type Reading = Verdict & { reader: string; at: string };
 
 export interface Mask {
   version: number;

@@ -1,35 +1,11 @@
+import type { Seen } from "../core/hanging";
+import { arranged, SLOTS } from "../core/hanging";
 import type { Desk } from "../desk";
 import { field, fill, h, select } from "../dom";
 import * as api from "../net/api";
 import type { Views } from "../net/types";
 import { ViewCell } from "./view_cell";
 import type { CellEvents } from "./view_cell";
-
-/** Right breasts at the left, so that both chest walls meet in the middle. */
-const SLOTS = [
-  ["R", "CC"],
-  ["L", "CC"],
-  ["R", "MLO"],
-  ["L", "MLO"],
-] as const;
-
-interface Seen {
-  id: number;
-  side: string;
-  view: string;
-  date: string;
-}
-
-function fits(image: { side: string; view: string }, [side, view]: readonly [string, string]): boolean {
-  return image.side.toUpperCase().startsWith(side) && image.view.toUpperCase().includes(view);
-}
-
-/** The images in the order of the slots; those that fit no slot follow. */
-export function arranged(images: readonly Seen[]): (Seen | null)[] {
-  const slots = SLOTS.map((slot) => images.find((image) => fits(image, slot)) ?? null);
-  if (slots.every((image) => image === null)) return images.slice(0, 4);
-  return slots;
-}
 
 /** The views of a patient side by side. The answer takes the page away again. */
 export async function viewsPage(

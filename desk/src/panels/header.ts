@@ -7,6 +7,7 @@ const PAGES = [
   ["#/", "Review", "image"],
   ["#/results", "Results", "results"],
   ["#/agreement", "Agreement", "agreement"],
+  ["#/export", "Export", "export"],
 ] as const;
 
 /** The line at the top: the project, the pages, what is saved, who reads. */

@@ -1,3 +1,5 @@
+import type { Hands } from "../actions";
+import { actionNamed } from "../actions";
 import type { Desk } from "../desk";
 import { fill, h, select, shortName } from "../dom";
 import * as api from "../net/api";
@@ -59,6 +61,7 @@ export class QueuePanel {
   constructor(
     private readonly desk: Desk,
     private readonly opened: (id: number) => void,
+    hands: Hands,
   ) {
     let pause: ReturnType<typeof setTimeout>;
     this.search = h("input", {
@@ -85,6 +88,13 @@ export class QueuePanel {
       h("div", { class: "row" }, labelled("Order", order), labelled("Show", status)),
       this.search,
       h("div", { class: "scroll" }, this.list, this.more),
+      h(
+        "div",
+        { class: "steps", role: "group", "aria-label": "Next image" },
+        button(hands, "Image before in the list", "Before"),
+        button(hands, "Skip: next image to do", "Skip"),
+        button(hands, "Next image in the list", "Next"),
+      ),
     );
     new IntersectionObserver((seen) => {
       if (seen.some((entry) => entry.isIntersecting)) void this.extend();
@@ -181,6 +191,11 @@ export class QueuePanel {
     const at = this.items.findIndex((item) => item.id === id);
     return this.items[at < 0 ? 0 : at + step]?.id ?? null;
   }
+}
+
+function button(hands: Hands, name: string, text: string): HTMLElement {
+  const row = actionNamed(name);
+  return h("button", { text, title: `${name} (${row.keys.join(", ")})`, onclick: () => row.run(hands) });
 }
 
 function labelled(text: string, control: HTMLElement): HTMLElement {

@@ -2,7 +2,7 @@ import type { Desk } from "../desk";
 import { field, fill, h, select, swatch } from "../dom";
 import type { ToolName } from "../state";
 import { change, settings } from "../state";
-import { ACTIONS, keyOfTool } from "../actions";
+import { actionNamed, keyOfTool } from "../actions";
 import type { Hands } from "../actions";
 
 interface ToolRow {
@@ -57,7 +57,7 @@ export function toolsPanel(desk: Desk, hands: Hands): HTMLElement {
   });
   const pixels = h("output", { class: "quiet" });
   const action = (name: string, text: string) => {
-    const row = ACTIONS.find((each) => each.name === name)!;
+    const row = actionNamed(name);
     return h("button", {
       text,
       title: `${row.name} (${row.keys.join(", ")})`,

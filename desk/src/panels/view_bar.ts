@@ -1,7 +1,7 @@
 import type { Desk } from "../desk";
 import { fill, h, select } from "../dom";
 import type { Hands } from "../actions";
-import { ACTIONS } from "../actions";
+import { actionNamed } from "../actions";
 import type { Item } from "../net/types";
 import { change, settings } from "../state";
 import { setOwn, setPreset, windowOf } from "../windows";
@@ -9,7 +9,7 @@ import { setOwn, setPreset, windowOf } from "../windows";
 /** What is above the image: zoom, window, mask. */
 export function viewBar(desk: Desk, hands: Hands): HTMLElement {
   const action = (name: string, text: string, pressed?: () => boolean) => {
-    const row = ACTIONS.find((each) => each.name === name)!;
+    const row = actionNamed(name);
     const button = h("button", {
       text,
       title: `${row.name} (${row.keys.join(", ")})`,

@@ -85,6 +85,7 @@ export class Pane {
     if (this.closed) return;
     this.imageLayer.batchDraw();
     if (this.lens) this.overlay.batchDraw();
+    requestAnimationFrame(() => performance.mark("desk-tile"));
   }
 
   /** Once drawn, tell whether all that the view needs is on the screen. */
@@ -92,6 +93,7 @@ export class Pane {
     requestAnimationFrame(() => {
       if (this.closed || !this.tiles.store.idle) return;
       this.container.dataset["complete"] = String(this.item.id);
+      performance.mark("desk-complete");
       this.events.complete?.();
     });
   }

@@ -1,14 +1,8 @@
-"""The page of the review desk in a real browser, against `flexunet review` in a process of its own.
+"""What the page shows and saves is compared with NumPy.
 
-What the page shows and saves is compared with NumPy: the canvas with a lookup table, the mask with the same
-stroke drawn by the definition of its tool.
+The canvas is compared with a lookup table, the mask with the same stroke drawn by the definition of its tool.
 """
 
-import base64
-import re
-import subprocess
-import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -51,97 +45,6 @@ def read_png(path):
         return np.asarray(kept.convert("L"))
 
 
-class Running:
-    """The command in a process of its own."""
-
-    def __init__(self, folder, *options):
-        command = [sys.executable, "-m", "flexunet", "review", str(folder), "--no-browser", *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        told = iter(self.process.stdout.readline, "")
-        self.address = next(found[0] for line in told if (found := re.search(r"http://\S+", line)))
-
-    def stop(self):
-        self.process.terminate()
-        with self.process:
-            return self.process.wait()
-
-
-class Page:
-    """The page as a reader sees and handles it."""
-
-    def __init__(self, page, address):
-        self.page, self.address = page, address.split("/?")[0]
-        self.wrong = []
-        page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        page.on("console", lambda said: self.wrong.append(f"{said.text} {said.location}"))
-        page.goto(address)
-        self.wait()
-
-    def wait(self):
-        """Until the image is drawn and all strokes are saved."""
-        self.page.wait_for_selector(".canvas[data-complete][data-item]")
-        self.page.wait_for_selector(".saving[data-state=saved]")
-
-    def open(self, name):
-        self.page.locator(".queue button", has_text=name).click()
-        self.page.wait_for_selector(f".status .about:has-text('{name}')")
-        self.wait()
-
-    @property
-    def radius(self):
-        return int(self.page.get_by_label("Radius").input_value())
-
-    @property
-    def number(self):
-        return int(self.page.locator(".review .canvas").get_attribute("data-item"))
-
-    def exact(self):
-        """One image pixel on one screen pixel; the image place of the canvas's corner."""
-        self.page.keyboard.press("z")
-        self.wait()
-        canvas = self.page.locator(".review .canvas")
-        x, y, zoom, mirrored = map(float, canvas.get_attribute("data-view").split())
-        assert (zoom, mirrored) == (1, 0)
-        box = canvas.bounding_box()
-        assert all(value == round(value) for value in box.values()), box  # on whole pixels of the screen
-        corner = x - box["width"] / 2, y - box["height"] / 2
-        assert corner == (round(corner[0]), round(corner[1]))
-        return int(corner[0]), int(corner[1])
-
-    def drag(self, start, end, button="left", steps=7):
-        """Drag from one image place to another, at 1:1."""
-        box = self.page.locator(".review .canvas").bounding_box()
-        left, top = self.exact()
-        (x, y), (to_x, to_y) = ((box["x"] + x - left, box["y"] + y - top) for x, y in (start, end))
-        self.page.mouse.move(x, y)
-        self.page.mouse.down(button=button)
-        self.page.mouse.move(to_x, to_y, steps=steps)
-        self.page.mouse.up(button=button)
-        self.wait()
-
-    def click(self, place):
-        self.drag(place, place, steps=1)
-
-    def pixels(self):
-        """What the canvas of the image shows, RGBA `(H, W, 4)`."""
-        script = """() => {
-            const canvas = document.querySelector(".review .canvas canvas");
-            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-            let text = "";
-            for (let at = 0; at < data.length; at += 32768)
-                text += String.fromCharCode(...data.subarray(at, at + 32768));
-            return [canvas.height, canvas.width, btoa(text)];
-        }"""
-        height, width, text = self.page.evaluate(script)
-        return np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)
-
-    def mask(self):
-        """The labels that the server holds."""
-        answer = self.page.request.get(f"{self.address}/api/items/{self.number}/mask")
-        assert answer.status == 200
-        return np.frombuffer(answer.body(), np.uint8).reshape(HEIGHT, WIDTH)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("desk") / "films"
@@ -152,31 +55,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browser(start_browser):
-    with start_browser() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def running(folder):
-    service = Running(folder, "--reader", "ann")
-    yield service
-    assert service.stop() == 0
-
-
-@pytest.fixture
-def visit(browser, running):
-    """Open the page; at the end it had no error, and nothing for its console (such as the policy's)."""
-
-    @contextmanager
-    def visit(width=1440, height=900, address=None):
-        context = browser.new_context(viewport={"width": width, "height": height})
-        desk = Page(context.new_page(), address or running.address)
-        yield desk
-        context.close()
-        assert desk.wrong == []
-
-    return visit
+def address(start_desk, folder):
+    return start_desk(folder, "--reader", "ann")
 
 
 def shown_by(greys, center, width):
@@ -185,9 +65,9 @@ def shown_by(greys, center, width):
     return np.floor(share * 255 + 0.5).astype(np.uint8)
 
 
-def test_the_canvas_shows_the_greys_of_the_window(visit):
+def test_the_canvas_shows_the_greys_of_the_window(visit, address):
     greys = film(0)
-    with visit() as desk:
+    with visit(address) as desk:
         desk.open("a.png")
         left, top = desk.exact()
         for center, width in [(1500, 2900), (900, 700)]:
@@ -213,10 +93,10 @@ def test_the_canvas_shows_the_greys_of_the_window(visit):
         desk.page.keyboard.press("i")
 
 
-def test_what_is_drawn_is_what_is_kept(visit, folder):
+def test_what_is_drawn_is_what_is_kept(visit, address, folder):
     """Draw, erase, undo, redo, reload, sign; then the mask and its file are what NumPy draws."""
     wanted = draft()
-    with visit() as desk:
+    with visit(address) as desk:
         desk.open("a.png")
         desk.page.locator(".review .canvas").focus()
         assert (desk.mask() == wanted).all()
@@ -245,6 +125,13 @@ def test_what_is_drawn_is_what_is_kept(visit, folder):
         desk.page.keyboard.press("Shift+Digit4")
         desk.page.keyboard.press("Control+Enter")
         desk.page.wait_for_selector(".queue .sign.corrected")
+
+        desk.page.get_by_role("link", name="Export").click()
+        desk.page.get_by_role("button", name="Write Data set").click()
+        exported = desk.page.locator("[role=status] code").inner_text()
+        masks = sorted(Path(exported).rglob("masks/*.png"))
+        assert [mask.name for mask in masks] == ["a.png"]
+        assert (read_png(masks[0]) == 255 * wanted).all()
         # The file is written after the answer, by a thread of the desk.
         file = folder.with_name("films_review") / "masks" / "shared" / "images" / "a.png"
         for _ in range(200):
@@ -254,9 +141,9 @@ def test_what_is_drawn_is_what_is_kept(visit, folder):
         assert (read_png(file) == 255 * wanted).all()
 
 
-def test_a_polygon_and_a_filled_ring(visit):
+def test_a_polygon_and_a_filled_ring(visit, address):
     wanted = np.zeros((HEIGHT, WIDTH), np.uint8)
-    with visit() as desk:
+    with visit(address) as desk:
         desk.open("b.png")
         desk.page.locator(".review .canvas").focus()
         desk.page.keyboard.press("p")
@@ -272,12 +159,12 @@ def test_a_polygon_and_a_filled_ring(visit):
         assert not desk.mask().any()
 
 
-def test_a_live_wire_is_filled_along_the_edge(visit):
+def test_a_live_wire_is_filled_along_the_edge(visit, address):
     """The outline snaps to the disc: what it encloses is the disc, but for a pixel at its edge."""
     column, row, radius = DISC
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     away = np.hypot(columns - column, rows - row)
-    with visit() as desk:
+    with visit(address) as desk:
         desk.open("d.png")
         desk.page.locator(".review .canvas").focus()
         desk.page.keyboard.press("w")
@@ -299,10 +186,10 @@ def test_a_live_wire_is_filled_along_the_edge(visit):
         assert not desk.mask()[away > radius + 6].any()
 
 
-def test_no_stroke_is_lost_without_a_connection(visit):
+def test_no_stroke_is_lost_without_a_connection(visit, address):
     """Strokes drawn offline outlive a reload, and are sent when the server is there again."""
     wanted = np.zeros((HEIGHT, WIDTH), np.uint8)
-    with visit() as desk:
+    with visit(address) as desk:
         desk.open("c.png")
         desk.page.locator(".review .canvas").focus()
         desk.page.keyboard.press("b")
@@ -325,9 +212,9 @@ def test_no_stroke_is_lost_without_a_connection(visit):
         desk.wrong.clear()  # the browser reports the request that was broken off
 
 
-def test_two_tabs_do_not_overwrite_each_other(visit):
+def test_two_tabs_do_not_overwrite_each_other(visit, address):
     """The later tab is asked, and merges: the mask has the strokes of both."""
-    with visit() as first, visit() as second:
+    with visit(address) as first, visit(address) as second:
         for desk in (first, second):
             desk.open("d.png")
             desk.page.locator(".review .canvas").focus()
@@ -352,67 +239,3 @@ def test_two_tabs_do_not_overwrite_each_other(visit):
         second.page.get_by_role("button", name="restore version 0").click()
         second.page.wait_for_selector(".status .said:has-text('Version 0 is back')")
         assert not second.mask().any()
-
-
-AXE = Path(__file__).parents[2] / "desk" / "node_modules" / "axe-core" / "axe.min.js"
-
-
-def serious(page):
-    """What axe-core finds of serious or critical impact on the page as it is now."""
-    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
-    return [
-        (one["id"], [node["html"][:120] for node in one["nodes"]])
-        for one in found["violations"]
-        if one["impact"] in ("serious", "critical")
-    ]
-
-
-def test_axe_has_no_serious_finding(visit):
-    if not AXE.is_file():
-        pytest.skip(f"axe-core is not installed: run `npm ci` in {AXE.parents[2]}")
-    with visit(1024, 768) as desk:
-        desk.open("a.png")
-        page = desk.page
-        # Over the debugger's line: the page's own policy lets no script in that is not its own.
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        assert serious(page) == []
-        page.locator(".review .canvas").focus()
-        page.keyboard.press("?")
-        assert page.get_by_role("heading", name="Keys").is_visible()
-        assert serious(page) == []
-        page.keyboard.press("Escape")
-        for name in ("Agreement",):
-            page.get_by_role("link", name=name).click()
-            page.get_by_role("heading", name=name).first.wait_for()
-            assert serious(page) == []
-
-
-def test_the_keyboard_reaches_everything_and_leaves_it(visit):
-    """Tab goes from the first control through the canvas to the last and on: there is no trap."""
-    with visit() as desk:
-        desk.open("a.png")
-        page = desk.page
-        page.evaluate("() => document.activeElement.blur()")
-        names = []
-        for _ in range(160):
-            page.keyboard.press("Tab")
-            here = "() => [document.activeElement.tagName, document.activeElement.className].join(' ')"
-            names.append(page.evaluate(here))
-            if len(names) > 1 and names[-1].startswith("BODY"):
-                break
-        assert any("canvas" in name for name in names)
-        assert any(name.startswith("TEXTAREA") for name in names)
-        assert names[-1].startswith("BODY") or names.count(names[0]) > 1
-        # A stroke without a pointer: press the tool, move it, lift it.
-        page.locator(".review .canvas").focus()
-        page.keyboard.press("b")
-        before = desk.mask()
-        page.keyboard.press("Shift+Enter")
-        for _ in range(4):
-            page.keyboard.press("Shift+ArrowRight")
-        page.keyboard.press("Shift+Enter")
-        desk.wait()
-        assert (desk.mask() != before).sum() > 300
-        page.keyboard.press("Control+z")
-        desk.wait()
-        assert (desk.mask() == before).all()

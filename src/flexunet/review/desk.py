@@ -84,6 +84,11 @@ class DeskSettings:
             raise ConfigError(f"--repeats: expected a share from 0 to 1, found {self.repeats}.")
 
     @property
+    def database_url(self) -> str:
+        """Where the database is."""
+        return self.database or sqlite_url(self.own_folder / DATABASE)
+
+    @property
     def own_folder(self) -> Path:
         """Where the desk keeps its files."""
         path = self.given.path.absolute()
@@ -107,7 +112,7 @@ class Desk:
         laid = open_source(settings.given)
         self.kind, self.notes = laid.kind, laid.notes
         sweep(self.folder, below=True)
-        self.database = Database(settings.database or sqlite_url(self.folder / DATABASE))
+        self.database = Database(settings.database_url)
         nameless = bool(settings.repeats or settings.given.known)
         measuring = Measuring(self._fact("seed", secrets.token_hex(8)), settings.repeats, nameless)
         lay_out(self.database, laid.entries, measuring)

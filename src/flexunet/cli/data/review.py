@@ -12,7 +12,7 @@ from flexunet.cli.configuration import open_config
 from flexunet.cli.console import console, print_notes
 
 if TYPE_CHECKING:
-    from flexunet.review.desk import Desk
+    from flexunet.review.desk import Desk, DeskSettings
 
 
 def review(
@@ -63,6 +63,21 @@ def review(
     ] = None,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 chooses a free one.")] = 0,
+    accounts: Annotated[
+        bool, typer.Option("--accounts", help="Have readers sign in by name and password.")
+    ] = False,
+    add_account: Annotated[
+        str | None,
+        typer.Option(
+            "--add-account",
+            metavar="NAME:ROLE",
+            help="Make an account (reader, reviewer or admin), ask for its password, and end.",
+        ),
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option("--tls-cert", metavar="FILE", help="TLS certificate, PEM.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="Its key, PEM.")] = None,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")
     ] = True,
@@ -99,4 +114,22 @@ def review(
 
             webbrowser.open(address)
 
-    run_desk(settings, Service(host, port, reader or getpass.getuser()), announce)
+    if add_account:
+        _add_account(settings, add_account)
+        return
+    service = Service(host, port, reader or getpass.getuser(), accounts, certificate, key)
+    run_desk(settings, service, announce)
+
+
+def _add_account(settings: DeskSettings, text: str) -> None:
+    from flexunet.review.store.database import Database
+    from flexunet.review.web.accounts import Accounts
+
+    name, _, role = text.rpartition(":")
+    password = typer.prompt(f"password of {name}", hide_input=True, confirmation_prompt=True)
+    database = Database(settings.database_url)
+    try:
+        Accounts(database).put(name, role, password)
+    finally:
+        database.close()
+    console.print(f"account of {name} ({role}) in {settings.own_folder}", soft_wrap=True, highlight=False)

@@ -34,5 +34,9 @@ class NoModelError(InputError):
     """There is no model to ask, or it is not to be asked yet."""
 
 
+class BusyError(InputError):
+    """Too much was asked; it may be asked again later."""
+
+
 class ForbiddenError(InputError):
     """The reader may not do this, or not yet."""

@@ -21,13 +21,16 @@ from starlette.types import Receive, Scope, Send
 from flexunet.errors import FlexUNetError, InputError, PathError
 from flexunet.review.desk import Desk
 from flexunet.review.readings.problems import (
+    BusyError,
     ChangedImageError,
     ForbiddenError,
     MissingError,
     NoModelError,
     StaleError,
 )
-from flexunet.review.web import of_exports, of_items, of_queue, of_tools
+from flexunet.review.web import of_accounts, of_exports, of_items, of_queue, of_tools
+from flexunet.review.web.accounts import Accounts
+from flexunet.review.web.asking import SigningIn
 from flexunet.review.web.guard import Guard
 from flexunet.review.web.sessions import Sessions
 from flexunet.version import __version__
@@ -39,6 +42,7 @@ _STATUS: tuple[tuple[type[FlexUNetError], int], ...] = (
     (ChangedImageError, 409),
     (NoModelError, 409),
     (ForbiddenError, 403),
+    (BusyError, 429),
     (InputError, 422),
     (FlexUNetError, 500),
 )
@@ -73,8 +77,9 @@ def make_app(
         redoc_url=None,
     )
     app.state.desk = desk
-    app.state.sessions = sessions = Sessions(desk.database)
-    for part in (of_queue, of_items, of_tools, of_exports):
+    sessions = Sessions(desk.database)
+    app.state.signing = SigningIn(Accounts(desk.database), sessions, cookie, secure)
+    for part in (of_queue, of_items, of_tools, of_exports, of_accounts):
         app.include_router(part.router)
     page = static_folder()
     if page.is_dir():

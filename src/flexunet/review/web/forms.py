@@ -114,4 +114,19 @@ class ExportForm(Form):
     target: Literal["dataset", "coco", "seg", "csv"]
 
 
+class LoginForm(Form):
+    """Who signs in."""
+
+    name: str = Field(max_length=64)
+    password: str = Field(max_length=1000)
+
+
+class AccountForm(Form):
+    """An account."""
+
+    name: str = Field(max_length=64)
+    role: Literal["reader", "reviewer", "admin"]
+    password: str = Field(max_length=1000)
+
+
 Preferences = dict[Annotated[str, Field(max_length=64)], Any]

@@ -122,6 +122,7 @@ def verdict(asked: OnItem, form: VerdictForm, order: str = "need") -> dict[str, 
     )
     desk = asked.desk
     number, signed = desk.decisions.sign(asked.where, asked.item, form.base_version, said, asked.reader)
+    desk.log(asked.reader, "verdict", f"{number}: {form.verdict} on {asked.item.key}")
     following = desk.queue.next(desk.wish(asked.reader, order), asked.item.id)
     return {"decision": number, "status": said.status, "next": following, "version": signed.version}
 

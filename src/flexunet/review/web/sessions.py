@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete
 
+from flexunet.errors import ConfigError
 from flexunet.review.readings.problems import ForbiddenError
 from flexunet.review.store.database import Database
 from flexunet.review.store.tables import SignIn, now
 
+_NAME = re.compile(r"[^\W_][\w .@'-]{0,63}")
 ROLES = ("reader", "reviewer", "admin")
 _LASTS = timedelta(days=7)
 
@@ -29,11 +32,13 @@ class Session:
         reader: Who.
         role: One of `ROLES`.
         csrf: What every request that changes something has to bring.
+        expires: When it ends.
     """
 
     reader: str
     role: str
     csrf: str
+    expires: str
 
     def may(self, role: str) -> bool:
         """Whether the reader has a role, or one above it."""
@@ -47,6 +52,20 @@ class Session:
         """
         if not self.may(role):
             raise ForbiddenError(f"{why}: it takes the role {role}, yours is {self.role}.")
+
+
+def check_name(name: str) -> str:
+    """The name of a reader.
+
+    Raises:
+        ConfigError: if it is not 1 to 64 letters, digits, blanks and . @ ' - _, a letter or digit first.
+    """
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"expected a name of 1 to 64 letters, digits, blanks and . @ ' - _ that begins with a letter or "
+            f"digit, found {name!r}."
+        )
+    return name
 
 
 class Sessions:
@@ -73,20 +92,26 @@ class Sessions:
     def find(self, cookie: str) -> Session | None:
         """The session that a cookie names; None where there is none, or none any more."""
         digest = _digest(cookie)
-        if digest in self._known:
-            return self._known[digest]
-        with self.database.read() as session:
-            row = session.get(SignIn, digest)
-        if row is None or row.expires < now():
-            return None
-        found = self._known[digest] = Session(row.reader, row.role, row.csrf)
-        return found
+        known = self._known.get(digest)
+        if known is None:
+            with self.database.read() as session:
+                row = session.get(SignIn, digest)
+            if row is None:
+                return None
+            known = self._known[digest] = Session(row.reader, row.role, row.csrf, row.expires)
+        return known if known.expires > now() else None
 
     def end(self, cookie: str) -> None:
         """End a session."""
         self._known.pop(_digest(cookie), None)
         with self.database.write() as session:
             session.execute(delete(SignIn).where(SignIn.digest == _digest(cookie)))
+
+    def end_all(self, reader: str) -> None:
+        """End all sessions of a reader."""
+        self._known = {digest: each for digest, each in self._known.items() if each.reader != reader}
+        with self.database.write() as session:
+            session.execute(delete(SignIn).where(SignIn.reader == reader))
 
 
 def _digest(cookie: str) -> str:

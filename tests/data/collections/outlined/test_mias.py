@@ -16,6 +16,7 @@ def test_circles_lie_where_they_do_on_the_small_pictures(make, tmp_path):
     films = make.by_name(contents)
     assert (films["mdb001"].annotation.state, films["mdb002"].annotation.state) == (ANNOTATED, NORMAL)
     assert films["mdb001"].annotation.columns["dataset"] == "mias"
+    assert "side" not in films["mdb001"].annotation.columns
     assert films["mdb001"].spacing_mm == 0.05
     # Row 1024 - 522 = 502 of the small picture: 18.5 to the right of its middle, 9.5 above.
     rows, columns = np.mgrid[:440, :400] + 0.5

@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def time_derive() -> None:
-    """Print the seconds of `derive` for ten films with and without outlines, in one process."""
+    """Print the processor seconds of `derive` for ten films with and without outlines, in one process."""
     random = np.random.default_rng(0)
     rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     away = np.hypot(columns / 2400, (rows - HEIGHT / 2) / 1800)
@@ -92,11 +92,11 @@ def time_derive() -> None:
             csv.writer(stream).writerows([["image", "points"], *lines])
         spent = {}
         for kind in ("none", "annotations"):
-            start = time.perf_counter()
+            start = time.process_time()
             known = AnnotatedMasks(read_annotations(folder / "outlines.csv"))
             masks = known if kind == "annotations" else None
             derive(folder / "films", folder / kind, masks=masks, jobs=1)
-            spent[kind] = time.perf_counter() - start
+            spent[kind] = time.process_time() - start
     count = FILMS * OUTLINES
     share = (spent["annotations"] - spent["none"]) / count
     print(

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from flexunet.data.dataset.identity import Identities
+from flexunet.data.images.files import write_image
 from flexunet.data.images.masks import ColorMap, MaskReader, write_mask
 from flexunet.data.images.spacing import parse_spacing
 from flexunet.errors import DatasetError, MaskError, PairingError, PathError
@@ -184,3 +185,25 @@ def test_without_a_manifest_sources_stand_for_patients(tmp_path):
     assert origin.attributes == {"operation": "barrdistortion"}
     with pytest.raises(DatasetError, match="no manifest at"):
         Identities.of_manifest(tmp_path)
+
+
+def test_lesions_that_touch_are_counted_apart_where_a_file_tells_them_apart(tmp_path):
+    truth = np.zeros((40, 40), np.uint8)
+    truth[5:15, 5:15] = truth[5:15, 15:25] = 1
+    prediction = np.zeros_like(truth)
+    prediction[5:15, 5:15] = 1
+    numbers = truth.copy()
+    numbers[5:15, 15:25] = 2
+    for folder, picture in (("test/masks", truth), ("predicted", prediction)):
+        (tmp_path / folder).mkdir(parents=True)
+        write_mask(tmp_path / folder / "a.png", picture, ColorMap.binary())
+    counts = score_folders(tmp_path / "test/masks", tmp_path / "predicted").tables.lesion_counts()
+    assert (counts.lesions[0], counts.found[0]) == (1, 1)
+    (tmp_path / "test" / "instances").mkdir()
+    write_image(tmp_path / "test" / "instances" / "a.png", numbers)
+    tables = score_folders(tmp_path / "test/masks", tmp_path / "predicted").tables
+    counts = tables.lesion_counts()
+    assert (counts.lesions[0], counts.found[0]) == (2, 1)
+    assert tables.lesions.area.tolist() == [100, 100]
+    assert sorted(tables.lesions.dice.tolist()) == [0.0, 1.0]
+    assert sorted(tables.lesions.column.tolist()) == [9.5, 19.5]

@@ -13,6 +13,7 @@ from flexunet.data.dataset.pairs import Pair, list_masks
 from flexunet.data.images.files import list_images, read_image
 from flexunet.data.images.foreground import breast_share
 from flexunet.data.images.guess import guess_reader
+from flexunet.data.images.instances import read_instances
 from flexunet.data.images.masks import MaskReader
 from flexunet.errors import DatasetError, ImageError, MaskError, PairingError, PathError
 from flexunet.evaluation.leakage import look_for_leaks
@@ -133,6 +134,7 @@ def score_pairs(
             spacing=identity.spacing or spacing,
             image_path=str(pair.image) if pair.image else None,
             breast=_breast(pair.image),
+            numbers=read_instances(pair.truth, truth),
         )
 
     return score_stream(

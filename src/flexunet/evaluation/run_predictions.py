@@ -13,6 +13,7 @@ from flexunet.data.copies.fingerprints import grey_of
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.images.appearance import Appearance, unlike_training
 from flexunet.data.images.foreground import breast_share
+from flexunet.data.images.instances import read_instances
 from flexunet.evaluation.origins import origin_of
 from flexunet.evaluation.tables.streaming import Prediction, map_bounded
 from flexunet.inference.predict.predictor import Predictor
@@ -45,4 +46,5 @@ def predictions(
             spacing=pair.identity.spacing,
             image_path=str(pair.image_path),
             breast=breast_share(grey_of(image)),
+            numbers=read_instances(pair.mask_path, truth),
         )

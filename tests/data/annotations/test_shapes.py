@@ -6,6 +6,7 @@ import skimage.draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flexunet.data.annotations.filling import fill_polygon
 from flexunet.data.annotations.shapes import ANNOTATED, Circle, Ellipse, FilmAnnotation, Polygon
 
 # Corners anywhere, on the borders and on the middles of pixels, and beyond the film.
@@ -68,3 +69,18 @@ def test_a_lesion_smaller_than_a_pixel_keeps_one(shape):
 def test_a_small_lesion_beyond_the_film_marks_nothing():
     shape = Polygon(((30.1, 4.1), (30.3, 4.1), (30.2, 4.3)))
     assert not FilmAnnotation(ANNOTATED, (shape,)).rasterise(8, 9).any()
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.lists(st.tuples(st.integers(-6, 30), st.integers(-6, 30)), min_size=3, max_size=9),
+    st.sampled_from([1.0, 0.5, 0.25]),
+)
+def test_edges_through_middles_of_pixels_belong_to_the_outline(corners, step):
+    """Corners on middles of pixels and halfway: edges then hit middles exactly."""
+    points = np.array(corners, float) * step
+    mask = np.zeros((24, 26), np.uint8)
+    fill_polygon(points, mask, 1)
+    expected = np.zeros_like(mask)
+    expected[skimage.draw.polygon(points[:, 1], points[:, 0], mask.shape)] = 1
+    np.testing.assert_array_equal(mask, expected)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import cv2
 import numpy as np
-from skimage.measure import points_in_poly
 
+from flexunet.data.annotations.filling import fill_polygon
 from flexunet.errors import MaskError
 
 Point = tuple[float, float]
+Box2 = tuple[slice, slice]
+Area = tuple[int, Box2, np.ndarray]  # class, rows and columns, bool pixels within
 
-_SHIFT = 8  # bits that OpenCV takes for fractions of a pixel
-_FRAME = 4
 _SMALL = 4  # pixels; a larger outline that holds no middle of a pixel lies beyond the film
-_FARTHEST = 1 << 22  # pixels; farther corners have no place in its 32 bits
 
 ANNOTATED, NORMAL, UNKNOWN, BROKEN = "annotated", "normal", "unknown", "broken"
 UNMARKED = "unmarked"
@@ -162,6 +160,26 @@ class FilmAnnotation:
             _draw(mask, shape, scale, 0.5 if self.on_centres else 0.0, _class_of(shape.label, classes))
         return mask
 
+    def areas(self, width: int, height: int, classes: Mapping[str, int] | None = None) -> Iterator[Area]:
+        """The part of a film that a shape covers, of those shapes that may touch others; see `rasterise`.
+
+        Single points are left out.
+        """
+        scale, offset = self._scale(width, height), 0.5 if self.on_centres else 0.0
+        values = [_class_of(shape.label, classes) for shape in self.shapes]
+        drawn = [
+            (value, shape)
+            for value, shape in zip(values, self.shapes, strict=True)
+            if value and not isinstance(shape, Dot)
+        ]
+        boxes = [_box_of(shape, scale, offset, width, height) for _, shape in drawn]
+        scratch = np.zeros((height if boxes else 0, width), np.uint8)
+        for (value, shape), box, near in zip(drawn, boxes, _meeting(boxes), strict=True):
+            if near:
+                _draw(scratch, shape, scale, offset, 1)
+                yield value, box, scratch[box] > 0
+                scratch[box] = 0
+
     def _scale(self, width: int, height: int) -> Point:
         """Pixels of a film to one of the frame, across and down."""
         frame_width, frame_height = self.width or width, self.height or height
@@ -182,6 +200,35 @@ class RelativeAnnotation(FilmAnnotation):
         return float(width), float(height)
 
 
+def _box_of(shape: Shape, scale: Point, offset: float, width: int, height: int) -> Box2:
+    """Rows and columns of a film within which a shape lies, and a pixel around it."""
+    if isinstance(shape, Polygon):
+        corners = (np.asarray(shape.points, np.float64) + offset) * scale
+        (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+    elif isinstance(shape, Circle | Ellipse):
+        radius = shape.radius if isinstance(shape, Circle) else max(shape.radius_x, shape.radius_y)
+        x, y = (shape.x + offset) * scale[0], (shape.y + offset) * scale[1]
+        left, top = x - radius * scale[0], y - radius * scale[1]
+        right, bottom = x + radius * scale[0], y + radius * scale[1]
+    else:
+        left, top, right, bottom = 0, 0, width, height
+    rows = np.clip([np.floor(top) - 1, np.ceil(bottom) + 1], 0, height).astype(int)
+    columns = np.clip([np.floor(left) - 1, np.ceil(right) + 1], 0, width).astype(int)
+    return slice(*rows.tolist()), slice(*columns.tolist())
+
+
+def _meeting(boxes: Sequence[Box2]) -> np.ndarray:
+    """Which boxes overlap or touch another one, bool `(n,)`."""
+    ends = np.array([[rows.start, rows.stop, columns.start, columns.stop] for rows, columns in boxes])
+    if len(ends) < 2:
+        return np.zeros(len(ends), bool)
+    top, bottom, left, right = ends.T
+    meets = (top[:, None] <= bottom) & (top <= bottom[:, None])
+    meets &= (left[:, None] <= right) & (left <= right[:, None])
+    np.fill_diagonal(meets, False)
+    return meets.any(axis=1)
+
+
 def _draw(mask: np.ndarray, shape: Shape, scale: Point, offset: float, value: int) -> None:
     height, width = mask.shape
     if isinstance(shape, Runs):
@@ -195,7 +242,7 @@ def _draw(mask: np.ndarray, shape: Shape, scale: Point, offset: float, value: in
         _draw_ellipse(mask, shape, scale, offset, value)
         return
     corners = (np.asarray(shape.points, np.float64) + offset) * scale
-    if not _fill(corners - 0.5, mask, value) and np.ptp(corners, axis=0).max() < _SMALL:
+    if not fill_polygon(corners - 0.5, mask, value) and np.ptp(corners, axis=0).max() < _SMALL:
         x, y = corners.mean(axis=0)
         _set_pixel(mask, x, y, value)
 
@@ -228,39 +275,6 @@ def _set_pixel(mask: np.ndarray, x: float, y: float, value: int) -> None:
     row, column = int(np.floor(y)), int(np.floor(x))
     if 0 <= row < mask.shape[0] and 0 <= column < mask.shape[1]:
         mask[row, column] = value
-
-
-def _fill(corners: np.ndarray, mask: np.ndarray, value: int) -> bool:
-    """Set the pixels whose middles lie within or on a polygon, even-odd, as `skimage.draw.polygon` does.
-
-    Returns whether there are any.
-
-    OpenCV fills the polygon, but takes every pixel that an edge touches. So the pixels near an edge are
-    compared with every edge; `skimage.draw.polygon` does that with every pixel of the polygon's box.
-
-    Args:
-        corners: `(n, 2)`, x and y; whole numbers are the middles of pixels.
-        mask: `(H, W)`, written to.
-        value: What the pixels are set to.
-    """
-    size = np.array(mask.shape[::-1])
-    first = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, size)
-    last = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, 0, size)
-    if (first >= last).any():
-        return False
-    # OpenCV cuts lines off at the border and draws the cut; a frame keeps that off the picture.
-    columns, rows = last - first + 2 * _FRAME
-    corners = corners - first + _FRAME
-    fixed = np.rint(np.clip(corners, -_FARTHEST, _FARTHEST) * (1 << _SHIFT)).astype(np.int32)
-    inside, near = np.zeros((2, rows, columns), np.uint8)
-    cv2.fillPoly(inside, [fixed], 1, shift=_SHIFT)
-    cv2.polylines(near, [fixed], True, 1, thickness=3, shift=_SHIFT)
-    y, x = np.nonzero(near)
-    inside[y, x] = points_in_poly(np.stack([x, y], axis=1), corners)
-    box = mask[first[1] : last[1], first[0] : last[0]]
-    area = inside[_FRAME:-_FRAME, _FRAME:-_FRAME] > 0
-    box[area] = value
-    return bool(area.any())
 
 
 def _runs_to_area(runs: Runs, width: int, height: int) -> np.ndarray:

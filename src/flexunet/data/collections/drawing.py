@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from flexunet.data.annotations.shapes import ANNOTATED
 from flexunet.data.collections.collection import Collection, Film, MaskFiles
 from flexunet.data.images.files import image_size
+from flexunet.data.images.instances import cut_out, number_lesions
 from flexunet.data.images.label_values import read_label_values
 from flexunet.data.images.masks import ColorMap, read_mask, resize_mask
 from flexunet.errors import ImageError, MaskError
@@ -40,14 +42,7 @@ def draw_mask(
     """
 
     def class_of(label: str) -> int:
-        if label in collection.tissues or classes is None:
-            return (classes or {}).get(label, 0 if label in collection.tissues else 1)
-        if label not in classes:
-            raise MaskError(
-                f"the lesion {label!r} has no class: name it in --classes ({label}=1, or {label}=0 to leave "
-                "it out)."
-            )
-        return classes[label]
+        return _class_of(label, collection, classes)
 
     def rank(label: str) -> int:
         return -collection.on_top.index(label) if label in collection.on_top else -len(collection.on_top)
@@ -62,6 +57,39 @@ def draw_mask(
     outlines = replace(film.annotation, state=ANNOTATED, shapes=drawn).rasterise(width, height, values)
     mask[outlines > 0] = outlines[outlines > 0]
     return mask
+
+
+def number_lesions_of(
+    film: Film,
+    collection: Collection,
+    mask: np.ndarray,
+    classes: Mapping[str, int] | None = None,
+) -> np.ndarray | None:
+    """Numbers of the lesions of a film whose mask was drawn, as `instances.number_lesions` gives them.
+
+    Mask files that several people drew are of one lesion each time: there components tell lesions apart.
+    """
+    height, width = mask.shape
+    files = () if collection.annotators else film.masks
+    lesions = [marked for marked in files if marked.label not in collection.tissues]
+    shapes = [shape for shape in film.annotation.shapes if shape.label not in collection.tissues]
+    if len(lesions) + len(shapes) < 2:
+        return None
+    values = {each.label: _class_of(each.label, collection, classes) for each in (*lesions, *shapes)}
+    outlined = replace(film.annotation, state=ANNOTATED, shapes=tuple(shapes))
+    drawn = ((values[each.label], *cut_out(_read_like(each, width, height) > 0)) for each in lesions)
+    return number_lesions(mask, chain(drawn, outlined.areas(width, height, values)))
+
+
+def _class_of(label: str, collection: Collection, classes: Mapping[str, int] | None) -> int:
+    if label in collection.tissues or classes is None:
+        return (classes or {}).get(label, 0 if label in collection.tissues else 1)
+    if label not in classes:
+        raise MaskError(
+            f"the lesion {label!r} has no class: name it in --classes ({label}=1, or {label}=0 to leave it "
+            "out)."
+        )
+    return classes[label]
 
 
 def _read_like(marked: MaskFiles, width: int, height: int) -> np.ndarray:

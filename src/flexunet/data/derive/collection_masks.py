@@ -11,7 +11,7 @@ import numpy as np
 from flexunet.data.annotations.shapes import BROKEN, NORMAL, UNKNOWN, UNMARKED
 from flexunet.data.collections.collection import Collection, Contents, Film, origin_of
 from flexunet.data.collections.download import Download
-from flexunet.data.collections.drawing import draw_mask
+from flexunet.data.collections.drawing import draw_mask, number_lesions_of
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.derive.film_masks import EXCLUDED, LABELLED, TO_REVIEW, FilmMask, ModelMasks, RawFilm
 from flexunet.errors import DatasetError, MaskError
@@ -114,4 +114,5 @@ class CollectionMasks:
                 reason="its outlines mark no pixel of the film: they lie beyond it, are too small, or have "
                 "no class",
             )
-        return FilmMask(LABELLED, mask, origin=origin)
+        numbers = number_lesions_of(film, self.collection, mask, self.classes)
+        return FilmMask(LABELLED, mask, origin=origin, instances=numbers)

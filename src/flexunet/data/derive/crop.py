@@ -232,6 +232,13 @@ def crop_mask(film_mask: np.ndarray, box: CropBox) -> np.ndarray:
     return np.ascontiguousarray(mask[:, ::-1]) if box.mirrored else mask
 
 
+def crop_numbers(numbers: np.ndarray, box: CropBox) -> np.ndarray:
+    """Cut numbers of lesions `(raw_height, raw_width)`, resize them to the nearest, and mirror them."""
+    size = (box.image_width, box.image_height)
+    resized = cv2.resize(box.cut(numbers), size, interpolation=cv2.INTER_NEAREST_EXACT)
+    return np.ascontiguousarray(resized[:, ::-1]) if box.mirrored else resized
+
+
 @dataclass(frozen=True)
 class LostPixels:
     """Lesion pixels of a film that a crop leaves out.

@@ -12,18 +12,27 @@ import numpy as np
 
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.derive.breast import find_breast, whole_picture
-from flexunet.data.derive.crop import CropBox, choose_box, crop_image, crop_mask, lost_lesion_pixels
+from flexunet.data.derive.crop import (
+    CropBox,
+    choose_box,
+    crop_image,
+    crop_mask,
+    crop_numbers,
+    lost_lesion_pixels,
+)
 from flexunet.data.derive.film_masks import DRAFT, EXCLUDED, LABELLED, TO_REVIEW, FilmMasks, RawFilm
 from flexunet.data.dicom.read import DicomFacts, is_dicom_file, read_facts
 from flexunet.data.dicom.window import check_window
 from flexunet.data.images.appearance import is_nearly_constant
 from flexunet.data.images.files import read_image, write_image
 from flexunet.data.images.grey_range import check_range
+from flexunet.data.images.instances import fit_instances, instance_file
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.errors import ConfigError, FlexUNetError, ImageError
 from flexunet.files import cannot_read
 
 FAILED = "failed"
+WRITTEN = ("file", "mask", "instances")  # columns of the journal that name files
 ORIENTATIONS = ("keep", "left", "right")
 _VERSION = 1  # of the recipe below: raise it when the same film would give another image
 _FOLDERS = {LABELLED: "", DRAFT: "", TO_REVIEW: "to_review/"}
@@ -150,6 +159,16 @@ def _dicom_columns(known: DicomFacts) -> Row:
     return {name: value for name, value in columns.items() if value}
 
 
+def _write_numbers(numbers: np.ndarray | None, mask: np.ndarray, box: CropBox, out: Path, file: str) -> Row:
+    """Write the numbers of lesions that touch on the image, beside its mask."""
+    fitted = None if numbers is None else fit_instances(crop_numbers(numbers, box), mask)
+    path = instance_file(out / file)
+    if fitted is None or path is None:
+        return {}
+    write_image(path, fitted)
+    return {"instances": path.relative_to(out).as_posix(), "instances_sha256": sha256_of(path)}
+
+
 def _spacing_columns(spacing_mm: tuple[float, float], box: CropBox) -> Row:
     """The spacing of the image made, from that of the film."""
     height = spacing_mm[0] * box.crop_height / box.image_height
@@ -161,7 +180,7 @@ def _still_valid(before: Row, row: Row, out: Path) -> bool:
     """Whether what an earlier run wrote is made from the same film in the same way, and is still there."""
     if any(before.get(name) != row[name] for name in ("raw_sha256", "key")) or before["state"] == FAILED:
         return False
-    for name in ("file", "mask"):
+    for name in WRITTEN:
         if before.get(name):
             path = out / before[name]
             if not path.is_file() or sha256_of(path) != before[f"{name}_sha256"]:
@@ -221,6 +240,7 @@ def _make(film: RawFilm, job: DeriveJob) -> Row:
         }
         write_mask(job.out / row["mask"], mask, job.color_map)
         row["mask_sha256"] = sha256_of(job.out / row["mask"])
+        row |= _write_numbers(answer.instances, mask, box, job.out, row["mask"])
     write_image(job.out / row["file"], crop_image(raw, box, breast, zone=zone))
     row["file_sha256"] = sha256_of(job.out / row["file"])
     return row

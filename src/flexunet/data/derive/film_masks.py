@@ -22,6 +22,7 @@ from flexunet.data.dataset.matching import listed, match_names
 from flexunet.data.dataset.pairs import list_masks
 from flexunet.data.derive.back_to_film import read_film_mask
 from flexunet.data.images.files import image_stem, orientation_of
+from flexunet.data.images.instances import number_lesions
 from flexunet.data.images.masks import MaskReader
 from flexunet.errors import ImageError, MaskError, PairingError, counted
 
@@ -64,12 +65,14 @@ class FilmMask:
         mask: Class indices of the whole film, uint8 `(H, W)`; None unless labelled.
         reason: Why it is not labelled.
         origin: How this film was marked, where that differs from film to film.
+        instances: Numbers of its lesions, uint8 `(H, W)`; None where components tell them apart.
     """
 
     state: str
     mask: np.ndarray | None = None
     reason: str = ""
     origin: str = ""
+    instances: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,8 @@ class AnnotatedMasks:
                 EXCLUDED,
                 reason="its outlines mark no pixel of the film: they lie beyond it, or are too small",
             )
-        return FilmMask(LABELLED, mask, origin=origin_of(annotation.shapes))
+        numbers = number_lesions(mask, annotation.areas(width, height, self.classes))
+        return FilmMask(LABELLED, mask, origin=origin_of(annotation.shapes), instances=numbers)
 
     def doubt_about_frames(self, films: Sequence[RawFilm]) -> str:
         """A sentence on outlined films that a tag mirrors or turns by half, so that no size tells the frame.

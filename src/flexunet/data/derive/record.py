@@ -7,14 +7,17 @@ from pathlib import Path
 
 from flexunet.data.dataset.identity import identify
 from flexunet.data.dataset.manifest import COLUMNS, Manifest, sha256_of
-from flexunet.data.derive.film import FAILED, Row
+from flexunet.data.derive.film import FAILED, WRITTEN, Row
 from flexunet.data.derive.film_masks import EXCLUDED, LABELLED, TO_REVIEW
 from flexunet.data.images.files import image_stem
 from flexunet.data.tables import write_rows
 from flexunet.journal import read_journal
 
 EXCLUDED_FILE = "excluded.csv"
-_INTERNAL = ("key", "state", "reused", "file_sha256", "mask_sha256", "reason", "note")
+_INTERNAL = (
+    *("key", "state", "reused", "reason", "note", "instances"),
+    *("file_sha256", "mask_sha256", "instances_sha256"),
+)
 
 
 def finished_rows(path: Path) -> dict[str, Row]:
@@ -28,10 +31,10 @@ def finished_rows(path: Path) -> dict[str, Row]:
 
 def remove_stale(out: Path, previous: Mapping[str, Row], rows: Sequence[Row]) -> list[Path]:
     """Remove files that earlier runs wrote and this one no longer wants, if nobody changed them since."""
-    wanted = {row[name] for row in rows for name in ("file", "mask") if row.get(name)}
+    wanted = {row[name] for row in rows for name in WRITTEN if row.get(name)}
     removed = []
     for row in previous.values():
-        for name in ("file", "mask"):
+        for name in WRITTEN:
             path = out / row.get(name, "")
             if not row.get(name) or row[name] in wanted or not path.is_file():
                 continue

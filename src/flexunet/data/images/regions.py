@@ -84,6 +84,34 @@ def find_regions(area: NDArray, connectivity: int = 8, min_area: int = 0) -> Reg
     return Regions(labels, areas, centres, boxes)
 
 
+def regions_of_numbers(numbers: NDArray[np.uint8], area: NDArray, min_area: int = 0) -> Regions:
+    """The lesions of an area that are told apart by numbers, not by components.
+
+    Args:
+        numbers: The lesion of each pixel, `(H, W)`; what of the area has none is one lesion.
+        area: Bool, or uint8 of 0 and anything else, `(H, W)`.
+        min_area: Pixels; smaller lesions are left out.
+    """
+    inside = area != 0
+    present, place = np.unique(numbers[inside], return_inverse=True)
+    sizes = np.bincount(place, minlength=len(present))
+    kept = sizes >= min_area
+    renumbered = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
+    labels = np.zeros(area.shape, np.int32)
+    labels[inside] = renumbered[place]
+    count, (rows, columns) = int(kept.sum()), np.nonzero(labels)
+    own = labels[rows, columns] - 1
+    areas = np.bincount(own, minlength=count).astype(np.int64)
+    centres = np.stack([np.bincount(own, at, count) for at in (rows, columns)], axis=1) / areas[:, None]
+    boxes = np.zeros((count, 4), np.int64)
+    for first, at in ((1, rows), (0, columns)):
+        low, high = np.full(count, np.iinfo(np.int64).max), np.full(count, -1)
+        np.minimum.at(low, own, at)
+        np.maximum.at(high, own, at)
+        boxes[:, first], boxes[:, first + 2] = low, high - low + 1
+    return Regions(labels, areas, centres, boxes)
+
+
 @dataclass(frozen=True)
 class ClassRegion:
     """One region of a mask with classes.

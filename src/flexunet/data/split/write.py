@@ -14,6 +14,7 @@ from pathlib import Path
 from flexunet.data.dataset.folder import SPLITS
 from flexunet.data.dataset.manifest import FILE_NAME, Manifest
 from flexunet.data.dataset.matching import suffix_of
+from flexunet.data.images.instances import FOLDER, instance_file
 from flexunet.data.split.plan import SplitPlan
 from flexunet.errors import DatasetError, PathError
 from flexunet.files import PARTIAL, explaining, replacing, sweep
@@ -91,7 +92,11 @@ def fill_folder(
 ) -> None:
     """Put what is missing of a plan's files into a folder (see `_place`), then write the manifest."""
     for done, (item, split) in enumerate(zip(plan.items, plan.split, strict=True), 1):
-        for source, kind in ((item.pair.image_path, "images"), (item.pair.mask_path, "masks")):
+        numbers = instance_file(item.pair.mask_path)
+        parts = [(item.pair.image_path, "images"), (item.pair.mask_path, "masks")]
+        if numbers is not None and numbers.is_file():
+            parts.append((numbers, FOLDER))
+        for source, kind in parts:
             target = folder / split / kind / f"{item.name}{suffix_of(source)}"
             if not target.exists():
                 _place(source, target, how)

@@ -78,6 +78,7 @@ def score_image(
     probabilities: NDArray[np.float32] | None = None,
     spacing: tuple[float, float] | None = None,
     calibration: Calibration | None = None,
+    numbers: NDArray[np.uint8] | None = None,
 ) -> ImageScores:
     """Score the predicted mask of one image against its true mask.
 
@@ -90,6 +91,7 @@ def score_image(
         probabilities: Float32 `(H, W, num_classes)`, or `(H, W, 1)` of a sigmoid model, or None.
         spacing: Height and width of a pixel in mm, where known.
         calibration: Temperature and threshold fitted on the validation split, where known.
+        numbers: The lesion of each pixel of the truth, where components do not tell lesions apart.
 
     Returns:
         The scores.
@@ -124,7 +126,7 @@ def score_image(
         if probabilities is not None:
             sure = np.eye(1, num_classes, dtype=np.float32)
             probabilities = np.where(ignored[..., None], sure, probabilities)
-    lesions, candidates = lesion_scores(truth, prediction, num_classes, rules, probabilities)
+    lesions, candidates = lesion_scores(truth, prediction, num_classes, rules, probabilities, numbers)
     scores = ImageScores(
         size=(truth.shape[0], truth.shape[1]),
         spacing=spacing or (np.nan, np.nan),

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.data.images.regions import Regions, find_regions
+from flexunet.data.images.regions import Regions, find_regions, regions_of_numbers
 from flexunet.evaluation.scores.matching import Floats, Ints, assign, overlaps
 from flexunet.evaluation.scores.rules import ScoringRules
 
@@ -83,6 +83,7 @@ def lesion_scores(
     num_classes: int,
     rules: ScoringRules,
     probabilities: NDArray[np.float32] | None = None,
+    numbers: NDArray[np.uint8] | None = None,
 ) -> tuple[Lesions, Candidates]:
     """Match the lesions of one image with the predicted regions.
 
@@ -92,6 +93,7 @@ def lesion_scores(
         num_classes: Number of classes, background included.
         rules: How to match and to score.
         probabilities: Float32 `(H, W, num_classes)`, or None for hard masks.
+        numbers: The lesion of each pixel of the truth, uint8 `(H, W)`; None where components are lesions.
 
     Returns:
         Lesions and candidates of all foreground classes, by class.
@@ -99,7 +101,7 @@ def lesion_scores(
     lesions, candidates = [], []
     for label in range(1, num_classes):
         plane = None if probabilities is None else probabilities[..., label]
-        found = _class_scores(_is(truth, label), _is(prediction, label), label, rules, plane)
+        found = _class_scores(_is(truth, label), _is(prediction, label), label, rules, plane, numbers)
         lesions.append(found[0])
         candidates.append(found[1])
     return joined(lesions), joined(candidates)
@@ -115,11 +117,16 @@ def _class_scores(
     label: int,
     rules: ScoringRules,
     probability: NDArray[np.float32] | None,
+    numbers: NDArray[np.uint8] | None = None,
 ) -> tuple[Lesions, Candidates]:
     top, left, box = _busy_box(truth, prediction, probability, rules.candidate_threshold)
     truth, prediction = truth[box], prediction[box]
     probability = None if probability is None else probability[box]
-    lesions = find_regions(truth, rules.connectivity, rules.min_lesion_pixels)
+    lesions = (
+        find_regions(truth, rules.connectivity, rules.min_lesion_pixels)
+        if numbers is None
+        else regions_of_numbers(numbers[box], truth, rules.min_lesion_pixels)
+    )
     decided = find_regions(prediction, rules.connectivity, rules.min_lesion_pixels)
     pairs = overlaps(lesions, decided, rules.lesion_match, rules.lesion_iou)
     match, pair = assign(pairs, np.ones(len(decided)), len(lesions))

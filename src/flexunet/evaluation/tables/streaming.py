@@ -36,6 +36,7 @@ class Prediction(NamedTuple):
         spacing: Height and width of a pixel in mm, or None.
         image_path: The image, for pictures of the best and worst images.
         breast: Share of the image that the breast covers; NaN where the image is not at hand.
+        numbers: The lesion of each pixel of the truth, where components do not tell lesions apart.
     """
 
     origin: ImageOrigin
@@ -45,6 +46,7 @@ class Prediction(NamedTuple):
     spacing: tuple[float, float] | None = None
     image_path: str | None = None
     breast: float = float("nan")
+    numbers: NDArray[np.uint8] | None = None
 
 
 def default_jobs() -> int:
@@ -128,11 +130,12 @@ def score_stream(
             probabilities=found.probabilities,
             spacing=found.spacing,
             calibration=calibration,
+            numbers=found.numbers,
         )
         truth, ignored = without_ignored(found.truth) if num_classes <= IGNORED else (found.truth, None)
         if ignored is not None and mask is not None:
             mask = np.where(ignored, np.uint8(0), mask)  # pictures show what counts
-        scored = found._replace(truth=truth, mask=mask, probabilities=None)
+        scored = found._replace(truth=truth, mask=mask, probabilities=None, numbers=None)
         return scored, scores._replace(breast=found.breast)
 
     tally = Tally()

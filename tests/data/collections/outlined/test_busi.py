@@ -1,7 +1,12 @@
 """BUSI: ultrasound pictures, whole, with several masks."""
 
+import numpy as np
+
 from flexunet.data.annotations.shapes import ANNOTATED, BROKEN, NORMAL, UNKNOWN
 from flexunet.data.collections.collection import NO_FILM, NO_OUTLINE
+from flexunet.data.images.label_values import read_label_values
+from flexunet.data.split.plan import plan_split
+from flexunet.data.split.write import write_split
 
 
 def test_pictures_masks_and_classes(make, tmp_path):
@@ -54,3 +59,31 @@ def test_the_sample(formats, make, tmp_path):
     assert len(films["benign (100)"].masks) == 2
     assert films["normal (1)"].annotation.state == NORMAL
     assert contents.gaps == {}
+
+
+def test_masks_that_touch_become_lesions_with_numbers(make, tmp_path):
+    root, out = tmp_path / "Dataset_BUSI_with_GT", tmp_path / "out"
+    make.picture(root / "benign" / "benign (1).png", make.breast(60, 90) + 30)
+    make.picture(root / "benign" / "benign (1)_mask.png", make.mask(60, 90, 10, 10, 10))
+    make.picture(root / "benign" / "benign (1)_mask_1.png", make.mask(60, 90, 10, 20, 10))
+    make.picture(root / "benign" / "benign (2).png", make.breast(60, 90) + 20)
+    make.picture(root / "benign" / "benign (2)_mask.png", make.mask(60, 90, 10, 10, 10))
+    make.picture(root / "benign" / "benign (2)_mask_1.png", make.mask(60, 90, 40, 50, 10))
+    rows, _ = make.derived(root, out)
+    assert rows["benign (1)"]["instances"] == "instances/benign (1).png"
+    assert "instances" not in rows["benign (2)"]
+    numbers = read_label_values(out / "instances" / "benign (1).png")
+    mask = read_label_values(out / "masks" / "benign (1).png")
+    assert np.array_equal(numbers > 0, mask > 0)
+    assert np.unique(numbers).tolist() == [0, 1, 2]
+    rows, _ = make.derived(root, out)
+    assert all("reused" in row for row in rows.values())
+    (out / "instances" / "benign (1).png").unlink()
+    rows, _ = make.derived(root, out)
+    assert ("reused" in rows["benign (1)"], "reused" in rows["benign (2)"]) == (False, True)
+    assert (out / "instances" / "benign (1).png").is_file()
+
+    plan = plan_split(out, ratios=(0.5, 0.5), stratify="none", look=False)
+    write_split(plan, tmp_path / "split")
+    (written,) = (tmp_path / "split").glob("*/instances/*.png")
+    assert (written.parents[1] / "masks" / written.name).is_file()

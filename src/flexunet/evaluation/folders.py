@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flexunet.data.copies.fingerprints import grey_of
 from flexunet.data.dataset.identity import Identities
+from flexunet.data.dataset.instances import read_instances
 from flexunet.data.dataset.matching import Matches, common_ending, listed, match_names, stem_of
 from flexunet.data.dataset.pairs import Pair, list_masks
 from flexunet.data.images.files import list_images, read_image
 from flexunet.data.images.foreground import breast_share
 from flexunet.data.images.guess import guess_reader
-from flexunet.data.images.instances import read_instances
 from flexunet.data.images.masks import MaskReader
 from flexunet.errors import DatasetError, ImageError, MaskError, PairingError, PathError
 from flexunet.evaluation.leakage import look_for_leaks

@@ -10,10 +10,10 @@ import numpy as np
 
 from flexunet.data.configured import image_reader, mask_reader
 from flexunet.data.copies.fingerprints import grey_of
+from flexunet.data.dataset.instances import read_instances
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.images.appearance import Appearance, unlike_training
 from flexunet.data.images.foreground import breast_share
-from flexunet.data.images.instances import read_instances
 from flexunet.evaluation.origins import origin_of
 from flexunet.evaluation.tables.streaming import Prediction, map_bounded
 from flexunet.inference.predict.predictor import Predictor

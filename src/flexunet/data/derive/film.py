@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from flexunet.data.dataset.instances import fit_instances, instance_file
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.derive.breast import find_breast, whole_picture
 from flexunet.data.derive.crop import (
@@ -26,7 +27,6 @@ from flexunet.data.dicom.window import check_window
 from flexunet.data.images.appearance import is_nearly_constant
 from flexunet.data.images.files import read_image, write_image
 from flexunet.data.images.grey_range import check_range
-from flexunet.data.images.instances import fit_instances, instance_file
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.errors import ConfigError, FlexUNetError, ImageError
 from flexunet.files import cannot_read

@@ -17,12 +17,12 @@ import numpy as np
 
 from flexunet.data.annotations.shapes import NORMAL, UNKNOWN, UNMARKED, FilmAnnotation
 from flexunet.data.collections.collection import origin_of
+from flexunet.data.dataset.instances import number_lesions
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.dataset.matching import listed, match_names
 from flexunet.data.dataset.pairs import list_masks
 from flexunet.data.derive.back_to_film import read_film_mask
 from flexunet.data.images.files import image_stem, orientation_of
-from flexunet.data.images.instances import number_lesions
 from flexunet.data.images.masks import MaskReader
 from flexunet.errors import ImageError, MaskError, PairingError, counted
 

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flexunet.data.dataset.folder import SPLITS
+from flexunet.data.dataset.instances import FOLDER, instance_file
 from flexunet.data.dataset.manifest import FILE_NAME, Manifest
 from flexunet.data.dataset.matching import suffix_of
-from flexunet.data.images.instances import FOLDER, instance_file
 from flexunet.data.split.plan import SplitPlan
 from flexunet.errors import DatasetError, PathError
 from flexunet.files import PARTIAL, explaining, replacing, sweep

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 RUN_CONFIG = "config.toml"
 HISTORY = "history.json"
-CALIBRATION = "calibration.json"
+CALIBRATION, ENSEMBLE_CALIBRATION = "calibration.json", "calibration_of_ensemble.json"
 STOP_FILE = "break_training"
 CARD = "MODEL_CARD.md"
 PUBLISHED_SCORES = "evaluation.csv"
@@ -130,11 +130,6 @@ class RunFolder:
     def mlflow_database(self) -> Path:
         """Where runs are logged that `[train] mlflow_uri` sends nowhere else."""
         return self.path / "mlflow.db"
-
-    @property
-    def calibration(self) -> Path:
-        """Temperature, threshold and post-processing."""
-        return self.path / CALIBRATION
 
     @property
     def report(self) -> Path:

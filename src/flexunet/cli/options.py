@@ -44,3 +44,23 @@ Look = Annotated[
         "that nobody knows whether the test set leaks.",
     ),
 ]
+Runs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--runs",
+        help="Run folder whose model predicts instead of that of CONFIG; repeat it, or name a folder of "
+        "runs, to average several.",
+    ),
+]
+
+
+def ensemble_of(runs: list[str]) -> str:
+    """The setting that makes runs predict together; a folder that is none stands for those inside it."""
+    from flexunet.run_folder import RUN_CONFIG, runs_in
+
+    members = [
+        member
+        for run in map(Path, runs)
+        for member in ([run] if (run / RUN_CONFIG).is_file() else runs_in(run) or [run])
+    ]
+    return f"infer.ensemble={[run.absolute().as_posix() for run in members]!r}"

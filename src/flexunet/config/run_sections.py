@@ -166,6 +166,8 @@ class InferSection(Section):
     """How images are fitted to the model: resized (stretched), or padded with their proportions kept."""
     test_time_augmentation: bool = False
     """Whether probabilities are averaged over flips and quarter turns of each image."""
+    test_time_passes: Positive | None = None
+    """Maximum number of flips and quarter turns that are averaged. Default: all that keep the size."""
     ensemble: Texts = Field(default=[], json_schema_extra={"path": "input"})
     """Run folders whose probabilities are averaged, instead of the model of this run."""
     monte_carlo: int = Field(default=0, ge=0)

@@ -59,17 +59,19 @@ def look_for_leaks(
     if too_good := untrue_scores(config, split):
         facts["untrue"] = [*too_good, *facts.get("untrue", ())]
     if training:
-        facts = _joined(facts, shared_origins(training, scored))
+        facts = join_facts(facts, shared_origins(training, scored))
     if look and (known := pictures_of_run(config, jobs=jobs, progress=progress)):
         images = [pair.image_path for pair in scored]
         found = shared_pictures(known.of_splits(seen_in), images, jobs=jobs, progress=progress)
-        facts = _joined(facts, found)
+        facts = join_facts(facts, found)
     return facts or None
 
 
-def _joined(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+def join_facts(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     """Facts of two looks: what was checked by either, and the greater number of what both counted."""
     facts = {**first, **second}
+    if untrue := dict.fromkeys([*first.get("untrue", ()), *second.get("untrue", ())]):
+        facts["untrue"] = list(untrue)
     for key in ("shared_sources", "shared_patients"):
         if key in first and key in second:
             facts[key] = max(int(first[key] or 0), int(second[key] or 0))

@@ -14,7 +14,6 @@ from flexunet.config.files import as_config, load_config
 from flexunet.data.configured import color_map, described_validation, open_split, split_pairs
 from flexunet.evaluation.folders import comparable, refuse_other_rules
 from flexunet.evaluation.folds import evaluate_folds
-from flexunet.evaluation.leakage import look_for_leaks
 from flexunet.evaluation.report.outputs import (
     Evaluation,
     keep_other_images,
@@ -24,6 +23,7 @@ from flexunet.evaluation.report.outputs import (
     write_published,
 )
 from flexunet.evaluation.run_calibration import calibration_of
+from flexunet.evaluation.run_ensemble import described, leaks_of_runs
 from flexunet.evaluation.run_predictions import predictions
 from flexunet.evaluation.scores.published import (
     PUBLISHED_METRICS,
@@ -67,7 +67,8 @@ def evaluate(
 
     Writes `evaluation.csv` and `MODEL_CARD.md` into the run folder, `calibration.json` too where it is
     fitted, and report, scores and tables into `[evaluate] output_dir` (for a split other than test, into a
-    folder of its name in there).
+    folder of its name in there). With `[infer] ensemble` its runs are scored together, all files are written
+    into the latter, and what is fitted into `calibration_of_ensemble.json` of the run folder.
 
     Args:
         config: The configuration of the run, its file, or the run folder.
@@ -101,7 +102,9 @@ def evaluate(
     rules = ScoringRules.from_section(config.evaluate, seed=config.train.seed)
     colors = color_map(config)
     predictor = Predictor(model, config) if model is not None else Predictor.load(config, engine="keras")
-    published = published_metrics(config, predictor.model, split)
+    together = bool(config.infer.ensemble)
+    # Models of several sizes have no batches in common: their published figures are those of the masks.
+    published = None if together else published_metrics(config, predictor.model, split)
     calibration = calibration_of(config, predictor, split, calibrate, notes, jobs, progress)
     folder = evaluation_folder(config, split)
     previous = read_previous(folder, rules, notes) if against is None else None
@@ -132,7 +135,7 @@ def evaluate(
     title = f"{config.run_dir.resolve().name}, {split} split"
     about = Circumstances(
         truth=str(pairs[0].mask_path.parent.resolve()),
-        prediction=f"{config.model.model} of {config.run_dir.resolve()}"
+        prediction=described(config)
         + ("" if decision.threshold is None else f", threshold {decision.threshold:g}"),
         color_map=colors,
         split=split,
@@ -141,21 +144,20 @@ def evaluate(
         calibration=calibration,
         subgroups=config.evaluate.subgroups,
         previous=comparable(previous, tables, notes, demanded=against is not None),
-        audit=look_for_leaks(config, split, pairs, audit, look=look, jobs=jobs, progress=progress),
+        audit=leaks_of_runs(config, split, pairs, audit, look=look, jobs=jobs, progress=progress),
         environment=_environment(config, predictor),
     )
     scores = make_scores(tables, rules, about)
-    beside = (config.run_dir / PUBLISHED_SCORES, config.run_dir / CARD) if split == "test" else ()
+    home = folder if together else config.run_dir
+    beside = (home / PUBLISHED_SCORES, home / CARD) if split == "test" else ()
     keep_other_images(folder, tables, rules, notes, beside)
     write_evaluation(
         folder, scores, tables, gallery, title=title, curves_dir=config.output(config.train.eval_dir)
     )
     if split == "test":
-        metrics = {one.name: one.value for one in published.figures}
-        write_published(config.run_dir / PUBLISHED_SCORES, metrics)
-        write_card(
-            config.run_dir / CARD, scores, config.run_dir.resolve().name, _described(config, predictor)
-        )
+        metrics = {one.name: one.value for one in scores.published.figures}
+        write_published(home / PUBLISHED_SCORES, metrics)
+        write_card(home / CARD, scores, home.resolve().name, _described(config, predictor))
     return Evaluation(scores, tables, folder, notes)
 
 
@@ -204,17 +206,22 @@ def _class_counts(source: Source, place: int, classes: int) -> np.ndarray:
 def _environment(config: Config, predictor: Predictor) -> dict[str, Any]:
     from flexunet.training.environment import describe_environment
 
-    return describe_environment(config, parameters=predictor.model.count_params())
+    return describe_environment(config, parameters=_parameters(predictor))
+
+
+def _parameters(predictor: Predictor) -> int:
+    """Weights of all models that predict."""
+    return sum(model.count_params() for model in predictor.models)
 
 
 def _described(config: Config, predictor: Predictor) -> dict[str, str]:
     """The model in words, for its card."""
     model, train = config.model, config.train
     return {
-        "architecture": model.model,
+        "architecture": model.model if not config.infer.ensemble else described(config),
         "input": f"{model.image_width} x {model.image_height} pixels, {model.image_channels} channels",
         "classes": str(model.num_classes),
-        "parameters": f"{predictor.model.count_params():,}",
+        "parameters": f"{_parameters(predictor):,}",
         "loss": model.loss,
         "training images": str(train.images_dir),
         "validation images": described_validation(config),

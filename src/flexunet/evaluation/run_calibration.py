@@ -11,8 +11,15 @@ from flexunet.data.dataset.pairs import Pair
 from flexunet.errors import DatasetError, InputError
 from flexunet.evaluation.calibration_fit import CalibrationFit
 from flexunet.evaluation.postprocess_fit import PostprocessFit
+from flexunet.evaluation.run_ensemble import joint_fit, members_without_fit, trained_on
 from flexunet.evaluation.run_predictions import predictions
-from flexunet.inference.predict.calibration import Calibration, identity_of, refuse_test
+from flexunet.inference.predict.calibration import (
+    Calibration,
+    fit_name,
+    identity_of,
+    refuse_test,
+    stored_fit,
+)
 from flexunet.inference.predict.decision import answers, fitted_threshold
 from flexunet.inference.predict.postprocess import Postprocess
 from flexunet.inference.predict.predictor import Predictor
@@ -40,7 +47,7 @@ def calibration_of(
         )
         return None
     weights = _identity(config)
-    stored = Calibration.read(config.run_dir)
+    stored = stored_fit(config)
     if stored is not None and stored.weights == weights and answers(config.infer, stored):
         return stored
     if not wanted:
@@ -72,10 +79,12 @@ def fit_calibration(
         progress: Told how far each stage is.
 
     Returns:
-        What was fitted.
+        What was fitted; for an ensemble of which a run was trained on these images, what its runs have fitted
+        each for itself, together.
 
     Raises:
-        DatasetError: if the split is `test`, or holds images of the test split.
+        DatasetError: if the split is `test`, or holds images of the test split, or such an ensemble's runs
+            have fitted nothing.
         InputError: if the split cannot be read.
     """
     refuse_test(split, "calibration")
@@ -86,6 +95,10 @@ def fit_calibration(
             "the validation split holds images of the test split, and what is fitted on test makes its "
             "scores untrue. Give [valid] a folder of its own."
         )
+    if seen := trained_on(config, pairs):
+        calibration = _fit_of_runs(config, seen)
+        calibration.write(config.run_dir, fit_name(config))
+        return calibration
     fit = CalibrationFit(split, seed=config.train.seed)
     for done, prediction in enumerate(predictions(config, predictor, pairs, jobs), start=1):
         if prediction.probabilities is not None:
@@ -97,8 +110,26 @@ def fit_calibration(
             calibration,
             postprocess=_fit_postprocess(config, predictor, split, pairs, calibration, jobs, progress),
         )
-    calibration.write(config.run_dir)
+    calibration.write(config.run_dir, fit_name(config))
     return calibration
+
+
+def _fit_of_runs(config: Config, seen: Sequence[str]) -> Calibration:
+    """What the runs of an ensemble have fitted, each for itself: these have seen the validation images.
+
+    Raises:
+        DatasetError: if a run has fitted nothing.
+    """
+    if (joint := joint_fit(config)) is not None:
+        return joint
+    missing = members_without_fit(config)
+    raise DatasetError(
+        f"{', '.join(seen)} of the ensemble saw the validation images in training, so nothing can be fitted "
+        "on them for all. The mean of what each run has fitted for itself would do, and "
+        f"{', '.join(missing)} has not: run `flexunet evaluate {missing[0]}`"
+        + (" --set infer.postprocess=run" if config.infer.postprocess == "run" else "")
+        + " first."
+    )
 
 
 def _fit_postprocess(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flexunet.inference.predict.passes import Passes, turns_for
+from flexunet.inference.predict.passes import Passes, Turn, turns_for
 from flexunet.inference.predict.uncertainty import entropy, mutual_information
 
 
@@ -63,3 +63,19 @@ def test_mutual_information_worked_by_hand():
     assert mutual_information(np.array([0.5, 0.5], np.float32), np.float32(0)) == pytest.approx(1)
     # Two that agree to know nothing: none is.
     assert mutual_information(np.array([0.5, 0.5], np.float32), np.float32(1)) == pytest.approx(0)
+
+
+@pytest.mark.parametrize(("size", "count"), [((6, 6), 8), ((6, 4), 4)])
+def test_the_number_of_turns_can_be_limited(size, count):
+    assert turns_for(*size, most=99) == turns_for(*size)
+    assert len(turns_for(*size)) == count
+    first = turns_for(*size, most=4)
+    # As it is, left to right, upside down, and both; quarter turns come last.
+    assert first[0] == Turn(0, False)
+    assert {(turn.quarters, turn.flipped) for turn in first} == {(0, False), (0, True), (2, False), (2, True)}
+    assert turns_for(*size, most=2) == [Turn(0, False), Turn(0, True)]
+    pixels = np.random.default_rng(0).random((1, *size, 1), dtype=np.float32)
+    passes = Passes(turned=True, most_turns=2)
+    left = np.linspace(0, 1, size[1], dtype=np.float32)[:, None]
+    expected = pixels * (left + left[::-1]) / 2
+    np.testing.assert_allclose(passes.mean(lambda given: given * left, pixels), expected, atol=1e-6)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flexunet.cli.console import progress
-from flexunet.cli.options import AsJson, Audit, Look, Overrides, Strict
+from flexunet.cli.options import AsJson, Audit, Look, Overrides, Runs, Strict, ensemble_of
 from flexunet.cli.scores import print_evaluation
 
 if TYPE_CHECKING:
@@ -38,8 +38,9 @@ def evaluate(
         list[str] | None,
         typer.Option("--by", help="Column of the manifest by which scores are also reported; repeatable."),
     ] = None,
+    runs: Runs = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the pooled evaluation, with --folds.")
+        Path | None, typer.Option("--out", help="Folder for the evaluation, with --folds or --runs.")
     ] = None,
     calibrate: Annotated[
         bool,
@@ -55,6 +56,15 @@ def evaluate(
     from flexunet.cli.configuration import open_config
     from flexunet.errors import ConfigError
 
+    if runs and folds:
+        raise ConfigError(
+            "--folds scores each run on images of its own, --runs all runs together on the images of CONFIG: "
+            "give one of them."
+        )
+    if out and not (runs or folds):
+        raise ConfigError("--out goes with --folds or --runs; [evaluate] output_dir is the folder of a run.")
+    if runs:
+        overrides = [*(overrides or []), ensemble_of(runs), f"evaluate.output_dir={_folder(out)!r}"]
     if by:
         overrides = [*(overrides or []), f"evaluate.subgroups={list(by)!r}"]
     with progress() as shown:
@@ -81,6 +91,11 @@ def evaluate(
                 progress=shown,
             )
     print_evaluation(found, subgroups=bool(by), as_json=as_json)
+
+
+def _folder(out: Path | None) -> str:
+    """Where an ensemble's evaluation is written: beside that of the run whose configuration is used."""
+    return out.absolute().as_posix() if out else "evaluation_of_ensemble"
 
 
 def _evaluate_folds(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from flexunet.cli.console import console, gathered, print_failures, print_json, print_notes, progress
-from flexunet.cli.options import AsJson, ConfigPath, Engine, Overrides, Strict
+from flexunet.cli.options import AsJson, ConfigPath, Engine, Overrides, Runs, Strict, ensemble_of
 from flexunet.errors import counted
 
 Inputs = Annotated[
@@ -21,14 +21,6 @@ Inputs = Annotated[
 ]
 Images = Annotated[
     list[str] | None, typer.Option("--images", help="Image or folder to predict, as INPUT; repeatable.")
-]
-Runs = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--runs",
-        help="Run folder whose model predicts instead of that of CONFIG; repeat it, or name a folder of "
-        "runs, to average several.",
-    ),
 ]
 Output = Annotated[
     str | None, typer.Option("--out", help="Folder for the masks. Default: output_dir of the configuration.")
@@ -80,18 +72,10 @@ def _settings(
     if output:
         settings.append(f"{section}.output_dir={Path(output).absolute().as_posix()!r}")
     if runs:
-        members = [member for run in runs for member in _members(Path(run))]
-        settings.append(f"infer.ensemble={[run.absolute().as_posix() for run in members]!r}")
+        settings.append(ensemble_of(runs))
     if engine:
         settings.append(f"infer.engine={engine!r}")
     return settings
-
-
-def _members(run: Path) -> list[Path]:
-    """The run itself, or those inside a folder that is none."""
-    from flexunet.run_folder import RUN_CONFIG, runs_in
-
-    return [run] if (run / RUN_CONFIG).is_file() else runs_in(run) or [run]
 
 
 def _infer(

@@ -171,6 +171,7 @@ class Outputs:
             "breast_only": bool(size) and tiles.breast_only,
             "fit": None if size else infer.fit,
             "test_time_augmentation": infer.test_time_augmentation,
+            "test_time_passes": infer.test_time_passes if infer.test_time_augmentation else None,
             "monte_carlo": infer.monte_carlo,
             "temperature": self.decision.temperature,
             "threshold": self.decision.threshold,

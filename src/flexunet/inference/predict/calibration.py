@@ -16,7 +16,7 @@ from flexunet.files import write_text
 from flexunet.inference.predict.postprocess import Postprocess
 from flexunet.inference.predict.probabilities import two_channels
 from flexunet.inference.runtimes.bundle import MANIFEST, read_bundle
-from flexunet.run_folder import CALIBRATION, RunFolder
+from flexunet.run_folder import CALIBRATION, ENSEMBLE_CALIBRATION, RunFolder
 
 if TYPE_CHECKING:
     from flexunet.config.run_sections import InferSection
@@ -58,20 +58,20 @@ class Calibration:
         """Probabilities after temperature scaling, with a channel for background."""
         return apply_temperature(two_channels(probabilities), self.temperature)
 
-    def write(self, folder: Path) -> Path:
+    def write(self, folder: Path, name: str = CALIBRATION) -> Path:
         """Store it in a run folder."""
-        path = folder / CALIBRATION
+        path = folder / name
         write_text(path, json.dumps({"schema": SCHEMA, **asdict(self)}, indent=2) + "\n")
         return path
 
     @classmethod
-    def read(cls, folder: Path) -> Calibration | None:
+    def read(cls, folder: Path, name: str = CALIBRATION) -> Calibration | None:
         """Read it from a run folder; None where there is none.
 
         Raises:
             DatasetError: if the file is not a calibration, or was fitted on the test split.
         """
-        path = folder / CALIBRATION
+        path = folder / name
         if not path.is_file():
             return None
         try:
@@ -86,6 +86,22 @@ class Calibration:
             ) from error
         refuse_test(found.split, str(path))
         return found
+
+
+def fit_name(config: Config) -> str:
+    """Name of the file in the run folder that holds a fit: that of an ensemble leaves the run's alone."""
+    return ENSEMBLE_CALIBRATION if config.infer.ensemble else CALIBRATION
+
+
+def stored_fit(config: Config) -> Calibration | None:
+    """What was fitted for the way in which a run predicts, fresh or stale; None where nothing was.
+
+    Raises:
+        DatasetError: if the file is damaged.
+    """
+    names = dict.fromkeys((fit_name(config), CALIBRATION))  # ensembles had no file of their own before
+    fits = (Calibration.read(config.run_dir, name) for name in names)
+    return next((fit for fit in fits if fit is not None), None)
 
 
 def refuse_test(split: str, where: str) -> None:
@@ -126,7 +142,8 @@ def identity_of_weights(weights: list[str], infer: InferSection) -> str:
     fit = [] if infer.fit == "resize" else [infer.fit]
     if not (infer.ensemble or infer.test_time_augmentation or infer.monte_carlo or fit):
         return weights[0]
-    told = json.dumps([weights, infer.test_time_augmentation, infer.monte_carlo, *fit])
+    passes = [infer.test_time_passes] if infer.test_time_augmentation and infer.test_time_passes else []
+    told = json.dumps([weights, infer.test_time_augmentation, infer.monte_carlo, *fit, *passes])
     return hashlib.sha256(told.encode()).hexdigest()
 
 

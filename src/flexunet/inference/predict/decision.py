@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flexunet.errors import DatasetError, PathError
-from flexunet.inference.predict.calibration import Calibration, apply_temperature, identity_of
+from flexunet.inference.predict.calibration import (
+    Calibration,
+    apply_temperature,
+    fit_name,
+    identity_of,
+    stored_fit,
+)
 from flexunet.inference.predict.postprocess import Postprocess
 from flexunet.inference.predict.probabilities import mask_of, two_channels
 from flexunet.run_folder import RunFolder
@@ -43,7 +49,7 @@ class Decision:
         """
         if not uses_fit(config.infer):
             return cls.of(config.infer, None)
-        stored = Calibration.read(config.run_dir)
+        stored = stored_fit(config)
         if problem := _problem(config, stored):
             raise problem
         return cls.of(config.infer, stored)
@@ -96,7 +102,7 @@ def lacks_fit(config: Config) -> bool:
     Raises:
         DatasetError: if what it has is damaged.
     """
-    return uses_fit(config.infer) and _problem(config, Calibration.read(config.run_dir)) is not None
+    return uses_fit(config.infer) and _problem(config, stored_fit(config)) is not None
 
 
 def _number(value: str | float) -> float | None:
@@ -106,7 +112,7 @@ def _number(value: str | float) -> float | None:
 def _problem(config: Config, stored: Calibration | None) -> PathError | DatasetError | None:
     """What is wrong with the fit of a run, if anything is."""
     fitted = f"'flexunet evaluate {config.source or 'CONFIG'}' fits them on the validation split"
-    file = RunFolder.of(config).calibration
+    file = RunFolder.of(config).path / fit_name(config)
     if stored is None:
         return PathError(
             f"[infer] temperature, threshold or postprocess are those of the run, but {file} does "

@@ -36,10 +36,22 @@ class Turn:
         return turned[:, :, ::-1] if self.flipped else turned
 
 
-def turns_for(height: int, width: int) -> list[Turn]:
-    """The eight turns of a square; of any other rectangle the four that keep its size."""
+def turns_for(height: int, width: int, most: int | None = None) -> list[Turn]:
+    """The eight turns of a square; of any other rectangle the four that keep its size.
+
+    Args:
+        height: Rows.
+        width: Columns.
+        most: Turns at most: as it is, flipped left to right, upside down, both, and then quarter turns.
+            None: all.
+    """
     quarters = range(4) if height == width else (0, 2)
-    return [Turn(number, flipped) for flipped in (False, True) for number in quarters]
+    turns = [Turn(number, flipped) for flipped in (False, True) for number in quarters]
+    if most is None or most >= len(turns):
+        return turns
+    return sorted(
+        turns, key=lambda turn: (turn.quarters % 2, turn.quarters, turn.flipped != (turn.quarters == 2))
+    )[:most]
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,7 @@ class Passes:
 
     Attributes:
         turned: Whether flips and turns are predicted too.
+        most_turns: How many of them at most, the image as it is included; None: all.
         samples: Samples with dropout; 0: one prediction without it.
         sampler: Draws them.
         sample_batch: How many of them at a time.
@@ -55,6 +68,7 @@ class Passes:
     """
 
     turned: bool = False
+    most_turns: int | None = None
     samples: int = 0
     sampler: DropoutSampler | None = None
     sample_batch: int = 1
@@ -72,7 +86,8 @@ class Passes:
         """
         total: Any = 0
         count = 0
-        turns = turns_for(*pixels.shape[1:3]) if self.turned else [Turn(0, False)]
+        height, width = pixels.shape[1:3]
+        turns = turns_for(height, width, self.most_turns) if self.turned else [Turn(0, False)]
         for turn in turns:
             for probabilities in self._predictions(call, turn.apply(pixels)):
                 found = turn.undo(probabilities)

@@ -210,6 +210,7 @@ class Predictor:
             sampler = DropoutSampler(self.model, self.config.train.seed)
         return Passes(
             turned=infer.test_time_augmentation,
+            most_turns=infer.test_time_passes,
             samples=infer.monte_carlo,
             sampler=sampler,
             sample_batch=self.config.train.batch_size,

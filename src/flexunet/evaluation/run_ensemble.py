@@ -1,0 +1,110 @@
+"""Runs that predict together: what they have seen, and what they decide if no image is new to all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from flexunet.data.configured import pairs_or_none
+from flexunet.data.dataset.pairs import Pair
+from flexunet.evaluation.leakage import join_facts, look_for_leaks, shared_origins
+from flexunet.inference.predict.calibration import Calibration, identity_of, member_configs
+from flexunet.inference.predict.decision import answers, fitted_threshold
+from flexunet.inference.predict.postprocess import joint_postprocess
+from flexunet.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from flexunet.config.schema import Config
+
+
+def trained_on(config: Config, pairs: Sequence[Pair]) -> list[str]:
+    """The runs of an ensemble that were trained on some of these images, or on others of their patients.
+
+    As far as file names and manifests tell; none where there is no ensemble.
+    """
+    found = []
+    for run in member_configs(config) if config.infer.ensemble else ():
+        training = pairs_or_none(run, "train")
+        shared = shared_origins(training, pairs) if training else {}
+        if shared.get("shared_sources") or shared.get("shared_patients"):
+            found.append(str(run.run_dir))
+    return found
+
+
+def joint_fit(config: Config) -> Calibration | None:
+    """The fits of the runs of an ensemble together, each from validation images that its run had not seen.
+
+    The threshold is the mean of theirs, the temperature their geometric mean; for post-processing see
+    `joint_postprocess`.
+
+    Returns:
+        The fit; None where a run has none, or has another kind of fit than `[infer]` asks for.
+    """
+    infer = config.infer
+    fits = []
+    for run in member_configs(config):
+        if (fit := _own_fit(config, run)) is None:
+            return None
+        fits.append(fit)
+
+    def mean(name: str) -> float:
+        return float(np.mean([getattr(fit, name) for fit in fits]))
+
+    joint = Calibration(
+        split=fits[0].split,
+        images=sum(fit.images for fit in fits),
+        temperature=float(np.exp(np.mean([np.log(fit.temperature) for fit in fits]))),
+        threshold=mean("threshold"),
+        log_loss_before=mean("log_loss_before"),
+        log_loss_after=mean("log_loss_after"),
+        dice_at_half=mean("dice_at_half"),
+        dice_at_threshold=mean("dice_at_threshold"),
+        weights=identity_of(config),
+    )
+    if infer.postprocess == "none":
+        return joint
+    parts = [fit.postprocess for fit in fits if fit.postprocess is not None]
+    return replace(joint, postprocess=joint_postprocess(parts, fitted_threshold(infer, joint)))
+
+
+def members_without_fit(config: Config) -> list[str]:
+    """Run folders of an ensemble that lack a fit of their own."""
+    return [str(run.run_dir) for run in member_configs(config) if _own_fit(config, run) is None]
+
+
+def _own_fit(config: Config, run: Config) -> Calibration | None:
+    """What a run of an ensemble has fitted for itself, if it is fresh and of the kind that is asked for."""
+    fit = Calibration.read(run.run_dir)
+    fresh = fit is not None and fit.weights == identity_of(run) and answers(config.infer, fit)
+    return fit if fresh else None
+
+
+def leaks_of_runs(
+    config: Config,
+    split: str,
+    scored: Sequence[Pair],
+    audit: dict[str, Any] | None = None,
+    *,
+    look: bool = True,
+    jobs: int | None = None,
+    progress: Progress = silent,
+) -> dict[str, Any] | None:
+    """`look_for_leaks` from the training of a run, or of every run of an ensemble, into the scored images."""
+    facts: dict[str, Any] | None = None
+    for run in member_configs(config):
+        one = look_for_leaks(run, split, scored, audit, look=look, jobs=jobs, progress=progress)
+        facts = one if facts is None or one is None else join_facts(facts, one)
+        if one is None:
+            return None  # of one run nothing is known
+    return facts
+
+
+def described(config: Config) -> str:
+    """What predicts, in words."""
+    if not config.infer.ensemble:
+        return f"{config.model.model} of {config.run_dir.resolve()}"
+    names = [str(run.run_dir.resolve()) for run in member_configs(config)]
+    return f"{len(names)} runs together: {', '.join(names)}"

@@ -1,11 +1,14 @@
 """Desks over small folders of images and masks, and readers who ask of them through the real application."""
 
+import os
 import threading
+import uuid
 from contextlib import ExitStack, contextmanager
 
 import httpx
 import numpy as np
 import pytest
+import sqlalchemy
 import uvicorn
 
 from flexunet.data.images.files import write_image
@@ -96,11 +99,40 @@ class Reader:
 
 
 @pytest.fixture
-def open_desk():
+def database_of():
+    """The database of the desk of a folder: None is SQLite beside it.
+
+    With `FLEXUNET_TEST_DATABASE=postgresql+psycopg://USER@HOST/NAME` it is a new database of that server.
+    """
+    server = os.environ.get("FLEXUNET_TEST_DATABASE")
+    if not server:
+        yield lambda path: None
+        return
+    made = {}
+    engine = sqlalchemy.create_engine(server, isolation_level="AUTOCOMMIT")
+
+    def database_of(path):
+        if path not in made:
+            made[path] = f"desk_{uuid.uuid4().hex}"
+            with engine.connect() as connection:
+                connection.exec_driver_sql(f"CREATE DATABASE {made[path]}")
+        url = sqlalchemy.make_url(server).set(database=made[path])
+        return url.render_as_string(hide_password=False)
+
+    yield database_of
+    with engine.connect() as connection:
+        for name in made.values():
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    engine.dispose()
+
+
+@pytest.fixture
+def open_desk(database_of):
     """Open desks, closed at the end of the test."""
     opened = []
 
     def open_it(path, **settings):
+        settings.setdefault("database", database_of(path))
         given = {
             name: settings.pop(name) for name in ("masks", "second", "audit", "known") if name in settings
         }

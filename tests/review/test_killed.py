@@ -21,9 +21,10 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such 
 
 
 @contextmanager
-def running(folder, log):
+def running(folder, log, database):
     """`flexunet review` on a folder: its process, address and token."""
     command = [sys.executable, "-m", "flexunet", "review", str(folder), "--no-browser", "--reader", "ann"]
+    command += ["--database", database] if database else []
     with (
         log.open("a") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
@@ -45,12 +46,13 @@ def strokes(seed):
         yield left, top, int(rng.integers(1, 20)), int(rng.integers(1, 20)), int(rng.integers(0, 2))
 
 
-def test_no_acknowledged_stroke_is_lost_to_a_kill(folder, tmp_path):
+def test_no_acknowledged_stroke_is_lost_to_a_kill(folder, tmp_path, database_of):
+    database = database_of(folder)
     log = tmp_path / "log"
     labels, version = square(), 0
     drawing = strokes(5)
     for acknowledged in (1, 7, 18):
-        with running(folder, log) as (process, address, token):
+        with running(folder, log, database) as (process, address, token):
             reader = Reader(address, token)
             with closing(reader.client):
                 number = reader.numbers()["images/a.png"]
@@ -77,7 +79,7 @@ def test_no_acknowledged_stroke_is_lost_to_a_kill(folder, tmp_path):
                 except httpx.TransportError:
                     assert saved >= acknowledged
                 killer.join()
-        with running(folder, log) as (process, address, token):
+        with running(folder, log, database) as (process, address, token):
             reader = Reader(address, token)
             with closing(reader.client):
                 newest = reader.get(f"/api/items/{number}")["mask"]["version"]

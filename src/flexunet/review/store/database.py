@@ -15,9 +15,10 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
+from alembic.util import CommandError
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
 from flexunet.errors import ConfigError, PathError
@@ -58,7 +59,12 @@ class Database:
                 f"--database: expected sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME with its driver "
                 f"installed, found {_without_password(url)} ({error})."
             ) from error
-        except OperationalError as error:
+        except CommandError as error:
+            raise ConfigError(
+                f"the database {_without_password(url)} was made by a newer version of FlexUNet ({error}). "
+                "Install that version, or give another database."
+            ) from error
+        except DatabaseError as error:
             raise PathError(
                 f"the database {_without_password(url)} cannot be opened: {error.orig}. Check its "
                 "address and rights."

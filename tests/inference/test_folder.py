@@ -419,3 +419,24 @@ def test_a_second_run_at_once_is_refused_and_neither_mixes(images, tmp_path):
             infer_folder(config, predictor=Brightness(config))
 
     assert len(infer_folder(config, predictor=Brightness(config), progress=second).mask_paths) == 2
+
+
+def test_images_are_listed_by_doubt(tmp_path, open_page):
+    """Brightness is the probability: 0.9 leaves less doubt than 0.6."""
+    films = tmp_path / "films"
+    for name, level in (("sure<b>", 0.9), ("unsure", 0.6)):
+        image = np.zeros((16, 16, 1), np.uint8)
+        image[4:8, 4:8] = round(255 * level)
+        write_image(films / f"{name}.png", image)
+    config = configured(films)
+    infer_folder(config, predictor=Brightness(config))
+    with (tmp_path / "masks_lesions" / "images.csv").open(newline="") as stream:
+        rows = {row["file"]: row for row in csv.DictReader(stream)}
+    share = round(255 * 0.6) / 255
+    assert float(rows["unsure.png"]["confidence"]) == pytest.approx(share, abs=1e-4)
+    entropy = -(share * np.log2(share) + (1 - share) * np.log2(1 - share))
+    assert float(rows["unsure.png"]["entropy"]) == pytest.approx(entropy, abs=1e-4)
+    page = open_page((tmp_path / "masks_lesions" / "images.html").as_uri(), 1000)
+    assert page.locator("tbody td:first-child").all_inner_texts() == ["unsure.png", "sure<b>.png"]
+    widths = page.locator("img").evaluate_all("images => images.map(each => each.naturalWidth)")
+    assert widths == [16, 16]

@@ -67,12 +67,12 @@ class Reader:
         if token or cookies:
             self.csrf = self.get("/api/session")["csrf"]
 
-    def get(self, path, **parameters):
+    def get(self, path, /, **parameters):
         answer = self.client.get(path, params=parameters)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def labels(self, path, **parameters):
+    def labels(self, path, /, **parameters):
         answer = self.client.get(path, params=parameters)
         assert answer.status_code == 200, answer.text
         return np.frombuffer(answer.content, np.uint8).reshape(HEIGHT, WIDTH)

@@ -33,6 +33,7 @@ from flexunet.review.readings.masks import Mask, Masks, Where
 from flexunet.review.readings.problems import ForbiddenError, MissingError
 from flexunet.review.readings.queue import Queue, Wish
 from flexunet.review.readings.tracks import CONSENSUS, SHARED, own_track
+from flexunet.review.results.shelf import make_shelf
 from flexunet.review.sources.open import Given, Laid, open_source
 from flexunet.review.store.database import Database, sqlite_url
 from flexunet.review.store.tables import Decision, Event, Fact, Item, now
@@ -59,6 +60,7 @@ class DeskSettings:
         repeats: Share of the images that blind readers see a second time.
         reader: How masks are read; as the run reads them, else guessed from them when left out.
         run: Configuration of a trained run, which predicts on request.
+        results: Folder of runs and reports to look at.
 
     Raises:
         ConfigError: if what is asked for needs blind readers, and they are not.
@@ -72,6 +74,7 @@ class DeskSettings:
     repeats: float = 0.0
     reader: MaskReader | None = None
     run: Config | None = None
+    results: Path | None = None
 
     def __post_init__(self) -> None:
         if (self.repeats or self.given.known) and not self.blind:
@@ -111,6 +114,8 @@ class Desk:
         self.folder = settings.own_folder
         laid = open_source(settings.given)
         self.kind, self.notes = laid.kind, laid.notes
+        run = settings.run.run_dir if settings.run else None
+        self.shelf = make_shelf({"results": settings.results, "run": run, "data": settings.given.path})
         sweep(self.folder, below=True)
         self.database = Database(settings.database_url)
         nameless = bool(settings.repeats or settings.given.known)

@@ -84,6 +84,10 @@ def review(
     run: Annotated[
         Path | None, typer.Option("--run", metavar="RUN", help="Trained run that predicts a part again.")
     ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option("--results", metavar="FOLDER", help="Folder of runs and reports to look at."),
+    ] = None,
     config_path: ColorsFrom = None,
     rgb_map: RgbMap = None,
 ) -> None:
@@ -104,6 +108,7 @@ def review(
         repeats=repeats,
         reader=chosen_masks(config_path, rgb_map),
         run=config,
+        results=results,
     )
 
     def announce(address: str, desk: Desk) -> None:

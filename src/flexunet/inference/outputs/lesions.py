@@ -173,14 +173,25 @@ def write_lesion_table(
     write_rows(path, ("file", *columns), rows)
 
 
+_DOUBT = ("confidence", "entropy")
+
+
 def write_image_table(path: Path, records: Iterable[dict[str, Any]]) -> None:
-    """Write one row an image: its file, mask, size, lesions, and in what it is unlike the training images."""
+    """Write one row an image: file, mask, size, lesions, in what it is unlike the training images, doubt.
+
+    Confidence and entropy are empty for images that an earlier version predicted.
+    """
     first = ("file", "mask", "width", "height", "foreground_pixels")
     rows = (
-        [*(record[name] for name in first), len(record["lesions"]), record["unlike_training"]]
+        [
+            *(record[name] for name in first),
+            len(record["lesions"]),
+            record["unlike_training"],
+            *(record.get(name) for name in _DOUBT),
+        ]
         for record in records
     )
-    write_rows(path, (*first, "lesions", "unlike_training"), rows)
+    write_rows(path, (*first, "lesions", "unlike_training", *_DOUBT), rows)
 
 
 def lesion_rows(lesions: Iterable[Lesion]) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@
     <output_dir>_overlay/NAME.png           image with outlines
     <output_dir>_lesions/lesions.csv        one row a lesion
     <output_dir>_lesions/images.csv         one row an image, those without lesions too
+    <output_dir>_lesions/images.html        the same as a page, the least certain first
     <output_dir>_lesions/contours.json      outlines, COCO
     <output_dir>_lesions/prediction.json    how it was predicted: model, window, threshold, ...
     <output_dir>_probabilities/NAME.png     only with [infer] probabilities
@@ -25,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flexunet.data.configured import color_map, crop_size, grey_range
+from flexunet.data.derive.film_masks import draft_mask
 from flexunet.data.images.files import write_image
 from flexunet.data.images.masks import write_mask
 from flexunet.data.images.overlay import draw_overlay
@@ -32,6 +34,7 @@ from flexunet.errors import ImageError
 from flexunet.files import replacing, write_text
 from flexunet.inference.cases import Case
 from flexunet.inference.outputs.contours import coco_annotations, write_coco
+from flexunet.inference.outputs.doubt import PAGE, write_doubt_page
 from flexunet.inference.outputs.lesions import (
     LESION_COLUMNS,
     lesion_rows,
@@ -103,6 +106,7 @@ class Outputs:
             The record of the image; its `problem` says what could not be written, "" if all is.
         """
         lesions = measure_lesions(mask, probabilities, case.spacing, uncertainty)
+        draft = draft_mask(probabilities)
         contours = coco_annotations(mask, lesions)
         stem = name.removesuffix(".png")
         written = [self.overlay_dir / name, *self._write_probabilities(stem, probabilities)]
@@ -137,10 +141,12 @@ class Outputs:
             "notes": list(case.notes),
             "highest": case.highest,
             "unlike_training": case.unlike_training,
+            "confidence": round(draft.confidence, 4),
+            "entropy": round(draft.entropy, 4),
         }
 
     def write_tables(self, records: Sequence[Record]) -> None:
-        """Write the lesion table and the contours of a folder."""
+        """Write the tables, the page and the contours of a folder."""
         rows = (
             (
                 record["file"],
@@ -150,6 +156,7 @@ class Outputs:
         )
         write_lesion_table(self.lesions_dir / LESION_TABLE, rows, (*LESION_COLUMNS, "unlike_training"))
         write_image_table(self.lesions_dir / IMAGE_TABLE, records)
+        write_doubt_page(self.lesions_dir / PAGE, records, self.overlay_dir)
         write_coco(self.lesions_dir / CONTOURS, map(_coco_image, records), self.class_names)
 
     def write_settings(self, *, tiled: bool) -> None:

@@ -28,7 +28,7 @@ from flexunet.review.readings.problems import (
     NoModelError,
     StaleError,
 )
-from flexunet.review.web import of_accounts, of_exports, of_items, of_queue, of_tools
+from flexunet.review.web import of_accounts, of_exports, of_items, of_queue, of_results, of_tools
 from flexunet.review.web.accounts import Accounts
 from flexunet.review.web.asking import SigningIn
 from flexunet.review.web.guard import Guard
@@ -79,7 +79,7 @@ def make_app(
     app.state.desk = desk
     sessions = Sessions(desk.database)
     app.state.signing = SigningIn(Accounts(desk.database), sessions, cookie, secure)
-    for part in (of_queue, of_items, of_tools, of_exports, of_accounts):
+    for part in (of_queue, of_items, of_tools, of_exports, of_accounts, of_results):
         app.include_router(part.router)
     page = static_folder()
     if page.is_dir():

@@ -168,6 +168,10 @@ def test_post_processing_is_fitted_on_validation_and_scored_on_test(run, tmp_pat
     assert Calibration.read(project / "run").postprocess.threshold is None
     with pytest.raises(DatasetError, match="no post-processing for masks of"):
         infer_folder(config)
+    (project / "run" / "calibration.json").unlink()
+    without = evaluate(config, calibrate=False)
+    assert "go without what [infer] takes from the run" in without.notes[0]
+    np.testing.assert_array_equal(without.tables.by_image()["dice"], plain.tables.by_image()["dice"])
     on_valid = evaluate(config, split="valid")
     assert on_valid.scores.probability.fitted is None
     assert "fitted on this split" in on_valid.notes[0]

@@ -9,12 +9,14 @@ from typer.testing import CliRunner
 
 from flexunet.cli import app
 from flexunet.config.files import load_config
+from flexunet.data.configured import split_pairs
 from flexunet.data.images.files import read_image
 from flexunet.data.images.masks import ColorMap, read_mask
 from flexunet.data.phantom.dataset import write_phantom_dataset
-from flexunet.errors import ConfigError, DatasetError
+from flexunet.errors import ConfigError, InputError
 from flexunet.evaluation.run import evaluate
 from flexunet.evaluation.run_calibration import fit_calibration
+from flexunet.evaluation.run_ensemble import may_have_seen
 from flexunet.evaluation.scores.pixels import confusion_matrix
 from flexunet.inference.predict.calibration import Calibration, stored_fit
 from flexunet.inference.predict.decision import Decision
@@ -141,20 +143,23 @@ def test_infer_decides_as_the_ensemble_was_fitted(root):
 def test_what_one_has_trained_on_is_not_fitted_on(root):
     asked = {"threshold": "run", "postprocess": "run"}
     config = together(root, "a", "saw_valid", **asked)
-    with pytest.raises(
-        DatasetError, match=r"saw_valid of the ensemble saw the validation images .*flexunet evaluate"
-    ):
-        fit_calibration(config, Predictor.load(config))
-    settings = [f"infer.{key}={value}" for key, value in asked.items()]
-    for name in ("a", "saw_valid"):
-        run = load_config(root / name, settings)
-        fit_calibration(run, Predictor.load(run), weights=_identity(run))
-    joint = fit_calibration(config, Predictor.load(config))
-    fits = [Calibration.read(root / name) for name in ("a", "saw_valid")]
+    (root / "saw_valid/calibration.json").unlink(missing_ok=True)
+    joint = fit_calibration(config, Predictor.load(config), weights=_identity(config))
+    fits = [Calibration.read(root / name) for name in ("a", "saw_valid")]  # each has fitted for itself
+    assert fits[0].threshold != fits[1].threshold
     assert joint.threshold == pytest.approx(np.mean([fit.threshold for fit in fits]))
     assert joint.temperature == pytest.approx(np.sqrt(fits[0].temperature * fits[1].temperature))
     assert joint.postprocess.threshold == joint.threshold
     assert Decision.configured(config).threshold == joint.threshold
+    (root / "saw_valid/calibration.json").unlink()
+    path = root / "saw_valid/config.toml"
+    head, tail = path.read_text().split("[valid]")
+    path.write_text(f"{head}[valid]{tail.replace('dataset/valid/masks', 'dataset/nowhere')}")
+    with pytest.raises(InputError, match="nowhere"):
+        fit_calibration(config, Predictor.load(config))
+    path.write_text(f"{head.replace('dataset/valid', 'dataset/elsewhere')}[valid]{tail}")
+    assert may_have_seen(config, split_pairs(config, "valid"))  # nobody can tell
+    assert not may_have_seen(together(root, "a", "b"), split_pairs(config, "valid"))
 
 
 def _identity(config):

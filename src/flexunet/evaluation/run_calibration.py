@@ -11,7 +11,7 @@ from flexunet.data.dataset.pairs import Pair
 from flexunet.errors import DatasetError, InputError
 from flexunet.evaluation.calibration_fit import CalibrationFit
 from flexunet.evaluation.postprocess_fit import PostprocessFit
-from flexunet.evaluation.run_ensemble import joint_fit, members_without_fit, trained_on
+from flexunet.evaluation.run_ensemble import joint_fit, may_have_seen, runs_without_fit
 from flexunet.evaluation.run_predictions import predictions
 from flexunet.inference.predict.calibration import (
     Calibration,
@@ -20,7 +20,7 @@ from flexunet.inference.predict.calibration import (
     refuse_test,
     stored_fit,
 )
-from flexunet.inference.predict.decision import answers, fitted_threshold
+from flexunet.inference.predict.decision import answers, fitted_threshold, uses_fit
 from flexunet.inference.predict.postprocess import Postprocess
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.inference.predict.probabilities import mask_of
@@ -28,6 +28,9 @@ from flexunet.progress import Progress, silent
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
+
+
+_WITHOUT = "the scored masks go without what [infer] takes from the run"
 
 
 def calibration_of(
@@ -51,11 +54,15 @@ def calibration_of(
     if stored is not None and stored.weights == weights and answers(config.infer, stored):
         return stored
     if not wanted:
+        if uses_fit(config.infer):
+            notes.append(f"nothing is fitted for the run: {_WITHOUT}")
         return None
     try:
         return fit_calibration(config, predictor, weights=weights, jobs=jobs, progress=progress)
     except InputError as error:
         notes.append(f"no temperature or threshold was fitted: {error}")
+        if uses_fit(config.infer):
+            notes.append(_WITHOUT)
         return None
 
 
@@ -79,12 +86,11 @@ def fit_calibration(
         progress: Told how far each stage is.
 
     Returns:
-        What was fitted; for an ensemble of which a run was trained on these images, what its runs have fitted
-        each for itself, together.
+        What was fitted; for an ensemble of which a run was trained on these images, or perhaps was, what its
+        runs fit each for itself, together.
 
     Raises:
-        DatasetError: if the split is `test`, or holds images of the test split, or such an ensemble's runs
-            have fitted nothing.
+        DatasetError: if the split is `test`, or holds images of the test split.
         InputError: if the split cannot be read.
     """
     refuse_test(split, "calibration")
@@ -95,8 +101,8 @@ def fit_calibration(
             "the validation split holds images of the test split, and what is fitted on test makes its "
             "scores untrue. Give [valid] a folder of its own."
         )
-    if seen := trained_on(config, pairs):
-        calibration = _fit_of_runs(config, seen)
+    if may_have_seen(config, pairs):
+        calibration = _fit_of_runs(config, jobs, progress)
         calibration.write(config.run_dir, fit_name(config))
         return calibration
     fit = CalibrationFit(split, seed=config.train.seed)
@@ -114,22 +120,17 @@ def fit_calibration(
     return calibration
 
 
-def _fit_of_runs(config: Config, seen: Sequence[str]) -> Calibration:
-    """What the runs of an ensemble have fitted, each for itself: these have seen the validation images.
+def _fit_of_runs(config: Config, jobs: int | None, progress: Progress) -> Calibration:
+    """What the runs of an ensemble fit, each for itself on its own validation images, together.
 
     Raises:
-        DatasetError: if a run has fitted nothing.
+        InputError: if a run has no validation split of its own.
     """
-    if (joint := joint_fit(config)) is not None:
-        return joint
-    missing = members_without_fit(config)
-    raise DatasetError(
-        f"{', '.join(seen)} of the ensemble saw the validation images in training, so nothing can be fitted "
-        "on them for all. The mean of what each run has fitted for itself would do, and "
-        f"{', '.join(missing)} has not: run `flexunet evaluate {missing[0]}`"
-        + (" --set infer.postprocess=run" if config.infer.postprocess == "run" else "")
-        + " first."
-    )
+    for run in runs_without_fit(config):
+        fit_calibration(run, Predictor.load(run), weights=identity_of(run), jobs=jobs, progress=progress)
+    if (joint := joint_fit(config)) is None:
+        raise DatasetError(f"{config.source}: the runs of the ensemble have no fit of their own in common.")
+    return joint
 
 
 def _fit_postprocess(

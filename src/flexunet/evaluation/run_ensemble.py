@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
 
-def trained_on(config: Config, pairs: Sequence[Pair]) -> list[str]:
-    """The runs of an ensemble that were trained on some of these images, or on others of their patients.
+def may_have_seen(config: Config, pairs: Sequence[Pair]) -> bool:
+    """Whether a run of an ensemble was trained on some of these images, or on others of their patients.
 
-    As far as file names and manifests tell; none where there is no ensemble.
+    As far as file names and manifests tell; also where the training images of a run are not at hand. No
+    where there is no ensemble.
     """
-    found = []
     for run in member_configs(config) if config.infer.ensemble else ():
         training = pairs_or_none(run, "train")
-        shared = shared_origins(training, pairs) if training else {}
-        if shared.get("shared_sources") or shared.get("shared_patients"):
-            found.append(str(run.run_dir))
-    return found
+        shared = shared_origins(training, pairs)
+        if not training or shared["shared_sources"] or shared["shared_patients"]:
+            return True
+    return False
 
 
 def joint_fit(config: Config) -> Calibration | None:
@@ -70,9 +70,13 @@ def joint_fit(config: Config) -> Calibration | None:
     return replace(joint, postprocess=joint_postprocess(parts, fitted_threshold(infer, joint)))
 
 
-def members_without_fit(config: Config) -> list[str]:
-    """Run folders of an ensemble that lack a fit of their own."""
-    return [str(run.run_dir) for run in member_configs(config) if _own_fit(config, run) is None]
+def runs_without_fit(config: Config) -> list[Config]:
+    """The runs of an ensemble that lack a fit of their own, each asking for what the ensemble asks for."""
+    asked = {"threshold": config.infer.threshold, "postprocess": config.infer.postprocess}
+    missing = [run for run in member_configs(config) if _own_fit(config, run) is None]
+    for run in missing:
+        run.infer = run.infer.model_copy(update=asked)
+    return missing
 
 
 def _own_fit(config: Config, run: Config) -> Calibration | None:

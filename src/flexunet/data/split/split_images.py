@@ -15,7 +15,7 @@ from flexunet.data.dataset.identity import Identity, find_patient
 from flexunet.data.dataset.layouts import find_layout
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.dataset.pairs import Pair, find_pairs
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.masks import MaskReader, without_ignored
 from flexunet.errors import DatasetError, PairingError
 from flexunet.progress import Progress, silent
 
@@ -195,7 +195,10 @@ def _lesion_areas(items: Sequence[SplitImage], masks: MaskReader, progress: Prog
 
 
 def _lesion_area(mask: Path, masks: MaskReader) -> float:
-    return float((masks.lenient.read(mask) > 0).mean())
+    read = masks.lenient.read(mask)
+    if masks.color_map.ignore is not None:
+        read, _ = without_ignored(read)
+    return float((read > 0).mean())
 
 
 def _area_names(mean: np.ndarray) -> list[str]:

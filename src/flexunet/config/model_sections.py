@@ -39,8 +39,8 @@ class ModelSection(Section):
     """Width of the model's input, in pixels."""
     image_height: Positive = 512
     """Height of the model's input, in pixels."""
-    image_channels: Literal[1, 3] = 3
-    """Channels of the model's input: 3 for colour, 1 for grey."""
+    image_channels: int = Field(default=3, ge=1, le=64)
+    """Channels of the model's input: 3 for colour, 1 for grey, any number for images in .npy files."""
     input_normalize: bool = True
     """Whether the model divides images by 255 first. Default: as the published class of the model does."""
     normalization: bool = False
@@ -169,6 +169,8 @@ class ImageSection(Section):
 
     color_order: ColorOrder = "RGB"
     """Order of the colour channels that the model sees."""
+    file_format: str = ""
+    """Published key for the type of image files, such as NPY; images of any type are found by their names."""
     dicom_window: str = Field(default="auto", pattern=r"^(auto|full|range|stored|[-+]?[0-9.]+,[0-9.]+)$")
     """Grey levels of DICOM images: auto (VOI LUT or window), full, range, stored or CENTRE,WIDTH."""
     range: str = Field(default="auto", pattern=r"^(auto|full|[0-9]{1,5},[0-9]{1,5})$")

@@ -144,6 +144,10 @@ class InferSection(Section):
     """Folder of predicted masks."""
     overlay_dir: str | None = output_path()
     """Folder of overlays: images with outlined lesions. Default: output_dir with _overlay added."""
+    npy_slice_index: int = Field(default=1, ge=0)
+    """Channel of .npy images that is written to npy_slices_dir as a picture, counted from 0."""
+    npy_slices_dir: str | None = output_path()
+    """Folder of pictures of one channel of each .npy image. Default: none are written."""
     probabilities: Literal["none", "png", "npz"] = "none"
     """Probabilities to write: none, 16-bit PNG per foreground class, or arrays of all classes (npz)."""
     threshold: Literal["none", "run"] | Fraction = "none"

@@ -69,6 +69,11 @@ def image_reader(config: Config) -> ImageReader:
     return ImageReader(config.image.dicom_window, grey_range(config))
 
 
+def channels_read(config: Config) -> int:
+    """Channels of images that go to `Predictor`: 3 for models of grey and colour, else the model's own."""
+    return 3 if config.model.image_channels in (1, 3) else config.model.image_channels
+
+
 def split_pairs(config: Config, split: str) -> list[Pair]:
     """The image and mask pairs of a split.
 

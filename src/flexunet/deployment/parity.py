@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flexunet.data.configured import image_reader, mask_reader
+from flexunet.data.configured import channels_read, image_reader, mask_reader
 from flexunet.evaluation.scores.pixels import (
     confusion_matrix,
     foreground_counts,
@@ -92,7 +92,7 @@ def change(run: float, export: float) -> float:
 
 def read_compared(config: Config, image_path: Path, mask_path: Path | None) -> ComparedImage:
     """Read an image, and its mask where there is one."""
-    image = image_reader(config).read(image_path)
+    image = image_reader(config).read(image_path, channels_read(config))
     truth = mask_reader(config).read_like(mask_path, image.shape, image_path) if mask_path else None
     return ComparedImage(image_path.name, image, truth)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flexunet.data.configured import image_reader, mask_reader
+from flexunet.data.configured import channels_read, image_reader, mask_reader
 from flexunet.data.copies.fingerprints import grey_of
 from flexunet.data.dataset.instances import read_instances
 from flexunet.data.dataset.pairs import Pair
@@ -31,7 +31,7 @@ def predictions(
     appearance = Appearance.read(RunFolder.at(config.run_dir).appearance)
 
     def read(pair: Pair) -> tuple[Pair, np.ndarray, np.ndarray]:
-        image = reader.read(pair.image_path)
+        image = reader.read(pair.image_path, channels_read(config))
         truth = masks.read_like(pair.mask_path, image.shape, pair.image_path)
         return pair, image, truth
 

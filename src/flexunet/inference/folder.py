@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flexunet.data.configured import color_map, crop_size, image_reader
+from flexunet.data.configured import channels_read, color_map, crop_size, image_reader
 from flexunet.data.images.masks import write_mask
 from flexunet.data.images.reader import RangeSurvey
 from flexunet.files import sweep
@@ -221,7 +221,7 @@ def write_epoch_predictions(
     reader = image_reader(predictor.config)
     predict = predictor.predict_tiled if tiled else predictor.__call__
     for path, name in mask_names(images).items():
-        mask = mask_of(predict(reader.read(path)))
+        mask = mask_of(predict(reader.read(path, channels_read(predictor.config))))
         write_mask(epoch_mask_path(output_dir, epoch, name), mask, colors)
 
 

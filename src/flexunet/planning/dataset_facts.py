@@ -12,7 +12,7 @@ import numpy as np
 
 from flexunet.data.dataset.layouts import find_layout
 from flexunet.data.derive.breast import find_breast
-from flexunet.data.images.files import read_image
+from flexunet.data.images.files import read_picture
 from flexunet.data.statistics.count import ALL, DatasetStatistics, ImageFacts
 from flexunet.errors import DatasetError, FlexUNetError
 
@@ -169,6 +169,6 @@ def _look(images: Sequence[ImageFacts]) -> tuple[bool, float | None]:
 
 def _read(path: Path) -> np.ndarray | None:
     try:
-        return read_image(path, channels=3)
+        return read_picture(path, grey_range="full")
     except FlexUNetError:
         return None

@@ -152,3 +152,14 @@ def test_float_images_stay_in_range():
         changed = all_changes(20, 20)[name].image(image)
         assert changed.min() >= 0
         assert changed.max() <= 255
+
+
+@pytest.mark.parametrize("name", sorted(all_changes(40, 50)))
+def test_images_of_many_channels_change_as_their_parts_do(name):
+    image = np.random.default_rng(0).integers(0, 256, (40, 50, 6), dtype=np.uint8)
+    change = all_changes(40, 50)[name]
+    changed = change.image(image)
+    assert changed.shape == image.shape
+    for part in (slice(0, 4), slice(4, 6)):
+        alone = change.image(np.ascontiguousarray(image[..., part]))
+        np.testing.assert_array_equal(changed[..., part], alone)

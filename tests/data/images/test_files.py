@@ -11,8 +11,11 @@ from PIL import Image
 
 from flexunet.data.images.files import (
     image_size,
+    image_stem,
+    is_image_file,
     list_images,
     read_image,
+    read_picture,
     resize_image,
     to_model_range,
     write_image,
@@ -414,3 +417,40 @@ def test_model_range():
     assert to_model_range(np.array([0, 257, 65535], np.uint16)).tolist() == [0.0, 1.0, 255.0]
     already = np.array([12.5], np.float32)
     assert to_model_range(already) is already
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_arrays_keep_any_number_of_channels(tmp_path, channels, dtype):
+    image = np.random.default_rng(channels).integers(0, 256, (6, 9, channels)).astype(dtype)
+    image[0, 0] = np.iinfo(dtype).max
+    write_image(tmp_path / "a.npy", image)
+    assert is_image_file(tmp_path / "a.npy")
+    assert image_stem(tmp_path / "a.npy") == "a"
+    assert image_size(tmp_path / "a.npy") == (9, 6)
+    assert np.array_equal(read_image(tmp_path / "a.npy", None), image)
+    assert read_image(tmp_path / "a.npy", channels).shape[2] == channels
+    shown = read_picture(tmp_path / "a.npy")
+    assert shown.shape == (6, 9, 3)
+    if channels not in (1, 3):
+        assert np.array_equal(shown[..., 0], image[..., 1])
+        with pytest.raises(ImageError, match=rf"has {channels} channels; expected 3"):
+            read_image(tmp_path / "a.npy", 3)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (np.zeros((4, 4, 65), np.uint8), "at most 64"),
+        (np.zeros((4,), np.uint8), "height x width x channels"),
+        (np.array([[{}]], object), "truncated or damaged|no array of numbers"),
+        (np.full((4, 4), 0.5), "LOW,HIGH"),
+    ],
+)
+def test_arrays_that_are_no_images_are_refused(tmp_path, content, message):
+    np.save(tmp_path / "a.npy", content)
+    with pytest.raises(ImageError, match=message):
+        read_image(tmp_path / "a.npy", None)
+    (tmp_path / "b.npy").write_bytes(b"\x93NUMPY and so on")
+    with pytest.raises(ImageError, match=r"b\.npy is truncated or damaged"):
+        read_image(tmp_path / "b.npy", None)

@@ -104,3 +104,19 @@ def test_what_nnunet_would_not_take_is_refused(dataset, tmp_path):
     with pytest.raises(DatasetError, match="already exists"):
         write_nnunet(dataset, tmp_path / "Dataset001_X", masks=reader)
     assert read_label_values(next(dataset.glob("train/masks/*1_*.png"))).max() == 2
+
+
+def test_images_of_four_channels_are_four_files_and_come_back_as_one(tmp_path):
+    image = np.random.default_rng(0).integers(0, 255, (24, 32, 4)).astype(np.uint8)
+    for folder in ("images", "masks"):
+        (tmp_path / "in" / folder).mkdir(parents=True)
+    write_image(tmp_path / "in" / "images" / "a.npy", image)
+    write_mask(tmp_path / "in" / "masks" / "a.png", np.eye(24, 32, dtype=np.uint8), ColorMap.binary())
+    out = tmp_path / "Dataset001_X"
+    write_nnunet(tmp_path / "in", out)
+    assert [path.name for path in sorted((out / "imagesTr").iterdir())] == [f"a_000{n}.png" for n in range(4)]
+    assert len(read_description(out / "dataset.json").channels) == 4
+    options = ["--dataset", "nnunet", "--width", "32", "--height", "24", "--jobs", "1"]
+    answer = CliRunner().invoke(app, ["derive", str(out), str(tmp_path / "back"), *options])
+    assert answer.exit_code == 0, answer.output
+    np.testing.assert_array_equal(read_image(tmp_path / "back" / "images" / "a.npy", None), image)

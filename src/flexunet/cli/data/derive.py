@@ -154,6 +154,14 @@ def derive(
             help="Class index of each label of the annotations. Default: class 1 for all.",
         ),
     ] = None,
+    channels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORD,WORD",
+            help="Words in the names of films that are channels of one image: DM,CM joins P1_L_DM_CC and "
+            "P1_L_CM_CC.",
+        ),
+    ] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Number of parallel jobs; 0 means one per processor.")] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -191,6 +199,14 @@ def derive(
             patient_pattern,
         )
     )
+    if channels:
+        from flexunet.data.derive.channels import join_channels
+
+        prepared.films, incomplete = join_channels(
+            prepared.films, [word.strip() for word in channels.split(",")]
+        )
+        if incomplete:
+            prepared.gaps["films without all channels"] = incomplete
     source = prepared.masks or model
     if given:
         own_range = "full" if grey_range == "auto" else grey_range

@@ -18,7 +18,7 @@ from flexunet.data.augment.steps import Step
 from flexunet.data.configured import color_map, mask_reader
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.dataset.pairs import Pair
-from flexunet.data.images.files import image_stem, read_image, resize_image, write_image
+from flexunet.data.images.files import ARRAY_SUFFIX, image_stem, read_image, resize_image, write_image
 from flexunet.data.images.masks import ColorMap, resize_mask, write_mask
 from flexunet.errors import DatasetError
 from flexunet.files import write_bytes
@@ -65,7 +65,8 @@ def files_of(task: Task, steps: list[Step]) -> list[tuple[str, str]]:
     name, stem = task.pair.image_path.name, task.pair.stem
     names = [(name, f"{stem}.png")]
     if task.augmented:
-        names += [(f"{step.prefix}{stem}.png",) * 2 for step in steps]
+        suffix = ARRAY_SUFFIX if task.pair.image_path.suffix.lower() == ARRAY_SUFFIX else ".png"
+        names += [(f"{step.prefix}{stem}{suffix}", f"{step.prefix}{stem}.png") for step in steps]
     return [(str(folder / "images" / image), str(folder / "masks" / mask)) for image, mask in names]
 
 

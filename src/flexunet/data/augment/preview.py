@@ -13,7 +13,7 @@ from flexunet.data.augment.random_transform import random_transform
 from flexunet.data.configured import mask_reader
 from flexunet.data.dataset.folder import DatasetFolder
 from flexunet.data.dataset.pairs import find_pairs
-from flexunet.data.images.files import read_image, to_model_range, write_image
+from flexunet.data.images.files import read_picture, to_model_range, write_image
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -51,7 +51,7 @@ def write_preview(dataset: Path | str, path: Path | str, config: Config) -> Path
         mask = masks.read(pair.mask_path)
         if mask.any():
             break
-    image = read_image(pair.image_path, channels=3, grey_range="auto")
+    image = read_picture(pair.image_path)
     write_image(path, draw_copies(image, mask, config, pair.stem))
     return pair.image_path
 

@@ -10,8 +10,9 @@ Images are arrays `(H, W, C)`, C = 1 or 3, uint8 or uint16, or float32 from 0 to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, Protocol
 
 import cv2
@@ -21,6 +22,7 @@ from flexunet.data.augment.fields import Field
 
 _CORNER = 2  # row and column of the pixel whose value fills what a rotation, shear or shrink uncovers
 _FLIP_CODES = {"h": 1, "v": 0, "hv": -1}
+_MOST_CHANNELS = 4
 _BORDERS = {"black": cv2.BORDER_CONSTANT, "nearest": cv2.BORDER_REPLICATE, "mirror": cv2.BORDER_REFLECT}
 Border = Literal["black", "nearest", "mirror"]
 
@@ -67,8 +69,12 @@ class Affine:
 
     def _warp(self, pixels: np.ndarray, interpolation: int) -> np.ndarray:
         height, width = pixels.shape[:2]
-        fill = 0 if self.black else np.atleast_1d(_corner(pixels)).tolist()
-        return cv2.warpAffine(pixels, self.matrix, (width, height), flags=interpolation, borderValue=fill)
+
+        def warp(part: np.ndarray) -> np.ndarray:
+            fill = 0 if self.black else np.atleast_1d(_corner(part)).tolist()
+            return cv2.warpAffine(part, self.matrix, (width, height), flags=interpolation, borderValue=fill)
+
+        return _in_fours(warp, pixels)
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,9 @@ class Displace:
         return self._warp(mask, cv2.INTER_NEAREST)
 
     def _warp(self, pixels: np.ndarray, interpolation: int) -> np.ndarray:
-        return cv2.remap(pixels, *self.field, interpolation, borderMode=_BORDERS[self.border])
+        return _in_fours(
+            lambda part: cv2.remap(part, *self.field, interpolation, borderMode=_BORDERS[self.border]), pixels
+        )
 
 
 @dataclass(frozen=True)
@@ -136,7 +144,8 @@ class Discs:
             if not map_x.size:
                 continue
             box = warped[top : top + map_x.shape[0], left : left + map_x.shape[1]]
-            box[:] = cv2.remap(warped, map_x, map_y, interpolation).reshape(box.shape)
+            moved = _in_fours(partial(_remapped, map_x, map_y, interpolation), warped)
+            box[:] = moved.reshape(box.shape)
         return warped
 
 
@@ -201,6 +210,19 @@ def rotation(width: int, height: int, angle: float, black: bool = False) -> Affi
 def shear(width: int, ratio: float, black: bool = False) -> Affine:
     """Columns moved down in proportion to their distance from the middle one."""
     return Affine(np.array([[1, 0, 0], [ratio, 1, -ratio * width / 2]], np.float64), black)
+
+
+def _remapped(map_x: np.ndarray, map_y: np.ndarray, interpolation: int, pixels: np.ndarray) -> np.ndarray:
+    return cv2.remap(pixels, map_x, map_y, interpolation)
+
+
+def _in_fours(warp: Callable[[np.ndarray], np.ndarray], pixels: np.ndarray) -> np.ndarray:
+    """Warp an image of any number of channels: OpenCV takes four at most."""
+    if pixels.ndim < 3 or pixels.shape[2] <= _MOST_CHANNELS:
+        return warp(pixels)
+    starts = range(0, pixels.shape[2], _MOST_CHANNELS)
+    parts = [warp(np.ascontiguousarray(pixels[..., start : start + _MOST_CHANNELS])) for start in starts]
+    return np.concatenate([part.reshape(*part.shape[:2], -1) for part in parts], axis=2)
 
 
 def _corner(pixels: np.ndarray) -> np.ndarray:

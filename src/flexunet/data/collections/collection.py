@@ -74,6 +74,7 @@ class Film:
         masks: Masks in files.
         boxes: Boxes of lesions; no masks unless asked for.
         spacing_mm: Side of a pixel in mm, where the data set tells and the file does not.
+        channels: Further files, of which each is a channel after that of `path`.
     """
 
     path: Path
@@ -82,6 +83,7 @@ class Film:
     masks: tuple[MaskFiles, ...] = ()
     boxes: tuple[Box, ...] = ()
     spacing_mm: float | None = None
+    channels: tuple[Path, ...] = ()
 
 
 @dataclass

@@ -33,7 +33,7 @@ def raw_films(download: Download, contents: Contents) -> list[RawFilm]:
         columns = film.annotation.columns
         file = film.path.relative_to(download.root).as_posix()
         normal, side = film.annotation.state == NORMAL, columns.get("side", "")
-        films.append(RawFilm(film.path, file, film.name, "", normal, side, film.spacing_mm))
+        films.append(RawFilm(film.path, file, film.name, "", normal, side, film.spacing_mm, film.channels))
     if not films:
         raise DatasetError(f"{download.root} holds no film of the data set.")
     return films

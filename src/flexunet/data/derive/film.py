@@ -13,6 +13,7 @@ import numpy as np
 from flexunet.data.dataset.instances import fit_instances, instance_file
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.derive.breast import find_breast, whole_picture
+from flexunet.data.derive.channels import stack_channels
 from flexunet.data.derive.crop import (
     CropBox,
     choose_box,
@@ -25,7 +26,7 @@ from flexunet.data.derive.film_masks import DRAFT, EXCLUDED, LABELLED, TO_REVIEW
 from flexunet.data.dicom.read import DicomFacts, is_dicom_file, read_facts
 from flexunet.data.dicom.window import check_window
 from flexunet.data.images.appearance import is_nearly_constant
-from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.files import ARRAY_SUFFIX, read_image, write_image
 from flexunet.data.images.grey_range import check_range
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.errors import ConfigError, FlexUNetError, ImageError
@@ -118,6 +119,7 @@ class DeriveJob:
             self.masks.origin,
             repr(self.color_map),
             *([film.spacing_mm] if film.spacing_mm else []),
+            *map(sha256_of, film.channels),
         ]
         return hashlib.sha256(f"{told} {self.masks.fingerprint(film)}".encode()).hexdigest()[:24]
 
@@ -191,6 +193,9 @@ def _still_valid(before: Row, row: Row, out: Path) -> bool:
 def _make(film: RawFilm, job: DeriveJob) -> Row:
     settings = job.settings
     raw = read_film(film.path, settings.dicom_window, settings.grey_range)
+    if film.channels:
+        others = [read_film(path, settings.dicom_window, settings.grey_range) for path in film.channels]
+        raw = stack_channels([raw, *others], (film.path, *film.channels))
     known = read_facts(film.path) if is_dicom_file(film.path) else None
     if is_nearly_constant(raw):
         raise ImageError(
@@ -213,7 +218,7 @@ def _make(film: RawFilm, job: DeriveJob) -> Row:
     row: Row = {
         "state": answer.state,
         "reason": answer.reason,
-        "file": f"{folder}images/{film.name}.png",
+        "file": f"{folder}images/{film.name}{'.png' if raw.shape[2] in (1, 3) else ARRAY_SUFFIX}",
         "mask": "",
         "mask_origin": answer.origin or job.masks.origin,
         "side": film.side if settings.whole else breast.side,

@@ -44,6 +44,7 @@ class RawFilm:
         normal: Whether its folder says that it shows no lesion.
         side: `L` or `R` where it is known; "" where the picture has to tell.
         spacing_mm: Side of a pixel in mm, where it is known and the file does not tell.
+        channels: Further files, of which each is a channel after that of `path`.
     """
 
     path: Path
@@ -53,6 +54,7 @@ class RawFilm:
     normal: bool = False
     side: str = ""
     spacing_mm: float | None = None
+    channels: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ from flexunet.data.derive.film_masks import (
 )
 from flexunet.data.derive.record import finished_rows, remove_stale, write_records
 from flexunet.data.images.files import (
+    ARRAY_SUFFIX,
     image_stem,
     is_for_programs,
     is_image_file,
@@ -244,7 +245,8 @@ def _draft(row: Row, job: DeriveJob, mask_source: MaskSource | None) -> Row:
     """Ask the model for the mask of an image just made, and decide whether a person has to look at it."""
     if mask_source is None:
         raise FlexUNetError("masks are to come from a model, but derive was given none (mask_source).")
-    draft = mask_source(read_image(job.out / row["file"]))
+    array = row["file"].endswith(ARRAY_SUFFIX)
+    draft = mask_source(read_image(job.out / row["file"], None if array else 3))
     min_confidence = getattr(job.masks, "min_confidence", 0.0)
     reasons = []
     if draft.confidence < min_confidence:
@@ -257,7 +259,7 @@ def _draft(row: Row, job: DeriveJob, mask_source: MaskSource | None) -> Row:
         "state": TO_REVIEW if reasons else LABELLED,
         "reason": "; ".join(reasons),
         "status": DRAFT_STATUS,
-        "mask": f"{folder}masks/{name}",
+        "mask": f"{folder}masks/{Path(name).stem}.png",
         "confidence": f"{draft.confidence:.4f}",
         "entropy": f"{draft.entropy:.4f}",
         "lesion_pixels": str(int(np.count_nonzero(draft.mask))),

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from flexunet.data.images.files import read_image, to_model_range
+from flexunet.data.images.files import as_picture, read_image, to_model_range
 from flexunet.data.images.masks import MaskReader
 from flexunet.data.images.overlay import draw_overlay
 
@@ -66,7 +66,7 @@ def overlays(
         cell: Longer side of the pictures, pixels.
     """
     for title, image_path, mask_path in files:
-        image = read_image(image_path, channels=None, grey_range="auto")
+        image = as_picture(read_image(image_path, channels=None, grey_range="auto"))
         small = shrink_picture(image, cell)
         if mask_path is None:
             yield title, small

@@ -1,15 +1,17 @@
 """Image files to arrays and back. The one place where image files are decoded.
 
-An image is `H x W x C`, RGB order, C = 1 or 3, uint8 or uint16. Alpha is dropped, palettes are resolved,
-one-bit images become 0 and 255. An orientation tag (EXIF) is applied, to masks as well as to images, so that
-both are seen as every viewer shows them. Pillow decodes, because it refuses truncated files where OpenCV
-returns half an image; OpenCV takes over for 16-bit colour, which Pillow cuts to 8 bits.
+An image is `H x W x C`, RGB order, C = 1 or 3 (`.npy`: any number), uint8 or uint16. Alpha is dropped,
+palettes are resolved, one-bit images become 0 and 255. An orientation tag (EXIF) is applied, to masks as well
+as to images, so that both are seen as every viewer shows them. Pillow decodes, because it refuses truncated
+files where OpenCV returns half an image; OpenCV takes over for 16-bit colour, which Pillow cuts to 8 bits.
 DICOM has its own module, `dicom`; it hands over uint16 grey images. Volumes of one slice count as images.
 """
 
 import io
+import math
 import struct
 import unicodedata
+import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import IO
@@ -27,14 +29,16 @@ from flexunet.files import NOWHERE, cannot_read, impostor, leads_nowhere, write_
 # macOS archives, Synology thumbnails, bins of network disks and of Windows.
 _FOR_PROGRAMS = ("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".pnm")
+ARRAY_SUFFIX = ".npy"  # of images with any number of channels
 # What tables and annotations name films by, beside the files that are read.
 _AS_MASKS = {".gif": ("GIF",), ".webp": ("WEBP",)}  # pictures that are read as masks alone
 MASK_SUFFIXES = (".npz", *_AS_MASKS)  # of masks, beside those of images
 _OTHER_SUFFIXES = (".dicom", ".ljpeg", ".jp2", ".gif", ".webp", ".npz", ".npy", ".json", ".xml")
 _NAMED_SUFFIXES = IMAGE_SUFFIXES + DICOM_SUFFIXES + _OTHER_SUFFIXES
-_UNREAD = (".jp2", ".heic", ".avif", ".psd", ".xcf", ".svg", ".npy", ".mat", ".pdf")
+_UNREAD = (".jp2", ".heic", ".avif", ".psd", ".xcf", ".svg", ".mat", ".pdf")
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM")
 _UINT16_MAX = 65535
+MOST_CHANNELS = 64
 # What Pillow and OpenCV raise on damaged files; a warning only where Python was told to make errors of them.
 _DECODER_ERRORS = (
     OSError,
@@ -57,9 +61,10 @@ def is_image_file(path: Path) -> bool:
     """
     if path.name.startswith("."):
         return False
+    suffix = path.suffix.lower()
     if not path.is_file():
-        return leads_nowhere(path) and path.suffix.lower() in IMAGE_SUFFIXES + DICOM_SUFFIXES
-    return path.suffix.lower() in IMAGE_SUFFIXES or is_dicom_file(path)
+        return leads_nowhere(path) and suffix in (*IMAGE_SUFFIXES, *DICOM_SUFFIXES, ARRAY_SUFFIX)
+    return suffix in (*IMAGE_SUFFIXES, ARRAY_SUFFIX) or is_dicom_file(path)
 
 
 def is_mask_file(path: Path) -> bool:
@@ -79,7 +84,8 @@ def image_stem(path: Path) -> str:
 
     It is composed (`composed`), so that an image from a Mac has the name of its mask from elsewhere.
     """
-    return composed(path.stem if path.suffix.lower() in IMAGE_SUFFIXES + DICOM_SUFFIXES else path.name)
+    known = (*IMAGE_SUFFIXES, *DICOM_SUFFIXES, ARRAY_SUFFIX)
+    return composed(path.stem if path.suffix.lower() in known else path.name)
 
 
 def composed(name: str) -> str:
@@ -144,9 +150,9 @@ def read_image(
     """Read an image file as an array.
 
     Args:
-        path: PNG, JPEG, TIFF, BMP, PNM or DICOM file, or a NIfTI or MetaImage file of one slice.
+        path: PNG, JPEG, TIFF, BMP, PNM, DICOM or NumPy (`.npy`) file, or NIfTI or MetaImage of one slice.
         channels: 3 repeats grey, 1 takes the luma of colour (ITU-R BT.601, as OpenCV), None keeps what the
-            file has.
+            file has; other numbers must be those of the file.
         dicom_window: Window rule of DICOM files, as in `dicom.read_dicom`. `stored` also takes whole
             floating-point values up to 1 as they are, as masks have them.
         grey_range: Which values of other 16-bit files are black and white, as in `grey_range.apply_range`;
@@ -156,7 +162,8 @@ def read_image(
         uint8 or (from 16-bit files) uint16 array `(H, W, channels)`, RGB order.
 
     Raises:
-        ImageError: if the file is missing, empty, truncated, too large, not an image or not 8 or 16 bit.
+        ImageError: if the file is missing, empty, truncated, too large, not an image or not 8 or 16 bit, or
+            has another number of channels.
 
     Example:
         >>> image = flexunet.read_image("film.png", channels=1)
@@ -167,11 +174,40 @@ def read_image(
     pixels = _read_pixels(path, dicom_window, grey_range)
     if channels is None or pixels.shape[2] == channels:
         return pixels
-    if channels == 3:
+    if channels == 3 and pixels.shape[2] == 1:
         return np.repeat(pixels, 3, axis=2)
-    if channels == 1:
+    if channels == 1 and pixels.shape[2] == 3:
         return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None]
-    raise ImageError(f"channels must be 1, 3 or None, not {channels}.")
+    raise ImageError(
+        f"{path} has {pixels.shape[2]} channels; expected {channels}. Set [model] image_channels = "
+        f"{pixels.shape[2]}, or give images of {channels} channels (.npy holds any number)."
+    )
+
+
+def as_picture(image: np.ndarray) -> np.ndarray:
+    """What can be shown of an image `(H, W, C)`: itself if it is grey or RGB, else its second channel.
+
+    That one is what the published system shows by default.
+    """
+    return image if image.shape[2] in (1, 3) else image[..., 1:2]
+
+
+def as_rgb(image: np.ndarray) -> np.ndarray:
+    """The same with three channels; grey is repeated."""
+    picture = as_picture(image)
+    return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture
+
+
+def read_picture(path: Path | str, channels: int = 3, *, grey_range: str = "auto") -> np.ndarray:
+    """Read an image to be looked at, `(H, W, 3)` or, as grey, `(H, W, 1)`; see `as_picture`.
+
+    Raises:
+        ImageError: as `read_image`.
+    """
+    picture = as_picture(read_image(path, None, grey_range=grey_range))
+    if channels == 3:
+        return as_rgb(picture)
+    return picture if picture.shape[2] == 1 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None]
 
 
 def image_size(path: Path | str) -> tuple[int, int]:
@@ -186,6 +222,9 @@ def image_size(path: Path | str) -> tuple[int, int]:
         return read_size(path)
     if is_volume_file(path):
         return plane_size(path)
+    if path.suffix.lower() == ARRAY_SUFFIX:
+        height, width = _open_array(path).shape[:2]
+        return width, height
     try:
         with path.open("rb") as stream, _open(path, stream) as picture:
             width, height = picture.size
@@ -315,8 +354,9 @@ def write_image(path: Path | str, image: np.ndarray, quality: int = 95) -> None:
     """Write an image; the suffix decides the format. The file appears whole or not at all.
 
     Args:
-        path: Where to write: PNG, TIFF or PNM (8 and 16 bit), JPEG or BMP (8 bit).
-        image: uint8 or uint16 array `(H, W)`, `(H, W, 1)` or `(H, W, 3)`, RGB order.
+        path: Where to write: PNG, TIFF, PNM or `.npy` (8 and 16 bit), JPEG or BMP (8 bit).
+        image: uint8 or uint16 array `(H, W)`, `(H, W, 1)` or `(H, W, 3)`, RGB order; `.npy` takes any number
+            of channels.
         quality: JPEG quality, 0 to 100.
 
     Raises:
@@ -325,6 +365,11 @@ def write_image(path: Path | str, image: np.ndarray, quality: int = 95) -> None:
     """
     path = Path(path)
     suffix = path.suffix.lower()
+    if suffix == ARRAY_SUFFIX and image.dtype in (np.uint8, np.uint16) and image.ndim == 3 and image.size:
+        stream = io.BytesIO()
+        np.save(stream, np.ascontiguousarray(image), allow_pickle=False)
+        write_bytes(path, stream.getvalue())
+        return
     if suffix not in IMAGE_SUFFIXES:
         raise ImageError(f"cannot write {path}: the name must end in one of {', '.join(IMAGE_SUFFIXES)}.")
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3)) or image.size == 0:
@@ -363,9 +408,31 @@ def _read_pixels(path: Path, dicom_window: str, grey_range: str) -> np.ndarray:
     if path.suffix.lower() not in IMAGE_SUFFIXES and is_dicom_file(path):
         return read_dicom(path, dicom_window).pixels
     stored = dicom_window == "stored"
-    values = _read_slice(path) if is_volume_file(path) else decode_image(path, _read_bytes(path))
+    if path.suffix.lower() == ARRAY_SUFFIX:
+        values = np.array(_open_array(path))
+    else:
+        values = _read_slice(path) if is_volume_file(path) else decode_image(path, _read_bytes(path))
     pixels = grey_levels(path, values, grey_range, stored=stored)
     return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _open_array(path: Path) -> np.ndarray:
+    """An array file, its values not read yet; nothing in it is ever executed."""
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (*_DECODER_ERRORS, zipfile.BadZipFile) as error:
+        raise _unreadable(path, error) from error
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "buif":
+        raise ImageError(f"{path} holds no array of numbers. Save the image with numpy.save.")
+    shape = values.shape
+    if len(shape) not in (2, 3) or 0 in shape or math.prod(shape[2:]) > MOST_CHANNELS:
+        raise ImageError(
+            f"{path} holds an array {shape}; expected height x width x channels, at most {MOST_CHANNELS} of "
+            "these."
+        )
+    if math.prod(shape[:2]) > MAX_PIXELS:
+        raise ImageError(f"{path} is too large: more than {MAX_PIXELS:,} pixels. Scale it down.")
+    return values
 
 
 def _read_slice(path: Path) -> np.ndarray:

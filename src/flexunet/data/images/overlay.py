@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from flexunet.data.images.files import to_model_range
+from flexunet.data.images.files import as_picture, to_model_range
 from flexunet.data.images.masks import foreground_classes
 from flexunet.errors import ShapeError
 
@@ -34,7 +34,7 @@ def draw_overlay(
     The line runs around the area, outside of it, and has a dark edge so that it shows on bright tissue too.
 
     Args:
-        image: uint8, uint16 or float32 (0 to 255) array `(H, W)`, `(H, W, 1)` or `(H, W, 3)`.
+        image: uint8, uint16 or float32 (0 to 255) array `(H, W)` or `(H, W, C)`; see `as_picture`.
         mask: Class indices, uint8 array `(H, W)`.
         palette: Colour of each class, uint8 array `(classes, 3)`; colour-blind-safe ones when left out.
         thickness: Pixels; about a 400th of the longer side when left out.
@@ -71,6 +71,7 @@ def _eight_bit_rgb(image: np.ndarray) -> np.ndarray:
         image = cv2.convertScaleAbs(image, alpha=1 / 257)  # rounds
     elif image.dtype != np.uint8:
         image = np.clip(np.rint(to_model_range(image)), 0, 255).astype(np.uint8)
+    image = as_picture(image) if image.ndim == 3 else image
     if image.ndim == 3 and image.shape[2] == 3:
         return image.copy()
     return cv2.cvtColor(image.reshape(image.shape[:2]), cv2.COLOR_GRAY2RGB)

@@ -58,8 +58,11 @@ class _Case:
     def files(self) -> tuple[str, str]:
         """Its image and its labels in the folder of nnU-Net."""
         part = "Ts" if self.split == "test" else "Tr"
-        name = self.image.name
-        return f"images{part}/{channel_name(name, 0, _ENDING)}", f"labels{part}/{name}{_ENDING}"
+        return f"images{part}/{self.channel_file(0)}", f"labels{part}/{self.image.name}{_ENDING}"
+
+    def channel_file(self, number: int) -> str:
+        """Name of the file of a channel."""
+        return channel_name(self.image.name, number, _ENDING)
 
 
 def write_nnunet(
@@ -111,15 +114,15 @@ def write_nnunet(
     told = [str(masks), rule, *(f"{case.image.name} {case.image.sha256} {case.split}" for case in cases)]
     with growing(out, hashlib.sha256("\n".join(told).encode()).hexdigest()) as folder:
         job = partial(_write_case, job=_Job(folder, masks, rule))
-        colours = []
-        for colour in work_in_processes(job, cases, jobs):
-            colours.append(colour)
-            progress("write", len(colours), len(cases))
-        if any(colours) and not all(colours):
+        widths: list[int] = []
+        for width in work_in_processes(job, cases, jobs):
+            widths.append(width)
+            progress("write", len(widths), len(cases))
+        channels = _channel_names(set(widths))
+        if set(widths) == {len(_GREY), len(_COLOUR)}:
             for case in cases:
                 _make_colour(folder / case.files()[0])
             notes.append("grey images were written in three channels, since others have colours.")
-        channels = _COLOUR if any(colours) else _GREY
         counts = {part: sum(case.split == part for case in cases) for part in ("", "train", "valid", "test")}
         about = NnunetDescription(out.name.partition("_")[2], channels, named, _ENDING)
         write_description(folder, about, len(cases) - counts["test"])
@@ -154,8 +157,22 @@ def _cases(root: Path, progress: Progress) -> tuple[list[_Case], list[str]]:
     return [_Case(image, splits[image.pair.image_path.parent]) for image in originals], notes
 
 
-def _write_case(case: _Case, job: _Job) -> bool:
-    """Write image and labels of a case that are not there yet; whether the image has colours."""
+def _channel_names(widths: set[int]) -> tuple[str, ...]:
+    """Names of the channels of images that have so many."""
+    if widths <= {len(_GREY), len(_COLOUR)}:
+        return _COLOUR if len(_COLOUR) in widths else _GREY
+    if len(widths) > 1:
+        raise DatasetError(
+            f"images have {' and '.join(map(str, sorted(widths)))} channels; nnU-Net wants as many of each."
+        )
+    return tuple(f"channel_{number}" for number in range(widths.pop()))
+
+
+def _write_case(case: _Case, job: _Job) -> int:
+    """Write image and labels of a case that are not there yet; how many channels the image has.
+
+    Grey and RGB are one file; of other images each channel is one.
+    """
     image_file, label_file = (job.folder / file for file in case.files())
     pair = case.image.pair
     if not label_file.exists():
@@ -163,11 +180,17 @@ def _write_case(case: _Case, job: _Job) -> bool:
         mask = job.masks.read_like(pair.mask_path, image.shape, pair.image_path)
         if job.masks.color_map.ignore is not None:
             mask = np.where(mask == IGNORED, np.uint8(job.masks.color_map.num_classes), mask)
-        for file, pixels in ((image_file, image), (label_file, mask)):
+        whole = image.shape[2] in (len(_GREY), len(_COLOUR))
+        planes = [image] if whole else np.split(image, image.shape[2], axis=2)
+        files = [image_file.with_name(case.channel_file(number)) for number in range(len(planes))]
+        for file, pixels in (*zip(files, planes, strict=True), (label_file, mask)):
             file.parent.mkdir(parents=True, exist_ok=True)
-            write_image(file, pixels)
-        return image.shape[2] == len(_COLOUR)
-    return read_image(image_file, None).shape[2] == len(_COLOUR)
+            write_image(file, np.ascontiguousarray(pixels))
+        return image.shape[2]
+    count = 0
+    while image_file.with_name(case.channel_file(count)).is_file():
+        count += 1
+    return count if count > 1 else read_image(image_file, None).shape[2]
 
 
 def _grey_if_grey(image: np.ndarray) -> np.ndarray:

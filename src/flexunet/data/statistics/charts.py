@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flexunet.data.images.contact_sheet import contact_sheet, overlays, shrink_picture, spread
-from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.files import read_picture, write_image
 from flexunet.files import replacing
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _images(shown: list[ImageFacts]) -> Iterator[tuple[str, np.ndarray]]:
     for facts in shown:
         yield (
             facts.entry.stem,
-            shrink_picture(read_image(facts.entry.image, channels=None, grey_range="auto"), _CELL),
+            shrink_picture(read_picture(facts.entry.image), _CELL),
         )
 
 

@@ -22,7 +22,7 @@ from flexunet.data.dataset.identity import doubtful_patients
 from flexunet.data.dataset.layouts import FolderPair, find_layout
 from flexunet.data.dataset.listing import ListedImage, list_dataset
 from flexunet.data.dataset.pairs import complaint_about
-from flexunet.data.images.files import read_image, to_model_range
+from flexunet.data.images.files import read_picture, to_model_range
 from flexunet.data.images.guess import guess_reader
 from flexunet.data.images.masks import MaskReader, without_ignored
 from flexunet.data.images.regions import find_regions
@@ -218,9 +218,7 @@ def _plan(root: Path, folder: FolderPair, notes: list[str]) -> list[ImageFacts]:
 
 def _measure(plan: ImageFacts, masks: MaskReader) -> ImageFacts:
     try:
-        grey = np.rint(
-            to_model_range(read_image(plan.entry.image, channels=1, grey_range="auto")[..., 0])
-        ).astype(np.uint8)
+        grey = np.rint(to_model_range(read_picture(plan.entry.image, channels=1)[..., 0])).astype(np.uint8)
         height, width = grey.shape
         facts = replace(
             plan, width=width, height=height, histogram=np.bincount(grey.ravel(), minlength=_BINS)

@@ -27,7 +27,7 @@ import numpy as np
 
 from flexunet.data.configured import color_map, crop_size, grey_range
 from flexunet.data.derive.film_masks import draft_mask
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files import ARRAY_SUFFIX, write_image
 from flexunet.data.images.masks import write_mask
 from flexunet.data.images.overlay import draw_overlay
 from flexunet.errors import ImageError
@@ -81,6 +81,8 @@ class Outputs:
         self.model = model
         self.output_dir = output_dir
         self.overlay_dir = overlay_dir
+        slices = config.infer.npy_slices_dir
+        self.channel_dir = config.output(slices) if slices else None
         self.lesions_dir, self.probabilities_dir, self.uncertainty_dir, self.dicom_dir, self.film_dir = (
             beside(output_dir, kind) for kind in ("lesions", "probabilities", "uncertainty", "dicom", "film")
         )
@@ -111,6 +113,8 @@ class Outputs:
         stem = name.removesuffix(".png")
         written = [self.overlay_dir / name, *self._write_probabilities(stem, probabilities)]
         write_image(self.overlay_dir / name, draw_overlay(case.image, mask))
+        if path := self._write_channel(case, name):
+            written.append(path)
         if uncertainty is not None:
             written.append(self.uncertainty_dir / name)
             write_image(self.uncertainty_dir / name, _levels(uncertainty))
@@ -188,6 +192,16 @@ class Outputs:
             "min_lesion_mm2": infer.min_lesion_mm2,
         }
         write_text(self.lesions_dir / SETTINGS, json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+
+    def _write_channel(self, case: Case, name: str) -> Path | None:
+        """Write the channel of an .npy image that `[infer] npy_slice_index` names, as published."""
+        if self.channel_dir is None or case.path.suffix.lower() != ARRAY_SUFFIX:
+            return None
+        index, count = self.rules.npy_slice_index, case.image.shape[2]
+        if index >= count:
+            raise ImageError(f"[infer] npy_slice_index = {index}, but {case.path} has {count} channels.")
+        write_image(self.channel_dir / name, np.ascontiguousarray(case.image[..., index : index + 1]))
+        return self.channel_dir / name
 
     def _write_probabilities(self, stem: str, probabilities: np.ndarray) -> Iterable[Path]:
         if self.rules.probabilities == "npz":

@@ -180,7 +180,7 @@ class Predictor:
         size, overlap = section.split_size, section.overlapping
         if (crop := crop_size(self.config)) is not None:
             size, overlap = crop, min(overlap, crop // 2)
-        image = _with_channels(image)
+        image = self._shaped(image)
         seen = self.normalised(image)
         background = np.zeros(self.classes + (self.measure == "mutual_information"))
         background[0] = self.classes > 1
@@ -232,19 +232,30 @@ class Predictor:
 
     def normalised(self, image: np.ndarray) -> np.ndarray:
         """A whole image with its grey values as `[image] normalize` says."""
-        return normalise(_with_channels(image), self.config.image.normalize)
+        return normalise(self._shaped(image), self.config.image.normalize)
 
     def fitted(self, image: np.ndarray, fit: Fit | None = None) -> Any:
         """`prepare` of an image, or a tile of one, that is normalised already."""
-        fitted = (fit or self.fit).to_model(_with_channels(image), self.width, self.height)
+        fitted = (fit or self.fit).to_model(self._shaped(image), self.width, self.height)
         return self._channels(to_model_range(fitted)).reshape(self.height, self.width, self.channels)
+
+    def _shaped(self, image: np.ndarray) -> np.ndarray:
+        """An image with its axis of channels, if the model can take it."""
+        if image.ndim == 2:
+            image = image[..., np.newaxis]
+        fitting = (1, 3) if self.channels in (1, 3) else (self.channels,)
+        if image.ndim != 3 or image.shape[2] not in fitting or 0 in image.shape:
+            wanted = " or ".join(f"(height, width, {count})" for count in fitting)
+            flat = "(height, width), " if 1 in fitting else ""
+            raise ShapeError(f"expected an image of shape {flat}{wanted}, found {image.shape}")
+        return image
 
     def _channels(self, pixels: np.ndarray) -> np.ndarray:
         if self.channels == 3 and pixels.shape[2] == 1:
             return np.repeat(pixels, 3, axis=2)
         if self.channels == 1 and pixels.shape[2] == 3:
             return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., np.newaxis]
-        if self.config.image.color_order.upper() == "BGR":
+        if self.channels == 3 and self.config.image.color_order.upper() == "BGR":
             return np.ascontiguousarray(pixels[..., ::-1])
         return pixels
 
@@ -296,17 +307,6 @@ class Ensemble(Predictor):
             total += member.enlarge(own, height, width, fit)
         total /= np.float32(len(self.members))
         return total
-
-
-def _with_channels(image: np.ndarray) -> np.ndarray:
-    if image.ndim == 2:
-        image = image[..., np.newaxis]
-    if image.ndim != 3 or image.shape[2] not in (1, 3) or 0 in image.shape:
-        raise ShapeError(
-            f"expected an image of shape (height, width), (height, width, 1) or (height, width, 3), "
-            f"found {image.shape}"
-        )
-    return image
 
 
 def _check_member(member: Config, config: Config) -> None:

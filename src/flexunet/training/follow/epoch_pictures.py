@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from flexunet.data.images.files import to_model_range
+from flexunet.data.images.files import as_rgb, to_model_range
 from flexunet.data.images.overlay import draw_overlay
 from flexunet.data.images.reader import ImageReader
 from flexunet.data.images.shrink import shrink_mask
@@ -41,7 +41,7 @@ def page_mask(mask: np.ndarray) -> np.ndarray:
 
 def page_image(path: Path, reader: ImageReader = ImageReader()) -> np.ndarray:
     """An image at that size, uint8 RGB."""
-    image = reader.read(path)
+    image = as_rgb(reader.read(path, None))
     height, width = page_size(*image.shape[:2])
     interpolation = cv2.INTER_AREA if height < image.shape[0] else cv2.INTER_CUBIC
     resized = cv2.resize(to_model_range(image), (width, height), interpolation=interpolation)

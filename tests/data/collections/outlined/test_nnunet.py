@@ -113,7 +113,6 @@ def test_nifti_of_one_slice_is_read_row_by_row(make, tmp_path, axes, ending):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"channel_names": {"0": "a", "1": "b"}}, "2 channels"),
         ({"channel_names": {"1": "a"}}, "channel_names"),
         ({"labels": {"background": 0, "mass": "1"}}, "'mass'"),
         ({"labels": ["mass"]}, "expected 'labels'"),

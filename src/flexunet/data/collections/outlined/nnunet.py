@@ -44,7 +44,7 @@ def read_nnunet(download: Download) -> Contents:
     nnU-Net does not read. A case whose label file holds nothing but background is normal: somebody looked.
 
     Raises:
-        DatasetError: if there is no `dataset.json`, or a case has several channels or slices.
+        DatasetError: if there is no `dataset.json`, or it makes no sense.
     """
     where = download.the(re.escape(DESCRIPTION), "the description of the data set")
     if where is None:
@@ -53,13 +53,10 @@ def read_nnunet(download: Download) -> Contents:
     cases = {
         match["case"]: match["part"]
         for file, match in download.matching(re.escape(root.name) + "/" + _IMAGE)
-        if match["ending"] == about.ending and (download.root / file).parent.parent == root
+        if match["ending"] == about.ending
+        and not int(match["channel"])
+        and (download.root / file).parent.parent == root
     }
-    if len(about.channels) > 1:
-        raise DatasetError(
-            f"{where} gives a case {len(about.channels)} channels ({', '.join(about.channels)}); expected "
-            "one."
-        )
     manifest = Manifest.read(root) or Manifest()
     facts, splits = manifest.by_file, _official(root)
     contents = Contents([], notes=list(manifest.notes))
@@ -76,7 +73,11 @@ def read_nnunet(download: Download) -> Contents:
         split = splits.get(case, "") if part == "Tr" and splits is not None else _PARTS[part]
         columns = {"dataset": about.name or NAME, **told, **({"official_split": split} if split else {})}
         annotation = FilmAnnotation(annotation.state, reason=annotation.reason, columns=columns)
-        contents.films.append(Film(paths[case], case, annotation, masks))
+        further = tuple(
+            root / f"images{part}" / channel_name(case, number, about.ending)
+            for number in range(1, len(about.channels))
+        )
+        contents.films.append(Film(paths[case], case, annotation, masks, channels=further))
     contents.without_outline(
         case for case, part in cases.items() if part == "Tr" and not labels[case].exists()
     )
@@ -118,7 +119,7 @@ def _marks(path: Path, about: NnunetDescription) -> tuple[FilmAnnotation, tuple[
 ROW = Collection(
     NAME,
     "a raw folder of nnU-Net",
-    "images of one slice and one channel with labels, of any kind; `flexunet convert` writes them",
+    "images of one slice with labels, of any kind; `flexunet convert` writes them",
     "label files, a value a class",
     "that of the data set in the folder",
     "your own, or anybody's who trains nnU-Net",

@@ -256,7 +256,10 @@ def test_folds_pool_images_that_each_fold_held_out(run, tmp_path):
         model.save(RunFolder.of(config).best_model)
         runs.append(folder)
     assert find_folds([tmp_path]) == sorted(runs)
-    found = evaluate_fold_runs(find_folds([tmp_path]), out=tmp_path / "pooled")
+    found = evaluate_fold_runs(find_folds([tmp_path]), ["infer.postprocess=run"], out=tmp_path / "pooled")
+    # Each fold decides by its own validation images; one of them tests on these, and fits nothing.
+    assert Calibration.read(tmp_path / "fold_test").postprocess is not None
+    assert Calibration.read(tmp_path / "fold_valid") is None
     scores = found.scores
     assert scores.images == sum(fold.images for fold in scores.folds)
     assert [fold.run for fold in scores.folds] == ["fold_test", "fold_valid"]

@@ -1,11 +1,15 @@
 """Forms of answers, and rules of `[infer]`; what they hold is tested over connections in test_app.py."""
 
 import json
+import shutil
 
 import pytest
 
 from flexunet.config.files import load_config
+from flexunet.errors import PathError
 from flexunet.inference.folder import infer_folder
+from flexunet.inference.predict.calibration import Calibration, identity_of
+from flexunet.inference.predict.postprocess import ClassPostprocess, Postprocess
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.serve.answers import Answerer, Wish, choose_format
 from flexunet.serve.batching import share_models
@@ -52,6 +56,26 @@ def test_temperature_and_threshold_count_as_in_infer(run, images, tmp_path):
     assert [{**row, "outline": None} for row in found] == [
         {**row, "outline": None} for row in json.loads(line)["lesions"]
     ]
+
+
+def test_fitted_post_processing_counts_as_in_infer(run, images, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    plain = load_config(tmp_path / "run")
+    content = (images / "a.png").read_bytes()
+    before = json.loads(Answerer(Predictor.load(plain), "", tiled=False).answer(content, Wish())[0])[
+        "lesions"
+    ]
+    sizes = sorted(lesion["area_px"] for lesion in before)
+    assert len(sizes) > 1
+    done = Postprocess(None, (ClassPostprocess(1, min_pixels=sizes[-1]),))
+    fitted = Calibration("valid", 9, 1.0, 0.5, 0.1, 0.1, 0.5, 0.5, identity_of(plain), done)
+    fitted.write(tmp_path / "run")
+    predictor = Predictor.load(load_config(tmp_path / "run", ["infer.postprocess=run"]))
+    after = json.loads(Answerer(predictor, "", tiled=False).answer(content, Wish())[0])["lesions"]
+    assert [lesion["area_px"] for lesion in after] == [size for size in sizes if size == sizes[-1]]
+    (tmp_path / "run/calibration.json").unlink()
+    with pytest.raises(PathError, match=r"calibration\.json does not exist"):
+        Answerer(predictor, "", tiled=False)
 
 
 def test_the_log_says_why_a_prediction_failed_and_the_client_is_not_told(run, images, caplog):

@@ -14,6 +14,7 @@ from flexunet.config.files import as_config, load_config
 from flexunet.data.configured import color_map, described_validation, open_split, split_pairs
 from flexunet.evaluation.folders import comparable, refuse_other_rules
 from flexunet.evaluation.folds import evaluate_folds
+from flexunet.evaluation.leakage import look_for_leaks
 from flexunet.evaluation.report.outputs import (
     Evaluation,
     keep_other_images,
@@ -144,7 +145,10 @@ def evaluate(
         calibration=calibration,
         subgroups=config.evaluate.subgroups,
         previous=comparable(previous, tables, notes, demanded=against is not None),
-        audit=leaks_of_runs(config, split, pairs, audit, look=look, jobs=jobs, progress=progress),
+        audit=leaks_of_runs(
+            config,
+            lambda run: look_for_leaks(run, split, pairs, audit, look=look, jobs=jobs, progress=progress),
+        ),
         environment=_environment(config, predictor),
     )
     scores = make_scores(tables, rules, about)

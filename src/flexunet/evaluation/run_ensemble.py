@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +10,10 @@ import numpy as np
 
 from flexunet.data.configured import pairs_or_none
 from flexunet.data.dataset.pairs import Pair
-from flexunet.evaluation.leakage import join_facts, look_for_leaks, shared_origins
+from flexunet.evaluation.leakage import join_facts, shared_origins
 from flexunet.inference.predict.calibration import Calibration, identity_of, member_configs
 from flexunet.inference.predict.decision import answers, fitted_threshold
 from flexunet.inference.predict.postprocess import joint_postprocess
-from flexunet.progress import Progress, silent
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -86,24 +85,20 @@ def _own_fit(config: Config, run: Config) -> Calibration | None:
     return fit if fresh else None
 
 
-def leaks_of_runs(
-    config: Config,
-    split: str,
-    scored: Sequence[Pair],
-    audit: dict[str, Any] | None = None,
-    *,
-    look: bool = True,
-    jobs: int | None = None,
-    progress: Progress = silent,
-) -> dict[str, Any] | None:
-    """`look_for_leaks` from the training of a run, or of every run of an ensemble, into the scored images."""
-    facts: dict[str, Any] | None = None
-    for run in member_configs(config):
-        one = look_for_leaks(run, split, scored, audit, look=look, jobs=jobs, progress=progress)
-        facts = one if facts is None or one is None else join_facts(facts, one)
-        if one is None:
-            return None  # of one run nothing is known
-    return facts
+def leaks_of_runs(config: Config, look: Callable[[Config], dict[str, Any] | None]) -> dict[str, Any] | None:
+    """What is known of leaks from the training of a run, or of every run of an ensemble.
+
+    Args:
+        config: The configuration that predicts.
+        look: What is known of one run, as `look_for_leaks` says it; None for nothing.
+
+    Returns:
+        The facts of all runs joined; None if of one of them nothing is known.
+    """
+    first, *others = [look(run) for run in member_configs(config)]
+    for other in others:
+        first = None if first is None or other is None else join_facts(first, other)
+    return first
 
 
 def described(config: Config) -> str:

@@ -236,6 +236,6 @@ def test_folders_that_programs_keep_for_themselves_are_passed_over(tmp_path, fol
 
 
 def test_what_else_lies_in_a_folder_is_named(tmp_path):
-    (tmp_path / "volume.npy").touch()
-    with pytest.raises(PathError, match=r"expected files ending in .*; \.npy is there, and is not read\."):
+    (tmp_path / "volume.mat").touch()
+    with pytest.raises(PathError, match=r"expected files ending in .*; \.mat is there, and is not read\."):
         find_volumes([tmp_path])

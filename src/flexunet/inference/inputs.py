@@ -20,7 +20,8 @@ from flexunet.data.dicom.directory import DICOMDIR, images_of_dicomdir
 from flexunet.data.dicom.read import is_dicom_file
 from flexunet.data.images.files import IMAGE_SUFFIXES, composed, is_for_programs, is_image_file
 from flexunet.data.tables import read_table
-from flexunet.data.volumes.read import VOLUME_SUFFIXES, is_volume_file, label_suffix, volume_stem
+from flexunet.data.volumes.arrays import ARRAY_SUFFIXES
+from flexunet.data.volumes.read import VOLUME_SUFFIXES, is_volume_input, label_suffix, volume_stem
 from flexunet.errors import ImageError, PathError
 
 LIST_COLUMNS = ("path", "image", "file")
@@ -55,8 +56,8 @@ def find_volumes(inputs: Iterable[Path | str]) -> list[Path]:
     Raises:
         PathError: if an input does not exist, or means no volume.
     """
-    kinds = f"files ending in {', '.join(VOLUME_SUFFIXES)}"
-    return _find(inputs, kinds, is_volume_file, lambda folder: _directly_in(folder, is_volume_file))
+    kinds = f"files ending in {', '.join((*VOLUME_SUFFIXES, *ARRAY_SUFFIXES))}"
+    return _find(inputs, kinds, is_volume_input, lambda folder: _directly_in(folder, is_volume_input))
 
 
 def refuse_overwriting(inputs: Iterable[Path], written: Iterable[Path]) -> None:

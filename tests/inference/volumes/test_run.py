@@ -5,6 +5,7 @@ import json
 import struct
 
 import cv2
+import h5py
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -263,3 +264,46 @@ def test_a_published_configuration_through_the_command_line(write_volume, voxels
     )
     assert elsewhere.exit_code == 0, elsewhere.output
     assert [file.name for file in (tmp_path / "v").iterdir()] == ["case.gif"]
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".h5"])
+def test_arrays_are_volumes_without_a_size_of_voxels(tmp_path, voxels, suffix):
+    path = tmp_path / "in" / f"case{suffix}"
+    path.parent.mkdir()
+    if suffix == ".npy":
+        np.save(path, voxels)
+    else:
+        with h5py.File(path, "w") as file:
+            file["image"], file["label"] = voxels, voxels * 0
+    config = configured(tmp_path, video_type="none")
+    result = infer_volumes(config, inputs=[path.parent], predictor=Bright(config))
+    assert result.failures == {}
+    assert [label.name for label in result.label_paths] == ["case.npy"]
+    assert np.array_equal(np.load(result.label_paths[0]), voxels > 350)
+    assert result.volumes_mm3 == {}
+    with (result.lesions_dir / "lesions.csv").open(encoding="utf-8") as stream:
+        row = next(csv.DictReader(stream))
+    assert (row["voxels"] != "", row["volume_mm3"], row["long_axis_mm"]) == (True, "", "")
+    config = configured(tmp_path, video_type="none", min_lesion_mm3=5.0)
+    result = infer_volumes(config, inputs=[path], predictor=Bright(config))
+    assert "min_lesion_mm3 is set" in result.failures[path]
+
+
+def test_arrays_that_are_no_volumes_are_named(tmp_path, voxels):
+    np.save(tmp_path / "flat.npy", voxels[0])
+    np.save(tmp_path / "objects.npy", np.array([{}], object))
+    (tmp_path / "cut.npy").write_bytes(b"\x93NUMPY")
+    (tmp_path / "cut.h5").write_bytes(b"\x89HDF")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["data"] = voxels
+    with h5py.File(tmp_path / "link.h5", "w") as file:
+        file["image"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/data")
+    config = configured(tmp_path / "out", video_type="none")
+    result = infer_volumes(config, inputs=[tmp_path], predictor=Bright(config))
+    told = {path.name: reason for path, reason in result.failures.items()}
+    assert "2 axes" in told["flat.npy"]
+    assert "has no array 'image'; it has data" in told["other.h5"]
+    assert "another file" in told["link.h5"]
+    for name in ("objects.npy", "cut.npy", "cut.h5"):
+        assert "truncated or damaged" in told[name] or "no numbers" in told[name]
+    assert len(told) == 6

@@ -1,5 +1,7 @@
 """Volumes of NIfTI and MetaImage files to arrays, and label volumes back, at the same place in space.
 
+Plain arrays (`.npy`, `.h5`) are volumes too, of which nobody knows how large a voxel is.
+
     volume = read_volume("case.nii.gz")
     volume.voxels                            # x, y, z as the file has its axes
     volume.spacing                           # mm, x, y, z
@@ -19,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from flexunet.data.volumes.arrays import array_size, is_array_file, read_array, write_array
 from flexunet.data.volumes.header import VolumeHeader, read_volume_header, require_whole
 from flexunet.errors import ImageError, PathError
 from flexunet.extras import import_extra
@@ -37,14 +40,14 @@ class Volume:
     Attributes:
         path: Its file.
         voxels: Array `(X, Y, Z)`, axes as in the file; rescaled where the header says so.
-        spacing: Size of a voxel in mm, x, y, z.
+        spacing: Size of a voxel in mm, x, y, z; None where the file does not tell (arrays).
         origin: Place of the first voxel in mm, as SimpleITK tells it.
         direction: Directions of the axes, row by row, nine numbers.
     """
 
     path: Path
     voxels: np.ndarray
-    spacing: tuple[float, float, float]
+    spacing: tuple[float, float, float] | None
     origin: tuple[float, ...]
     direction: tuple[float, ...]
 
@@ -56,6 +59,13 @@ def is_volume_file(path: Path) -> bool:
     return path.is_file() or leads_nowhere(path)  # a link that leads nowhere is named when it is read
 
 
+def is_volume_input(path: Path) -> bool:
+    """Whether this may be predicted as a volume: a volume, or an array (`.npy`, `.h5`); not hidden."""
+    if path.name.startswith(".") or not is_array_file(path):
+        return is_volume_file(path)
+    return path.is_file() or leads_nowhere(path)
+
+
 def volume_stem(path: Path) -> str:
     """Name of a volume without its suffix."""
     suffix = next(
@@ -65,7 +75,9 @@ def volume_stem(path: Path) -> str:
 
 
 def label_suffix(path: Path) -> str:
-    """Suffix of a volume's labels: that of the volume, and for an .mhd the .mha that needs no second file."""
+    """Suffix of a volume's labels: that of the volume; .mha for an .mhd, and .npy for an array."""
+    if is_array_file(path):
+        return ".npy"
     if path.name.lower().endswith(".nii.gz"):
         return ".nii.gz"
     return ".nii" if path.suffix.lower() == ".nii" else ".mha"
@@ -77,7 +89,7 @@ def parts_of_volume(path: Path) -> tuple[Path, ...]:
     Raises:
         ImageError: as `volume_size`.
     """
-    return _header(path).parts
+    return (path,) if is_array_file(path) else _header(path).parts
 
 
 def volume_size(path: Path) -> tuple[int, int, int]:
@@ -87,6 +99,8 @@ def volume_size(path: Path) -> tuple[int, int, int]:
         ImageError: if the file is missing, empty or no volume of one number a voxel, is too large, or has a
             spacing that is not positive; or SimpleITK is missing.
     """
+    if is_array_file(path):
+        return array_size(path, MAX_VOXELS)
     size = _opened(path, _header(path)).GetSize()
     return size[0], size[1], size[2]
 
@@ -117,6 +131,8 @@ def read_volume(path: Path) -> Volume:
     Raises:
         ImageError: as `volume_size`, and if the file is truncated.
     """
+    if is_array_file(path):
+        return Volume(path, read_array(path, MAX_VOXELS), None, (), ())
     return _read(path)
 
 
@@ -150,6 +166,9 @@ def write_labels(path: Path, labels: np.ndarray, volume: Volume) -> None:
     Raises:
         PathError: if the file cannot be written.
     """
+    if volume.spacing is None:
+        write_array(path, labels)
+        return
     sitk = _simpleitk(path)
     image = sitk.GetImageFromArray(np.ascontiguousarray(labels.T))
     image.SetSpacing(volume.spacing)

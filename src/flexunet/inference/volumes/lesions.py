@@ -21,7 +21,7 @@ class VolumeLesion:
         lesion: Its number in the volume, from 1, in the order of classes.
         label: Class index.
         voxels: Voxels.
-        volume_mm3: Cubic millimetres.
+        volume_mm3: Cubic millimetres; this and the axes are None where no voxel size is known.
         slices: Slices that it is seen on.
         first_slice: The first of them, from 0.
         last_slice: The last.
@@ -37,12 +37,12 @@ class VolumeLesion:
     lesion: int
     label: int
     voxels: int
-    volume_mm3: float
+    volume_mm3: float | None
     slices: int
     first_slice: int
     last_slice: int
-    long_axis_mm: float
-    slice_axis_mm: float
+    long_axis_mm: float | None
+    slice_axis_mm: float | None
     mean_probability: float
     max_probability: float
     x: float
@@ -54,23 +54,26 @@ VOLUME_LESION_COLUMNS = tuple(field.name for field in fields(VolumeLesion))
 
 
 def measure_bodies(
-    labels: np.ndarray, certainty: np.ndarray, spacing: tuple[float, float, float], depth: int
+    labels: np.ndarray, certainty: np.ndarray, spacing: tuple[float, float, float] | None, depth: int
 ) -> list[dict[str, Any]]:
     """Measure the lesions of a label volume.
 
     Args:
         labels: Class indices, uint8 `(X, Y, Z)`.
         certainty: Probability of the class that each voxel has, float, same shape.
-        spacing: Size of a voxel in mm, x, y, z.
+        spacing: Size of a voxel in mm, x, y, z; None where it is unknown.
         depth: The axis that slices follow.
 
     Returns:
         `VolumeLesion` rows, ready for JSON.
     """
-    return [
-        asdict(_measured(number, label, box, inside, certainty[box], np.array(spacing), depth))
+    size = np.array(spacing or (1.0, 1.0, 1.0))
+    rows = [
+        asdict(_measured(number, label, box, inside, certainty[box], size, depth))
         for number, (label, box, inside) in enumerate(find_bodies(labels), start=1)
     ]
+    unknown = dict.fromkeys(() if spacing else ("volume_mm3", "long_axis_mm", "slice_axis_mm"))
+    return [row | unknown for row in rows]
 
 
 def _measured(

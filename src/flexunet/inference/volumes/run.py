@@ -27,7 +27,7 @@ from flexunet.data.volumes.read import (
     volume_size,
     write_labels,
 )
-from flexunet.errors import FlexUNetError
+from flexunet.errors import FlexUNetError, ImageError
 from flexunet.files import sweep
 from flexunet.inference.inputs import (
     find_volumes,
@@ -63,7 +63,7 @@ class VolumesResult:
         label_paths: Label volumes, in the order of the volumes.
         failures: What was wrong, by volume: it has no labels.
         lesions: Lesions found, by volume.
-        volumes_mm3: Volume of all lesions together, by volume.
+        volumes_mm3: Volume of all lesions together, by volume; without those of unknown voxel size.
         reused: Volumes that an earlier run had finished.
     """
 
@@ -160,7 +160,9 @@ def _predict_all(
     for path, record in records.items():
         result.label_paths.append(result.output_dir / record["mask"])
         result.lesions[path] = len(record["lesions"])
-        result.volumes_mm3[path] = round(sum(lesion["volume_mm3"] for lesion in record["lesions"]), 4)
+        sizes = [lesion["volume_mm3"] for lesion in record["lesions"]]
+        if None not in sizes:
+            result.volumes_mm3[path] = round(sum(sizes), 4)
     return result
 
 
@@ -241,7 +243,13 @@ class _VolumeWork:
             return record
         volume = read_volume(path)
         labels, certainty = predict_volume(self.predictor, volume, self.section, advance)
-        drop_small_bodies(labels, self.section.min_lesion_mm3, volume.spacing)
+        if volume.spacing is not None:
+            drop_small_bodies(labels, self.section.min_lesion_mm3, volume.spacing)
+        elif self.section.min_lesion_mm3:
+            raise ImageError(
+                f"{path} does not tell the size of a voxel, and [infer3d] min_lesion_mm3 is set. Set it to "
+                "0, or save the volume as NIfTI."
+            )
         depth = SliceAxes.configured(self.section).depth
         record = {
             "file": label,

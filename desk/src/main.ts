@@ -17,6 +17,7 @@ import { VerdictPanel } from "./panels/verdict";
 import { versionsPanel } from "./panels/versions";
 import { viewBar } from "./panels/view_bar";
 import { loginPage } from "./pages/login";
+import { accountsPage } from "./pages/accounts";
 import { agreementPage } from "./pages/agreement";
 import { exportPage } from "./pages/export";
 import { resultsPage } from "./pages/results";
@@ -105,6 +106,7 @@ function build(session: Session, keeper: Keeper): void {
     else if (page === "results") await resultsPage(other, id);
     else if (page === "agreement") await agreementPage(other);
     else if (page === "export") exportPage(other, desk);
+    else if (page === "accounts") await accountsPage(other);
     else if (page === "image" && id !== "" && Number.isInteger(number)) {
       if (desk.open.value?.item.id !== number) await desk.show(number);
     } else {

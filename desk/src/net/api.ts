@@ -144,3 +144,26 @@ export const keepPreferences = (wanted: T.Preferences) => send<unknown>("prefere
 export const agreement = () => read<Agreement>("agreement");
 export const results = (path = "") => read<unknown>(`results${path}`);
 export const exportTo = (target: string) => send<{ folder: string; files: string[] }>("export", { target });
+
+export interface Account {
+  name: string;
+  role: string;
+  made: string;
+  disabled: boolean;
+}
+
+/** A line of the audit log. */
+export interface Event {
+  id: number;
+  at: string;
+  reader: string;
+  action: string;
+  detail: string;
+}
+
+export const accounts = () => read<Account[]>("accounts");
+export const putAccount = (name: string, role: string, password: string) =>
+  send<unknown>("accounts", { name, role, password }, "PUT");
+export const disableAccount = (name: string) =>
+  ask(`accounts/${encodeURIComponent(name)}`, { method: "DELETE" });
+export const events = () => read<Event[]>("events");

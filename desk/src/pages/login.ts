@@ -16,22 +16,25 @@ export function loginPage(error: unknown, done: () => void): HTMLElement {
       password.focus();
     }
   };
+  // A desk without accounts is opened by the address that its command printed: there the words say so.
+  const hasAccounts = words.textContent.includes("sign in");
   return h(
     "main",
     { class: "login" },
     h("h1", { text: "Review desk" }),
     words,
-    h(
-      "form",
-      {
-        onsubmit: (event) => {
-          event.preventDefault();
-          void signIn();
+    hasAccounts &&
+      h(
+        "form",
+        {
+          onsubmit: (event) => {
+            event.preventDefault();
+            void signIn();
+          },
         },
-      },
-      field("Name", name),
-      field("Password", password),
-      h("button", { class: "main", text: "Sign in" }),
-    ),
+        field("Name", name),
+        field("Password", password),
+        h("button", { class: "main", text: "Sign in" }),
+      ),
   );
 }

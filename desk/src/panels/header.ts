@@ -2,7 +2,9 @@ import type { QueueState } from "../core/strokes";
 import type { Desk } from "../desk";
 import { fill, h } from "../dom";
 import type { Hands } from "../actions";
+import { logout } from "../net/api";
 
+/** Address, name, and the page that it leads to; some need a role. */
 const PAGES = [
   ["#/", "Review", "image"],
   ["#/results", "Results", "results"],
@@ -13,7 +15,8 @@ const PAGES = [
 /** The line at the top: the project, the pages, what is saved, who reads. */
 export function header(desk: Desk, hands: Hands): HTMLElement {
   const { project, reader, role, blind } = desk.session.value;
-  const links = PAGES.map(([href, text, page]) => ({ page, link: h("a", { href, text }) }));
+  const pages = role === "admin" ? [...PAGES, ["#/accounts", "Accounts", "accounts"] as const] : PAGES;
+  const links = pages.map(([href, text, page]) => ({ page, link: h("a", { href, text }) }));
   const mark = () => {
     const page = location.hash.replace(/^#\//, "").split("/")[0] ?? "";
     const here = page === "" || page === "views" ? "image" : page;
@@ -39,8 +42,16 @@ export function header(desk: Desk, hands: Hands): HTMLElement {
     h("span", { class: "gap" }),
     savingState(desk),
     h("span", { class: "quiet", text: `${reader} (${role})` }),
+    h("button", { text: "Sign out", onclick: () => void signOut(desk) }),
     h("button", { text: "Keys ?", onclick: () => hands.help() }),
   );
+}
+
+/** Strokes go out first; those that cannot are kept for the next time. */
+async function signOut(desk: Desk): Promise<void> {
+  if (desk.saving.value.kind === "saving") await desk.open.value?.editor.queue.flushed();
+  await desk.waiting("sign out", logout());
+  location.reload();
 }
 
 const WORDS: Record<QueueState["kind"], (state: QueueState) => string> = {

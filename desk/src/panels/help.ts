@@ -35,7 +35,7 @@ export function showHelp(): void {
       "div",
       { class: "columns" },
       ...GROUPS.map((group) => section(group)),
-      h("section", {}, h("h3", { text: "Pointer" }), rows(POINTER.map(([what, does]) => [does, [what]]))),
+      h("section", {}, h("h3", { text: "Pointer" }), pointerRows()),
     ),
     h(
       "div",
@@ -63,6 +63,13 @@ function section(group: (typeof GROUPS)[number]): HTMLElement {
     h("h3", { text: group }),
     rows([...single.map(({ name, keys }): [string, readonly string[]] => [name, keys]), ...more]),
   );
+}
+
+function pointerRows(): HTMLElement {
+  const lines = POINTER.map(([what, does]) =>
+    h("div", {}, h("dt", { class: "quiet", text: what }), h("dd", { text: does })),
+  );
+  return h("dl", {}, ...lines);
 }
 
 function rows(lines: readonly (readonly [string, readonly string[]])[]): HTMLElement {

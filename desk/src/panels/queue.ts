@@ -158,7 +158,11 @@ export class QueuePanel {
 
   private row(item: QueueItem): HTMLElement {
     const words = item.status.replace("_", " ");
-    const place = [item.side, item.view].filter(Boolean).join(" ");
+    // What the name says already is not said twice: the list is narrow.
+    const parts = item.name.toUpperCase().split(/[^A-Z]+/);
+    const place = [item.side, item.view]
+      .filter((word) => word && !parts.includes(word.toUpperCase()))
+      .join(" ");
     const button = h(
       "button",
       {

@@ -36,6 +36,7 @@ from flexunet.data.audit.files import take_inventory
 from flexunet.data.audit.leak_findings import group_copies
 from flexunet.data.augment.operations import planned
 from flexunet.data.copies.find import find_copies, inliers_needed
+from flexunet.data.copies.store import FingerprintStore
 from flexunet.data.dataset.names import patient_of, source_of
 from flexunet.data.images.files import list_images, read_image, write_image
 from flexunet.data.images.masks import MaskReader
@@ -146,7 +147,8 @@ def look(root: Path) -> tuple[np.ndarray, list[str], dict[str, float]]:
     """Group of each picture as the audit finds it by pictures alone, file stems, and what it took."""
     entries = take_inventory(root).entries
     started, used = time.time(), time.process_time()
-    examined = examine_all(entries, MaskReader())
+    with tempfile.TemporaryDirectory() as folder, FingerprintStore(Path(folder) / "new.sqlite") as store:
+        examined = examine_all(entries, MaskReader(), store=store)
     middle, middle_used = time.time(), time.process_time()
     pairs = find_copies([e.fingerprint for e in examined])
     took = {

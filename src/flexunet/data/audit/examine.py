@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,9 @@ import numpy as np
 
 from flexunet.data.audit.mask_measures import MaskMeasures, measure_mask
 from flexunet.data.copies.fingerprints import Fingerprint, grey_of, take_fingerprint
+from flexunet.data.copies.store import FingerprintStore
+from flexunet.data.dataset.digests import digest_of
 from flexunet.data.dataset.listing import ListedImage
-from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.images.appearance import is_nearly_constant
 from flexunet.data.images.files import is_deep_file, read_image, to_model_range
 from flexunet.data.images.foreground import find_foreground
@@ -40,12 +41,12 @@ class Examined:
         bits: 8 or 16.
         highest: Highest value of a 16-bit file other than DICOM; 0 of others.
         nearly_constant: Whether the picture shows nothing.
-        sha256: Of the image file.
+        digest: Of the image file.
         coloured: Share of the pixels whose channels differ visibly.
         mean: Mean grey level of the breast, 0 to 255.
         deviation: Standard deviation of the grey levels of the breast.
         breast: Share of the picture that is not black background.
-        fingerprint: For finding copies; None if none was taken.
+        fingerprint: For finding copies; None if none was taken, or it lies in a file of all of them.
         mask: Measures of the mask; None without a readable one of the image's size.
         mask_size: Width and height of the mask; None without one.
     """
@@ -59,7 +60,7 @@ class Examined:
     bits: int = 8
     highest: int = 0
     nearly_constant: bool = False
-    sha256: str = ""
+    digest: str = ""
     coloured: float = 0.0
     mean: float = 0.0
     deviation: float = 0.0
@@ -73,32 +74,45 @@ def examine_all(
     entries: Sequence[ListedImage],
     masks: MaskReader,
     *,
-    fingerprints: bool = True,
+    store: FingerprintStore | None = None,
+    keep: Callable[[Fingerprint], None] | None = None,
     jobs: int = 2,
     progress: Progress = silent,
 ) -> list[Examined]:
-    """Examine all entries, in order, by `jobs` threads (decoding and filtering release Python's lock)."""
+    """Examine all entries, in order, by `jobs` threads (decoding and filtering release Python's lock).
+
+    Args:
+        entries: Images and masks.
+        masks: How masks are read.
+        store: Fingerprints known from before; without it none is taken, which is half of the work.
+        keep: Takes each fingerprint, in order, in place of the result, whose many together need much memory.
+        jobs: Threads.
+        progress: Told how many are done.
+    """
     results = []
     with ThreadPoolExecutor(jobs) as pool:
-        for examined in pool.map(lambda entry: examine(entry, masks, fingerprints), entries):
+        for examined in pool.map(lambda entry: examine(entry, masks, store), entries):
+            if keep is not None and examined.fingerprint is not None:
+                keep(examined.fingerprint)
+                examined.fingerprint = None
             results.append(examined)
             progress("examine", len(results), len(entries))
     return results
 
 
-def examine(entry: ListedImage, masks: MaskReader, fingerprints: bool = True) -> Examined:
+def examine(entry: ListedImage, masks: MaskReader, store: FingerprintStore | None = None) -> Examined:
     """Read an image and its mask and measure them; what cannot be read is told in the result.
 
     Args:
         entry: Image and mask.
         masks: How masks are read.
-        fingerprints: Whether to take the image's fingerprint, which is half of the work.
+        store: Fingerprints known from before; without it none is taken.
     """
     found = Examined(entry)
     grey = foreground = None
     try:
         image = read_image(entry.image, None)
-        found.sha256 = sha256_of(entry.image)
+        found.digest = digest_of(entry.image)
     except (ImageError, OSError) as error:
         found.image_error = str(error)
     else:
@@ -110,7 +124,11 @@ def examine(entry: ListedImage, masks: MaskReader, fingerprints: bool = True) ->
         inside = grey[foreground]
         found.breast = float(foreground.mean())
         found.mean, found.deviation = float(inside.mean()), float(inside.std())
-        found.fingerprint = take_fingerprint(grey) if fingerprints else None
+        if store is not None:
+            found.fingerprint = store.find(found.digest)
+            if found.fingerprint is None:
+                found.fingerprint = take_fingerprint(grey_of(image))
+                store.keep(found.digest, found.fingerprint)
     if entry.mask is not None:
         _describe_mask(found, entry.mask, masks, grey, foreground)
     return found

@@ -48,7 +48,7 @@ def group_copies(
     in test may be two pictures, `hflipped_7.png` is made of a `7.png`.
     """
     links: list[tuple[int, int, str]] = []
-    links += [(a, b, "content") for a, b in _equal([e.sha256 for e in examined])]
+    links += [(a, b, "content") for a, b in _equal([e.digest for e in examined])]
     links += [(pair.first, pair.second, "picture") for pair in pairs]
     if use_names:
         links += [(a, b, "name") for a, b in _equal(_sources([e.entry for e in examined]))]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from flexunet.data.audit.drift import drift_findings, split_figures
-from flexunet.data.audit.examine import examine_all
+from flexunet.data.audit.examine import Examined, examine_all
 from flexunet.data.audit.files import take_inventory
 from flexunet.data.audit.findings import AuditResult, Finding
 from flexunet.data.audit.leak_findings import group_copies, leak_findings, leak_pairs
 from flexunet.data.audit.mask_findings import mask_findings
 from flexunet.data.audit.picture_findings import picture_findings
-from flexunet.data.copies.find import CopyPair, find_copies
+from flexunet.data.copies.find import CopyPair, compare_pictures
+from flexunet.data.copies.fingerprint_file import FingerprintFile
+from flexunet.data.copies.store import FingerprintStore
+from flexunet.data.dataset.listing import ListedImage
 from flexunet.data.images.guess import guess_reader
 from flexunet.data.images.masks import MaskReader
 from flexunet.progress import Progress, silent
@@ -60,18 +64,10 @@ def audit_dataset(
         findings.append(
             Finding("colours-by-hue", "note", (), note, "Give the colours with --rgb-map or --config.")
         )
-    examined = examine_all(
-        inventory.entries,
-        masks,
-        fingerprints=compare,
-        jobs=jobs,
-        progress=progress,
-    )
-    pairs: list[CopyPair] = []
     if compare:
-        readable = [i for i, e in enumerate(examined) if e.fingerprint is not None]
-        found = find_copies([f for e in examined if (f := e.fingerprint) is not None], progress, jobs)
-        pairs = [CopyPair(readable[p.first], readable[p.second], p.match) for p in found]
+        examined, pairs = _examine_and_compare(inventory.entries, masks, jobs, progress)
+    else:
+        examined, pairs = examine_all(inventory.entries, masks, jobs=jobs, progress=progress), []
     groups = group_copies(examined, pairs, use_names)
     findings += picture_findings(examined)
     findings += mask_findings(examined)
@@ -92,3 +88,14 @@ def audit_dataset(
         "colors": {str(color): index for color, index in color_map.colors_to_class.items()},
     }
     return AuditResult(Path(root), findings, split_figures(examined, color_map.num_classes), figures, masks)
+
+
+def _examine_and_compare(
+    entries: Sequence[ListedImage], masks: MaskReader, jobs: int, progress: Progress
+) -> tuple[list[Examined], list[CopyPair]]:
+    with FingerprintStore() as store, FingerprintFile() as prints:
+        examined = examine_all(entries, masks, store=store, keep=prints.add, jobs=jobs, progress=progress)
+        readable = [i for i, each in enumerate(examined) if each.digest]
+        digests = [examined[i].digest for i in readable]
+        found = compare_pictures(digests, prints, store, progress, jobs)
+    return examined, [CopyPair(readable[pair.first], readable[pair.second], pair.match) for pair in found]

@@ -3,7 +3,10 @@
 Comparing every picture with every other would take hours for thousands. Instead each local feature looks for
 its nearest neighbours among the features of all other pictures, and votes for the pictures they are in; a
 picture is compared with those that got most votes. The search is confined to features of the same "visual
-word" (cluster of the features' space), which makes it a few thousand small matrix products.
+word" (cluster of the features' space), which makes it many small matrix products.
+
+Memory does not grow with the pictures but for some bytes a feature: descriptors and votes lie on disk, and
+the pictures ask in blocks.
 
 Source: Sivic, J., Zisserman, A. (2003), ICCV, 1470-1477 (visual words); Jegou, H., Douze, M., Schmid, C.
 (2011), IEEE TPAMI 33(1), 117-128 (search within the cells of a coarse quantiser).
@@ -11,12 +14,17 @@ Source: Sivic, J., Zisserman, A. (2003), ICCV, 1470-1477 (visual words); Jegou, 
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
+from flexunet.data.copies.fingerprint_file import FingerprintFile
 from flexunet.data.copies.fingerprints import MIRRORED, Fingerprint, similarities, unit_rows
+from flexunet.data.copies.words import Words
 from flexunet.progress import Progress, silent
 
 CANDIDATES = 10  # pictures that each picture is compared with
@@ -24,9 +32,9 @@ _CELL = 300  # features in a cell, on average
 _PROBES = 2  # cells that a feature searches
 _NEAREST = 4  # neighbours that a feature votes for
 _ALIKE = 0.82  # cosine of two descriptors below which a neighbour gets no vote
-_SAMPLE_PER_WORD = 48
-_ROUNDS = 6
-_BLOCK = 16384
+_BLOCK = 512  # pictures that ask at once
+_CELLS_AT_ONCE = 256  # after which votes are summed
+_VOTE = np.dtype([("picture", np.int32), ("other", np.int32), ("weight", np.float32)])
 
 
 def find_candidates(
@@ -36,61 +44,87 @@ def find_candidates(
 
     Args:
         fingerprints: One a picture.
-        progress: Told how many cells are searched.
+        progress: Told how many pictures have asked.
         known: So many of the first pictures are what all others are compared with, and nothing else is
             compared; 0 compares all with all.
 
     Returns:
         Positions `(K, 2)`, first below second; each picture is in its own CANDIDATES best pairs at least.
     """
-    counts = [len(fingerprint.points) for fingerprint in fingerprints]
-    if sum(counts) == 0 or len(fingerprints) < 2:
+    if not isinstance(fingerprints, FingerprintFile):
+        with FingerprintFile(fingerprints) as file:
+            return find_candidates(file, progress, known)
+    file, starts = fingerprints, fingerprints.starts
+    if not starts[-1] or len(file) < 2:
         return np.zeros((0, 2), np.int64)
-    votes = _votes(fingerprints, np.array(counts), progress, known)
-    return _best_pairs(votes)
+    words = Words(file.descriptors, max(1, int(starts[-1]) // _CELL))
+    file.release()
+    members = _Members(file, words, int(starts[known]) if known else int(starts[-1]))
+    with ExitStack() as files:
+        votes = _Votes(len(file), files)
+        for first in range(known, len(file), _BLOCK):
+            last = min(first + _BLOCK, len(file))
+            _let_ask(file, words, members, votes, first, last)
+            file.release()
+            progress("candidates", last - known, len(file) - known)
+        return votes.best_pairs()
 
 
-def _votes(
-    fingerprints: Sequence[Fingerprint], counts: np.ndarray, progress: Progress, known: int
-) -> csr_array:
-    picture = np.repeat(np.arange(len(counts)), counts)
-    features = np.concatenate([fingerprint.descriptors for fingerprint in fingerprints])
-    words = _visual_words(features, max(1, len(features) // _CELL))
+class _Members:
+    """The features in each cell, of those that are looked for."""
+
+    def __init__(self, file: FingerprintFile, words: Words, count: int):
+        home = np.empty(count, np.int32)
+        step = _BLOCK * 256
+        for start in range(0, count, step):
+            part = file.descriptors[start : min(start + step, count)]
+            home[start : start + len(part)] = words.nearest(part, 1)[:, 0]
+            file.release()
+        self._features = np.argsort(home, kind="stable").astype(np.int64 if count >= 2**31 else np.int32)
+        self._starts = np.searchsorted(home[self._features], np.arange(len(words) + 1))
+
+    def of(self, cell: int) -> np.ndarray:
+        return self._features[self._starts[cell] : self._starts[cell + 1]]
+
+
+def _let_ask(
+    file: FingerprintFile, words: Words, members: _Members, votes: _Votes, first: int, last: int
+) -> None:
+    """The pictures from `first` to `last` vote."""
+    features, starts = file.descriptors, file.starts
+    own = np.array(features[starts[first] : starts[last]])
+    if not len(own):
+        return
+    # A query is a feature, or the same feature of the mirror image.
+    queries = np.concatenate([own, own[:, MIRRORED]])
+    picture = np.repeat(np.arange(first, last, dtype=np.int32), np.diff(starts[first : last + 1]))
+    asks = np.concatenate([picture, picture])
     probes = min(_PROBES, len(words))
-    inside = np.flatnonzero(picture < known) if known else np.arange(len(features))
-    asking = np.flatnonzero(picture >= known)
-    home = _nearest_words(features[inside], words, 1)[:, 0]
-    searched = np.concatenate(
-        [
-            _nearest_words(features[asking], words, probes),
-            _nearest_words(features[asking][:, MIRRORED], words, probes),
-        ]
-    ).ravel()
-    # A query is a feature, or the same feature of the mirror image: numbers from len(features) on.
-    query = np.concatenate([asking, asking + len(features)]).repeat(probes)
-    members = _sorted_by_cell(home, inside, len(words))
-    queries = _sorted_by_cell(searched, query, len(words))
-    sums = csr_array((len(counts), len(counts)), dtype=np.float32)
-    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    for cell, (inside, asking) in enumerate(zip(members, queries, strict=True)):
-        if len(inside) and len(asking):
-            parts.append(_votes_of_cell(features, picture, inside, asking))
-        if len(parts) == 256 or cell == len(words) - 1:
-            sums = sums + _summed(parts, len(counts))
+    cells = words.nearest(queries, probes)
+    if probes > 1:
+        cells[:, 1:][cells[:, 1:] == cells[:, :1]] = -1  # a cell that stands twice is searched once
+    order = np.argsort(cells, axis=None, kind="stable")
+    searched = cells.ravel()[order]
+    order //= probes
+    edges = np.flatnonzero(np.diff(searched, prepend=-2, append=-2))
+    parts = []
+    for start, end in pairwise(edges):
+        cell = int(searched[start])
+        inside = members.of(cell) if cell >= 0 else ()
+        if len(inside):
+            rows = order[start:end]
+            owns = (np.searchsorted(starts, inside, side="right") - 1).astype(np.int32)
+            parts.append(_votes_of_cell(queries[rows], asks[rows], features[inside], owns))
+        if len(parts) == _CELLS_AT_ONCE:
+            votes.add(parts, first, last)
             parts = []
-        progress("candidates", cell + 1, len(words))
-    return csr_array(sums + sums.T)
+    votes.add(parts, first, last)
 
 
 def _votes_of_cell(
-    features: np.ndarray, picture: np.ndarray, inside: np.ndarray, asking: np.ndarray
+    queries: np.ndarray, asks: np.ndarray, inside: np.ndarray, owns: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    number = asking % len(features)
-    rows = features[number]
-    mirrored = asking >= len(features)
-    rows[mirrored] = rows[mirrored][:, MIRRORED]
-    similarity = similarities(unit_rows(rows), unit_rows(features[inside]))
-    asks, owns = picture[number], picture[inside]
+    similarity = similarities(unit_rows(queries), unit_rows(inside))
     similarity[asks[:, None] == owns[None]] = 0
     count = min(_NEAREST, len(inside))
     nearest = np.argpartition(-similarity, count - 1, axis=1)[:, :count]
@@ -99,52 +133,54 @@ def _votes_of_cell(
     return np.repeat(asks, count).reshape(counts.shape)[counts], owns[nearest[counts]], weight[counts]
 
 
-def _summed(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]], size: int) -> csr_array:
-    if not parts:
-        return csr_array((size, size), dtype=np.float32)
-    rows, columns, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return csr_array(coo_array((weights, (rows, columns)), shape=(size, size)))
+class _Votes:
+    """Votes of pictures for pictures, on disk, by blocks of the pictures that they are of."""
 
+    def __init__(self, pictures: int, files: ExitStack):
+        self.pictures = pictures
+        blocks = range(0, pictures, _BLOCK)
+        self._files = [files.enter_context(tempfile.TemporaryFile()) for _ in blocks]  # noqa: SIM115
 
-def _best_pairs(votes: csr_array) -> np.ndarray:
-    chosen, strength = [], []
-    for row in range(votes.shape[0]):
-        start, end = votes.indptr[row], votes.indptr[row + 1]
-        best = start + np.argsort(-votes.data[start:end], kind="stable")[:CANDIDATES]
-        columns = votes.indices[best]
-        chosen.append(np.stack([np.minimum(row, columns), np.maximum(row, columns)], axis=1))
-        strength.append(votes.data[best])
-    pairs, first = np.unique(np.concatenate(chosen), axis=0, return_index=True)
-    order = np.argsort(-np.concatenate(strength)[first], kind="stable")
-    return pairs[order].astype(np.int64)
+    def add(self, parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]], first: int, last: int) -> None:
+        """Add votes of pictures from `first` to `last`; a vote counts for both sides alike."""
+        if not parts:
+            return
+        rows, columns, weights = (np.concatenate(column) for column in zip(*parts, strict=True))
+        summed = csr_array(coo_array((weights, (rows - first, columns)), shape=(last - first, self.pictures)))
+        summed.sum_duplicates()
+        given = np.empty(summed.nnz, _VOTE)
+        given["picture"] = np.repeat(np.arange(first, last), np.diff(summed.indptr))
+        given["other"], given["weight"] = summed.indices, summed.data
+        self._write(given)
+        taken = np.empty_like(given)
+        taken["picture"], taken["other"], taken["weight"] = given["other"], given["picture"], given["weight"]
+        self._write(taken)
 
+    def _write(self, votes: np.ndarray) -> None:
+        block = votes["picture"] // _BLOCK
+        order = np.argsort(block, kind="stable")
+        votes = votes[order]
+        edges = np.searchsorted(block[order], np.arange(len(self._files) + 1))
+        for file, start, end in zip(self._files, edges[:-1], edges[1:], strict=True):
+            if start < end:
+                file.write(votes[start:end].data)
 
-def _visual_words(features: np.ndarray, count: int) -> np.ndarray:
-    """Spherical k-means of a sample of the features and their mirror images; seeded, so repeatable."""
-    rng = np.random.default_rng(0)
-    sample = rng.permutation(len(features))[: count * _SAMPLE_PER_WORD // 2]
-    rows = unit_rows(np.concatenate([features[sample], features[sample][:, MIRRORED]]))
-    words = rows[rng.permutation(len(rows))[:count]]
-    for _ in range(_ROUNDS):
-        home = _nearest_words(rows, words, 1)[:, 0]
-        ones = np.ones(len(rows), np.float32)
-        sums = csr_array((ones, (home, np.arange(len(rows)))), shape=(len(words), len(rows))) @ rows
-        used = np.bincount(home, minlength=len(words)) > 0
-        words[used] = unit_rows(sums[used])
-    return words
-
-
-def _nearest_words(features: np.ndarray, words: np.ndarray, count: int) -> np.ndarray:
-    found = np.empty((len(features), count), np.int64)
-    for start in range(0, len(features), _BLOCK):
-        similarity = similarities(unit_rows(features[start : start + _BLOCK]), words)
-        if count == 1:
-            found[start : start + _BLOCK, 0] = similarity.argmax(axis=1)
-        else:
-            found[start : start + _BLOCK] = np.argpartition(-similarity, count - 1, axis=1)[:, :count]
-    return found
-
-
-def _sorted_by_cell(cells: np.ndarray, values: np.ndarray, count: int) -> list[np.ndarray]:
-    order = np.argsort(cells, kind="stable")
-    return np.split(values[order], np.searchsorted(cells[order], np.arange(1, count)))
+    def best_pairs(self) -> np.ndarray:
+        """The best pairs of each picture, the likeliest first: `(K, 2)`."""
+        chosen, strength = [np.zeros((0, 2), np.int64)], [np.zeros(0, np.float32)]
+        for number, file in enumerate(self._files):
+            first = number * _BLOCK
+            file.seek(0)
+            votes = np.frombuffer(file.read(), _VOTE)
+            rows = (votes["picture"] - first, votes["other"])
+            sums = csr_array(coo_array((votes["weight"], rows), shape=(_BLOCK, self.pictures)))
+            for row in range(min(_BLOCK, self.pictures - first)):
+                start, end = sums.indptr[row], sums.indptr[row + 1]
+                best = start + np.argsort(-sums.data[start:end], kind="stable")[:CANDIDATES]
+                others = sums.indices[best].astype(np.int64)
+                pair = np.minimum(first + row, others), np.maximum(first + row, others)
+                chosen.append(np.stack(pair, axis=1))
+                strength.append(sums.data[best])
+        pairs, at = np.unique(np.concatenate(chosen), axis=0, return_index=True)
+        order = np.argsort(-np.concatenate(strength)[at], kind="stable")
+        return pairs[order]

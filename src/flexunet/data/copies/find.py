@@ -9,12 +9,14 @@ where they do not match each other.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from flexunet.data.copies.candidates import find_candidates
+from flexunet.data.copies.fingerprint_file import FingerprintFile
 from flexunet.data.copies.fingerprints import (
     Fingerprint,
     Match,
@@ -22,6 +24,8 @@ from flexunet.data.copies.fingerprints import (
     match_fingerprints,
     take_fingerprint,
 )
+from flexunet.data.copies.store import FingerprintStore
+from flexunet.data.dataset.digests import digest_of
 from flexunet.data.images.files import read_image
 from flexunet.progress import Progress, silent
 
@@ -33,6 +37,7 @@ _CHANCE_OF_EIGHT = 10 / 24090
 _RARER = 5.0
 _FALSE_MATCHES = 0.02
 _BATCH = 128
+_NONE: Mapping[str, Fingerprint] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -92,18 +97,73 @@ def find_copies(
     return found
 
 
+def compare_pictures(
+    digests: Sequence[str],
+    fingerprints: Sequence[Fingerprint],
+    store: FingerprintStore,
+    progress: Progress = silent,
+    jobs: int = 2,
+) -> list[CopyPair]:
+    """`find_copies`, in the order of the digests; from the store where these pictures were compared before.
+
+    Args:
+        digests: Digest of each picture's file.
+        fingerprints: One a picture.
+        store: What is known from before; takes what is found.
+        progress: Told how far each stage is.
+        jobs: Threads.
+    """
+    order = sorted(range(len(digests)), key=lambda position: digests[position])
+    ordered = [digests[position] for position in order]
+    rows = store.find_pairs(ordered)
+    if rows is None:
+        with FingerprintFile(fingerprints[position] for position in order) as file:
+            found = find_copies(file, progress, jobs)
+        rows = [[pair.first, pair.second, *astuple(pair.match)] for pair in found]
+        store.keep_pairs(ordered, rows)
+    pairs = []
+    for first, second, *match in rows:
+        low, high = sorted((order[first], order[second]))
+        pairs.append(CopyPair(low, high, Match(*match)))
+    return pairs
+
+
 def find_copies_of_files(images: Sequence[Path], progress: Progress = silent) -> list[tuple[int, int]]:
     """Positions of image files that show the same picture.
 
     Raises:
         ImageError: if an image cannot be read.
     """
-    fingerprints = []
-    with ThreadPoolExecutor(2) as pool:
-        for fingerprint in pool.map(lambda path: take_fingerprint(grey_of(read_image(path, None))), images):
-            fingerprints.append(fingerprint)
-            progress("look", len(fingerprints), len(images))
-    return [(pair.first, pair.second) for pair in find_copies(fingerprints, progress)]
+    with FingerprintStore() as store, FingerprintFile() as file, ThreadPoolExecutor(2) as pool:
+        digests = []
+        for digest, fingerprint in pool.map(lambda path: look_at_file(path, store), images):
+            digests.append(digest)
+            file.add(fingerprint)
+            progress("look", len(digests), len(images))
+        pairs = compare_pictures(digests, file, store, progress)
+    return [(pair.first, pair.second) for pair in pairs]
+
+
+def look_at_file(
+    path: Path, store: FingerprintStore, known: Mapping[str, Fingerprint] = _NONE
+) -> tuple[str, Fingerprint]:
+    """Digest and fingerprint of an image file; a file whose digest is known is not decoded.
+
+    Args:
+        path: The file.
+        store: What is known from before; takes what is new.
+        known: Further fingerprints by their digests.
+
+    Raises:
+        ImageError: if the image cannot be read.
+        OSError: if the file cannot be.
+    """
+    digest = digest_of(path)
+    fingerprint = known.get(digest) or store.find(digest)
+    if fingerprint is None:
+        fingerprint = take_fingerprint(grey_of(read_image(path, None)))
+        store.keep(digest, fingerprint)
+    return digest, fingerprint
 
 
 class _Groups:

@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from flexunet.data.copies.find import FEWEST_INLIERS, find_copies
-from flexunet.data.copies.fingerprints import LENGTH, Fingerprint, grey_of, take_fingerprint
-from flexunet.data.dataset.digests import digest_of
-from flexunet.data.images.files import read_image
+from flexunet.data.copies.find import FEWEST_INLIERS, find_copies, look_at_file
+from flexunet.data.copies.fingerprints import LENGTH, Fingerprint
+from flexunet.data.copies.store import FingerprintStore
 from flexunet.errors import DatasetError, ImageError
 from flexunet.files import replacing
 from flexunet.progress import Progress, silent
@@ -78,16 +77,15 @@ def take_pictures(
     paths = [(split, path) for split, files in images.items() for path in files]
     known = dict(zip(earlier.digests, earlier.fingerprints, strict=True)) if earlier else {}
 
-    def look(path: Path) -> tuple[str, Fingerprint]:
-        try:
-            digest = digest_of(path)
-            found = known.get(digest)
-            return digest, found if found is not None else take_fingerprint(grey_of(read_image(path, None)))
-        except (ImageError, OSError):
-            return "", _NOTHING
-
     looked = []
-    with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
+    with FingerprintStore() as store, ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
+
+        def look(path: Path) -> tuple[str, Fingerprint]:
+            try:
+                return look_at_file(path, store, known)
+            except (ImageError, OSError):
+                return "", _NOTHING
+
         for one in pool.map(look, [path for _, path in paths]):
             looked.append(one)
             progress("pictures", len(looked), len(paths))

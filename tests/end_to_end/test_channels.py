@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import flexunet
+from flexunet.cli import app
 from flexunet.config.files import load_config
 from flexunet.data.images.files import read_image, write_image
 from flexunet.data.images.masks import ColorMap, write_mask
@@ -100,3 +102,10 @@ def test_another_number_of_channels_is_refused_by_name(project, tmp_path):
         predictor.predict(tmp_path / "a.png")
     result = infer_folder(config, inputs=[tmp_path], predictor=predictor)
     assert "found (32, 32, 3)" in result.failures[tmp_path / "a.png"]
+
+
+def test_a_plan_takes_the_channels_of_the_images(project, tmp_path):
+    root, _ = project
+    answer = CliRunner().invoke(app, ["init", str(root), "--out", str(tmp_path / "planned.toml")])
+    assert answer.exit_code == 0, answer.output
+    assert "image_channels = 4" in (tmp_path / "planned.toml").read_text()

@@ -12,7 +12,7 @@ import numpy as np
 
 from flexunet.data.dataset.layouts import find_layout
 from flexunet.data.derive.breast import find_breast
-from flexunet.data.images.files import read_picture
+from flexunet.data.images.files import as_rgb, read_image
 from flexunet.data.statistics.count import ALL, DatasetStatistics, ImageFacts
 from flexunet.errors import DatasetError, FlexUNetError
 
@@ -34,6 +34,7 @@ class DatasetFacts:
         height: Median height of the images, in pixels.
         same_size: Whether all images have that size.
         is_grey: Whether the images looked at hold no colour.
+        channels: Channels of images that are neither grey nor colour; 0 of others.
         foreground: Median share of the image that the classes from 1 on cover, of images where they occur.
         without_lesion: Share of the images whose mask holds class 0 alone.
         class_shares: Share of the pixels of each class.
@@ -61,6 +62,7 @@ class DatasetFacts:
     sides: float | None
     spacing: float | None
     spacing_spread: float | None
+    channels: int = 0
 
     @property
     def training_images(self) -> int:
@@ -97,7 +99,7 @@ def facts_of(statistics: DatasetStatistics) -> DatasetFacts:
     shares = [facts.lesion_share for facts in chosen if facts.lesion_share > 0]
     pixels = np.sum([facts.class_pixels for facts in chosen], axis=0)
     spacings = sorted(_spacings(chosen))
-    is_grey, sides = _look(chosen)
+    is_grey, sides, channels = _look(chosen)
     return DatasetFacts(
         root=str(statistics.root),
         splits=dict(splits),
@@ -119,6 +121,7 @@ def facts_of(statistics: DatasetStatistics) -> DatasetFacts:
         sides=sides,
         spacing=round(float(np.median(spacings)), 4) if spacings else None,
         spacing_spread=round(spacings[-1] / spacings[0], 3) if spacings else None,
+        channels=channels,
     )
 
 
@@ -151,24 +154,26 @@ def _spacings(images: Sequence[ImageFacts]) -> list[float]:
     return [float(np.mean(spacing)) for spacing in known]
 
 
-def _look(images: Sequence[ImageFacts]) -> tuple[bool, float | None]:
-    """Whether a sample of the images is grey, and the share whose chest wall is at the left."""
+def _look(images: Sequence[ImageFacts]) -> tuple[bool, float | None, int]:
+    """Of a sample: whether it is grey, the share whose chest wall is at the left, channels beyond colour."""
     places = np.unique(np.linspace(0, len(images) - 1, _LOOKED_AT).astype(int)).tolist()
-    is_grey, sides = True, []
+    is_grey, sides, channels = True, [], 0
     for place in places:
-        picture = _read(images[place].entry.image)
-        if picture is None:
+        image = _read(images[place].entry.image)
+        if image is None:
             continue
+        channels = max(channels, image.shape[2] if image.shape[2] not in (1, 3) else 0)
+        picture = as_rgb(image)
         is_grey = is_grey and not np.any(picture != picture[..., :1])
         try:
             sides.append(find_breast(picture[..., 0]).side == "L")
         except FlexUNetError:
             continue  # no breast in it: not a mammogram
-    return is_grey, round(sum(sides) / len(sides), 3) if sides else None
+    return is_grey, round(sum(sides) / len(sides), 3) if sides else None, channels
 
 
 def _read(path: Path) -> np.ndarray | None:
     try:
-        return read_picture(path, grey_range="full")
+        return read_image(path, None)
     except FlexUNetError:
         return None

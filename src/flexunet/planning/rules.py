@@ -102,8 +102,14 @@ def _classes(draft: Draft) -> Iterator[Decision]:
 
 
 def _channels(draft: Draft) -> Iterator[Decision]:
-    reason = "the images hold no colour" if draft.facts.is_grey else "the images hold colour"
-    yield Decision("model", "image_channels", 1 if draft.facts.is_grey else 3, reason)
+    facts = draft.facts
+    if facts.channels:
+        yield Decision(
+            "model", "image_channels", facts.channels, f"the images have {facts.channels} channels"
+        )
+        return
+    reason = "the images hold no colour" if facts.is_grey else "the images hold colour"
+    yield Decision("model", "image_channels", 1 if facts.is_grey else 3, reason)
 
 
 def _size(draft: Draft) -> Iterator[Decision]:

@@ -211,3 +211,15 @@ def test_outlines_of_a_film_that_a_tag_turns(tmp_path):
     source = AnnotatedMasks({"a": FilmAnnotation(ANNOTATED, (Circle(3, 3, 2),), 9, 12)})
     with pytest.raises(MaskError, match=r"9 x 12 pixels, but the film has 12 x 9.*EXIF 6"):
         source.mask_of(film(tmp_path, "a"), 12, 9)
+
+
+def test_second_masks_that_touch_the_first_are_numbered(tmp_path):
+    busi(tmp_path, *FIRST, ("benign (2)_mask_1", slice(7, 12), 255))
+    films = list_films(tmp_path, masks=tmp_path)
+    source = GivenMasks.find(tmp_path, films, MaskReader())
+    answers = {each.name: source.mask_of(each, 30, 20) for each in films}
+    touching = answers["benign (2)"]
+    numbers = touching.instances
+    assert np.array_equal(numbers > 0, touching.mask > 0)
+    assert len(np.unique(numbers)) == 3
+    assert all(answer.instances is None for name, answer in answers.items() if name != "benign (2)")

@@ -17,13 +17,13 @@ import numpy as np
 
 from flexunet.data.annotations.shapes import NORMAL, UNKNOWN, UNMARKED, FilmAnnotation
 from flexunet.data.collections.collection import origin_of
-from flexunet.data.dataset.instances import number_lesions
+from flexunet.data.dataset.instances import cut_out, number_lesions
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.dataset.matching import listed, match_names
 from flexunet.data.dataset.pairs import list_masks
 from flexunet.data.derive.back_to_film import read_film_mask
 from flexunet.data.images.files import image_stem, orientation_of
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.masks import MaskReader, foreground_classes
 from flexunet.errors import ImageError, MaskError, PairingError, counted
 
 LABELLED, TO_REVIEW, EXCLUDED, DRAFT = "labelled", "to_review", "excluded", "draft"
@@ -314,6 +314,7 @@ class GivenMasks:
                 reason=f"{name} may be a second mask of it: unite the two in one file, or take {name} out",
             )
         mask = read_film_mask(self.reader, path, (height, width), film.path)
+        each = [mask]
         for other in self.further.get(film.name, ()):
             more = read_film_mask(self.reader, other, (height, width), film.path)
             if ((mask > 0) & (more > 0) & (mask != more)).any():
@@ -321,7 +322,13 @@ class GivenMasks:
                     f"{path} and {other} give the same pixels other classes. Correct one of them."
                 )
             mask = np.maximum(mask, more)
-        return FilmMask(LABELLED, mask)
+            each.append(more)
+        lesions = [
+            (label, *cut_out(one == label))
+            for one in (each if len(each) > 1 else ())
+            for label in foreground_classes(one)
+        ]
+        return FilmMask(LABELLED, mask, instances=number_lesions(mask, lesions))
 
 
 def draft_mask(probabilities: np.ndarray) -> MaskDraft:

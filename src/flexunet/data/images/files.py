@@ -177,7 +177,7 @@ def read_image(
     if channels == 3 and pixels.shape[2] == 1:
         return np.repeat(pixels, 3, axis=2)
     if channels == 1 and pixels.shape[2] == 3:
-        return cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None]
+        return as_grey(pixels)
     raise ImageError(
         f"{path} has {pixels.shape[2]} channels; expected {channels}. Set [model] image_channels = "
         f"{pixels.shape[2]}, or give images of {channels} channels (.npy holds any number)."
@@ -198,16 +198,20 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
     return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture
 
 
+def as_grey(image: np.ndarray) -> np.ndarray:
+    """The same with one channel; of colour its luma (ITU-R BT.601)."""
+    picture = as_picture(image)
+    return picture if picture.shape[2] == 1 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None]
+
+
 def read_picture(path: Path | str, channels: int = 3, *, grey_range: str = "auto") -> np.ndarray:
     """Read an image to be looked at, `(H, W, 3)` or, as grey, `(H, W, 1)`; see `as_picture`.
 
     Raises:
         ImageError: as `read_image`.
     """
-    picture = as_picture(read_image(path, None, grey_range=grey_range))
-    if channels == 3:
-        return as_rgb(picture)
-    return picture if picture.shape[2] == 1 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None]
+    image = read_image(path, None, grey_range=grey_range)
+    return as_rgb(image) if channels == 3 else as_grey(image)
 
 
 def image_size(path: Path | str) -> tuple[int, int]:

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 
 from flexunet.data.dicom.read import is_dicom_file, read_header
-from flexunet.data.images.files import IMAGE_SUFFIXES, read_image
+from flexunet.data.images.files import IMAGE_SUFFIXES, as_grey, read_image
 from flexunet.errors import PathError
 from flexunet.files import replacing
 from flexunet.review.pictures.windows import Window, windows_of
@@ -132,7 +132,7 @@ def _read_facts(folder: Path) -> dict[str, Any] | None:
 
 
 def _make(path: Path, folder: Path) -> dict[str, Any]:
-    pixels = read_image(path, 1, dicom_window="stored")[..., 0]
+    pixels = as_grey(read_image(path, None, dicom_window="stored"))[..., 0]
     bits = 8 if pixels.dtype == np.uint8 else 16
     if path.suffix.lower() not in IMAGE_SUFFIXES and is_dicom_file(path):
         bits = int(read_header(path).BitsStored)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -237,6 +238,13 @@ class Desk:
     def decided_labels(self, item: Item, decision: Decision) -> np.ndarray:
         """The mask that a decision is about, uint8 `(H, W)`."""
         return self.masks.at(self.where(item, decision.track), decision.version).labels
+
+    def prepare_next(self, wish: Wish, after: int) -> None:
+        """Cut the next image into tiles, if that is not done yet; what is wrong is told when it is opened."""
+        number = self.queue.next(wish, after)
+        if number is not None:
+            with suppress(InputError):
+                self.images.picture(self.images.checked(number))
 
     def log(self, reader: str, action: str, detail: str = "") -> None:
         """Write a line of the audit log."""

@@ -49,9 +49,17 @@ def lay_out(database: Database, entries: Sequence[Entry], measuring: Measuring) 
     """
     rows = {entry.key: _row(entry, measuring) for entry in entries}
     with database.write() as session:
-        known = _known(session)
-        gone = [{"id": number, "present": False} for key, number in known.items() if key not in rows]
-        kept = [{"id": known[key], **row} for key, row in rows.items() if key in known]
+        known = {row["key"]: row for row in session.execute(select(Item.__table__)).mappings()}
+        gone = [
+            {"id": row["id"], "present": False}
+            for key, row in known.items()
+            if key not in rows and row["present"]
+        ]
+        kept = [
+            {"id": known[key]["id"], **row}
+            for key, row in rows.items()
+            if key in known and any(known[key][column] != value for column, value in row.items())
+        ]
         new = [row for key, row in rows.items() if key not in known]
         for changes in (gone, kept):
             if changes:
@@ -62,14 +70,10 @@ def lay_out(database: Database, entries: Sequence[Entry], measuring: Measuring) 
             _lay_repeats(session, entries, measuring, rows)
 
 
-def _known(session: Any) -> dict[str, int]:
-    return {key: number for number, key in session.execute(select(Item.id, Item.key))}
-
-
 def _lay_repeats(
     session: Any, entries: Sequence[Entry], measuring: Measuring, rows: dict[str, dict[str, Any]]
 ) -> None:
-    known = _known(session)
+    known = {key: number for number, key in session.execute(select(Item.id, Item.key))}
     limit = measuring.repeats * (1 << 8 * _DRAWN)
     for entry in entries:
         if entry.truth or measuring.draw("repeat", entry.key) >= limit:

@@ -11,7 +11,7 @@ from flexunet.data.dicom.read import read_facts
 from flexunet.data.images.files import IMAGE_SUFFIXES
 from flexunet.errors import InputError
 from flexunet.review.sources.entry import Entry
-from flexunet.review.sources.inside import is_inside
+from flexunet.review.sources.inside import Fence
 
 _EXAM_COLUMNS = ("exam", "study", "study_date", "exam_date", "date", "acquisition_date")
 _SIDES = {"l": "L", "left": "L", "r": "R", "right": "R"}
@@ -30,24 +30,24 @@ def folder_entries(root: Path) -> tuple[list[Entry], list[str]]:
         PathError: if the folder is missing or holds no images.
         DatasetError: if its manifest cannot be read.
     """
-    entries, notes = [], []
+    entries, notes, fence = [], [], Fence(root)
     for folder in find_layout(root):
         images, _ = list_dataset(root, folder)
         for listed in images:
-            if is_inside(listed.image, root):
-                entries.append(_entry(root, listed))
+            if fence.holds(listed.image):
+                entries.append(_entry(fence, listed))
             else:
                 notes.append(f"{listed.name} is left out: it is a link to a file outside {root}.")
     return entries, notes
 
 
-def _entry(root: Path, listed: ListedImage) -> Entry:
+def _entry(fence: Fence, listed: ListedImage) -> Entry:
     row = listed.identity.row
     patient, side, view, exam = _whose(listed, row)
     return Entry(
         listed.name,
         listed.image,
-        listed.mask if listed.mask and is_inside(listed.mask, root) else None,
+        listed.mask if listed.mask and fence.holds(listed.mask) else None,
         patient,
         side,
         view,

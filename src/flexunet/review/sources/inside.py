@@ -16,6 +16,26 @@ def is_inside(path: Path, root: Path) -> bool:
     return path.resolve().is_relative_to(root.resolve())
 
 
+class Fence:
+    """Tells of many files whether they lie in a folder; each folder is followed once, and each link.
+
+    Args:
+        root: The folder.
+    """
+
+    def __init__(self, root: Path):
+        self.root = root.resolve()
+        self._folders: dict[Path, bool] = {}
+
+    def holds(self, path: Path) -> bool:
+        """Whether a file lies in the folder when all links are followed."""
+        if path.is_symlink():
+            return path.resolve().is_relative_to(self.root)
+        if path.parent not in self._folders:
+            self._folders[path.parent] = path.parent.resolve().is_relative_to(self.root)
+        return self._folders[path.parent]
+
+
 def find_inside(root: Path, text: str) -> Path:
     """The file or folder that a request names, which must be in a folder.
 

@@ -17,7 +17,7 @@ from flexunet.errors import ConfigError, PathError
 from flexunet.review.sources.doubt import audit_doubts, predictions_table
 from flexunet.review.sources.entry import Entry
 from flexunet.review.sources.folders import folder_entries, share_in
-from flexunet.review.sources.inside import is_inside
+from flexunet.review.sources.inside import Fence
 from flexunet.run_folder import RUN_CONFIG
 
 
@@ -124,7 +124,7 @@ def _with_masks(entries: list[Entry], folder: Path) -> list[Entry]:
 
 def _matched(entries: list[Entry], folder: Path) -> dict[str, Path]:
     """The file of a folder that belongs to each image, by key."""
-    files = [path for path in list_masks(folder) if is_inside(path, folder)]
+    files = list(filter(Fence(folder).holds, list_masks(folder)))
     partners = match_names([entry.image for entry in entries], files).partners
     return {entry.key: partners[entry.image] for entry in entries if entry.image in partners}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
 
 from flexunet.review.pictures.pyramid import TILE
 from flexunet.review.readings.decisions import Verdict
@@ -19,9 +19,10 @@ _BYTES = "application/octet-stream"
 
 
 @router.get("", summary="What is known of an image")
-def item(asked: OnItem) -> dict[str, Any]:
-    """Size, windows, levels, mask, verdict."""
+def item(asked: OnItem, later: BackgroundTasks, order: str = "need") -> dict[str, Any]:
+    """Size, windows, levels, mask, verdict; the next image of the order is cut into tiles meanwhile."""
     row, desk = asked.item, asked.desk
+    later.add_task(desk.prepare_next, desk.wish(asked.reader, order), row.id)
     picture = desk.images.picture(row)
     mask = desk.masks.newest(asked.where)
     decision = desk.decisions.last(row.id, track=asked.track)

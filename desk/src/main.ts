@@ -103,7 +103,7 @@ function build(session: Session, keeper: Keeper): void {
     root.dataset["page"] = page === "" ? "image" : page;
     const number = Number(id);
     if (page === "views" && Number.isInteger(number)) leave = await viewsPage(other, desk, number, open);
-    else if (page === "results") await resultsPage(other, id);
+    else if (page === "results") await resultsPage(other);
     else if (page === "agreement") await agreementPage(other);
     else if (page === "export") exportPage(other, desk);
     else if (page === "accounts") await accountsPage(other);

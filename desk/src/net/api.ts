@@ -4,6 +4,7 @@ import { keyOf } from "../core/tiles";
 import type { Answer, PendingStroke } from "../core/strokes";
 import { Refused } from "../core/strokes";
 import type { Agreement } from "../pages/agreement";
+import type { Comparison, Results } from "../pages/results";
 import type * as T from "./types";
 
 /** An answer of the server that is an error: its status and its own words. */
@@ -142,7 +143,16 @@ export const verdict = (id: number, given: T.Verdict & { seconds: number; base_v
 export const preferences = () => read<T.Preferences>("preferences");
 export const keepPreferences = (wanted: T.Preferences) => send<unknown>("preferences", wanted, "PUT");
 export const agreement = () => read<Agreement>("agreement");
-export const results = (path = "") => read<unknown>(`results${path}`);
+export const results = () => read<Results>("results");
+const within = (of: Record<string, string>) => new URLSearchParams(of).toString();
+export const curves = (root: string, path: string) =>
+  read<{ curves: Record<string, (number | null)[]> }>(`results/curves?${within({ root, path })}`);
+export const scores = (root: string, path: string) =>
+  read<Record<string, unknown>>(`results/scores?${within({ root, path })}`);
+export const predictions = (root: string, path: string) =>
+  read<{ images: Record<string, string>[] }>(`results/predictions?${within({ root, path })}`);
+export const compareRuns = (root: string, first: string, second: string) =>
+  read<Comparison>(`results/compare?${within({ root, first, second })}`);
 export const exportTo = (target: string) => send<{ folder: string; files: string[] }>("export", { target });
 
 export interface Account {

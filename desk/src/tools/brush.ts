@@ -1,4 +1,4 @@
-import Konva from "konva";
+import { Circle } from "../viewer/konva";
 import type { Point } from "../core/geometry";
 import { capsule } from "../core/shapes";
 import { settings } from "../state";
@@ -7,8 +7,8 @@ import { onOverlay } from "./tool";
 
 /** A round brush: all pixels whose centres are within the radius of the pointer's way. The eraser paints background. */
 export class BrushTool implements Tool {
-  private readonly ring: Konva.Circle;
-  private readonly shade: Konva.Circle;
+  private readonly ring: Circle;
+  private readonly shade: Circle;
   private last: Point | null = null;
   private label = 0;
   private place: Place | null = null;
@@ -21,9 +21,9 @@ export class BrushTool implements Tool {
     // Two rings, dark under light, are seen on black and on white.
     this.shade = onOverlay(
       bench.pane,
-      new Konva.Circle({ stroke: "#000", strokeWidth: 3, opacity: 0.55, visible: false }),
+      new Circle({ stroke: "#000", strokeWidth: 3, opacity: 0.55, visible: false }),
     );
-    this.ring = onOverlay(bench.pane, new Konva.Circle({ stroke: "#fff", strokeWidth: 1.2, visible: false }));
+    this.ring = onOverlay(bench.pane, new Circle({ stroke: "#fff", strokeWidth: 1.2, visible: false }));
     this.stopFollowing = settings.follow(() => this.draw());
   }
 

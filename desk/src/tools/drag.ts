@@ -1,4 +1,4 @@
-import Konva from "konva";
+import { Rect, Shape } from "../viewer/konva";
 import type { Box, Point } from "../core/geometry";
 import { boxAround, isEmpty } from "../core/geometry";
 import type { Bench, Place, Tool } from "./tool";
@@ -8,7 +8,7 @@ import { onOverlay } from "./tool";
 export class BoxTool implements Tool {
   private start: Point | null = null;
   private stop: Point | null = null;
-  private readonly frame: Konva.Rect;
+  private readonly frame: Rect;
 
   constructor(
     private readonly bench: Bench,
@@ -16,7 +16,7 @@ export class BoxTool implements Tool {
   ) {
     this.frame = onOverlay(
       bench.pane,
-      new Konva.Rect({ stroke: "#ffd24a", strokeWidth: 1.5, dash: [6, 4], visible: false }),
+      new Rect({ stroke: "#ffd24a", strokeWidth: 1.5, dash: [6, 4], visible: false }),
     );
   }
 
@@ -73,13 +73,10 @@ export class RulerTool implements Tool {
   private from: Point | null = null;
   private to: Point | null = null;
   private drawing = false;
-  private readonly shape: Konva.Shape;
+  private readonly shape: Shape;
 
   constructor(private readonly bench: Bench) {
-    this.shape = onOverlay(
-      bench.pane,
-      new Konva.Shape({ sceneFunc: (context) => this.draw(context._context) }),
-    );
+    this.shape = onOverlay(bench.pane, new Shape({ sceneFunc: (context) => this.draw(context._context) }));
   }
 
   down(at: Place): void {

@@ -1,4 +1,4 @@
-import Konva from "konva";
+import { Line, Shape } from "../viewer/konva";
 import type { Point } from "../core/geometry";
 import { polygon } from "../core/shapes";
 import * as api from "../net/api";
@@ -20,21 +20,18 @@ export class OutlineTool implements Tool {
   private asking = false;
   private wish: Point | null = null;
   private work: Promise<void> = Promise.resolve();
-  private readonly shade: Konva.Line;
-  private readonly line: Konva.Line;
-  private readonly dots: Konva.Shape;
+  private readonly shade: Line;
+  private readonly line: Line;
+  private readonly dots: Shape;
 
   constructor(
     private readonly bench: Bench,
     private readonly wire: boolean,
   ) {
     const { pane } = bench;
-    this.shade = onOverlay(
-      pane,
-      new Konva.Line({ stroke: "#000", strokeWidth: 3.5, opacity: 0.55, points: [] }),
-    );
-    this.line = onOverlay(pane, new Konva.Line({ stroke: "#fff", strokeWidth: 1.5, points: [] }));
-    this.dots = onOverlay(pane, new Konva.Shape({ sceneFunc: (context) => this.drawDots(context._context) }));
+    this.shade = onOverlay(pane, new Line({ stroke: "#000", strokeWidth: 3.5, opacity: 0.55, points: [] }));
+    this.line = onOverlay(pane, new Line({ stroke: "#fff", strokeWidth: 1.5, points: [] }));
+    this.dots = onOverlay(pane, new Shape({ sceneFunc: (context) => this.drawDots(context._context) }));
   }
 
   down(at: Place): void {

@@ -1,4 +1,4 @@
-import type Konva from "konva";
+import type { Shape } from "../viewer/konva";
 import type { Point } from "../core/geometry";
 import type { Editor } from "../editor";
 import type { Pane } from "../viewer/pane";
@@ -40,7 +40,7 @@ export interface Tool {
 }
 
 /** Make a shape of the overlay layer that goes with the tool. */
-export function onOverlay<S extends Konva.Shape>(pane: Pane, shape: S): S {
+export function onOverlay<S extends Shape>(pane: Pane, shape: S): S {
   pane.overlay.add(shape);
   return shape;
 }

@@ -1,4 +1,4 @@
-import Konva from "konva";
+import { Layer, Shape, Stage, pixelRatio } from "./konva";
 import type { Box, Point, Size } from "../core/geometry";
 import type { Pyramid } from "../core/tiles";
 import { TileStore } from "../core/tiles";
@@ -24,8 +24,8 @@ export function pyramidOf(item: Item): Pyramid {
 
 /** One image on the screen: its tiles, its mask, and a layer for cursors and handles. */
 export class Pane {
-  readonly stage: Konva.Stage;
-  readonly overlay = new Konva.Layer({ listening: false });
+  readonly stage: Stage;
+  readonly overlay = new Layer({ listening: false });
   readonly tiles: TilePainter;
   readonly size: Size;
   view: View;
@@ -34,8 +34,8 @@ export class Pane {
   compared: MaskPainter | null = null;
   /** Drawn over image and mask by the magnifier. */
   lens: ((context: CanvasRenderingContext2D) => void) | null = null;
-  private readonly imageLayer = new Konva.Layer({ listening: false });
-  private readonly maskLayer = new Konva.Layer({ listening: false });
+  private readonly imageLayer = new Layer({ listening: false });
+  private readonly maskLayer = new Layer({ listening: false });
   private readonly watcher: ResizeObserver;
   private fitted = true;
   private closed = false;
@@ -48,7 +48,7 @@ export class Pane {
   ) {
     const { clientWidth, clientHeight } = container;
     this.size = { width: Math.max(1, clientWidth), height: Math.max(1, clientHeight) };
-    this.stage = new Konva.Stage({ container, ...this.size });
+    this.stage = new Stage({ container, ...this.size });
     this.tiles = new TilePainter(
       new TileStore(
         pyramidOf(item),
@@ -67,8 +67,8 @@ export class Pane {
     this.watcher.observe(container);
   }
 
-  private shape(draw: (context: CanvasRenderingContext2D) => void): Konva.Shape {
-    return new Konva.Shape({ listening: false, sceneFunc: (context) => draw(context._context) });
+  private shape(draw: (context: CanvasRenderingContext2D) => void): Shape {
+    return new Shape({ listening: false, sceneFunc: (context) => draw(context._context) });
   }
 
   private drawMasks(context: CanvasRenderingContext2D): void {
@@ -78,7 +78,7 @@ export class Pane {
 
   /** Device pixels in a CSS pixel. */
   get ratio(): number {
-    return Konva.pixelRatio || window.devicePixelRatio || 1;
+    return pixelRatio();
   }
 
   private arrived(): void {

@@ -1,12 +1,16 @@
 """The page for all hands and eyes: four views, touch, the keyboard alone, screen readers."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from flexunet.config.schema import Config
+from flexunet.config.writing import write_config
 from flexunet.data.images.files import write_image
 from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.tables import write_rows
 
 # Side, view, exam, and where the chest wall lies in the file: the left CC is the wrong way round.
 VIEWS = [
@@ -37,8 +41,21 @@ def patient(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def address(start_desk, patient):
-    return start_desk(patient, "--blind", "--reader", "ann")
+def results(tmp_path_factory):
+    """A run of three epochs, of which one has no validation loss, and what it predicted."""
+    run = tmp_path_factory.mktemp("results") / "run"
+    write_config(Config(train={"run_dir": str(run)}), run / "config.toml")
+    history = {"loss": [1.0, 0.5, 0.25], "val_loss": [1.0, float("nan"), 0.5]}
+    (run / "history.json").write_text(json.dumps(history), encoding="utf-8")
+    (run / "report.html").write_text("<title>report</title>", encoding="utf-8")
+    rows = [("sure.png", 0.9, 0.1), ("doubtful.png", 0.6, 0.2)]
+    write_rows(run / "masks_lesions" / "images.csv", ("file", "confidence", "entropy"), rows)
+    return run.parent
+
+
+@pytest.fixture(scope="module")
+def address(start_desk, patient, results):
+    return start_desk(patient, "--blind", "--reader", "ann", "--results", str(results))
 
 
 def test_four_views_meet_at_the_chest_wall(visit, address):
@@ -96,6 +113,24 @@ def serious(page):
     ]
 
 
+def test_results_are_shown(visit, address):
+    with visit(address) as desk:
+        page = desk.page
+        page.get_by_role("link", name="Results").click()
+        page.get_by_role("button", name="Curves of run").click()
+        lines = page.locator(".charts polyline")
+        lines.first.wait_for(state="attached")
+        # 360 x 150 for values from 0.25 to 1 over three epochs; a missing value breaks the line.
+        points = [line.get_attribute("points") for line in lines.all()]
+        assert points == ["0.0,0.0 180.0,100.0 360.0,150.0", "0.0,0.0", "360.0,100.0"]
+        page.get_by_role("button", name="run/masks_lesions").click()
+        page.get_by_role("rowheader", name="doubtful.png").wait_for()
+        names = page.locator("[role=region] tbody th").all_inner_texts()
+        assert names == ["doubtful.png", "sure.png"]
+        link = page.get_by_role("link", name="run/report.html").get_attribute("href")
+        assert "report" in page.request.get(desk.address + link).text()
+
+
 def test_axe_has_no_serious_finding(visit, address):
     if not AXE.is_file():
         pytest.skip(f"axe-core is not installed: run `npm ci` in {AXE.parents[2]}")
@@ -110,7 +145,7 @@ def test_axe_has_no_serious_finding(visit, address):
         assert page.get_by_role("heading", name="Keys").is_visible()
         assert serious(page) == []
         page.keyboard.press("Escape")
-        for name in ("Agreement",):
+        for name in ("Agreement", "Results", "Export", "Accounts"):
             page.get_by_role("link", name=name).click()
             page.get_by_role("heading", name=name).first.wait_for()
             assert serious(page) == []

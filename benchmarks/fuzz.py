@@ -137,7 +137,7 @@ def masks(folder: Path) -> Area:
 
 
 def annotations(folder: Path) -> Area:
-    """COCO, LabelMe, property lists, CSV and MIAS tables; drawn as masks."""
+    """Forms of other programs as text, and MIAS tables; drawn as masks."""
     from PIL import Image
 
     from flexunet.data.annotations.read import read_annotations
@@ -176,12 +176,36 @@ def annotations(folder: Path) -> Area:
         ]
     }
     region = {"Name": "Mass", "NumberOfPoints": 3, "Point_px": ["(1, 1)", "(30, 1)", "(30, 30)"]}
+    polygon = {"name": "polygon", "all_points_x": [1, 30, 30], "all_points_y": [1, 1, 30]}
+    via = {"a": {"filename": "a.png", "regions": [{"shape_attributes": polygon, "region_attributes": {}}]}}
+    drawn = {"points": [[1, 1], [50, 1], [50, 50]], "polygonlabels": ["mass"]}
+    # 4 values of 8 bits, each written out: 32 bits of count, 5 of width, 4 lengths of 2 bits, then the run.
+    packed = [0, 0, 0, 4, 56, 136, 136, 192, 0, 0, 63, 192]
+    brush = {"format": "rle", "rle": packed, "brushlabels": ["mass"]}
+    regions = [
+        {"type": kind, "original_width": side, "original_height": side, "value": value}
+        for kind, side, value in (("polygonlabels", 64, drawn), ("brushlabels", 1, brush))
+    ]
+    studio = [
+        {"data": {"image": f"{name}.png"}, "annotations": [{"result": [region]}]}
+        for name, region in zip("ab", regions, strict=True)
+    ]
+    cvat = (
+        '<annotations><image id="0" name="a.png" width="64" height="64">'
+        '<polygon label="m" points="1,1;30,1;30,30"/><box label="m" xtl="1" ytl="1" xbr="9" ybr="9"/>'
+        '<ellipse label="m" cx="20" cy="20" rx="8" ry="3" rotation="45"/>'
+        '<mask label="m" rle="1, 2, 1, 4" left="5" top="7" width="4" height="2"/></image></annotations>'
+    )
     circles = "image;x;y;radius;label\na;10,5;12;5;m\u00fcde\nb;20;22;6;\n"
     seeds = [
         ("coco.json", json.dumps(coco).encode()),
         ("a.json", json.dumps(labelme).encode()),
         ("b.json", json.dumps(masked).encode()),
         ("a.xml", plistlib.dumps({"Images": [{"ROIs": [region]}]})),
+        ("cvat.xml", cvat.encode()),
+        ("via.json", json.dumps(via).encode()),
+        ("studio.json", json.dumps(studio).encode()),
+        ("yolo.txt", b"1 0.25 0.5 0.75 0.5 0.75 1.0 0.25 1.0\n"),
         ("a.csv", b"image,x,y,radius\na,10,12,5\nb,20,22,6\n"),
         ("b.csv", circles.encode("utf-16")),
         ("c.csv", circles.encode("cp1252")),

@@ -62,11 +62,16 @@ def test_what_nobody_said_is_not_normal(tmp_path):
             image("cuboid.png", '<cuboid label="m" xtl1="1"/>'),
             image("short.png", '<polygon label="m" points="1,2;3,4"/>'),
             image("words.png", '<box label="m" xtl="a" ytl="4" xbr="8" ybr="6"/>'),
+            image(
+                "huge.png",
+                '<mask label="m" rle="0, 8" left="5" top="7" width="4" height="2"/>',
+                size='width="900000" height="900000"',
+            ),
             image("runs.png", '<mask label="m" rle="1, 20" left="5" top="7" width="4" height="2"/>'),
         )
     )
     states = {name: film.state for name, film in films.items()}
-    broken = dict.fromkeys(("both", "cuboid", "short", "words", "runs"), BROKEN)
+    broken = dict.fromkeys(("both", "cuboid", "short", "words", "runs", "huge"), BROKEN)
     assert states == {"untouched": UNMARKED, "normal": NORMAL, "line": UNKNOWN, **broken}
     assert "image 'short.png', polygon (m): a polygon needs at least three points" in films["short"].reason
     assert "sum to 21, expected 4 x 2 = 8" in films["runs"].reason

@@ -21,7 +21,12 @@ def runs_of(drawn: np.ndarray, left: int, top: int, width: int, height: int, lab
         width: Pixels of the film.
         height: Pixels of the film.
         label: What is drawn.
+
+    Raises:
+        MaskError: if a film cannot be as large.
     """
+    if width * height > MAX_PIXELS:
+        raise MaskError(f"a mask of a film of {width} x {height} pixels cannot be. Correct its size.")
     frame = np.zeros((height, width), bool)
     rows, columns = (
         slice(max(0, start), max(0, start + size))

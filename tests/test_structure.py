@@ -49,7 +49,7 @@ WINGS = {
     "inference": ["runtimes", "predict", "outputs", "volumes"],
     "training": ["batches", "objectives", "optimizer", "checkpoint", "processes", "follow"],
     "evaluation": ["scores", "tables", "summary", "charts", "report"],
-    "review": ["sources", "store", "pictures", "readings", "tools", "exports", "results", "web"],
+    "review": ["sources", "store", "pictures", "readings", "tools", "exports", "results", "loop", "web"],
     "cli": ["data", "model"],
 }
 # Modules at the top that any room may import; they import each other and nothing else of the package.

@@ -20,6 +20,7 @@ from flexunet.cli.data.augment import augment
 from flexunet.cli.data.convert import convert
 from flexunet.cli.data.datasets import datasets
 from flexunet.cli.data.derive import derive
+from flexunet.cli.data.loop import loop
 from flexunet.cli.data.phantom import phantom
 from flexunet.cli.data.review import review
 from flexunet.cli.data.split import split
@@ -48,6 +49,7 @@ COMMANDS: dict[str, Any] = {
     "datasets": datasets,
     "derive": derive,
     "review": review,
+    "loop": loop,
     "stats": stats,
     "split": split,
     "augment": augment,

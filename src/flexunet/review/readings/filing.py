@@ -60,6 +60,10 @@ class MaskFiles:
             self._known.add((item, track))
         self._waiting.put((item, track))
 
+    def write_now(self, item: int, track: str) -> None:
+        """Write the file of a mask before this returns."""
+        self._write(item, track)
+
     def recover(self) -> int:
         """Have those written that a killed desk left behind; how many they are."""
         with self.database.read() as session:

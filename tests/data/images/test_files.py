@@ -454,3 +454,14 @@ def test_arrays_that_are_no_images_are_refused(tmp_path, content, message):
     (tmp_path / "b.npy").write_bytes(b"\x93NUMPY and so on")
     with pytest.raises(ImageError, match=r"b\.npy is truncated or damaged"):
         read_image(tmp_path / "b.npy", None)
+
+
+def test_an_array_without_a_name_is_known_by_its_first_bytes(tmp_path):
+    image = np.arange(6 * 9 * 4, dtype=np.uint8).reshape(6, 9, 4)
+    write_image(tmp_path / "a.npy", image)
+    (tmp_path / "a.npy").rename(tmp_path / "upload")
+    assert image_size(tmp_path / "upload") == (9, 6)
+    assert np.array_equal(read_image(tmp_path / "upload", None), image)
+    (tmp_path / "upload").rename(tmp_path / "a.png")
+    with pytest.raises(ImageError, match="not a readable image"):
+        read_image(tmp_path / "a.png", None)

@@ -39,6 +39,7 @@ _UNREAD = (".jp2", ".heic", ".avif", ".psd", ".xcf", ".svg", ".mat", ".pdf")
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM")
 _UINT16_MAX = 65535
 MOST_CHANNELS = 64
+_ARRAY_MARK = b"\x93NUMPY"
 # What Pillow and OpenCV raise on damaged files; a warning only where Python was told to make errors of them.
 _DECODER_ERRORS = (
     OSError,
@@ -226,7 +227,7 @@ def image_size(path: Path | str) -> tuple[int, int]:
         return read_size(path)
     if is_volume_file(path):
         return plane_size(path)
-    if path.suffix.lower() == ARRAY_SUFFIX:
+    if _is_array(path):
         height, width = _open_array(path).shape[:2]
         return width, height
     try:
@@ -412,12 +413,20 @@ def _read_pixels(path: Path, dicom_window: str, grey_range: str) -> np.ndarray:
     if path.suffix.lower() not in IMAGE_SUFFIXES and is_dicom_file(path):
         return read_dicom(path, dicom_window).pixels
     stored = dicom_window == "stored"
-    if path.suffix.lower() == ARRAY_SUFFIX:
+    if _is_array(path):
         values = np.array(_open_array(path))
     else:
         values = _read_slice(path) if is_volume_file(path) else decode_image(path, _read_bytes(path))
     pixels = grey_levels(path, values, grey_range, stored=stored)
     return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _is_array(path: Path) -> bool:
+    """Whether a file is read as an array: by its suffix; without one (an upload), by its first bytes."""
+    if path.suffix:
+        return path.suffix.lower() == ARRAY_SUFFIX
+    with path.open("rb") as stream:
+        return stream.read(len(_ARRAY_MARK)) == _ARRAY_MARK
 
 
 def _open_array(path: Path) -> np.ndarray:

@@ -61,3 +61,4 @@ def test_derive_joins_channels_and_names_what_is_missing(tmp_path):
     assert image.shape == (64, 64, 2)
     assert abs(int(image[32, 10, 0]) - 2 * int(image[32, 10, 1])) <= 2
     assert row["mask"] == "masks/P1_L_DM_CC.png"
+    assert row["channels"] == "P1_L_DM_CC.png; P1_L_CM_CC.png"

@@ -224,6 +224,8 @@ def _make(film: RawFilm, job: DeriveJob) -> Row:
         "side": film.side if settings.whole else breast.side,
         **{name: str(value) for name, value in box.columns().items()},
     }
+    if film.channels:
+        row["channels"] = "; ".join(path.name for path in (film.path, *film.channels))
     if known:
         row |= _dicom_columns(known)
         row["note"] = " ".join(known.doubts(film.path))

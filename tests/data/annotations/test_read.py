@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from flexunet.data.annotations.read import read_annotations
-from flexunet.data.annotations.shapes import ANNOTATED, NORMAL, UNKNOWN, Circle, FilmAnnotation, Polygon
+from flexunet.data.annotations.shapes import (
+    ANNOTATED,
+    NORMAL,
+    UNKNOWN,
+    Circle,
+    FilmAnnotation,
+    Polygon,
+    marked_by,
+)
 from flexunet.data.images.files import read_image
 from flexunet.errors import InputError, MaskError, PathError
 
@@ -481,3 +489,19 @@ def test_a_field_of_another_type_is_an_error_that_names_the_file(tmp_path, name,
         assert name in str(error)  # noqa: PT017
     else:  # a line without coordinates is known to be unknown, never normal
         assert [film.state for film in read.values()] == ["unknown"]
+
+
+def test_boxes_of_coco_count_only_if_they_are_asked_for(tmp_path):
+    document = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 40, "height": 30}],
+        "categories": [{"id": 1, "name": "mass"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [5, 10, 20, 4]}],
+    }
+    path = write_json(tmp_path / "coco.json", document)
+    film = read_annotations(path)["a"]
+    assert (film.state, "--weak-masks" in film.reason) == (UNKNOWN, True)
+    film = read_annotations(path, fill_boxes=True)["a"]
+    expected = np.zeros((30, 40), np.uint8)
+    expected[10:14, 5:25] = 1
+    np.testing.assert_array_equal(film.rasterise(40, 30), expected)
+    assert [marked_by(shape) for shape in film.shapes] == ["box"]

@@ -79,7 +79,7 @@ async function smooth({ desk }: Hands): Promise<void> {
   const open = desk.open.value;
   if (!open) return;
   const { editor } = open;
-  await editor.queue.flushed();
+  if (!(await desk.saved())) return;
   const { label } = settings.value;
   const patch = await desk.waiting("smooth", api.smooth(open.item.id, open.pane.part, label, 3));
   if (patch && !editor.paste(patch, "smooth")) desk.say("Nothing to smooth in sight.");
@@ -88,7 +88,7 @@ async function smooth({ desk }: Hands): Promise<void> {
 async function fillHoles({ desk }: Hands): Promise<void> {
   const open = desk.open.value;
   if (!open) return;
-  await open.editor.queue.flushed();
+  if (!(await desk.saved())) return;
   const patch = await desk.waiting("fill holes", api.fillHoles(open.item.id, settings.value.label));
   if (patch && !open.editor.paste(patch, "fill holes")) desk.say("No hole in this class.");
 }

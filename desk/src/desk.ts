@@ -1,5 +1,6 @@
 import type { QueueState } from "./core/strokes";
-import { Editor } from "./editor";
+import { ask, h } from "./dom";
+import { Editor, unsentItems } from "./editor";
 import type { Keeper } from "./editor";
 import { settle } from "./conflicts";
 import * as api from "./net/api";
@@ -32,6 +33,8 @@ export class Desk {
   /** Rises with each decision and each restore: lists of the server's are read again. */
   readonly changes = new Signal(0);
   readonly comparing = new Signal(false);
+  /** Images whose strokes wait in this browser to be opened again. */
+  readonly unsent = new Signal<number[]>([]);
   private opening = 0;
   private settling = false;
 
@@ -65,9 +68,42 @@ export class Desk {
     }
   };
 
+  /** Wait until the strokes are saved: true then, false where they cannot be now. */
+  saved(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const stop = this.saving.follow(({ kind }) => {
+        if (kind === "saving" && this.open.value) return;
+        resolve(kind === "saved" || !this.open.value);
+        // `follow` calls at once, before it has given back what ends it.
+        queueMicrotask(() => stop());
+      });
+    });
+  }
+
+  /** Ask whether to leave an image whose strokes are not saved. */
+  private async leaves(): Promise<boolean> {
+    const words = "They stay in this browser, and are sent when the image is opened again here.";
+    const choices = [
+      { text: "Stay", value: "", main: true },
+      { text: "Leave", value: "leave" },
+    ];
+    const left =
+      (await ask("Some strokes are not saved yet", [h("p", { text: words })], choices)) === "leave";
+    const { value } = this.open;
+    if (!left && value) location.replace(`#/image/${value.item.id}`);
+    return left;
+  }
+
+  /** Look for images with strokes that wait in this browser, besides the open one. */
+  private async lookForUnsent(): Promise<void> {
+    const open = this.open.value?.item.id;
+    const ids = await unsentItems(this.keeper, this.session.value.reader);
+    this.unsent.set(ids.filter((id) => id !== open));
+  }
+
   async show(id: number): Promise<void> {
     const turn = ++this.opening;
-    await this.open.value?.editor.queue.flushed();
+    if (!(await this.saved()) && !(await this.leaves())) return;
     const item = await this.waiting("open", api.item(id));
     if (!item || turn !== this.opening) return;
     const { reader, classes } = this.session.value;
@@ -100,6 +136,7 @@ export class Desk {
     pane.redraw();
     if (editor.recovered > 0) this.say(`${editor.recovered} strokes of an earlier page are being saved.`);
     void this.readComponents();
+    void this.lookForUnsent();
   }
 
   private close(): void {
@@ -143,19 +180,24 @@ export class Desk {
   async sign(given: Verdict): Promise<number | null | undefined> {
     const open = this.open.value;
     if (!open) return undefined;
-    await open.editor.queue.flushed();
+    if (!(await this.saved())) {
+      this.say("Not signed: the strokes are not saved yet.");
+      return undefined;
+    }
     const whole = { ...given, seconds: open.clock.seconds, base_version: open.editor.queue.version };
-    const signed = await this.waiting("sign", api.verdict(open.item.id, whole));
+    const signed = await this.waiting("sign", api.verdict(open.item.id, settings.value.order, whole));
     if (!signed) return undefined;
     this.changes.set(this.changes.value + 1);
     this.say(`Signed: ${signed.status.replace("_", " ")}.`);
-    return (await api.next(settings.value.order, open.item.id)).id;
+    // The verdict may have changed the mask: where no image follows, this one is shown as it is now.
+    if (signed.next === null) await this.show(open.item.id);
+    return signed.next;
   }
 
   async restore(version: number): Promise<void> {
     const open = this.open.value;
     if (!open) return;
-    await open.editor.queue.flushed();
+    if (!(await this.saved())) return;
     const restored = await this.waiting(
       "restore",
       api.restore(open.item.id, version, open.editor.queue.version),

@@ -57,7 +57,7 @@ export class Editor {
     keeper: Keeper,
     events: EditorEvents,
   ): Promise<Editor> {
-    const key = `${reader}|${item.id}|${item.image_sha256}`;
+    const key = keyOf(reader, item);
     const left = await StrokeQueue.left(keeper.store, key, await keeper.living(), keeper.tab);
     const newest = await api.mask(item.id);
     // What an earlier page left was drawn on its own version: it is sent as drawn there, and meets a newer one as a conflict.
@@ -178,6 +178,21 @@ export class Editor {
     this.stopFollowing();
     this.queue.close();
   }
+}
+
+/** An image in the store: by reader and content, since another desk may have the same address later. */
+function keyOf(reader: string, item: Item): string {
+  return [encodeURIComponent(reader), item.id, item.image_sha256].join("|");
+}
+
+/** The images of a reader that have strokes in the store, of this tab or of one that is gone. */
+export async function unsentItems(keeper: Keeper, reader: string): Promise<number[]> {
+  const living = await keeper.living();
+  const mine = (await keeper.store.all()).filter(({ tab }) => tab === keeper.tab || !living.has(tab));
+  const keys = mine
+    .map(({ item }) => item.split("|"))
+    .filter(([name]) => name === encodeURIComponent(reader));
+  return [...new Set(keys.map(([, id]) => Number(id)))];
 }
 
 function styleOf(classes: readonly LabelClass[]) {

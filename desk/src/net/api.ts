@@ -137,8 +137,15 @@ export const smooth = (id: number, box: Box, label: number, radius: number) =>
 export const fillHoles = (id: number, label: number) => send<T.Patch>(of(id, "/fill-holes"), { label });
 export const predict = (id: number, box: Box) => send<T.Patch>(of(id, "/predict"), { box });
 
-export const verdict = (id: number, given: T.Verdict & { seconds: number; base_version: number }) =>
-  send<{ decision: unknown; status: string; next: number | null }>(of(id, "/verdict"), given);
+export const verdict = (
+  id: number,
+  order: string,
+  given: T.Verdict & { seconds: number; base_version: number },
+) =>
+  send<{ status: string; next: number | null; version: number }>(
+    of(id, `/verdict?order=${encodeURIComponent(order)}`),
+    given,
+  );
 
 export const preferences = () => read<T.Preferences>("preferences");
 export const keepPreferences = (wanted: T.Preferences) => send<unknown>("preferences", wanted, "PUT");

@@ -40,6 +40,7 @@ export function header(desk: Desk, hands: Hands): HTMLElement {
         text: "Blind: the model's mask is hidden until you have signed",
       }),
     h("span", { class: "gap" }),
+    unsentImages(desk, hands),
     savingState(desk),
     h("span", { class: "quiet", text: `${reader} (${role})` }),
     h("button", { text: "Sign out", onclick: () => void signOut(desk) }),
@@ -47,9 +48,20 @@ export function header(desk: Desk, hands: Hands): HTMLElement {
   );
 }
 
+/** A way to images whose strokes wait in this browser. */
+function unsentImages(desk: Desk, hands: Hands): HTMLElement {
+  const button = h("button", { class: "unsent", onclick: () => hands.open(desk.unsent.value[0] ?? null) });
+  desk.unsent.follow((ids) => {
+    button.hidden = ids.length === 0;
+    button.textContent =
+      ids.length === 1 ? "1 image has unsent strokes" : `${ids.length} images have unsent strokes`;
+  });
+  return button;
+}
+
 /** Strokes go out first; those that cannot are kept for the next time. */
 async function signOut(desk: Desk): Promise<void> {
-  if (desk.saving.value.kind === "saving") await desk.open.value?.editor.queue.flushed();
+  await desk.saved();
   await desk.waiting("sign out", logout());
   location.reload();
 }

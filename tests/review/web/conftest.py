@@ -20,9 +20,16 @@ class Running:
         self.address = next(found[0] for line in told if (found := re.search(r"http://\S+", line)))
 
     def stop(self):
-        self.process.terminate()
+        if self.process.poll() is None:
+            self.process.terminate()
+            with self.process:
+                assert self.process.wait() == 0
+
+    def kill(self):
+        """End it as a crash does."""
+        self.process.kill()
         with self.process:
-            assert self.process.wait() == 0
+            self.process.wait()
 
 
 class Page:
@@ -110,13 +117,13 @@ def browser(start_browser):
 
 @pytest.fixture(scope="module")
 def start_desk():
-    """Start the command on a folder: `start_desk(folder, option, ...)`; at the end it must end well."""
+    """Start the command on a folder: `start_desk(folder, option, ...).address`; it must end well."""
     with ExitStack() as stack:
 
         def start(folder, *options):
             service = Running(folder, *options)
             stack.callback(service.stop)
-            return service.address
+            return service
 
         yield start
 

@@ -55,7 +55,7 @@ def results(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(start_desk, patient, results):
-    return start_desk(patient, "--blind", "--reader", "ann", "--results", str(results))
+    return start_desk(patient, "--blind", "--reader", "ann", "--results", str(results)).address
 
 
 def test_four_views_meet_at_the_chest_wall(visit, address):

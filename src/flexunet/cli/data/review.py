@@ -62,7 +62,10 @@ def review(
         ),
     ] = None,
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 chooses a free one.")] = 0,
+    port: Annotated[
+        int,
+        typer.Option("--port", min=0, max=65535, help="Port; 0 takes the folder's usual one, or a free one."),
+    ] = 0,
     accounts: Annotated[
         bool, typer.Option("--accounts", help="Have readers sign in by name and password.")
     ] = False,

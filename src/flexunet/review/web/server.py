@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import secrets
 import signal
@@ -12,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flexunet.errors import ConfigError, PrintableFormatter
+from flexunet.errors import ConfigError, PathError, PrintableFormatter
 from flexunet.extras import import_extra
 from flexunet.review.desk import Desk, DeskSettings
 from flexunet.review.web.sessions import check_name
@@ -31,7 +32,7 @@ class Service:
 
     Attributes:
         host: Address to listen on.
-        port: Port; 0 takes a free one.
+        port: Port; 0 takes the usual one of the desk's folder, or a free one.
         reader: Who has the token.
         accounts: Whether readers sign in by name and password, and there is no token.
         certificate: File of the TLS certificate; none: no TLS.
@@ -92,7 +93,7 @@ def run_desk(settings: DeskSettings, service: Service, announce: Callable[[str, 
     """
     import_extra(*LIBRARIES, extra="review", needed_by="the review desk")
 
-    listener = listen(service.host, service.port)
+    listener = _listen(service, settings.own_folder)
     desk = None
     try:
         desk = Desk(settings)
@@ -106,6 +107,26 @@ def run_desk(settings: DeskSettings, service: Service, announce: Callable[[str, 
         listener.close()
         if desk is not None:
             desk.close()
+
+
+def usual_port(folder: Path) -> int:
+    """The port of a desk's folder, the same at each start, below those that systems hand out.
+
+    A browser keeps strokes that wait for the desk under the desk's address: at another port they would not be
+    found again after a restart.
+    """
+    digest = hashlib.sha256(str(folder.absolute()).encode("utf-8", "surrogateescape")).digest()
+    return 20000 + int.from_bytes(digest[:4], "big") % 12000
+
+
+def _listen(service: Service, folder: Path) -> socket.socket:
+    """The socket of the service; without a port, at the usual one where that is free."""
+    if not service.port:
+        try:
+            return listen(service.host, usual_port(folder))
+        except PathError:
+            pass
+    return listen(service.host, service.port)
 
 
 def _make(desk: Desk, service: Service, token: str | None, port: int) -> FastAPI:

@@ -11,7 +11,6 @@ import io
 import math
 import struct
 import unicodedata
-import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import IO
@@ -22,6 +21,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from flexunet.data.dicom.read import DICOM_SUFFIXES, MAX_PIXELS, is_dicom_file, read_dicom, read_size
 from flexunet.data.images.grey_range import grey_levels
+from flexunet.data.volumes.arrays import open_numpy
 from flexunet.data.volumes.read import is_volume_file, plane_size, read_plane
 from flexunet.errors import ImageError, PathError
 from flexunet.files import NOWHERE, cannot_read, impostor, leads_nowhere, write_bytes
@@ -430,13 +430,8 @@ def _is_array(path: Path) -> bool:
 
 
 def _open_array(path: Path) -> np.ndarray:
-    """An array file, its values not read yet; nothing in it is ever executed."""
-    try:
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (*_DECODER_ERRORS, zipfile.BadZipFile) as error:
-        raise _unreadable(path, error) from error
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "buif":
-        raise ImageError(f"{path} holds no array of numbers. Save the image with numpy.save.")
+    """An array file that may be an image, its values not read yet."""
+    values = open_numpy(path)
     shape = values.shape
     if len(shape) not in (2, 3) or 0 in shape or math.prod(shape[2:]) > MOST_CHANNELS:
         raise ImageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from flexunet.files import replacing
 ARRAY_SUFFIXES = (".npy", ".h5", ".hdf5")
 _KEY = "image"
 _AXES = 3
+_NUMBERS = "buif"  # kinds of values
 
 
 def is_array_file(path: Path) -> bool:
@@ -49,17 +51,28 @@ def write_array(path: Path, labels: np.ndarray) -> None:
         np.save(stream, np.ascontiguousarray(labels), allow_pickle=False)
 
 
+def open_numpy(path: Path) -> np.ndarray:
+    """The array of a `.npy` file, its values not read yet; nothing in it is ever executed.
+
+    Raises:
+        ImageError: if it is damaged, or holds no numbers.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError, SyntaxError, TypeError, zipfile.BadZipFile) as error:
+        raise _damaged(path, error) from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in _NUMBERS:
+        raise ImageError(f"{path} holds no array of numbers. Save it with numpy.save.")
+    return array
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """The array of a file, its values not read yet; nothing in it is ever executed."""
     if not path.is_file() or path.stat().st_size == 0:
         raise ImageError(f"{path} {'is empty' if path.is_file() else 'does not exist'}. Copy the file again.")
     if path.suffix.lower() == ".npy":
-        try:
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError, SyntaxError, TypeError) as error:
-            raise _damaged(path, error) from error
-        yield array
+        yield open_numpy(path)
         return
     import h5py
 
@@ -78,7 +91,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def _checked(path: Path, array: Any, most: int) -> tuple[int, int, int]:
-    if not isinstance(array.dtype, np.dtype) or array.dtype.kind not in "buif":
+    if not isinstance(array.dtype, np.dtype) or array.dtype.kind not in _NUMBERS:
         raise ImageError(f"{path} holds no numbers, but {array.dtype}. Save the volume as numbers.")
     shape = tuple(int(side) for side in array.shape)
     told = " x ".join(map(str, shape))

@@ -56,6 +56,11 @@ def test_runs_and_reports_are_listed(reader):
     assert reader.get("/api/results/scores", root="results", path="a")["foreground"]
 
 
+def test_the_data_themselves_are_looked_at_too(reader):
+    answer = reader.client.get("/api/results/files/data/masks/a.png")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+
+
 def test_predictions_come_by_doubt(reader):
     images = reader.get("/api/results/predictions", root="results", path="a/masks_lesions")["images"]
     assert [image["file"] for image in images] == ["z.png", "w.png", "y.png", "x.png"]

@@ -88,6 +88,11 @@ class DeskSettings:
             raise ConfigError(f"--repeats: expected a share from 0 to 1, found {self.repeats}.")
 
     @property
+    def measures_readers(self) -> bool:
+        """Whether images are mixed in that a reader must not tell from others."""
+        return bool(self.repeats or self.given.known)
+
+    @property
     def database_url(self) -> str:
         """Where the database is."""
         return self.database or sqlite_url(self.own_folder / DATABASE)
@@ -116,11 +121,13 @@ class Desk:
         laid = open_source(settings.given)
         self.kind, self.notes = laid.kind, laid.notes
         run = settings.run.run_dir if settings.run else None
-        self.shelf = make_shelf({"results": settings.results, "run": run, "data": settings.given.path})
+        # Blind readers would find the drafts there.
+        data = None if settings.blind else settings.given.path
+        self.shelf = make_shelf({"results": settings.results, "run": run, "data": data})
         sweep(self.folder, below=True)
         self.database = Database(settings.database_url)
-        nameless = bool(settings.repeats or settings.given.known)
-        measuring = Measuring(self._fact("seed", secrets.token_hex(8)), settings.repeats, nameless)
+        seed = self._fact("seed", secrets.token_hex(8))
+        measuring = Measuring(seed, settings.repeats, settings.measures_readers)
         lay_out(self.database, laid.entries, measuring)
         self.model = RunModel(settings.run) if settings.run else None
         self.reader = self._mask_reader(laid)
@@ -195,6 +202,10 @@ class Desk:
     def hides_draft(self, item: Item, reader: str) -> bool:
         """Whether a reader may not see the draft yet: in blind mode, before the reader's own decision."""
         return self.settings.blind and self.decisions.last(item.id, reader=reader) is None
+
+    def has_draft(self, item: Item, reader: str) -> bool:
+        """Whether a reader is told of a draft: of every image, where some lack one to measure readers by."""
+        return bool(item.mask) or (self.settings.measures_readers and self.hides_draft(item, reader))
 
     def draft(self, item: Item, reader: str) -> np.ndarray:
         """The mask that came with an image, uint8 `(H, W)`.

@@ -47,7 +47,10 @@ def item(asked: OnItem, later: BackgroundTasks, order: str = "need") -> dict[str
         ],
         "image_sha256": row.image_sha256,
         "mask": {"version": mask.version, "sha256": mask.sha256},
-        "draft": {"present": bool(row.mask), "hidden": desk.hides_draft(row, asked.reader)},
+        "draft": {
+            "present": desk.has_draft(row, asked.reader),
+            "hidden": desk.hides_draft(row, asked.reader),
+        },
         "verdict": _told(decision),
         "versions": mask.version + 1,
         "status": desk.queue.status(row.id, asked.track),

@@ -22,7 +22,7 @@ import { agreementPage } from "./pages/agreement";
 import { exportPage } from "./pages/export";
 import { resultsPage } from "./pages/results";
 import { viewsPage } from "./pages/views";
-import { recall, settings } from "./state";
+import { keepNow, recall, settings } from "./state";
 
 const root = document.getElementById("desk")!;
 
@@ -117,6 +117,7 @@ function build(session: Session, keeper: Keeper): void {
     }
   };
   window.addEventListener("hashchange", () => void follow());
+  window.addEventListener("pagehide", keepNow);
   // The queue is listed while the image is on its way.
   const listed = queue.reload();
   void follow();

@@ -95,7 +95,15 @@ export function change(changes: Partial<Settings>): void {
   timer = setTimeout(keep, PAUSE_MS);
 }
 
+/** Keep at once what still waits to be kept: the page is being left. */
+export function keepNow(): void {
+  if (timer === undefined) return;
+  clearTimeout(timer);
+  keep();
+}
+
 function keep(): void {
+  timer = undefined;
   const kept = Object.fromEntries(KEPT.map((name) => [name, settings.value[name]]));
   // What a reader prefers is a comfort: where it cannot be kept, nobody needs to be stopped.
   api.keepPreferences(kept as Preferences).catch(() => undefined);

@@ -148,7 +148,9 @@ export const verdict = (
   );
 
 export const preferences = () => read<T.Preferences>("preferences");
-export const keepPreferences = (wanted: T.Preferences) => send<unknown>("preferences", wanted, "PUT");
+/** Goes out even while the page is being left. */
+export const keepPreferences = (wanted: T.Preferences) =>
+  ask("preferences", { method: "PUT", body: JSON.stringify(wanted), keepalive: true });
 export const agreement = () => read<Agreement>("agreement");
 export const results = () => read<Results>("results");
 const within = (of: Record<string, string>) => new URLSearchParams(of).toString();

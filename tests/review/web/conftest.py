@@ -61,14 +61,20 @@ class Page:
     def number(self):
         return int(self.page.locator(".review .canvas").get_attribute("data-item"))
 
+    @property
+    def view(self):
+        """Image place in the middle, zoom, and whether the image is mirrored."""
+        x, y, zoom, mirrored = self.page.locator(".review .canvas").get_attribute("data-view").split()
+        return (float(x), float(y)), float(zoom), mirrored == "1"
+
     def exact(self):
         """One image pixel on one screen pixel; the image place of the canvas's corner."""
-        self.page.keyboard.press("z")
-        self.wait()
-        canvas = self.page.locator(".review .canvas")
-        x, y, zoom, mirrored = map(float, canvas.get_attribute("data-view").split())
-        assert (zoom, mirrored) == (1, 0)
-        box = canvas.bounding_box()
+        if self.view[1] != 1:
+            self.page.keyboard.press("z")
+            self.wait()
+        (x, y), zoom, mirrored = self.view
+        assert (zoom, mirrored) == (1, False)
+        box = self.page.locator(".review .canvas").bounding_box()
         assert all(value == round(value) for value in box.values()), box  # on whole pixels of the screen
         corner = x - box["width"] / 2, y - box["height"] / 2
         assert corner == (round(corner[0]), round(corner[1]))

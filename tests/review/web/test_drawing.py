@@ -92,6 +92,13 @@ def test_the_canvas_shows_the_greys_of_the_window(visit, address):
         assert (inverted[..., 0] == 255 - shown_by(part, 900, 700)).all()
         desk.page.keyboard.press("i")
 
+        # Another image, and the page loaded again, have the window that the reader used last.
+        desk.open("b.png")
+        desk.page.reload()
+        desk.wait()
+        assert desk.page.get_by_label("Window center").input_value() == "900"
+        assert desk.page.get_by_label("Window width").input_value() == "700"
+
 
 def test_what_is_drawn_is_what_is_kept(visit, address, folder):
     """Draw, erase, undo, redo, reload, sign; then the mask and its file are what NumPy draws."""
@@ -168,7 +175,7 @@ def test_a_live_wire_is_filled_along_the_edge(visit, address):
         desk.open("d.png")
         desk.page.locator(".review .canvas").focus()
         desk.page.keyboard.press("w")
-        for angle in np.arange(0, 2 * np.pi, np.pi / 3):
+        for angle in np.arange(0, 2 * np.pi, np.pi / 2):
             desk.click((column + round(radius * np.cos(angle)), row + round(radius * np.sin(angle))))
         desk.page.keyboard.press("Enter")
         desk.page.wait_for_selector(".lesions .go")

@@ -100,6 +100,26 @@ def test_four_views_meet_at_the_chest_wall(visit, address):
         ]
 
 
+def test_a_blind_reader_sees_the_draft_after_the_own_decision(visit, address):
+    with visit(address) as desk:
+        page = desk.page
+        desk.open("L_MLO_2026")
+        assert not desk.mask().any()
+        assert page.get_by_role("button", name="Copy").is_disabled()
+        page.locator(".review .canvas").focus()
+        page.keyboard.press("u")
+        page.keyboard.press("Control+Enter")
+        page.wait_for_selector(".queue .sign.unsure")
+        desk.open("L_MLO_2026")
+        assert page.get_by_role("button", name="Copy").is_enabled()
+        assert not desk.mask().any()
+        page.locator(".review .canvas").focus()
+        page.keyboard.press("Shift+M")
+        page.wait_for_selector(".lesions .go")
+        desk.wait()
+        assert desk.mask().sum() == 20 * 20
+
+
 AXE = Path(__file__).parents[3] / "desk" / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -191,7 +211,7 @@ def pinch_and_draw(desk):
     desk.open("R_MLO_2026")
     before = desk.mask()
     canvas = desk.page.locator(".review .canvas")
-    zoom = float(canvas.get_attribute("data-view").split()[2])
+    zoom = desk.view[1]
     box = canvas.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     hands = desk.page.context.new_cdp_session(desk.page)
@@ -206,7 +226,7 @@ def pinch_and_draw(desk):
         touch("touchMove", (x - reach, y), (x + reach, y))
     touch("touchEnd")
     desk.wait()
-    assert float(canvas.get_attribute("data-view").split()[2]) > 2 * zoom
+    assert desk.view[1] > 2 * zoom
     assert (desk.mask() == before).all()
 
     touch("touchStart", (x, y))

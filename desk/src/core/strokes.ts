@@ -86,7 +86,10 @@ export class StrokeQueue {
     const strokes = (await store.all()).filter(
       (stroke) => stroke.item === item && (stroke.tab === tab || !living.has(stroke.tab)),
     );
-    return strokes.sort((first, second) => first.number - second.number);
+    // Those of one tab stay together: they were drawn one on the other.
+    return strokes.sort(
+      (first, second) => first.tab.localeCompare(second.tab) || first.number - second.number,
+    );
   }
 
   /** Take over strokes that are in the store already, to be sent first. */

@@ -25,11 +25,13 @@ export async function settle(editor: Editor, reader: string, at: string): Promis
   const choice = await choose(reader, at, merged.disputed, queue.strokes.length);
   if (choice === "") return;
   editor.load(newest.labels);
-  const labels = choice === "mine" ? mine : merged.labels;
-  const edit =
-    choice === "theirs" ? null : editor.map.replace(labels, choice === "mine" ? "keep mine" : "merge");
+  const tool = choice === "merge" ? "merge" : choice === "mine" ? "keep mine" : "set aside";
+  const edit = editor.map.replace(choice === "merge" ? merged.labels : mine, tool);
+  const back = choice === "theirs" && edit ? editor.map.undo() : null;
   editor.painter.changedEverywhere();
   await queue.resolve(newest.version, edit && { box: edit.box, runs: edit.after, tool: edit.tool });
+  // What was drawn here is a version of its own before theirs is the newest again: it can be brought back.
+  if (back) await queue.add(back.box, back.after, "fetch theirs");
 }
 
 async function choose(reader: string, at: string, disputed: number, strokes: number): Promise<Choice> {
@@ -46,7 +48,10 @@ async function choose(reader: string, at: string, disputed: number, strokes: num
         text: `${who} saved a newer version${when}. You have ${strokes} unsaved ${strokes === 1 ? "stroke" : "strokes"}.`,
       }),
       h("p", { text: `Merge takes the changes of both sides. ${both}` }),
-      h("p", { class: "quiet", text: "Every version stays in the list of versions, whatever you choose." }),
+      h("p", {
+        class: "quiet",
+        text: "Whatever you choose, the list of versions then has theirs and yours.",
+      }),
     ],
     [
       { text: "Merge both", value: "merge", main: true },

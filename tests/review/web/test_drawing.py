@@ -261,6 +261,18 @@ def test_two_tabs_do_not_overwrite_each_other(visit, address):
         assert (second.mask() == stroke(after, (300, 550), (400, 550), second.radius, 1)).all()
         second.wrong.clear()  # the browser reports the answer 409
 
+        # The first tab takes what the second has; its own stroke stays as a version.
+        merged = second.mask()
+        draw_at_the_middle(first, 0)
+        first.page.get_by_role("button", name="Fetch theirs").click()
+        first.wait()
+        assert (first.mask() == merged).all()
+        first.page.locator("summary").click()
+        first.page.locator(".versions .what", has_text="set aside").wait_for()
+        first.wrong.clear()
+        second.page.reload()
+        second.wait()
+
         # An earlier version is shown over the image, then brought back.
         second.page.locator("summary").click()
         second.page.get_by_role("button", name="look at version 0").click()

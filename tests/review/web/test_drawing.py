@@ -148,7 +148,7 @@ def test_what_is_drawn_is_what_is_kept(visit, address, folder):
         assert (read_png(file) == 255 * wanted).all()
 
 
-def test_a_polygon_and_a_filled_ring(visit, address):
+def test_a_polygon_is_filled_mended_and_deleted(visit, address):
     wanted = np.zeros((HEIGHT, WIDTH), np.uint8)
     with visit(address) as desk:
         desk.open("b.png")
@@ -160,6 +160,22 @@ def test_a_polygon_and_a_filled_ring(visit, address):
         desk.wait()
         wanted[200:300, 200:320] = 1
         assert (desk.mask() == wanted).all()
+
+        desk.page.keyboard.press("e")
+        desk.drag((250, 250), (270, 250))
+        assert (desk.mask() == stroke(wanted, (250, 250), (270, 250), desk.radius, 0)).all()
+        with desk.page.expect_response("**/strokes"):
+            desk.page.keyboard.press("Shift+F")
+        desk.wait()
+        assert (desk.mask() == wanted).all()
+        with desk.page.expect_response("**/strokes"):
+            desk.page.keyboard.press("Shift+S")
+        desk.wait()
+        rounded = desk.mask() != wanted
+        assert 0 < rounded.sum() < 100  # the four corners
+        assert not rounded[210:290, 210:310].any()
+        desk.page.keyboard.press("Control+z")
+        desk.wait()
 
         desk.page.keyboard.press("d")
         desk.click((250, 250))

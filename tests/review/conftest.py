@@ -13,7 +13,8 @@ import uvicorn
 
 from flexunet.data.images.files import write_image
 from flexunet.data.images.masks import ColorMap, write_mask
-from flexunet.review.desk import Desk, DeskSettings
+from flexunet.review.desk import Desk
+from flexunet.review.settings import DeskSettings
 from flexunet.review.sources.open import Given
 from flexunet.review.web.app import make_app
 from flexunet.serve.server import listen

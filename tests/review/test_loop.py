@@ -9,11 +9,12 @@ from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.images.files import write_image
 from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.errors import ConfigError
-from flexunet.review.desk import Desk, DeskSettings
+from flexunet.review.desk import Desk
 from flexunet.review.loop.choose import choose, class_entropies
 from flexunet.review.loop.page import write_loop_page
 from flexunet.review.loop.rounds import ARMS, Loop, advance, outcome_of
 from flexunet.review.readings.decisions import Verdict
+from flexunet.review.settings import DeskSettings
 from flexunet.review.sources.open import Given
 
 CONFIG = """

@@ -12,8 +12,8 @@ from flexunet.data.images.files import write_image
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.data.tables import write_rows
 from flexunet.errors import ConfigError, DatasetError, PathError
-from flexunet.review.desk import DeskSettings
 from flexunet.review.readings.queue import ORDERS
+from flexunet.review.settings import DeskSettings
 from flexunet.review.sources.open import Given, open_source
 
 from .conftest import picture, square, write_folder

@@ -125,11 +125,17 @@ def run_demo(
             "crop to the breast; the other hospital's model drafts the masks",
             f"derive raw derived {_SIZE} --masks-from run-elsewhere --table raw_masks/manifest.csv --jobs 2",
         ),
-        ("split by patient", "split derived split --by patient --ratios 0.7,0.15,0.15"),
-        ("copies of the training images", "augment split augmented --config mammogram.toml --jobs 2"),
+        (
+            "split by patient; a person would review the drafts first (flexunet review derived)",
+            "split derived split --by patient --ratios 0.7,0.15,0.15 --drafts",
+        ),
+        (
+            "copies of the training images",
+            "augment split augmented --config mammogram.toml --jobs 2 --drafts",
+        ),
         ("does anything leak?", "audit augmented --out augmented/audit"),
         ("what is in the data set", "stats augmented --out stats"),
-        ("train", "train mammogram.toml"),
+        ("train", "train mammogram.toml --set train.drafts=true"),
         ("measure on the test patients", "evaluate mammogram.toml"),
         ("masks and overlays of the test images", "infer mammogram.toml"),
     ]

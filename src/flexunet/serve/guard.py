@@ -8,16 +8,14 @@ from __future__ import annotations
 import hmac
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Awaitable, Callable, Collection
 
+from flexunet.serve.addresses import Message, add_headers, host_name, host_of_origin
 from flexunet.serve.figures import Figures
 from flexunet.serve.problems import ProblemError
 
 log = logging.getLogger("flexunet.serve")
 
-Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
@@ -66,7 +64,7 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _add_headers(message)
+                add_headers(message, _HEADERS)
             await send(message)
 
         try:
@@ -86,10 +84,10 @@ class Guard:
     def _check(self, scope: Message) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get("host", "")
-        if self.hosts is not None and _name(f"//{host}") not in self.hosts:
+        if self.hosts is not None and host_name(host) not in self.hosts:
             raise ProblemError(421, f"expected one of {', '.join(sorted(self.hosts))} as host.")
         origin = headers.get("origin")
-        if origin is not None and _netloc(origin) != host.lower():
+        if origin is not None and host_of_origin(origin) != host.lower():
             raise ProblemError(403, "requests from web pages of other hosts are not answered.")
         if self.token is None or scope["path"] in OPEN_ROUTES:
             return
@@ -109,25 +107,3 @@ class Guard:
         self.figures.requests.labels(method, route, str(status)).inc()
         self.figures.seconds.labels(route).observe(seconds)
         log.info("%s %s %d %.0f ms", method, route, status, seconds * 1000)
-
-
-def _name(address: str) -> str:
-    try:
-        return urlsplit(address).hostname or ""
-    except ValueError:
-        return ""
-
-
-def _netloc(origin: str) -> str:
-    try:
-        return urlsplit(origin).netloc.lower()
-    except ValueError:
-        return ""
-
-
-def _add_headers(message: Message) -> None:
-    given = {name.lower() for name, _ in message["headers"]}
-    message["headers"] = [
-        *message["headers"],
-        *((name.encode(), value.encode()) for name, value in _HEADERS.items() if name.encode() not in given),
-    ]

@@ -26,4 +26,5 @@ def test_a_reviewed_draft_is_none_any_more(status):
 
 def test_columns_of_other_meaning_do_not_count():
     assert not is_unchecked({"status": "screen-detected", "confidence": "0.2", "mask_origin": "annotations"})
-    assert is_unchecked({"status": "", "mask_origin": "model"})
+    assert is_unchecked({"status": "", "mask_origin": "model", "confidence": "0.9"})
+    assert not is_unchecked({"mask_origin": "model"})  # a normal film: no model was asked

@@ -12,7 +12,8 @@ from flexunet.cli.configuration import open_config
 from flexunet.cli.console import console, print_notes
 
 if TYPE_CHECKING:
-    from flexunet.review.desk import Desk, DeskSettings
+    from flexunet.review.desk import Desk
+    from flexunet.review.settings import DeskSettings
 
 
 def review(
@@ -97,7 +98,7 @@ def review(
     """Review masks in a browser: look, correct, accept or reject, sign."""
     import getpass
 
-    from flexunet.review.desk import DeskSettings
+    from flexunet.review.settings import DeskSettings
     from flexunet.review.sources.open import Given
     from flexunet.review.web.server import Service, run_desk
 

@@ -2,7 +2,7 @@
 
 `derive` writes `draft` for masks that a model proposed, the review desk what its readers decided. Manifests
 without the column are of masks that people drew, but for drafts of earlier versions, whose `mask_origin` is
-`model`.
+`model` and whose `confidence` is told.
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ _BY_MODEL = "model"  # in the column mask_origin
 def is_unchecked(row: Mapping[str, str]) -> bool:
     """Whether no person has decided that the mask of a row of the manifest is good.
 
-    >>> is_unchecked({"status": "draft"}), is_unchecked({"mask_origin": "model"}), is_unchecked({})
-    (True, True, False)
+    >>> is_unchecked({"status": "draft"}), is_unchecked({})
+    (True, False)
     """
     status = row.get(STATUS, "")
     if status in CHECKED:
         return False
-    return status in UNCHECKED or status == REJECTED or row.get("mask_origin") == _BY_MODEL
+    if status in UNCHECKED or status == REJECTED:
+        return True
+    # Films of a normal folder have an empty mask, about which no model was asked.
+    return row.get("mask_origin") == _BY_MODEL and bool(row.get("confidence"))
 
 
 def refuse_unchecked(rows: Iterable[Mapping[str, str]], allowed: bool, where: str, remedy: str) -> None:

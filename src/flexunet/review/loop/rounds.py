@@ -32,10 +32,11 @@ from flexunet.data.images.files import image_stem, list_images
 from flexunet.data.images.masks import write_mask
 from flexunet.errors import ConfigError
 from flexunet.files import replacing
-from flexunet.review.desk import Desk, DeskSettings
+from flexunet.review.desk import Desk
 from flexunet.review.exports.reviewed import last_decisions
 from flexunet.review.loop.choose import choose, class_entropies
 from flexunet.review.readings.decisions import STATUS_OF_VERDICT
+from flexunet.review.settings import DeskSettings
 from flexunet.review.sources.open import Given
 from flexunet.run_folder import RunFolder
 

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from collections.abc import Awaitable, Callable, Collection
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from flexunet.review.web.sessions import Session, Sessions, same
+from flexunet.serve.addresses import Message, add_headers, host_name, host_of_origin
 
 log = logging.getLogger("flexunet.review")
 
-Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
@@ -87,7 +86,7 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                _add_headers(message)
+                add_headers(message, _HEADERS)
             await send(message)
 
         try:
@@ -106,10 +105,10 @@ class Guard:
         """Status and text of a refusal, or the welcome to who brings the token; None lets it pass."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get("host", "")
-        if self.hosts is not None and _name(f"//{host}") not in self.hosts:
+        if self.hosts is not None and host_name(host) not in self.hosts:
             return 421, f"expected one of {', '.join(sorted(self.hosts))} as host."
         origin = headers.get("origin")
-        if origin is not None and _netloc(origin) != host.lower():
+        if origin is not None and host_of_origin(origin) != host.lower():
             return 403, "requests from web pages of other hosts are not answered."
         if headers.get("sec-fetch-site") == "cross-site" and scope["path"].startswith("/api"):
             return 403, "requests from web pages of other hosts are not answered."
@@ -184,25 +183,3 @@ async def _answer(send: Send, status: int, text: str, headers: Collection[tuple[
         }
     )
     await send({"type": "http.response.body", "body": body})
-
-
-def _name(address: str) -> str:
-    try:
-        return urlsplit(address).hostname or ""
-    except ValueError:
-        return ""
-
-
-def _netloc(origin: str) -> str:
-    try:
-        return urlsplit(origin).netloc.lower()
-    except ValueError:
-        return ""
-
-
-def _add_headers(message: Message) -> None:
-    given = {name.lower() for name, _ in message["headers"]}
-    message["headers"] = [
-        *message["headers"],
-        *((name.encode(), value.encode()) for name, value in _HEADERS.items() if name.encode() not in given),
-    ]

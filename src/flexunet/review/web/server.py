@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from flexunet.errors import ConfigError, PathError, PrintableFormatter
 from flexunet.extras import import_extra
-from flexunet.review.desk import Desk, DeskSettings
+from flexunet.review.desk import Desk
+from flexunet.review.settings import DeskSettings
 from flexunet.review.web.sessions import check_name
 from flexunet.serve.server import is_loopback, listen
 

@@ -1,6 +1,7 @@
 """Several readers: blind, measured, compared, and brought to one mask."""
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -165,3 +166,30 @@ def test_readers_are_measured_by_repeats_and_known_masks(open_desk, serve_desk, 
     assert rows[again].image == rows[first].image
     assert [each["id"] for each in reader.get(f"/api/items/{again}/views")["views"]] == [again]
     assert all(a != b for a, b in itertools.pairwise(item["name"] for item in items))
+
+
+def test_readers_at_once_lose_nothing(address, sign_in):
+    """Six draw on one mask: whoever comes second fetches the newest version and draws again."""
+    readers = [sign_in(address) for _ in range(6)]
+    number = readers[0].numbers()["images/c.png"]
+
+    def draw(row):
+        reader = readers[row]
+        for column in range(4):
+            place = {"x": 10 * column, "y": 10 * row, "width": 9, "height": 9}
+            while True:
+                version = reader.get(f"/api/items/{number}")["mask"]["version"]
+                form = {"base_version": version, "box": place, "runs": [1, 81]}
+                headers = {"X-Desk-CSRF": reader.csrf}
+                answer = reader.client.post(f"/api/items/{number}/strokes", json=form, headers=headers)
+                assert answer.status_code in (200, 409), answer.text
+                if answer.status_code == 200:
+                    break
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(draw, range(6)))
+    expected = np.zeros((HEIGHT, WIDTH), np.uint8)
+    for row, column in itertools.product(range(6), range(4)):
+        expected[10 * row : 10 * row + 9, 10 * column : 10 * column + 9] = 1
+    np.testing.assert_array_equal(readers[0].labels(f"/api/items/{number}/mask"), expected)
+    assert readers[0].get(f"/api/items/{number}")["mask"]["version"] == 24

@@ -54,6 +54,7 @@ WINGS = {
 }
 # Modules at the top that any room may import; they import each other and nothing else of the package.
 FOUNDATION = {
+    "cluster",
     "curves",
     "errors",
     "extras",

@@ -32,6 +32,14 @@ Engine = Annotated[
         "openvino or onnx has none.",
     ),
 ]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        help="Work on a Ray cluster: auto, local, or host:port of its head node.",
+    ),
+]
 Audit = Annotated[
     Path | None,
     typer.Option("--audit", help="File written by `flexunet audit --json` for this data set."),

@@ -99,6 +99,7 @@ def score_pairs(
     *,
     spacing: tuple[float, float] | None = None,
     jobs: int | None = None,
+    ray: str | None = None,
     gallery: Extremes | None = None,
     progress: Progress = silent,
 ) -> Tables:
@@ -111,6 +112,7 @@ def score_pairs(
         identities: Whose images they are.
         spacing: Height and width of a pixel in mm, for images without one in the manifest.
         jobs: Threads, all processors by default.
+        ray: Address of a Ray cluster that works in place of threads; see `work_on_cluster`.
         gallery: Keeps the best and the worst images.
         progress: Told how many images are scored.
 
@@ -143,6 +145,7 @@ def score_pairs(
         masks.color_map.num_classes,
         rules,
         jobs=jobs,
+        ray=ray,
         gallery=gallery,
         progress=progress,
         total=len(pairs),
@@ -175,6 +178,7 @@ def score_folders(
     look: bool = True,
     out: Path | str | None = None,
     jobs: int | None = None,
+    ray: str | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
     """Score a folder of predicted masks: scores, and with `out` all the files.
@@ -196,6 +200,7 @@ def score_folders(
         look: Whether the pictures are compared with those of the run.
         out: Folder for the files.
         jobs: Threads.
+        ray: Address of a Ray cluster that reads and scores in place of threads; see `work_on_cluster`.
         progress: Told how many images are scored.
 
     Returns:
@@ -229,6 +234,7 @@ def score_folders(
         identities,
         spacing=spacing,
         jobs=jobs,
+        ray=ray,
         gallery=gallery,
         progress=progress,
     )

@@ -4,8 +4,6 @@ Workers are actors that load the model once. Each reads, predicts and writes the
 out and records come back, so images, run and output folder must lie where all machines see them under one
 name. Where a worker dies, Ray hands its images to another; a mask appears whole or not at all, so one that is
 written twice is the same file. The journal is kept by the process that asked.
-
-Source: Moritz et al. (2018), Ray: A Distributed Framework for Emerging AI Applications, arXiv:1712.05889.
 """
 
 from __future__ import annotations
@@ -14,16 +12,16 @@ import json
 import logging
 import math
 import os
-import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from flexunet.errors import EngineError, FlexUNetError, ImageError, PathError
+from flexunet.cluster import connected
+from flexunet.errors import EngineError, FlexUNetError, ImageError
 from flexunet.extras import import_extra
 from flexunet.inference.image_work import ImageWork
 from flexunet.inference.inputs import require_text
@@ -33,8 +31,6 @@ from flexunet.inference.pipeline import READERS, Outcome, Pipeline
 from flexunet.inference.predict.predictor import Predictor
 
 MOST_IMAGES_A_TASK = 16
-_LOCAL_STORE = 200 << 20  # bytes; paths and records are all that goes through it
-_LOCAL = "local"
 
 Row = dict[str, Any]
 
@@ -105,14 +101,14 @@ class RayPipeline:
                 except ImageError as error:
                     settle(Outcome(path, failure=str(error)))
         if waiting:
-            with _connected(self.address):
+            with connected(self.address):
                 self._predict({path: names[path] for path in waiting}, settle)
         self.wall_s = time.perf_counter() - started
 
     def _predict(self, names: dict[Path, str], settle: Callable[[Outcome], None]) -> None:
-        import ray
-        import ray.data
-
+        ray = import_extra("ray", "ray.data", extra="ray", needed_by="--ray")
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        ray.data.DataContext.get_current().enable_progress_bars = False
         workers, cpus, gpus = share_out(ray.nodes())
         rows = [{"path": str(path), "name": name} for path, name in names.items()]
         a_task = max(1, min(MOST_IMAGES_A_TASK, len(rows) // (4 * workers)))
@@ -238,37 +234,3 @@ def share_out(nodes: list[dict[str, Any]]) -> tuple[int, int, int]:
         raise EngineError("the cluster has no machine with a processor. Start one with 'ray start'.")
     each = min(cpus)
     return sum(count // each for count in cpus), each, 0
-
-
-def _knock(address: str) -> None:
-    """Try whether anybody is at `host:port`; Ray itself would try for minutes."""
-    host, _, port = address.rpartition(":")
-    if host and port.isdecimal():
-        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
-
-
-@contextmanager
-def _connected(address: str) -> Iterator[None]:
-    """A connection to a cluster; one that is there already is used and left as it is."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it would report to its makers
-    ray = import_extra("ray", "ray.data", extra="ray", needed_by="--ray")
-    if ray.is_initialized():
-        yield
-        return
-    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-    if address == _LOCAL:
-        options |= {"include_dashboard": False, "object_store_memory": _LOCAL_STORE}
-    try:
-        _knock(address)
-        ray.init(address=address, **options)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        raise PathError(
-            f"no Ray cluster at {address} ({error}). Start one with 'ray start --head' and run this on one "
-            "of its machines, or give --ray local."
-        ) from error
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    try:
-        yield
-    finally:
-        ray.shutdown()

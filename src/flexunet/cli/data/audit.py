@@ -9,7 +9,7 @@ import typer
 
 from flexunet.cli.colors import ColorsFrom, RgbMap, chosen_masks
 from flexunet.cli.console import console, print_json, progress
-from flexunet.cli.options import AsJson
+from flexunet.cli.options import AsJson, Ray
 from flexunet.errors import counted
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def audit(
         bool, typer.Option("--names/--no-names", help="Use file names to find copies of one image.")
     ] = True,
     jobs: Annotated[int, typer.Option(min=1, help="Number of parallel jobs.")] = 2,
+    ray: Ray = None,
     config_path: ColorsFrom = None,
     rgb_map: RgbMap = None,
     as_json: AsJson = False,
@@ -43,7 +44,7 @@ def audit(
     masks = chosen_masks(config_path, rgb_map)
     with progress() as shown:
         result = audit_dataset(
-            dataset, masks=masks, compare=compare, use_names=names, jobs=jobs, progress=shown
+            dataset, masks=masks, compare=compare, use_names=names, jobs=jobs, ray=ray, progress=shown
         )
     if out is not None:
         _write(result, out)

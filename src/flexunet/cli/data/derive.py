@@ -20,7 +20,7 @@ from flexunet.cli.console import (
     print_notes,
     progress,
 )
-from flexunet.cli.options import AsJson
+from flexunet.cli.options import AsJson, Ray
 
 if TYPE_CHECKING:
     from flexunet.data.annotations.shapes import FilmAnnotation
@@ -163,6 +163,7 @@ def derive(
         ),
     ] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Number of parallel jobs; 0 means one per processor.")] = 0,
+    ray: Ray = None,
     as_json: AsJson = False,
 ) -> None:
     """Crop raw films to the breast, with masks from files, annotations or a trained model."""
@@ -230,6 +231,7 @@ def derive(
             color_map=reader.color_map,
             columns=prepared.facts,
             jobs=jobs,
+            ray=ray,
             progress=shown,
         )
     sheet = _write_sheet(report, out, reader.color_map)

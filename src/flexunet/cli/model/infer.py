@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from flexunet.cli.console import console, gathered, print_failures, print_json, print_notes, progress
-from flexunet.cli.options import AsJson, ConfigPath, Engine, Overrides, Runs, Strict, ensemble_of
+from flexunet.cli.options import AsJson, ConfigPath, Engine, Overrides, Ray, Runs, Strict, ensemble_of
 from flexunet.errors import counted
 
 Inputs = Annotated[
@@ -24,14 +24,6 @@ Images = Annotated[
 ]
 Output = Annotated[
     str | None, typer.Option("--out", help="Folder for the masks. Default: output_dir of the configuration.")
-]
-Ray = Annotated[
-    str | None,
-    typer.Option(
-        "--ray",
-        metavar="ADDRESS",
-        help="Predict on a Ray cluster: auto, local, or host:port of its head node.",
-    ),
 ]
 
 

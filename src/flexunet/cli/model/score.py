@@ -9,7 +9,7 @@ import typer
 
 from flexunet.cli.colors import RgbMap, chosen_masks
 from flexunet.cli.console import progress
-from flexunet.cli.options import AsJson, Audit, Look
+from flexunet.cli.options import AsJson, Audit, Look, Ray
 from flexunet.cli.scores import print_evaluation
 
 
@@ -87,6 +87,7 @@ def score(
     jobs: Annotated[
         int | None, typer.Option("--jobs", help="Number of parallel jobs. Default: one per processor.")
     ] = None,
+    ray: Ray = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a folder of predicted masks against a folder of true masks."""
@@ -121,6 +122,7 @@ def score(
             look=look,
             out=out,
             jobs=jobs,
+            ray=ray,
             progress=shown,
         )
     print_evaluation(found, subgroups=bool(by), as_json=as_json)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from flexunet.cluster import work_on_cluster
 from flexunet.data.audit.mask_measures import MaskMeasures, measure_mask
 from flexunet.data.copies.fingerprints import Fingerprint, grey_of, take_fingerprint
 from flexunet.data.copies.store import FingerprintStore
@@ -77,6 +80,7 @@ def examine_all(
     store: FingerprintStore | None = None,
     keep: Callable[[Fingerprint], None] | None = None,
     jobs: int = 2,
+    ray: str | None = None,
     progress: Progress = silent,
 ) -> list[Examined]:
     """Examine all entries, in order, by `jobs` threads (decoding and filtering release Python's lock).
@@ -87,17 +91,29 @@ def examine_all(
         store: Fingerprints known from before; without it none is taken, which is half of the work.
         keep: Takes each fingerprint, in order, in place of the result, whose many together need much memory.
         jobs: Threads.
+        ray: Address of a Ray cluster that examines in place of threads; each machine has its own store.
         progress: Told how many are done.
     """
     results = []
-    with ThreadPoolExecutor(jobs) as pool:
-        for examined in pool.map(lambda entry: examine(entry, masks, store), entries):
+    with ExitStack() as open_now:
+        made: Iterator[Examined]
+        if ray:
+            made = work_on_cluster(partial(_examine_afar, masks, store is not None), entries, ray)
+        else:
+            pool = open_now.enter_context(ThreadPoolExecutor(jobs))
+            made = pool.map(lambda entry: examine(entry, masks, store), entries)
+        for examined in made:
             if keep is not None and examined.fingerprint is not None:
                 keep(examined.fingerprint)
                 examined.fingerprint = None
             results.append(examined)
             progress("examine", len(results), len(entries))
     return results
+
+
+def _examine_afar(masks: MaskReader, fingerprints: bool, entry: ListedImage) -> Examined:
+    with FingerprintStore() as store:
+        return examine(entry, masks, store if fingerprints else None)
 
 
 def examine(entry: ListedImage, masks: MaskReader, store: FingerprintStore | None = None) -> Examined:

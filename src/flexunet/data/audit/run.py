@@ -28,6 +28,7 @@ def audit_dataset(
     compare: bool = True,
     use_names: bool = True,
     jobs: int = 2,
+    ray: str | None = None,
     progress: Progress = silent,
 ) -> AuditResult:
     """Audit a data set, with or without a manifest, with or without splits.
@@ -39,6 +40,8 @@ def audit_dataset(
         compare: Whether the pictures are compared; names, manifest and file contents always are.
         use_names: Whether file names and manifest may tell which images are copies.
         jobs: Threads.
+        ray: Address of a Ray cluster that reads and measures the files in place of threads; see
+            `work_on_cluster`.
         progress: Told how far each stage is.
 
     Returns:
@@ -65,9 +68,9 @@ def audit_dataset(
             Finding("colours-by-hue", "note", (), note, "Give the colours with --rgb-map or --config.")
         )
     if compare:
-        examined, pairs = _examine_and_compare(inventory.entries, masks, jobs, progress)
+        examined, pairs = _examine_and_compare(inventory.entries, masks, jobs, ray, progress)
     else:
-        examined, pairs = examine_all(inventory.entries, masks, jobs=jobs, progress=progress), []
+        examined, pairs = examine_all(inventory.entries, masks, jobs=jobs, ray=ray, progress=progress), []
     groups = group_copies(examined, pairs, use_names)
     findings += picture_findings(examined)
     findings += mask_findings(examined)
@@ -91,10 +94,12 @@ def audit_dataset(
 
 
 def _examine_and_compare(
-    entries: Sequence[ListedImage], masks: MaskReader, jobs: int, progress: Progress
+    entries: Sequence[ListedImage], masks: MaskReader, jobs: int, ray: str | None, progress: Progress
 ) -> tuple[list[Examined], list[CopyPair]]:
     with FingerprintStore() as store, FingerprintFile() as prints:
-        examined = examine_all(entries, masks, store=store, keep=prints.add, jobs=jobs, progress=progress)
+        examined = examine_all(
+            entries, masks, store=store, keep=prints.add, jobs=jobs, ray=ray, progress=progress
+        )
         readable = [i for i, each in enumerate(examined) if each.digest]
         digests = [examined[i].digest for i in readable]
         found = compare_pictures(digests, prints, store, progress, jobs)

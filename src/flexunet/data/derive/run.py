@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from flexunet.cluster import work_on_cluster
 from flexunet.data.dataset.manifest import Manifest, sha256_of
 from flexunet.data.dataset.matching import masks_among
 from flexunet.data.dataset.status import DRAFT as DRAFT_STATUS
@@ -173,6 +174,7 @@ def derive(
     color_map: ColorMap | None = None,
     columns: Mapping[str, Mapping[str, str]] | None = None,
     jobs: int = 0,
+    ray: str | None = None,
     progress: Progress = silent,
 ) -> DeriveReport:
     """Make a data set from raw films.
@@ -189,6 +191,7 @@ def derive(
         columns: Further columns of the manifest (`patient`, `density`, ...) by raw file, or by stem of the
             film.
         jobs: Worker processes; one a processor when 0.
+        ray: Address of a Ray cluster that derives in place of processes; see `work_on_cluster`.
         progress: Told how many films are done, and the name of the last.
 
     Returns:
@@ -214,7 +217,13 @@ def derive(
         notes = [note for note in [survey.note(settings.grey_range, "films")] if note]
         job = DeriveJob(out, settings, masks, color_map or ColorMap.binary(), previous)
         rows: list[Row] = []
-        for row in work_in_processes(partial(derive_film, job=job), films, jobs or os.cpu_count() or 1):
+        derive = partial(derive_film, job=job)
+        made = (
+            work_on_cluster(derive, films, ray)
+            if ray
+            else work_in_processes(derive, films, jobs or os.cpu_count() or 1)
+        )
+        for row in made:
             if row["state"] == DRAFT:
                 row = _draft(row, job, mask_source)
             if "reused" not in row:

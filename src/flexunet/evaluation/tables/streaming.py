@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from flexunet.cluster import work_on_cluster
 from flexunet.data.images.masks import IGNORED, without_ignored
 from flexunet.evaluation.scores.images import ImageScores, score_image
 from flexunet.evaluation.scores.rules import ScoringRules
@@ -90,6 +91,7 @@ def score_stream(
     rules: ScoringRules,
     *,
     jobs: int | None = None,
+    ray: str | None = None,
     calibration: Calibration | None = None,
     gallery: Extremes | None = None,
     progress: Progress = silent,
@@ -104,6 +106,7 @@ def score_stream(
         num_classes: Number of classes, background included.
         rules: The rules.
         jobs: Threads, all processors by default.
+        ray: Address of a Ray cluster that reads and scores in place of threads; see `work_on_cluster`.
         calibration: Temperature and threshold fitted on the validation split.
         gallery: Keeps the best and worst images for the report.
         progress: Told how many images are scored.
@@ -139,7 +142,11 @@ def score_stream(
         return scored, scores._replace(breast=found.breast)
 
     tally = Tally()
-    made = map_bounded(work, items, default_jobs() if jobs is None else jobs)
+    made = (
+        work_on_cluster(work, list(items), ray)
+        if ray
+        else map_bounded(work, items, default_jobs() if jobs is None else jobs)
+    )
     for done, (prediction, scores) in enumerate(made, start=1):
         tally.add(prediction.origin, scores)
         if gallery is not None and prediction.mask is not None:

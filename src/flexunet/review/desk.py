@@ -25,14 +25,14 @@ from flexunet.review.readings.agreement import Agreement
 from flexunet.review.readings.comparing import majority
 from flexunet.review.readings.decisions import Decisions
 from flexunet.review.readings.disagreement import Disagreements
-from flexunet.review.readings.filing import MaskFiles
+from flexunet.review.readings.errors import ForbiddenError, MissingError
 from flexunet.review.readings.images import Images
-from flexunet.review.readings.laying import Measuring, lay_out
+from flexunet.review.readings.layout import Measuring, lay_out
+from flexunet.review.readings.mask_files import MaskFiles
 from flexunet.review.readings.masks import Mask, Masks, Where
-from flexunet.review.readings.problems import ForbiddenError, MissingError
 from flexunet.review.readings.queue import Queue, Wish
 from flexunet.review.readings.tracks import CONSENSUS, SHARED, own_track
-from flexunet.review.results.shelf import make_shelf
+from flexunet.review.results.catalogue import make_catalogue
 from flexunet.review.settings import DeskSettings
 from flexunet.review.sources.open import Laid, open_source
 from flexunet.review.store.database import Database
@@ -62,7 +62,7 @@ class Desk:
         run = settings.run.run_dir if settings.run else None
         # Blind readers would find the drafts there.
         data = None if settings.blind else settings.given.path
-        self.shelf = make_shelf({"results": settings.results, "run": run, "data": data})
+        self.catalogue = make_catalogue({"results": settings.results, "run": run, "data": data})
         sweep(self.folder, below=True)
         self.database = Database(settings.database_url)
         seed = self._fact("seed", secrets.token_hex(8))

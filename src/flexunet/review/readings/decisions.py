@@ -11,8 +11,8 @@ from sqlalchemy import select
 
 from flexunet.errors import ShapeError
 from flexunet.review.readings.comparing import dice_of
+from flexunet.review.readings.errors import StaleError
 from flexunet.review.readings.masks import Mask, Masks, Where
-from flexunet.review.readings.problems import StaleError
 from flexunet.review.store.database import Database
 from flexunet.review.store.tables import Decision, Item, now
 

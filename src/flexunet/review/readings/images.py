@@ -10,7 +10,7 @@ from flexunet.data.dataset.manifest import sha256_of
 from flexunet.errors import PathError
 from flexunet.files import cannot_read
 from flexunet.review.pictures.pyramid import Picture, Pyramids
-from flexunet.review.readings.problems import ChangedImageError, MissingError
+from flexunet.review.readings.errors import ChangedImageError, MissingError
 from flexunet.review.store.database import Database
 from flexunet.review.store.tables import Item
 

@@ -21,7 +21,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from flexunet.review.readings.problems import MissingError, StaleError
+from flexunet.review.readings.errors import MissingError, StaleError
 from flexunet.review.readings.runs import Box, changed_box
 from flexunet.review.store.database import Database
 from flexunet.review.store.tables import Reading, Snapshot, Version, now

@@ -16,7 +16,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import func, select
 
 from flexunet.errors import ConfigError
-from flexunet.review.readings.problems import BusyError, ForbiddenError, MissingError
+from flexunet.review.readings.errors import BusyError, ForbiddenError, MissingError
 from flexunet.review.store.database import Database
 from flexunet.review.store.tables import Account, now
 from flexunet.review.web.sessions import ROLES, check_name

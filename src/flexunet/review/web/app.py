@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from flexunet.errors import FlexUNetError, InputError, PathError
 from flexunet.review.desk import Desk
-from flexunet.review.readings.problems import (
+from flexunet.review.readings.errors import (
     BusyError,
     ChangedImageError,
     ForbiddenError,
@@ -28,9 +28,16 @@ from flexunet.review.readings.problems import (
     NoModelError,
     StaleError,
 )
-from flexunet.review.web import of_accounts, of_exports, of_items, of_queue, of_results, of_tools
+from flexunet.review.web import (
+    account_routes,
+    export_routes,
+    item_routes,
+    queue_routes,
+    result_routes,
+    tool_routes,
+)
 from flexunet.review.web.accounts import Accounts
-from flexunet.review.web.asking import SigningIn
+from flexunet.review.web.dependencies import SigningIn
 from flexunet.review.web.guard import Guard
 from flexunet.review.web.sessions import Sessions
 from flexunet.version import __version__
@@ -79,7 +86,7 @@ def make_app(
     app.state.desk = desk
     sessions = Sessions(desk.database)
     app.state.signing = SigningIn(Accounts(desk.database), sessions, cookie, secure)
-    for part in (of_queue, of_items, of_tools, of_exports, of_accounts, of_results):
+    for part in (queue_routes, item_routes, tool_routes, export_routes, account_routes, result_routes):
         app.include_router(part.router)
     page = static_folder()
     if page.is_dir():

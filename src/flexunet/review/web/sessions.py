@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import delete
 
 from flexunet.errors import ConfigError
-from flexunet.review.readings.problems import ForbiddenError
+from flexunet.review.readings.errors import ForbiddenError
 from flexunet.review.store.database import Database
 from flexunet.review.store.tables import SignIn, now
 

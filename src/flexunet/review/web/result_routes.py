@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from flexunet.review.web.asking import OnDesk
+from flexunet.review.web.dependencies import OnDesk
 
 router = APIRouter(prefix="/api/results")
 POLICY = (
@@ -22,13 +22,13 @@ POLICY = (
 @router.get("", summary="Runs, reports and predictions")
 def listing(desk: OnDesk) -> dict[str, Any]:
     """By path, below the folders that the desk was given."""
-    return desk.shelf.listing()
+    return desk.catalogue.listing()
 
 
 @router.get("/files/{root}/{path:path}", summary="A page or a picture", response_class=Response)
 def file(desk: OnDesk, root: str, path: str) -> Response:
     """As it was written, in a sandbox."""
-    content, media_type = desk.shelf.read(root, path)
+    content, media_type = desk.catalogue.read(root, path)
     headers = {"Content-Security-Policy": POLICY, "X-Frame-Options": "SAMEORIGIN"}
     return Response(content, headers={**headers, "Content-Type": media_type})
 
@@ -36,19 +36,19 @@ def file(desk: OnDesk, root: str, path: str) -> Response:
 @router.get("/curves", summary="Curves of a run")
 def curves(desk: OnDesk, root: str, path: str) -> dict[str, Any]:
     """One value an epoch."""
-    return {"curves": desk.shelf.curves(root, path)}
+    return {"curves": desk.catalogue.curves(root, path)}
 
 
 @router.get("/scores", summary="Scores of a run")
 def scores(desk: OnDesk, root: str, path: str) -> dict[str, Any]:
     """As scores.json has them."""
-    return desk.shelf.scores(root, path)
+    return desk.catalogue.scores(root, path)
 
 
 @router.get("/predictions", summary="Predicted images by doubt")
 def predictions(desk: OnDesk, root: str, path: str) -> dict[str, Any]:
     """The least certain first."""
-    return {"images": desk.shelf.predictions(root, path)}
+    return {"images": desk.catalogue.predictions(root, path)}
 
 
 @router.get("/compare", summary="Two runs compared")
@@ -58,7 +58,7 @@ def compare(desk: OnDesk, root: str, first: str, second: str) -> dict[str, Any]:
     from flexunet.evaluation.summary.comparison import compare_tables, read_pair
     from flexunet.evaluation.summary.verdict import compared_in_words
 
-    pair = read_pair(desk.shelf.find(root, first), desk.shelf.find(root, second))
+    pair = read_pair(desk.catalogue.find(root, first), desk.catalogue.find(root, second))
     comparison = compare_tables(*pair.tables, pair.names, ScoringRules())
     _, sentence = compared_in_words(comparison, pair.patients_known)
     return {**comparison.model_dump(mode="json"), "sentence": sentence}

@@ -11,7 +11,7 @@ from typing import Any
 
 from flexunet.data.tables import read_own_rows
 from flexunet.errors import DatasetError, PathError
-from flexunet.review.readings.problems import MissingError
+from flexunet.review.readings.errors import MissingError
 from flexunet.review.sources.inside import find_inside, is_inside
 from flexunet.run_folder import CARD, COMPARISON, HISTORY, REPORT, RUN_CONFIG, SCORES
 
@@ -42,7 +42,7 @@ MEDIA_TYPES = {
 
 
 @dataclass(frozen=True)
-class Shelf:
+class Catalogue:
     """Folders of results.
 
     Attributes:
@@ -188,7 +188,7 @@ def _doubt(row: dict[str, str]) -> float:
         return 1.0
 
 
-def make_shelf(roots: dict[str, Path | None]) -> Shelf:
+def make_catalogue(roots: dict[str, Path | None]) -> Catalogue:
     """The folders of results that there are.
 
     Raises:
@@ -197,4 +197,4 @@ def make_shelf(roots: dict[str, Path | None]) -> Shelf:
     for name, path in roots.items():
         if path is not None and not path.is_dir():
             raise PathError(f"there is no folder {path} of {name}: check the path.")
-    return Shelf({name: path for name, path in roots.items() if path is not None})
+    return Catalogue({name: path for name, path in roots.items() if path is not None})

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query
 
 from flexunet.errors import ShapeError
 from flexunet.review.store.tables import Item, Preference
-from flexunet.review.web.asking import Asking, OnDesk
-from flexunet.review.web.forms import Preferences
+from flexunet.review.web.dependencies import Asking, OnDesk
+from flexunet.review.web.requests import Preferences
 
 router = APIRouter()
 _MOST_PREFERENCES = 64 << 10  # bytes

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Response
 
 from flexunet.data.tables import rows_as_text
 from flexunet.review.exports.write import DECISION_COLUMNS, decision_rows, export
-from flexunet.review.web.asking import Asking, OnDesk
-from flexunet.review.web.forms import ExportForm
+from flexunet.review.web.dependencies import Asking, OnDesk
+from flexunet.review.web.requests import ExportForm
 
 router = APIRouter()
 

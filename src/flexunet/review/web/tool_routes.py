@@ -9,12 +9,12 @@ import numpy as np
 from fastapi import APIRouter
 
 from flexunet.errors import ShapeError
-from flexunet.review.readings.problems import NoModelError
+from flexunet.review.readings.errors import NoModelError
 from flexunet.review.readings.runs import Box, changed_box, encode_runs
 from flexunet.review.tools.edges import grow, live_wire
 from flexunet.review.tools.shapes import components, filled, smooth
-from flexunet.review.web.asking import Asked, OnItem
-from flexunet.review.web.forms import GrowForm, LabelForm, PredictForm, SmoothForm, WireForm
+from flexunet.review.web.dependencies import Asked, OnItem
+from flexunet.review.web.requests import GrowForm, LabelForm, PredictForm, SmoothForm, WireForm
 
 router = APIRouter(prefix="/api/items/{number}")
 

@@ -11,8 +11,8 @@ from flexunet.review.readings.decisions import Verdict
 from flexunet.review.readings.masks import Mask
 from flexunet.review.readings.runs import decode_runs
 from flexunet.review.store.tables import Decision
-from flexunet.review.web.asking import OnItem
-from flexunet.review.web.forms import RestoreForm, StrokeForm, VerdictForm
+from flexunet.review.web.dependencies import OnItem
+from flexunet.review.web.requests import RestoreForm, StrokeForm, VerdictForm
 
 router = APIRouter(prefix="/api/items/{number}")
 _BYTES = "application/octet-stream"

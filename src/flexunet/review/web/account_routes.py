@@ -8,11 +8,11 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
 
-from flexunet.review.readings.problems import ForbiddenError
+from flexunet.review.readings.errors import ForbiddenError
 from flexunet.review.store.tables import Event
-from flexunet.review.web.asking import Asking, OnDesk, Signing
-from flexunet.review.web.forms import AccountForm, LoginForm
+from flexunet.review.web.dependencies import Asking, OnDesk, Signing
 from flexunet.review.web.guard import cookie_header, cookie_in
+from flexunet.review.web.requests import AccountForm, LoginForm
 
 router = APIRouter()
 

@@ -235,7 +235,7 @@ class Infer3dSection(Section):
     slice_rotation: Annotated[SliceRotation | None, BeforeValidator(_opencv_name)] = "cv2.ROTATE_90_CLOCKWISE"
     """Rotation of each slice, by its OpenCV name; none means no rotation."""
     slice_shape_order: Literal["hwd", "whd", "hdw", "wdh", "dhw", "dwh"] = "hwd"
-    """Meaning of the axes of a volume in the order of the file: height, width and depth of its slices."""
+    """Axes of a volume, the fastest first (of MetaImage the slowest): height, width and depth of slices."""
     video_dir: str = output_path("./video_3d")
     """Folder of videos."""
     video_fileformat: Literal[".mp4", ".gif"] = ".mp4"

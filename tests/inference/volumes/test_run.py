@@ -84,7 +84,7 @@ def test_labels_lie_on_the_lesions_however_slices_are_cut(write_volume, voxels, 
 
 def test_lesions_in_mm3(write_volume, voxels, tmp_path):
     path = write_volume(tmp_path / "a.mha", voxels, spacing=(0.5, 0.8, 3.0))
-    config = configured(tmp_path)
+    config = configured(tmp_path, slice_shape_order="dwh")
     result = infer_volumes(config, inputs=[path], predictor=Bright(config))
     rows = table(tmp_path)
     assert [(row["file"], row["voxels"], float(row["volume_mm3"]), row["slices"]) for row in rows] == [
@@ -95,7 +95,7 @@ def test_lesions_in_mm3(write_volume, voxels, tmp_path):
     assert [float(row["mean_probability"]) for row in rows] == pytest.approx([0.8] * 3, abs=1e-3)
     assert (rows[1]["x"], rows[1]["y"], rows[1]["z"]) == ("4.5", "9.5", "3.0")
     assert result.volumes_mm3 == {path: pytest.approx(158.4)}
-    config = configured(tmp_path, min_lesion_mm3=13.5, video_type="none")
+    config = configured(tmp_path, min_lesion_mm3=13.5, video_type="none", slice_shape_order="dwh")
     infer_volumes(config, inputs=[path], predictor=Bright(config))
     assert [row["voxels"] for row in table(tmp_path)] == ["120"]
     assert read_volume(tmp_path / "output_dir" / "a.mha").voxels.sum() == 120
@@ -160,7 +160,7 @@ def test_a_model_that_was_trained_on_crops_sees_slices_tile_by_tile(write_volume
 def test_a_run_that_was_cut_off_goes_on(write_volume, voxels, tmp_path):
     for number in range(3):
         write_volume(tmp_path / "in" / f"{number}.mhd", voxels + number)
-    config = configured(tmp_path, images_dir=str(tmp_path / "in"))
+    config = configured(tmp_path, images_dir=str(tmp_path / "in"), slice_shape_order="dwh")
 
     class Stops(Bright):
         def forward(self, prepared):

@@ -1,6 +1,7 @@
 """Slices: as OpenCV would turn them, and back where they came from."""
 
 from itertools import permutations
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -19,7 +20,7 @@ ROTATIONS = [None, "cv2.ROTATE_90_CLOCKWISE", "cv2.ROTATE_180", "cv2.ROTATE_90_C
 @pytest.mark.parametrize("rotation", ROTATIONS)
 def test_slices_are_cut_and_turned_as_opencv_does(order, rotation):
     section = Config(infer3d={"slice_shape_order": order, "slice_rotation": rotation}).infer3d
-    axes = SliceAxes.configured(section)
+    axes = SliceAxes.configured(section, Path("a.nii.gz"))
     slices = axes.slices_of(VOXELS)
     assert len(slices) == VOXELS.shape[order.index("d")]
     for index, found in enumerate(slices):
@@ -30,6 +31,16 @@ def test_slices_are_cut_and_turned_as_opencv_does(order, rotation):
     labels = np.zeros_like(VOXELS, order="F")
     axes.slices_of(labels)[:] = slices
     assert np.array_equal(labels, VOXELS)
+
+
+@pytest.mark.parametrize("order", ["".join(letters) for letters in permutations("hwd")])
+@pytest.mark.parametrize("name", ["a.mha", "a.MHD"])
+def test_axes_of_metaimage_are_counted_as_the_published_system_counts_them(order, name):
+    """SimpleITK gives its array the slowest axis first; the published slices are those of that array."""
+    section = Config(infer3d={"slice_shape_order": order, "slice_rotation": None}).infer3d
+    array = VOXELS.transpose(2, 1, 0)
+    published = array.transpose([order.index(letter) for letter in "dhw"])
+    assert np.array_equal(SliceAxes.configured(section, Path(name)).slices_of(VOXELS), published)
 
 
 def test_published_values_of_the_rotation_and_what_is_no_rotation(tmp_path):

@@ -1,5 +1,7 @@
 """Videos read back: as many frames, as large, in the colours that were meant."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from PIL import Image
 
 from flexunet.config.schema import Config
 from flexunet.errors import PathError
+from flexunet.inference.volumes.slices import SliceAxes
 from flexunet.inference.volumes.video import slice_frames, write_video
 
 PALETTE = np.array([(0, 0, 0), (255, 0, 0), (0, 0, 255)], np.uint8)
@@ -14,6 +17,10 @@ PALETTE = np.array([(0, 0, 0), (255, 0, 0), (0, 0, 255)], np.uint8)
 
 def section(**keys):
     return Config(infer3d={"slice_rotation": None, "slice_resize": None, **keys}).infer3d
+
+
+def cut_frames(voxels, labels, keys):
+    return slice_frames(voxels, labels, PALETTE, SliceAxes.configured(keys, Path("a.nii")), keys)
 
 
 def frames_of(path):
@@ -73,13 +80,13 @@ def test_overlay_worked_by_hand():
     voxels = np.array([[[0], [100]], [[50], [200]]], np.int16)
     labels = np.array([[[0], [1]], [[0], [2]]], np.uint8)
     keys = {"overlay_alpha": 0.6, "overlay_beta": 0.3, "overlay_gamma": 10.0, "slice_normalize": False}
-    (frame,) = slice_frames(voxels, labels, PALETTE, section(**keys))
+    (frame,) = cut_frames(voxels, labels, section(**keys))
     assert frame.tolist() == [
         [[0, 0, 0], [round(60 + 76.5 + 10), 70, 70]],  # where no lesion is, the slice as it is
         [[50, 50, 50], [130, 130, round(120 + 76.5 + 10)]],
     ]
     for keys in ({"video_type": "masks"}, {"mask_overlay": False}):
-        (frame,) = slice_frames(voxels, labels, PALETTE, section(**keys))
+        (frame,) = cut_frames(voxels, labels, section(**keys))
         assert frame.tolist() == [[[0, 0, 0], [255, 0, 0]], [[0, 0, 0], [0, 0, 255]]]
 
 
@@ -87,11 +94,11 @@ def test_frames_have_the_configured_size_and_masks_keep_their_edges():
     voxels = np.zeros((10, 20, 3), np.int16)
     labels = np.zeros((10, 20, 3), np.uint8)
     labels[:5, :10, 1] = 1
-    frames = list(slice_frames(voxels, labels, PALETTE, section(video_type="masks", slice_resize=(80, 40))))
+    frames = list(cut_frames(voxels, labels, section(video_type="masks", slice_resize=(80, 40))))
     assert [frame.shape for frame in frames] == [(40, 80, 3)] * 3
     assert np.array_equal(frames[1][..., 0], np.kron(labels[..., 1] * 255, np.ones((4, 4))))
     turned = section(video_type="masks", slice_rotation="cv2.ROTATE_90_CLOCKWISE")
-    assert [frame.shape for frame in slice_frames(voxels, labels, PALETTE, turned)] == [(20, 10, 3)] * 3
+    assert [frame.shape for frame in cut_frames(voxels, labels, turned)] == [(20, 10, 3)] * 3
 
 
 def test_nothing_is_left_where_a_video_cannot_be_written(tmp_path):

@@ -18,6 +18,7 @@ from pathlib import Path
 from flexunet.errors import ImageError
 from flexunet.files import impostor
 
+METAIMAGE_SUFFIXES = (".mha", ".mhd")
 _CHUNK = 1 << 20
 _STEEPEST = 1e30  # voxels of 32 bits go beyond what float32 holds from about here
 _HEADER_TEXT = 65_536  # bytes in which a MetaImage header must end
@@ -49,7 +50,7 @@ def read_volume_header(path: Path) -> VolumeHeader:
     if what := impostor(path):
         raise ImageError(f"{path} is no volume: {what}.")
     try:
-        if path.suffix.lower() in (".mha", ".mhd"):
+        if path.suffix.lower() in METAIMAGE_SUFFIXES:
             return _meta(path)
         return _nifti(path)
     except (OSError, EOFError, zlib.error) as error:

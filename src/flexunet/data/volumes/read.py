@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 
 from flexunet.data.volumes.arrays import array_size, is_array_file, read_array, write_array
-from flexunet.data.volumes.header import VolumeHeader, read_volume_header, require_whole
+from flexunet.data.volumes.header import METAIMAGE_SUFFIXES, VolumeHeader, read_volume_header, require_whole
 from flexunet.errors import ImageError, PathError
 from flexunet.extras import import_extra
 from flexunet.files import NOWHERE, leads_nowhere, replacing
 
-VOLUME_SUFFIXES = (".nii", ".nii.gz", ".mha", ".mhd")
+VOLUME_SUFFIXES = (".nii", ".nii.gz", *METAIMAGE_SUFFIXES)
 MAX_VOXELS = 1 << 30  # four thousand slices of 512 x 512: more is a header that lies, or asks for too much
 _PACKING = 1100  # how many times smaller deflate can make a file at most, rounded up
 _MIN_SIDE = 8

@@ -121,7 +121,7 @@ def infer_volumes(
     refuse_overwriting(paths, (output_dir / name for name in names.values()))
     video_dir = None if section.video_type == "none" else config.output(section.video_dir)
     result = VolumesResult(output_dir, video_dir, beside(output_dir, "lesions"))
-    slices = _slice_counts(paths, SliceAxes.configured(section).depth, result.failures)
+    slices = _slice_counts(paths, section, result.failures)
     with locked_output(result.lesions_dir):
         sweep(output_dir, result.lesions_dir, *([video_dir] if video_dir else []), alone=True)
         predictor = predictor or Predictor.load(config)
@@ -169,6 +169,7 @@ def _predict_all(
 def predict_volume(
     predictor: Predictor,
     volume: Volume,
+    axes: SliceAxes,
     section: Infer3dSection,
     advance: Callable[[int], None] = lambda _: None,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -177,13 +178,13 @@ def predict_volume(
     Args:
         predictor: The model.
         volume: The volume.
-        section: How its slices are cut and made ready.
+        axes: How its slices are cut.
+        section: How they are made ready.
         advance: Called with the number of slices done.
 
     Returns:
         Class indices, uint8 `(X, Y, Z)`, and the probability of that class, float16, same shape.
     """
-    axes = SliceAxes.configured(section)
     decision = Decision.configured(predictor.config)
     slices = axes.slices_of(volume.voxels)
     labels = np.zeros(volume.voxels.shape, np.uint8, order="F")
@@ -242,7 +243,8 @@ class _VolumeWork:
             self.result.reused += 1
             return record
         volume = read_volume(path)
-        labels, certainty = predict_volume(self.predictor, volume, self.section, advance)
+        axes = SliceAxes.configured(self.section, path)
+        labels, certainty = predict_volume(self.predictor, volume, axes, self.section, advance)
         if volume.spacing is not None:
             drop_small_bodies(labels, self.section.min_lesion_mm3, volume.spacing)
         elif self.section.min_lesion_mm3:
@@ -250,35 +252,34 @@ class _VolumeWork:
                 f"{path} does not tell the size of a voxel, and [infer3d] min_lesion_mm3 is set. Set it to "
                 "0, or save the volume as NIfTI."
             )
-        depth = SliceAxes.configured(self.section).depth
         record = {
             "file": label,
             "mask": name,
-            "files": [str(video) for video in self._write_video(name, volume, labels)],
-            "lesions": measure_bodies(labels, certainty, volume.spacing, depth),
+            "files": [str(video) for video in self._write_video(name, volume, labels, axes)],
+            "lesions": measure_bodies(labels, certainty, volume.spacing, axes.depth),
         }
         write_labels(self.result.output_dir / name, labels, volume)
         record = self.journal.complete(record, key)
         self.journal.append(record)
         return record
 
-    def _write_video(self, name: str, volume: Volume, labels: np.ndarray) -> list[Path]:
+    def _write_video(self, name: str, volume: Volume, labels: np.ndarray, axes: SliceAxes) -> list[Path]:
         if self.result.video_dir is None:
             return []
         stem = name.removesuffix(label_suffix(volume.path))
         path = self.result.video_dir / f"{stem}{self.section.video_fileformat}"
-        frames = slice_frames(volume.voxels, labels, self.palette, self.section)
+        frames = slice_frames(volume.voxels, labels, self.palette, axes, self.section)
         write_video(path, frames, self.section.video_fps)
         return [path]
 
 
-def _slice_counts(paths: list[Path], depth: int, failures: dict[Path, str]) -> dict[Path, int]:
+def _slice_counts(paths: list[Path], section: Infer3dSection, failures: dict[Path, str]) -> dict[Path, int]:
     """Slices of each volume whose header can be used; what is wrong with the others."""
     counts: dict[Path, int] = {}
     for path in paths:
         try:
             require_text(path)
-            counts[path] = volume_size(path)[depth]
+            counts[path] = volume_size(path)[SliceAxes.configured(section, path).depth]
         except FlexUNetError as error:
             failures[path] = str(error)
     return counts

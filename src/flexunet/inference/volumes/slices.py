@@ -1,15 +1,19 @@
 """The slices of a volume as images.
 
-Which axis of the file is a slice's height, its width, and the depth that slices follow, says
-`[infer3d] slice_shape_order`; how a slice is turned before the model sees it, `slice_rotation`.
+Which axis of a volume is a slice's height, its width, and the depth that slices follow, says
+`[infer3d] slice_shape_order`; how a slice is turned before the model sees it, `slice_rotation`. Axes are
+counted as the published system counts them: of MetaImage files the slowest first, of all others the fastest.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from flexunet.data.volumes.header import METAIMAGE_SUFFIXES
 
 if TYPE_CHECKING:
     from flexunet.config.run_sections import Infer3dSection
@@ -35,9 +39,11 @@ class SliceAxes:
     quarters: int
 
     @classmethod
-    def configured(cls, section: Infer3dSection) -> SliceAxes:
-        """The axes that `[infer3d]` says."""
-        names = section.slice_shape_order
+    def configured(cls, section: Infer3dSection, path: Path) -> SliceAxes:
+        """The axes that `[infer3d]` says, of a volume in a file."""
+        names: str = section.slice_shape_order
+        if path.suffix.lower() in METAIMAGE_SUFFIXES:
+            names = names[::-1]
         return cls((names.index("d"), names.index("h"), names.index("w")), _QUARTERS[section.slice_rotation])
 
     @property

@@ -22,7 +22,7 @@ _GIF_TICK = 10  # milliseconds: what GIF counts in; browsers slow down whatever 
 
 
 def slice_frames(
-    voxels: np.ndarray, labels: np.ndarray, palette: np.ndarray, section: Infer3dSection
+    voxels: np.ndarray, labels: np.ndarray, palette: np.ndarray, axes: SliceAxes, section: Infer3dSection
 ) -> Iterator[np.ndarray]:
     """The slices of a volume as pictures, made one at a time.
 
@@ -30,12 +30,12 @@ def slice_frames(
         voxels: Volume `(X, Y, Z)`.
         labels: Class indices, uint8, same shape.
         palette: Colour of each class, uint8 `(classes, 3)`.
-        section: How slices are cut, and what the pictures show.
+        axes: How slices are cut.
+        section: What the pictures show.
 
     Yields:
         RGB, uint8 `(H, W, 3)`.
     """
-    axes = SliceAxes.configured(section)
     overlays = section.video_type == "overlays" and section.mask_overlay
     for values, mask in zip(axes.slices_of(voxels), axes.slices_of(labels), strict=True):
         width, height = section.slice_resize or mask.shape[::-1]

@@ -23,7 +23,7 @@ import numpy as np
 from scipy.sparse import coo_array, csr_array
 
 from flexunet.data.copies.fingerprint_file import FingerprintFile
-from flexunet.data.copies.fingerprints import MIRRORED, Fingerprint, similarities, unit_rows
+from flexunet.data.copies.fingerprints import LENGTH, MIRRORED, Fingerprint, similarities, unit_rows
 from flexunet.data.copies.words import Words
 from flexunet.progress import Progress, silent
 
@@ -34,6 +34,8 @@ _NEAREST = 4  # neighbours that a feature votes for
 _ALIKE = 0.82  # cosine of two descriptors below which a neighbour gets no vote
 _BLOCK = 512  # pictures that ask at once
 _CELLS_AT_ONCE = 256  # after which votes are summed
+_FILED = 64  # pictures whose votes lie in one file, but for very many pictures: files are open all at once
+_MOST_FILES = 400
 _VOTE = np.dtype([("picture", np.int32), ("other", np.int32), ("weight", np.float32)])
 
 
@@ -57,23 +59,21 @@ def find_candidates(
     file, starts = fingerprints, fingerprints.starts
     if not starts[-1] or len(file) < 2:
         return np.zeros((0, 2), np.int64)
-    words = Words(file.descriptors, max(1, int(starts[-1]) // _CELL))
-    file.release()
-    members = _Members(file, words, int(starts[known]) if known else int(starts[-1]))
+    words = Words(file, max(1, int(starts[-1]) // _CELL))
     with ExitStack() as files:
+        members = _Members(file, words, int(starts[known]) if known else int(starts[-1]), files)
         votes = _Votes(len(file), files)
         for first in range(known, len(file), _BLOCK):
             last = min(first + _BLOCK, len(file))
             _let_ask(file, words, members, votes, first, last)
-            file.release()
             progress("candidates", last - known, len(file) - known)
         return votes.best_pairs()
 
 
 class _Members:
-    """The features in each cell, of those that are looked for."""
+    """The features in each cell, of those that are looked for; their descriptors on disk, cell by cell."""
 
-    def __init__(self, file: FingerprintFile, words: Words, count: int):
+    def __init__(self, file: FingerprintFile, words: Words, count: int, files: ExitStack):
         home = np.empty(count, np.int32)
         step = _BLOCK * 256
         for start in range(0, count, step):
@@ -83,16 +83,29 @@ class _Members:
         self._features = np.argsort(home, kind="stable").astype(np.int64 if count >= 2**31 else np.int32)
         self._starts = np.searchsorted(home[self._features], np.arange(len(words) + 1))
 
-    def of(self, cell: int) -> np.ndarray:
-        return self._features[self._starts[cell] : self._starts[cell + 1]]
+        self._descriptors = files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+        for start in range(0, count, step):
+            self._descriptors.write(file.take(self._features[start : start + step]).data)
+
+    def count(self, cell: int) -> int:
+        """Number of features in a cell."""
+        return int(self._starts[cell + 1] - self._starts[cell])
+
+    def of(self, cell: int) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers of the features of a cell, and their descriptors."""
+        start, end = self._starts[cell : cell + 2]
+        self._descriptors.seek(int(start) * LENGTH)
+        content = self._descriptors.read(int(end - start) * LENGTH)
+        return self._features[start:end], np.frombuffer(content, np.uint8).reshape(-1, LENGTH)
 
 
 def _let_ask(
     file: FingerprintFile, words: Words, members: _Members, votes: _Votes, first: int, last: int
 ) -> None:
     """The pictures from `first` to `last` vote."""
-    features, starts = file.descriptors, file.starts
-    own = np.array(features[starts[first] : starts[last]])
+    starts = file.starts
+    own = np.array(file.descriptors[starts[first] : starts[last]])
+    file.release()
     if not len(own):
         return
     # A query is a feature, or the same feature of the mirror image.
@@ -110,11 +123,11 @@ def _let_ask(
     parts = []
     for start, end in pairwise(edges):
         cell = int(searched[start])
-        inside = members.of(cell) if cell >= 0 else ()
-        if len(inside):
+        if cell >= 0 and members.count(cell):
+            inside, descriptors = members.of(cell)
             rows = order[start:end]
             owns = (np.searchsorted(starts, inside, side="right") - 1).astype(np.int32)
-            parts.append(_votes_of_cell(queries[rows], asks[rows], features[inside], owns))
+            parts.append(_votes_of_cell(queries[rows], asks[rows], descriptors, owns))
         if len(parts) == _CELLS_AT_ONCE:
             votes.add(parts, first, last)
             parts = []
@@ -138,8 +151,9 @@ class _Votes:
 
     def __init__(self, pictures: int, files: ExitStack):
         self.pictures = pictures
-        blocks = range(0, pictures, _BLOCK)
-        self._files = [files.enter_context(tempfile.TemporaryFile()) for _ in blocks]  # noqa: SIM115
+        self._filed = max(_FILED, -(-pictures // _MOST_FILES))
+        parts = range(0, pictures, self._filed)
+        self._files = [files.enter_context(tempfile.TemporaryFile()) for _ in parts]  # noqa: SIM115
 
     def add(self, parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]], first: int, last: int) -> None:
         """Add votes of pictures from `first` to `last`; a vote counts for both sides alike."""
@@ -157,7 +171,7 @@ class _Votes:
         self._write(taken)
 
     def _write(self, votes: np.ndarray) -> None:
-        block = votes["picture"] // _BLOCK
+        block = votes["picture"] // self._filed
         order = np.argsort(block, kind="stable")
         votes = votes[order]
         edges = np.searchsorted(block[order], np.arange(len(self._files) + 1))
@@ -169,12 +183,12 @@ class _Votes:
         """The best pairs of each picture, the likeliest first: `(K, 2)`."""
         chosen, strength = [np.zeros((0, 2), np.int64)], [np.zeros(0, np.float32)]
         for number, file in enumerate(self._files):
-            first = number * _BLOCK
+            first = number * self._filed
             file.seek(0)
             votes = np.frombuffer(file.read(), _VOTE)
             rows = (votes["picture"] - first, votes["other"])
-            sums = csr_array(coo_array((votes["weight"], rows), shape=(_BLOCK, self.pictures)))
-            for row in range(min(_BLOCK, self.pictures - first)):
+            sums = csr_array(coo_array((votes["weight"], rows), shape=(self._filed, self.pictures)))
+            for row in range(min(self._filed, self.pictures - first)):
                 start, end = sums.indptr[row], sums.indptr[row + 1]
                 best = start + np.argsort(-sums.data[start:end], kind="stable")[:CANDIDATES]
                 others = sums.indices[best].astype(np.int64)

@@ -11,6 +11,7 @@ import numpy as np
 
 from flexunet.data.copies.fingerprints import LENGTH, Fingerprint
 
+_TAKEN_AT_ONCE = 4096  # features; each may lie on a page of its own
 _POINT = np.dtype((np.float32, 2))
 
 
@@ -79,6 +80,16 @@ class FingerprintFile(Sequence[Fingerprint]):
                 self._descriptors.fileno(), self._ends[-1] * LENGTH, access=mmap.ACCESS_READ
             )
         return np.frombuffer(self._map, np.uint8).reshape(-1, LENGTH)
+
+    def take(self, features: np.ndarray) -> np.ndarray:
+        """Descriptors of some features, uint8 `(n, 128)`, read in the order of the file."""
+        taken = np.empty((len(features), LENGTH), np.uint8)
+        order = np.argsort(features, kind="stable")
+        for start in range(0, len(order), _TAKEN_AT_ONCE):
+            part = order[start : start + _TAKEN_AT_ONCE]
+            taken[part] = self.descriptors[features[part]]
+            self.release()
+        return taken
 
     def release(self) -> None:
         """Give back the memory of the descriptors that were read; the next look reads them again."""

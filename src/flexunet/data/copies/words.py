@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_array
 
+from flexunet.data.copies.fingerprint_file import FingerprintFile
 from flexunet.data.copies.fingerprints import LENGTH, MIRRORED, similarities, unit_rows
 
 MOST_IN_ONE_LEVEL = 2048
@@ -26,17 +27,18 @@ class Words:
     """Clusters of features and of their mirror images; seeded, so repeatable.
 
     Args:
-        features: Descriptors, uint8 `(n, 128)`.
+        file: The fingerprints whose features they are.
         count: How many words.
     """
 
-    def __init__(self, features: np.ndarray, count: int):
+    def __init__(self, file: FingerprintFile, count: int):
+        features = int(file.starts[-1])
         rng = np.random.default_rng(0)
         if count <= MOST_IN_ONE_LEVEL:
-            sample = features[rng.permutation(len(features))[: count * _SAMPLE_PER_WORD]]
-        else:  # some twice, but no list of all features; in their order in the file
-            wanted = min(count * _SAMPLE_PER_WORD, _MOST_SAMPLED)
-            sample = features[np.sort(rng.integers(len(features), size=wanted))]
+            chosen = rng.permutation(features)[: count * _SAMPLE_PER_WORD]
+        else:  # some twice, but no list of all features
+            chosen = rng.integers(features, size=min(count * _SAMPLE_PER_WORD, _MOST_SAMPLED))
+        sample = file.take(chosen)
         sample = np.concatenate([sample, sample[:, MIRRORED]])
         self.roots: np.ndarray | None = None
         self._starts = np.array([0])

@@ -31,7 +31,6 @@ EXPECTED = {
     "epoch_predictions": "epoch_change_infer",
     "evaluation": "evaluation",
     "report": "evaluation/report.html",
-    "calibration": "calibration.json",
     "checkpoints": "checkpoints",
     "export": "exported/onnx",
     "tensorboard": "tensorboard",

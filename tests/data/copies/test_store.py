@@ -1,4 +1,6 @@
 import sqlite3
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -37,6 +39,24 @@ def test_a_file_of_fingerprints_gives_each_as_it_was():
         assert equal(file[-1], prints[-1])
         with pytest.raises(IndexError):
             file[5]
+
+
+@pytest.fixture
+def hasty_threads():
+    """Threads that give way to each other as often as they can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("hasty_threads")
+def test_fingerprints_are_read_in_threads():
+    prints = [some_fingerprint(seed, seed % 9 + 1) for seed in range(200)]
+    with FingerprintFile(prints) as file, ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            read = pool.map(file.__getitem__, range(200))
+            assert all(equal(*both) for both in zip(read, prints, strict=True))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no database", b"SQLite format 3\0" + b"x" * 2000])

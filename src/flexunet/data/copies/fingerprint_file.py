@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import mmap
 import tempfile
+import threading
 from collections.abc import Iterable, Sequence
-from typing import IO, overload
+from typing import overload
 
 import numpy as np
 
@@ -26,6 +27,7 @@ class FingerprintFile(Sequence[Fingerprint]):
         self._points = tempfile.TemporaryFile()  # noqa: SIM115
         self._descriptors = tempfile.TemporaryFile()  # noqa: SIM115
         self._ends = [0]
+        self._reading = threading.Lock()
         self._map: mmap.mmap | None = None
         for fingerprint in fingerprints:
             self.add(fingerprint)
@@ -61,8 +63,11 @@ class FingerprintFile(Sequence[Fingerprint]):
             raise IndexError(position)
         position %= len(self)
         start, end = self._ends[position : position + 2]
-        points = np.frombuffer(_part(self._points, start, end, _POINT.itemsize), np.float32)
-        return Fingerprint(points.reshape(-1, 2), self.descriptors[start:end].copy())
+        with self._reading:  # pictures are compared in threads, and the file has one position
+            self._points.seek(start * _POINT.itemsize)
+            content = self._points.read((end - start) * _POINT.itemsize)
+            descriptors = self.descriptors[start:end].copy()
+        return Fingerprint(np.frombuffer(content, np.float32).reshape(-1, 2), descriptors)
 
     @property
     def starts(self) -> np.ndarray:
@@ -95,8 +100,3 @@ class FingerprintFile(Sequence[Fingerprint]):
         """Give back the memory of the descriptors that were read; the next look reads them again."""
         if self._map is not None and hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
-
-
-def _part(file: IO[bytes], start: int, end: int, size: int) -> bytes:
-    file.seek(start * size)
-    return file.read((end - start) * size)

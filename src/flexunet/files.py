@@ -1,9 +1,11 @@
-"""Writing without loss: a file appears whole under its name, or not at all. And links that lead nowhere.
+"""Writing without loss: a file appears whole under its name, or not at all; dead links; templates of pages.
 
 What is being written stands under a hidden name that tells host and process,
 `.NAME.HOST-PROCESS-NUMBER.partial` and the suffix. So what a killed process left is known, and the next run
 removes it (`sweep`).
 """
+
+from __future__ import annotations
 
 import errno
 import os
@@ -17,8 +19,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flexunet.errors import PathError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 PARTIAL = ".partial"
 NOWHERE = (
@@ -196,3 +202,16 @@ def cannot_read(path: Path, error: OSError) -> str:
     if leads_nowhere(path):
         return f"{path} {NOWHERE}"
     return f"cannot read {path}: {error.strerror or error}. Check its permissions."
+
+
+def templates_of(package: str) -> Environment:
+    """The templates of a package's pages: values are escaped, and a name that is not there is an error."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader(package, "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -10,7 +10,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from flexunet.data.audit.files import take_inventory
 from flexunet.data.audit.findings import SEVERITIES, AuditResult, Finding
@@ -21,7 +20,7 @@ from flexunet.data.images.masks import MaskReader
 from flexunet.data.images.overlay import draw_overlay
 from flexunet.data.images.regions import find_regions
 from flexunet.errors import FlexUNetError, counted
-from flexunet.files import sweep, write_text
+from flexunet.files import sweep, templates_of, write_text
 from flexunet.svg import prose
 
 _SIDE = 220  # pixels of a thumbnail
@@ -49,13 +48,7 @@ def write_report(result: AuditResult, path: Path | str) -> Path:
     """
     path = Path(path)
     sweep(path.parent)
-    environment = Environment(
-        loader=PackageLoader("flexunet.data.audit", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates_of("flexunet.data.audit")
     gallery = _Gallery(result.root, result.masks.lenient)
     environment.globals["counted"] = counted
     environment.filters["prose"] = prose

@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from flexunet.curves import curve_chart
@@ -20,7 +20,7 @@ from flexunet.evaluation.summary.verdict import lesions_in_words
 from flexunet.evaluation.tables.document import Scores
 from flexunet.evaluation.tables.extremes import Extremes, ScoredImage
 from flexunet.evaluation.tables.rows import Tables
-from flexunet.files import write_text
+from flexunet.files import templates_of, write_text
 from flexunet.svg import interval_bar, prose
 
 _RATE_NAMES = ("1/8", "1/4", "1/2", "1", "2", "4", "8")
@@ -40,13 +40,7 @@ _EMPTY = {
 
 def environment() -> Environment:
     """The templates of this room; values are escaped, and a name that is not there is an error."""
-    templates = Environment(
-        loader=PackageLoader("flexunet.evaluation.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    templates = templates_of("flexunet.evaluation.report")
     templates.globals["counted"] = counted
     templates.filters["prose"] = prose
     return templates

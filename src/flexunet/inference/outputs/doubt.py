@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from flexunet.errors import counted
-from flexunet.files import write_text
+from flexunet.files import templates_of, write_text
 from flexunet.version import __version__
 
 PAGE = "images.html"
@@ -39,13 +37,7 @@ def write_doubt_page(path: Path, records: Iterable[dict[str, Any]], overlays: Pa
         records: What came of each image, as `Outputs.write` gives it.
         overlays: Folder of the overlays.
     """
-    environment = Environment(
-        loader=PackageLoader("flexunet.inference.outputs", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates_of("flexunet.inference.outputs")
     folder = Path(os.path.relpath(overlays, path.parent)).as_posix()
     rows = [
         {

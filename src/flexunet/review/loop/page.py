@@ -6,11 +6,9 @@ import json
 import math
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from flexunet.config.files import load_config
 from flexunet.errors import InputError
-from flexunet.files import write_text
+from flexunet.files import templates_of, write_text
 from flexunet.review.loop.rounds import ARMS, Loop, outcome_of
 from flexunet.run_folder import RunFolder
 from flexunet.svg import BLUE, ORANGE, Chart, whole_ticks
@@ -21,13 +19,7 @@ PAGE = "loop.html"
 
 def write_loop_page(loop: Loop) -> Path:
     """Write the page; it appears whole or not at all. Returns its path."""
-    environment = Environment(
-        loader=PackageLoader("flexunet.review.loop", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates_of("flexunet.review.loop")
     rows = []
     for number in range(1, loop.rounds + 1):
         outcomes = outcome_of(loop, number)

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
@@ -24,7 +23,7 @@ from flexunet.data.images.masks import foreground_classes
 from flexunet.data.images.overlay import OUTLINE_COLORS
 from flexunet.data.images.reader import ImageReader
 from flexunet.data.images.regions import find_regions
-from flexunet.files import write_text
+from flexunet.files import templates_of, write_text
 from flexunet.inference.folder import epoch_mask_path
 from flexunet.inference.inputs import mask_names
 from flexunet.training.follow.epoch_pictures import page_image, page_mask, read_epoch_mask
@@ -97,13 +96,7 @@ class Gallery:
             for place, image in enumerate(self.images):
                 self._add(place, epoch_mask_path(self.folder, epoch, self._names[image]))
         cards = [self._card(place) for place in range(len(self.images))]
-        environment = Environment(
-            loader=PackageLoader("flexunet.training.follow", "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        environment = templates_of("flexunet.training.follow")
         shown = best_epoch or epochs
         page = environment.get_template("gallery.html.jinja").render(
             title=self.title,

@@ -25,7 +25,7 @@ from flexunet.evaluation.report.outputs import (
 )
 from flexunet.evaluation.run_calibration import calibration_of
 from flexunet.evaluation.run_ensemble import described, leaks_of_runs
-from flexunet.evaluation.run_predictions import predictions
+from flexunet.evaluation.run_predictions import as_written, predictions
 from flexunet.evaluation.scores.published import (
     PUBLISHED_METRICS,
     ClassSums,
@@ -38,8 +38,7 @@ from flexunet.evaluation.summary.build import Circumstances, make_scores
 from flexunet.evaluation.tables.document import PublishedMetric, PublishedMetrics
 from flexunet.evaluation.tables.extremes import Extremes
 from flexunet.evaluation.tables.files import find_evaluation, read_tables
-from flexunet.evaluation.tables.streaming import Prediction, score_stream
-from flexunet.inference.outputs.lesions import clean_mask
+from flexunet.evaluation.tables.streaming import score_stream
 from flexunet.inference.predict.decision import Decision
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.progress import Progress, silent
@@ -118,7 +117,7 @@ def evaluate(
         calibration = replace(calibration, postprocess=decision.postprocess)
     tables = score_stream(
         predictions(config, predictor, pairs, jobs),
-        partial(_as_written, config, decision),
+        partial(as_written, config, decision),
         colors.num_classes,
         rules,
         jobs=jobs,
@@ -163,14 +162,6 @@ def evaluate(
         write_published(home / PUBLISHED_SCORES, metrics)
         write_card(home / CARD, scores, home.resolve().name, _described(config, predictor))
     return Evaluation(scores, tables, folder, notes)
-
-
-def _as_written(config: Config, decision: Decision, prediction: Prediction) -> Prediction:
-    """A prediction with its mask as `flexunet infer` writes it."""
-    if prediction.probabilities is None:
-        return prediction
-    mask = clean_mask(decision.mask(prediction.probabilities), config.infer, prediction.spacing)
-    return prediction._replace(mask=mask)
 
 
 def published_metrics(config: Config, model: keras.Model, split: str) -> PublishedMetrics:

@@ -16,6 +16,8 @@ from flexunet.data.images.appearance import Appearance, unlike_training
 from flexunet.data.images.foreground import breast_share
 from flexunet.evaluation.origins import origin_of
 from flexunet.evaluation.tables.streaming import Prediction, map_bounded
+from flexunet.inference.outputs.lesions import clean_mask
+from flexunet.inference.predict.decision import Decision
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.run_folder import RunFolder
 
@@ -48,3 +50,11 @@ def predictions(
             breast=breast_share(grey_of(image)),
             numbers=read_instances(pair.mask_path, truth),
         )
+
+
+def as_written(config: Config, decision: Decision, prediction: Prediction) -> Prediction:
+    """A prediction with its mask as `flexunet infer` writes it."""
+    if prediction.probabilities is None:
+        return prediction
+    mask = clean_mask(decision.mask(prediction.probabilities), config.infer, prediction.spacing)
+    return prediction._replace(mask=mask)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flexunet.cli.console import progress
+from flexunet.cli.console import console, print_notes, progress, say
 from flexunet.cli.options import AsJson, Audit, Look, Overrides, Runs, Strict, ensemble_of
 from flexunet.cli.scores import print_evaluation
 
 if TYPE_CHECKING:
     from flexunet.evaluation.report.outputs import Evaluation
+    from flexunet.evaluation.robustness.run import RobustnessResult
     from flexunet.progress import Progress
 
 
@@ -46,6 +47,13 @@ def evaluate(
         bool,
         typer.Option(help="Fit temperature and threshold on the validation split, unless they are fitted."),
     ] = True,
+    robustness: Annotated[
+        bool,
+        typer.Option(
+            "--robustness",
+            help="Also score the images with noise, blur, other windows, turned, cut; write curves.",
+        ),
+    ] = False,
     jobs: Annotated[
         int | None, typer.Option("--jobs", help="Number of parallel jobs. Default: one per processor.")
     ] = None,
@@ -90,7 +98,12 @@ def evaluate(
                 jobs=jobs,
                 progress=shown,
             )
+        measured = (
+            _measure(paths, overrides, split, folds, found, calibrate, jobs, shown) if robustness else None
+        )
     print_evaluation(found, subgroups=bool(by), as_json=as_json)
+    if measured:
+        _print_robustness(measured, as_json)
 
 
 def _folder(out: Path | None) -> str:
@@ -112,3 +125,48 @@ def _evaluate_folds(
     runs = find_folds(paths)
     folder = out or runs[0].resolve().parent / "evaluation_of_folds"
     return evaluate_fold_runs(runs, overrides or [], split=split, out=folder, jobs=jobs, progress=shown)
+
+
+def _measure(
+    paths: list[Path],
+    overrides: list[str] | None,
+    split: str,
+    folds: bool,
+    evaluated: Evaluation,
+    calibrate: bool,
+    jobs: int | None,
+    shown: Progress,
+) -> RobustnessResult:
+    """Robustness of the runs that were evaluated, written beside their evaluation."""
+    from flexunet.config.files import load_config
+    from flexunet.evaluation.folds import find_folds
+    from flexunet.evaluation.robustness.run import measure_robustness
+
+    runs = find_folds(paths) if folds else paths
+    return measure_robustness(
+        [load_config(run, overrides or []) for run in runs],
+        out=evaluated.folder or Path(),
+        split=split,
+        calibrate=calibrate,
+        jobs=jobs,
+        progress=shown,
+    )
+
+
+def _print_robustness(measured: RobustnessResult, as_json: bool) -> None:
+    from flexunet.evaluation.robustness.run import PAGE
+
+    print_notes(measured.notes)
+    if not as_json:
+        from rich.table import Table
+
+        from flexunet.evaluation.robustness.page import summary_rows
+
+        table = Table(title="robustness", title_justify="left")
+        rows = summary_rows(measured.document)
+        for heading in rows[0]:
+            table.add_column(heading.replace("dice_per_image_mean", "Dice"))
+        for row in rows:
+            table.add_row(*row.values())
+        console.print(table)
+    say(f"robustness: {measured.folder / PAGE}")

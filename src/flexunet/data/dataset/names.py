@@ -37,9 +37,10 @@ _PREFIX = re.compile(
 # File names that tell the patient beyond doubt. Schemes that could mean something else (csaw_s `004_0`,
 # mini-MIAS `mdb003`) are left out: they need a manifest.
 _PATIENTS = (
-    re.compile(r"(?P<patient>P\d+)_[LR]_(?:DM|CM)_(?:CC|MLO)"),  # CDD-CESM
-    re.compile(r"(?P<patient>[A-D]_\d{4})_1\.(?:LEFT|RIGHT)_(?:CC|MLO)"),  # DDSM
+    re.compile(r"(?P<patient>P\d+)_(?P<side>[LR])_(?P<modality>DM|CM)_(?P<view>CC|MLO)"),  # CDD-CESM
+    re.compile(r"(?P<patient>[A-D]_\d{4})_1\.(?P<side>LEFT|RIGHT)_(?P<view>CC|MLO)"),  # DDSM
 )
+_MODALITIES = {"DM": "low energy", "CM": "subtracted"}
 
 
 def own_prefix(name: str, values: Iterable[float]) -> str:
@@ -85,6 +86,28 @@ def patient_of(stem: str) -> str | None:
     >>> patient_of("mirrored_P34_R_DM_MLO"), patient_of("004_0")
     ('P34', None)
     """
+    match = _scheme(stem)
+    return match["patient"] if match else None
+
+
+def film_of(stem: str) -> dict[str, str]:
+    """Side, view and modality as far as the file name tells them, in the words of manifests.
+
+    >>> film_of("mirrored_P34_R_DM_MLO"), film_of("mdb003")
+    ({'side': 'R', 'view': 'MLO', 'modality': 'low energy'}, {})
+    """
+    match = _scheme(stem)
+    if match is None:
+        return {}
+    told = match.groupdict()
+    told["modality"] = _MODALITIES.get(told.get("modality", ""), "")
+    return {"side": told["side"][0], "view": told["view"]} | (
+        {"modality": told["modality"]} if told["modality"] else {}
+    )
+
+
+def _scheme(stem: str) -> re.Match[str] | None:
+    """The match of the known naming scheme that the original of a file follows."""
     source = source_of(stem)
     matches = (scheme.fullmatch(source) for scheme in _PATIENTS)
-    return next((match["patient"] for match in matches if match), None)
+    return next((match for match in matches if match), None)

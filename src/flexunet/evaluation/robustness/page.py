@@ -1,0 +1,145 @@
+"""The page of a robustness measurement: small multiples of scores against strength, and pairs of films."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from flexunet.errors import counted
+from flexunet.evaluation.report.page import environment, number
+from flexunet.evaluation.robustness.document import Curve, FallOff, Retest, Robustness
+from flexunet.evaluation.robustness.summarise import MEASURED
+from flexunet.evaluation.scores.intervals import Estimate
+from flexunet.files import write_text
+from flexunet.svg import BLUE, GREY, ORANGE, Chart, Frame
+
+_SMALL = Frame(width=330, height=210, left=34, right=24, top=12, bottom=44)
+_SHARES = tuple(score for score in MEASURED if score.row.bounded)
+_COLORS = dict(zip((score.key for score in _SHARES), (BLUE, ORANGE), strict=True))
+_NAMES = {"dice_per_image_mean": "Dice", "sensitivity": "sensitivity"}
+
+
+def write_page(path: Path, document: Robustness) -> None:
+    """Write the page; it appears whole or not at all."""
+    template = environment().get_template("robustness.html.jinja")
+    text = template.render(
+        document=document,
+        measured=MEASURED,
+        shares=_SHARES,
+        names=_NAMES,
+        colors=_COLORS,
+        charts={curve.name: curve_chart(curve, document) for curve in document.curves},
+        answers={
+            curve.name: [(score, fall_off_in_words(curve.falls_off[score.key], curve)) for score in _SHARES]
+            for curve in document.curves
+        },
+        losses=[
+            (curve.label, _NAMES[key], fall_off_in_words(fall, curve))
+            for curve in document.curves
+            for key, fall in curve.falls_off.items()
+            if fall.answer == "loss"
+        ],
+        bland_altman={pair.name: bland_altman_chart(pair) for pair in document.retest},
+        estimate=estimate_in_words,
+        number=number,
+        counted=counted,
+    )
+    write_text(path, text)
+
+
+def curve_chart(curve: Curve, document: Robustness) -> Markup:
+    """Dice and sensitivity against the strengths of one corruption, with their intervals."""
+    strengths = [point.strength for point in curve.points]
+    chart = Chart(
+        f"Dice and lesion sensitivity against {curve.label}",
+        curve.unit,
+        "",
+        (0, len(strengths)),
+        x_ticks=[(0, "none"), *((place, f"{value:g}") for place, value in enumerate(strengths, start=1))],
+        y_ticks=[(value / 4, f"{value / 4:g}") for value in range(5)],
+        frame=_SMALL,
+    )
+    for score in _SHARES:
+        estimates = [document.scores[score.key], *(point.scores[score.key] for point in curve.points)]
+        known = [(place, one) for place, one in enumerate(estimates) if one.value is not None]
+        banded = [(float(k), e.low, e.high) for k, e in known if e.low is not None and e.high is not None]
+        if len(banded) > 1:
+            chart.band(banded, _COLORS[score.key])
+        points = [(float(place), one.value or 0.0) for place, one in known]
+        chart.line(points, _COLORS[score.key])
+        told = [f"{_NAMES[score.key]} {estimate_in_words(one)}" for _, one in known]
+        chart.dots(points, _COLORS[score.key], told, radius=3.2)
+        fall = curve.falls_off[score.key]
+        if fall.strength is not None:
+            place = 1 + strengths.index(fall.strength)
+            chart.dots(
+                [(float(place), dict(points)[float(place)])], _COLORS[score.key], radius=7, hollow=True
+            )
+    return chart.svg()
+
+
+def bland_altman_chart(pair: Retest) -> Markup | None:
+    """Difference of the predicted areas of each pair against their mean; None where pairs are not known."""
+    told = pair.prediction
+    if told is None or told.bias.value is None:
+        return None
+    points = [((one + two) / 2, two - one) for one, two in pair.areas]
+    lines = [one.value for one in (told.lower_limit, told.bias, told.upper_limit) if one.value is not None]
+    ends = [*(difference for _, difference in points), *lines, 0.0]
+    room = 0.06 * ((max(ends) - min(ends)) or 1.0)
+    most = 1.05 * max(mean for mean, _ in points) or 1.0
+    chart = Chart(
+        f"Bland-Altman plot of {pair.name}",
+        f"mean predicted area of both, {pair.area_unit}",
+        f"{pair.second} less {pair.first}",
+        (0, most),
+        (min(ends) - room, max(ends) + room),
+        frame=Frame(width=440, height=280, left=52, right=20, top=12, bottom=46),
+    )
+    chart.line([(0, 0), (most, 0)], GREY)
+    for value in lines:
+        chart.line([(0, value), (most, value)], ORANGE, dashed=value != told.bias.value)
+    chart.dots(points, BLUE, radius=3.4)
+    return chart.svg()
+
+
+def fall_off_in_words(fall: FallOff, curve: Curve) -> str:
+    """Where a score falls off, in words that claim no more than the interval."""
+    last = f"{curve.points[-1].strength:g}"
+    if fall.answer == "not known":
+        return "not known: no interval"
+    if fall.answer == "loss":
+        return f"falls off at {fall.strength:g}"
+    at_most = (
+        "" if fall.loss_at_most is None else f"; at {last} the loss may be up to {fall.loss_at_most:.2f}"
+    )
+    return f"no loss shown{at_most}"
+
+
+def estimate_in_words(one: Estimate, digits: int = 3, signed: bool = False) -> str:
+    """A value with its interval; `n/a` where it does not exist."""
+    if one.value is None:
+        return "n/a"
+    sign = "+" if signed else ""
+    text = f"{one.value:{sign}.{digits}f}"
+    if one.low is None or one.high is None:
+        return text
+    return f"{text} ({one.low:{sign}.{digits}f} to {one.high:{sign}.{digits}f})"
+
+
+def summary_rows(document: Robustness) -> list[dict[str, Any]]:
+    """A row for each corruption, for a table in a terminal."""
+    return [
+        {
+            "corruption": curve.label,
+            "strengths": f"{', '.join(f'{point.strength:g}' for point in curve.points)} {curve.unit}",
+            **{
+                key: ", ".join(number(point.scores[key].value, 3) for point in curve.points)
+                for key in curve.falls_off
+            },
+            **{f"{key} answer": fall_off_in_words(fall, curve) for key, fall in curve.falls_off.items()},
+        }
+        for curve in document.curves
+    ]

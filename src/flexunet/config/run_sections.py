@@ -282,7 +282,9 @@ class EvaluateSection(Section):
     surface_scores: bool = True
     """Whether surface distances are computed."""
     boundary_tolerance: float = Field(default=2, ge=0)
-    """Tolerance of the boundary Dice, in pixels."""
+    """Tolerance of the boundary Dice, in pixels; also of the surface Dice where pixel spacing is unknown."""
+    surface_tolerance_mm: float = Field(default=1, ge=0)
+    """Tolerance of the surface Dice, in mm."""
     calibration_bins: int = Field(default=15, ge=2, le=1000)
     """Number of bins of the reliability curve (`probability` in scores.json)."""
 

@@ -89,6 +89,37 @@ def froc_chart(lesions: LesionScores) -> Markup | None:
     return chart.svg()
 
 
+def decision_chart(lesions: LesionScores) -> Markup | None:
+    """Net benefit of images against the threshold, beside following up all and none; None without a curve."""
+    curve = lesions.decision_curve
+    known = [(one.threshold, one.net_benefit.value) for one in curve if one.net_benefit.value is not None]
+    if not known:
+        return None
+    ends = [one.net_benefit.high or 0.0 for one in curve]
+    top = max(0.05, *(value for _, value in known), *ends, curve[0].net_benefit_of_all)
+    low = -top / 2
+    chart = Chart(
+        "Decision curve",
+        "probability from which an image is followed up",
+        "net benefit",
+        (0, 1),
+        (low, top * 1.1),
+    )
+    everyone = [(one.threshold, one.net_benefit_of_all) for one in curve if one.net_benefit_of_all >= low]
+    chart.line(everyone, GREY)
+    chart.line([(0, 0), (1, 0)], GREY, dashed=True)
+    intervals = [
+        (one.threshold, max(low, one.net_benefit.low), one.net_benefit.high)
+        for one in curve
+        if one.net_benefit.low is not None and one.net_benefit.high is not None
+    ]
+    chart.band([one for one in intervals if one[2] >= low], BLUE)
+    inside = [(x, y) for x, y in known if y >= low]
+    chart.line(inside, BLUE)
+    chart.dots(inside, BLUE, [f"at {x:.2f}: {y:.3f}" for x, y in inside], radius=3)
+    return chart.svg()
+
+
 def reliability_chart(probability: ProbabilityScores) -> Markup:
     """Share of foreground against probability, pixels in play."""
     chart = Chart("Reliability curve", "predicted probability of foreground", "share that is", (0, 1))

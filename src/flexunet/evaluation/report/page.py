@@ -76,6 +76,7 @@ def write_report(
                 "histogram": report_charts.dice_histogram(tables, scores),
                 "by_size": report_charts.dice_by_size(tables),
                 "froc": report_charts.froc_chart(scores.lesions),
+                "decision": report_charts.decision_chart(scores.lesions),
                 "reliability": scores.probability and report_charts.reliability_chart(scores.probability),
                 "training": training_charts(curves_dir) if curves_dir else [],
             },

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexunet.data.images.regions import Regions, find_regions, regions_of_numbers
-from flexunet.evaluation.scores.matching import Floats, Ints, assign, overlaps
+from flexunet.evaluation.scores.cells import component_dice
+from flexunet.evaluation.scores.matching import Floats, Ints, Overlaps, assign, common_pairs, satisfying
 from flexunet.evaluation.scores.rules import ScoringRules
 
 Bools = NDArray[np.bool_]
@@ -27,6 +28,9 @@ class Lesions(NamedTuple):
         found: Whether a predicted component matched it (the hard mask, as written to disk).
         dice: Dice with that component, 0 where missed.
         iou: IoU with that component, 0 where missed.
+        component_dice: Dice within its cell (`cells`). Here and below NaN: not in an older file.
+        best_iou: Greatest IoU with any predicted component, whatever the rule of matching.
+        centre_hit: 1 where matched by the rule `centre`, whatever the rule of matching, else 0.
     """
 
     label: Ints
@@ -36,6 +40,9 @@ class Lesions(NamedTuple):
     found: Bools
     dice: Floats
     iou: Floats
+    component_dice: Floats
+    best_iou: Floats
+    centre_hit: Floats
 
 
 class Candidates(NamedTuple):
@@ -128,7 +135,8 @@ def _class_scores(
         else regions_of_numbers(numbers[box], truth, rules.min_lesion_pixels)
     )
     decided = find_regions(prediction, rules.connectivity, rules.min_lesion_pixels)
-    pairs = overlaps(lesions, decided, rules.lesion_match, rules.lesion_iou)
+    common = common_pairs(lesions, decided)
+    pairs = satisfying(common, lesions, decided, rules.lesion_match, rules.lesion_iou)
     match, pair = assign(pairs, np.ones(len(decided)), len(lesions))
     found = match >= 0
     dice, iou = np.zeros(len(lesions)), np.zeros(len(lesions))
@@ -140,7 +148,9 @@ def _class_scores(
     if probability is not None:
         candidates = add_doubtful(decided, probability, rules)
         scores = region_scores(candidates, probability, rules.candidate_score)
-        pairs = overlaps(lesions, candidates, rules.lesion_match, rules.lesion_iou)
+        pairs = satisfying(
+            common_pairs(lesions, candidates), lesions, candidates, rules.lesion_match, rules.lesion_iou
+        )
         match, _ = assign(pairs, scores, len(lesions))
         hit = np.zeros(len(candidates), bool)
         hit[match[match >= 0]] = True
@@ -156,6 +166,9 @@ def _class_scores(
             found,
             dice,
             iou,
+            component_dice(lesions, decided.labels > 0),
+            _best_iou(common, len(lesions)),
+            _centre_hits(common, lesions, decided),
         ),
         Candidates(
             np.full(len(candidates), label),
@@ -168,6 +181,18 @@ def _class_scores(
             hit,
         ),
     )
+
+
+def _best_iou(common: Overlaps, count: int) -> Floats:
+    best = np.zeros(count)
+    np.maximum.at(best, common.lesion, common.iou)
+    return best
+
+
+def _centre_hits(common: Overlaps, lesions: Regions, decided: Regions) -> Floats:
+    pairs = satisfying(common, lesions, decided, "centre", 0.0)
+    match, _ = assign(pairs, np.ones(len(decided)), len(lesions))
+    return (match >= 0).astype(np.float64)
 
 
 def _busy_box(

@@ -28,7 +28,7 @@ Ints = NDArray[np.int64]
 
 
 class Overlaps(NamedTuple):
-    """Pairs of a lesion and a candidate that share pixels or a centre, one entry a pair."""
+    """Pairs of a lesion and a candidate that share pixels, one entry a pair."""
 
     lesion: Ints
     candidate: Ints
@@ -36,17 +36,12 @@ class Overlaps(NamedTuple):
     dice: Floats
 
 
-def overlaps(lesions: Regions, candidates: Regions, rule: str, least_iou: float) -> Overlaps:
-    """All pairs that may match under the rule.
+def common_pairs(lesions: Regions, candidates: Regions) -> Overlaps:
+    """All pairs that share a pixel.
 
     Args:
         lesions: Components of the truth.
         candidates: Components of the prediction.
-        rule: `iou`, `overlap` or `centre`, see `ScoringRules`.
-        least_iou: Threshold of `iou`; the others have none.
-
-    Returns:
-        The pairs that satisfy the rule.
     """
     both = (lesions.labels > 0) & (candidates.labels > 0)
     width = len(candidates) + 1
@@ -54,14 +49,28 @@ def overlaps(lesions: Regions, candidates: Regions, rule: str, least_iou: float)
     pairs, shared = np.unique(codes, return_counts=True)
     lesion, candidate = pairs // width - 1, pairs % width - 1
     total = lesions.areas[lesion] + candidates.areas[candidate]
-    iou, dice = ratio(shared, total - shared), ratio(2 * shared, total)
+    return Overlaps(lesion, candidate, ratio(shared, total - shared), ratio(2 * shared, total))
+
+
+def satisfying(
+    pairs: Overlaps, lesions: Regions, candidates: Regions, rule: str, least_iou: float
+) -> Overlaps:
+    """The pairs that may match under a rule.
+
+    Args:
+        pairs: Pairs that share a pixel.
+        lesions: Components of the truth.
+        candidates: Components of the prediction.
+        rule: `iou`, `overlap` or `centre`, see `ScoringRules`.
+        least_iou: Threshold of `iou`; the others have none.
+    """
+    if rule == "overlap":
+        return pairs
     if rule == "iou":
-        satisfied = iou >= least_iou
-    elif rule == "centre":
-        satisfied = _centre_hits(lesions, candidates, lesion, candidate)
+        chosen = pairs.iou >= least_iou
     else:
-        satisfied = np.ones(len(pairs), bool)
-    return Overlaps(lesion[satisfied], candidate[satisfied], iou[satisfied], dice[satisfied])
+        chosen = _centre_hits(lesions, candidates, pairs.lesion, pairs.candidate)
+    return Overlaps(pairs.lesion[chosen], pairs.candidate[chosen], pairs.iou[chosen], pairs.dice[chosen])
 
 
 def _centre_hits(lesions: Regions, candidates: Regions, lesion: Ints, candidate: Ints) -> NDArray[np.bool_]:

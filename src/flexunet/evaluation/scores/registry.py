@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flexunet.evaluation.scores.froc import CONFIDENCE_SCORES
+from flexunet.evaluation.scores.image_level import IMAGE_LEVEL_SCORES
 from flexunet.evaluation.scores.lesion_counts import COUNTED_SCORES
 from flexunet.evaluation.scores.pixels import PIXEL_SCORES
 from flexunet.evaluation.scores.row import ImageScore, Kind, LesionScore, Place, ScoreRow
 from flexunet.evaluation.scores.surface import SURFACE_SCORES
 
 IMAGE_SCORES: tuple[ImageScore, ...] = (*PIXEL_SCORES, *SURFACE_SCORES)
-LESION_SCORES: tuple[LesionScore, ...] = (*COUNTED_SCORES, *CONFIDENCE_SCORES)
+SCORES_BY_CONFIDENCE: tuple[LesionScore, ...] = (*CONFIDENCE_SCORES, *IMAGE_LEVEL_SCORES)
+LESION_SCORES: tuple[LesionScore, ...] = (*COUNTED_SCORES, *SCORES_BY_CONFIDENCE)
 
 _KINDS = {"mean": "mean over images", "median": "median over images", "pooled": "pooled"}
 

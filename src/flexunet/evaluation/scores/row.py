@@ -1,8 +1,8 @@
 """What a score is: one row says its name, label, unit, direction, definition, source, and how it is computed.
 
-The rows stand beside the functions that compute them (pixels, surface, lesion_counts, froc) and are gathered
-in `registry`. Tables, CSV columns, scores.json, its schema, the report, the model card, comparisons,
-subgroups and the table of docs/scores-schema.md loop over them: to add a score is to add a row.
+The rows stand beside the functions that compute them (pixels, surface, lesion_counts, froc, image_level) and
+are gathered in `registry`. Tables, CSV columns, scores.json, its schema, the report, the model card,
+comparisons, subgroups and the table of docs/scores-schema.md loop over them: to add a score is to add a row.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class LesionScore(ScoreRow):
         by_confidence: From a `DetectionTable` and weights `(B, N)` of images to `(B,)`; needs probabilities.
     """
 
-    per: Literal["lesions", "regions", "images"] = "lesions"
+    per: Literal["lesions", "regions", "lesions and regions", "images"] = "lesions"
     places: tuple[Place, ...] = ()
     proportion: bool = False
     terms: Callable[[Any], tuple[NDArray, NDArray]] | None = None

@@ -25,7 +25,9 @@ class ScoringRules:
         connectivity: Neighbours, 4 or 8, that join pixels into one lesion.
         min_lesion_pixels: Smaller lesions are left out, in truth and prediction alike.
         surface_scores: Whether surface distances are measured.
-        boundary_tolerance: Distance in pixels up to which two boundaries agree (boundary Dice).
+        boundary_tolerance: Distance in pixels up to which two boundaries agree (boundary Dice, and surface
+            Dice where spacing is unknown).
+        surface_tolerance_mm: Distance in mm up to which two contours agree (surface Dice).
         candidate_threshold: Where probabilities exist, components above this probability that hold no
             predicted pixel become further, doubtful candidates, so that the FROC curve has a right end.
         candidate_score: Confidence of a candidate: `mean` or `max` probability over its pixels.
@@ -47,6 +49,7 @@ class ScoringRules:
     min_lesion_pixels: int = 0
     surface_scores: bool = True
     boundary_tolerance: float = 2.0
+    surface_tolerance_mm: float = 1.0
     candidate_threshold: float = 0.1
     candidate_score: str = "mean"
     size_bands_px: tuple[float, ...] = (16.0, 32.0, 64.0)
@@ -66,6 +69,7 @@ class ScoringRules:
         _between("confidence", self.confidence, 0.01, 0.9999)
         _between("bootstrap_samples", self.bootstrap_samples, 0, 1_000_000)
         _between("boundary_tolerance", self.boundary_tolerance, 0.0, 1e6)
+        _between("surface_tolerance_mm", self.surface_tolerance_mm, 0.0, 1e6)
         _between("calibration_bins", self.calibration_bins, 2, 1000)
 
     @classmethod

@@ -160,9 +160,6 @@ def score_boundaries(
     return [row.surface(pair, rules) if row.surface else np.nan for row in SURFACE_SCORES]
 
 
-SURFACE_TOLERANCE_MM = 1.0
-
-
 def contour(region: NDArray[np.uint8], spacing: Spacing) -> tuple[Values, Values]:
     """The contour of a region in pieces, one at each corner of pixels that it passes.
 
@@ -214,7 +211,7 @@ def surface_dice(
 def _surface_dice(pair: Boundaries, rules: ScoringRules) -> float:
     if pair.spacing is None:
         return surface_dice(pair.truth, pair.prediction, rules.boundary_tolerance)
-    return surface_dice(pair.truth, pair.prediction, SURFACE_TOLERANCE_MM, pair.spacing)
+    return surface_dice(pair.truth, pair.prediction, rules.surface_tolerance_mm, pair.spacing)
 
 
 _HUTTENLOCHER = "Huttenlocher et al. (1993), IEEE TPAMI 15(9)"
@@ -297,7 +294,7 @@ SURFACE_SCORES: Sequence[ImageScore] = (
         label="normalised surface Dice",
         better="higher",
         definition="Share of the contours of truth and prediction, by length, that lies within "
-        f"{SURFACE_TOLERANCE_MM:g} mm of the other contour, or `boundary_tolerance` pixels where spacing is "
+        "`surface_tolerance_mm` of the other contour, or `boundary_tolerance` pixels where spacing is "
         "unknown; 0 where the class is in one of them alone.",
         undefined="class in neither",
         source="Nikolov et al. (2018), arXiv:1809.04430",

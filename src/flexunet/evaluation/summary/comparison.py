@@ -26,6 +26,7 @@ _COMPARED_RULES = (
     "connectivity",
     "min_lesion_pixels",
     "boundary_tolerance",
+    "surface_tolerance_mm",
 )
 
 

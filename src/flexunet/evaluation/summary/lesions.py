@@ -6,12 +6,14 @@ import itertools
 
 import numpy as np
 
-from flexunet.evaluation.scores.froc import CONFIDENCE_SCORES, RATES, FrocCurve, froc_curve, sensitivity_at
+from flexunet.evaluation.scores.froc import RATES, DetectionTable, FrocCurve, froc_curve, sensitivity_at
+from flexunet.evaluation.scores.image_level import THRESHOLDS, net_benefit, net_benefit_of_all
 from flexunet.evaluation.scores.intervals import Estimate, Resampling
 from flexunet.evaluation.scores.lesion_counts import COUNTED_SCORES, LesionCounts
+from flexunet.evaluation.scores.registry import SCORES_BY_CONFIDENCE
 from flexunet.evaluation.scores.row import LesionScore, Values
 from flexunet.evaluation.scores.rules import ScoringRules
-from flexunet.evaluation.tables.document import FrocPoint, FrocSensitivity, LesionScores, SizeBand
+from flexunet.evaluation.tables.document import FrocPoint, FrocSensitivity, LesionScores, NetBenefit, SizeBand
 from flexunet.evaluation.tables.rows import Tables
 
 SPECK = 10
@@ -55,6 +57,7 @@ def set_lesion_scores(
         scored_by="probability" if tables.by_probability else "hard masks",
         froc=points,
         froc_sensitivity=at_rates,
+        decision_curve=_decision_curve(tables.detections(label), draw),
         **by_confidence,
     )
 
@@ -64,6 +67,8 @@ def lesion_estimate(row: LesionScore, counts: LesionCounts, draw: Resampling) ->
     if row.terms is None:
         raise TypeError(f"{row.name} needs the confidence of candidates.")
     numerator, denominator = row.terms(counts)
+    if np.isnan(numerator).any():
+        return Estimate()  # read from a file older than the score
     estimate = (draw.proportion if row.proportion else draw.ratio)(numerator, denominator)
     estimate = draw.honest(estimate, denominator, row.bounded)
     return estimate.model_copy(update={"images": int(denominator.sum())})
@@ -72,7 +77,7 @@ def lesion_estimate(row: LesionScore, counts: LesionCounts, draw: Resampling) ->
 def _curve(
     tables: Tables, draw: Resampling, label: int | None, counts: LesionCounts
 ) -> tuple[list[FrocPoint], list[FrocSensitivity], dict[str, Estimate]]:
-    """FROC points, sensitivity at the usual rates, and the scores of `CONFIDENCE_SCORES`.
+    """FROC points, sensitivity at the usual rates, and the scores of `SCORES_BY_CONFIDENCE`.
 
     Hard masks have one operating point: above its rate of false positives its sensitivity is reached, below
     it nothing is known.
@@ -92,23 +97,26 @@ def _curve(
                 )
                 for at in RATES
             ],
-            {row.name: Estimate() for row in CONFIDENCE_SCORES},
+            {row.name: Estimate() for row in SCORES_BY_CONFIDENCE},
         )
     table = tables.detections(label)
-    computed = [row.by_confidence for row in CONFIDENCE_SCORES if row.by_confidence]
+    computed = [row.by_confidence for row in SCORES_BY_CONFIDENCE if row.by_confidence]
 
     def statistic(weights: Values) -> Values:
         columns = [score(table, weights)[:, None] for score in computed]
         return np.concatenate([sensitivity_at(table, weights), *columns], axis=1)
 
     estimates = draw.statistic(statistic, total, width=len(table.score))
-    shares = [True] * len(RATES) + [row.proportion for row in CONFIDENCE_SCORES]
+    shares = [True] * len(RATES) + [row.proportion for row in SCORES_BY_CONFIDENCE]
     if draw.groups_with(counts.lesions) < 2:
         estimates = [Estimate(value=one.value, images=one.images) for one in estimates]
     estimates = [
         draw.widened(one, counts.lesions) if share else draw.honest(one, counts.lesions, bounded=True)
         for one, share in zip(estimates, shares, strict=True)
     ]
+    for place, row in enumerate(SCORES_BY_CONFIDENCE, start=len(RATES)):
+        if row.per == "images":
+            estimates[place] = _of_all_images(estimates[place], counts, draw)
     curve = thinned(froc_curve(table)) if total else FrocCurve(*(np.empty(0) for _ in range(3)))
     return (
         [
@@ -119,8 +127,30 @@ def _curve(
             FrocSensitivity(false_positives_per_image=at, sensitivity=estimate)
             for at, estimate in zip(RATES, estimates, strict=False)
         ],
-        dict(zip((row.name for row in CONFIDENCE_SCORES), estimates[len(RATES) :], strict=True)),
+        dict(zip((row.name for row in SCORES_BY_CONFIDENCE), estimates[len(RATES) :], strict=True)),
     )
+
+
+def _of_all_images(estimate: Estimate, counts: LesionCounts, draw: Resampling) -> Estimate:
+    """A score that rests on images with and without lesions; no interval where one kind has one patient."""
+    if estimate.value is None:
+        return Estimate()
+    estimate = estimate.model_copy(update={"images": len(counts.lesions)})
+    if draw.groups_with(counts.without_lesion) < 2:
+        return Estimate(value=estimate.value, images=estimate.images)
+    return estimate
+
+
+def _decision_curve(table: DetectionTable, draw: Resampling) -> list[NetBenefit]:
+    """Net benefit at each threshold; nothing where all images have a lesion, or none has."""
+    if not 0 < np.count_nonzero(table.lesions) < len(table.lesions):
+        return []
+    estimates = draw.statistic(lambda weights: net_benefit(table, weights))
+    of_all = net_benefit_of_all(table).tolist()
+    return [
+        NetBenefit(threshold=threshold, net_benefit=estimate, net_benefit_of_all=everyone)
+        for threshold, estimate, everyone in zip(THRESHOLDS, estimates, of_all, strict=True)
+    ]
 
 
 def thinned(curve: FrocCurve, most: int = _MOST_POINTS) -> FrocCurve:

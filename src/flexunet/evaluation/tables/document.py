@@ -96,6 +96,14 @@ class FrocSensitivity(Part):
     sensitivity: Estimate
 
 
+class NetBenefit(Part):
+    """One threshold of the decision curve: follow up every image whose surest candidate reaches it."""
+
+    threshold: float
+    net_benefit: Estimate = Field(description="Images; that of following up none is 0.")
+    net_benefit_of_all: float = Field(description="Of following up every image.")
+
+
 class _Counts(Scored):
     lesions: int
     found: int
@@ -116,6 +124,10 @@ class LesionScores(_with_scores(_Counts, SET_LESION_SCORES)):  # type: ignore[mi
     )
     froc: list[FrocPoint]
     froc_sensitivity: list[FrocSensitivity]
+    decision_curve: list[NetBenefit] = Field(
+        default_factory=list,
+        description="Net benefit of images by threshold; empty where all images have a lesion, or none has.",
+    )
 
 
 class ClassScores(Part):

@@ -120,6 +120,9 @@ def lesion_columns(tables: Tables) -> dict[str, Column]:
         "found": lesions.found,
         "dice_per_lesion": lesions.dice,
         "iou_per_lesion": lesions.iou,
+        "component_dice": lesions.component_dice,
+        "best_iou": lesions.best_iou,
+        "centre_hit": lesions.centre_hit,
         "score": nothing,
         "in_predicted_mask": nothing,
         "matched": nothing,
@@ -178,11 +181,13 @@ class _Columns:
     def counts(self, name: str) -> NDArray[np.int64]:
         return np.nan_to_num(self.numbers(name)).astype(np.int64)
 
+    def younger(self, name: str) -> NDArray[np.float64]:
+        """Numbers of a column that older files lack; NaN there."""
+        return self.numbers(name) if name in self._values else np.full(self.rows, np.nan)
+
     def surface(self, label: int) -> NDArray[np.float64]:
         """The scores of `SURFACE_SCORES` of one class; NaN for a score younger than the file."""
-        names = [f"{row.column}_class_{label}" for row in SURFACE_SCORES]
-        unknown = np.full(self.rows, np.nan)
-        return np.stack([self.numbers(name) if name in self._values else unknown for name in names], axis=-1)
+        return np.stack([self.younger(f"{row.column}_class_{label}") for row in SURFACE_SCORES], axis=-1)
 
     def matrix(self, names: Sequence[str]) -> NDArray[np.float64]:
         return np.stack([self.numbers(name) for name in names], axis=-1)
@@ -264,9 +269,10 @@ def _read_lesions(
     found, matched = columns.counts("found") > 0, columns.counts("matched") > 0
     hit, decided = columns.counts("matched_by_score") > 0, columns.counts("in_predicted_mask") > 0
     dice, iou, score = (columns.numbers(name) for name in ("dice_per_lesion", "iou_per_lesion", "score"))
+    younger = [columns.younger(name) for name in ("component_dice", "best_iou", "centre_hit")]
     return (
         image[lesion],
-        rows_of(Lesions(label, area, row, column, found, dice, iou), lesion),
+        rows_of(Lesions(label, area, row, column, found, dice, iou, *younger), lesion),
         image[candidate],
         rows_of(Candidates(label, area, row, column, score, decided, matched, hit), candidate),
     )

@@ -141,13 +141,22 @@ class Tables:
         if label is not None:
             lesion_in = lesion_in & (self.lesions.label == label)
             decided = decided & (self.candidates.label == label)
-        dice = np.bincount(self.lesion_image[lesion_in], self.lesions.dice[lesion_in], len(self))
+        halves = np.where(self.lesions.best_iou > 0.5, 1.0, self.lesions.best_iou * 0)  # NaN stays NaN
+        half_iou = halves * self.lesions.best_iou
+
+        def summed(column: Values) -> Values:
+            return np.bincount(self.lesion_image[lesion_in], column[lesion_in], len(self)).astype(np.float64)
+
         return LesionCounts(
             lesions=self.counted(self.lesion_image, lesion_in),
             found=self.counted(self.lesion_image, lesion_in & self.lesions.found),
             predicted=self.counted(self.candidate_image, decided),
             false=self.counted(self.candidate_image, decided & ~self.candidates.matched),
-            dice=dice.astype(np.float64),
+            dice=summed(self.lesions.dice),
+            component_dice=summed(self.lesions.component_dice),
+            halves=summed(halves),
+            half_iou=summed(half_iou),
+            centre_hits=summed(self.lesions.centre_hit),
         )
 
     def detections(self, label: int | None = None) -> DetectionTable:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from flexunet.data.copies.fingerprints import grey_of
 from flexunet.data.dataset.identity import Identities
-from flexunet.data.dataset.instances import read_instances
-from flexunet.data.dataset.matching import Matches, common_ending, listed, match_names, stem_of
-from flexunet.data.dataset.pairs import Pair, list_masks
-from flexunet.data.images.files import list_images, read_image
-from flexunet.data.images.foreground import breast_share
+from flexunet.data.dataset.pairs import Pair
 from flexunet.data.images.guess import guess_reader
 from flexunet.data.images.masks import MaskReader
-from flexunet.errors import DatasetError, ImageError, MaskError, PairingError, PathError
+from flexunet.errors import DatasetError
 from flexunet.evaluation.leakage import look_for_leaks
-from flexunet.evaluation.origins import origin_of
+from flexunet.evaluation.mask_folders import MaskPair, pair_masks, score_pairs
+from flexunet.evaluation.readers import score_readers
 from flexunet.evaluation.report.outputs import Evaluation, keep_other_images, read_previous, write_evaluation
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.build import Circumstances, make_scores
@@ -25,141 +21,10 @@ from flexunet.evaluation.summary.comparison import other_rules, why_not_comparab
 from flexunet.evaluation.tables.extremes import Extremes
 from flexunet.evaluation.tables.files import find_evaluation, read_tables, read_told
 from flexunet.evaluation.tables.rows import Tables
-from flexunet.evaluation.tables.streaming import Prediction, score_stream
 from flexunet.progress import Progress, silent
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
-
-_LISTED = 10
-
-
-class MaskPair(NamedTuple):
-    """A true and a predicted mask of one stem, and the image they belong to, if known."""
-
-    truth: Path
-    prediction: Path
-    image: Path | None
-
-
-def pair_masks(truth: Path | str, prediction: Path | str, images: Path | str | None = None) -> list[MaskPair]:
-    """Pair the masks of two folders by stem.
-
-    Args:
-        truth: Folder of true masks.
-        prediction: Folder of predicted masks.
-        images: Folder of the images, for pictures; by default `images` beside `truth`, if there is one.
-
-    Returns:
-        The pairs, sorted by name.
-
-    Raises:
-        PathError: if a folder is missing or empty.
-        PairingError: if a mask has no partner or two files of a folder share a stem.
-    """
-    matches = match_names(list_masks(truth), list_masks(prediction), ending="")
-    for folder, repeated in ((truth, matches.repeated), (prediction, matches.repeated_partners)):
-        if repeated:
-            raise PairingError(
-                f"{folder}: {' and '.join(path.name for path in repeated[0])} share a name. Names pair the "
-                "masks: rename or remove one."
-            )
-    lonely = [f"{path.name} has no prediction" for path in matches.alone]
-    lonely += [f"{path.name} has no true mask" for path in matches.strangers]
-    if lonely:
-        raise PairingError(
-            f"{truth} and {prediction} must hold masks of the same names; {len(lonely)} have no partner: "
-            f"{listed(lonely, _LISTED, '; ')}. A missing prediction is not an empty one: write it, or "
-            f"remove its mask.{_told_apart(matches)}"
-        )
-    pictures = _pictures(Path(truth), images)
-    return [MaskPair(path, mask, pictures.get(stem_of(path))) for path, mask in matches.partners.items()]
-
-
-def _told_apart(matches: Matches) -> str:
-    """A sentence, with a blank before, on the ending by which names of predictions differ; else ""."""
-    ending = common_ending(map(stem_of, matches.alone), list(map(stem_of, matches.strangers)))
-    return f" The predictions end in {ending}, the masks do not: rename them." if ending else ""
-
-
-def _pictures(truth: Path, images: Path | str | None) -> dict[str, Path]:
-    if images is not None:
-        return {stem_of(path): path for path in list_images(images)}
-    try:
-        return {stem_of(path): path for path in list_images(truth.resolve().parent / "images")}
-    except PathError:
-        return {}
-
-
-def score_pairs(
-    pairs: list[MaskPair],
-    masks: MaskReader,
-    rules: ScoringRules,
-    identities: Identities,
-    *,
-    spacing: tuple[float, float] | None = None,
-    jobs: int | None = None,
-    ray: str | None = None,
-    gallery: Extremes | None = None,
-    progress: Progress = silent,
-) -> Tables:
-    """Score pairs of mask files.
-
-    Args:
-        pairs: The files.
-        masks: How masks are read.
-        rules: The rules.
-        identities: Whose images they are.
-        spacing: Height and width of a pixel in mm, for images without one in the manifest.
-        jobs: Threads, all processors by default.
-        ray: Address of a Ray cluster that works in place of threads; see `work_on_cluster`.
-        gallery: Keeps the best and the worst images.
-        progress: Told how many images are scored.
-
-    Returns:
-        The tables.
-
-    Raises:
-        MaskError: if a mask cannot be read, has colours off the map or another size than its true mask.
-    """
-
-    def read(pair: MaskPair) -> Prediction:
-        truth = masks.read(pair.truth)
-        mask = masks.flat.read_like(pair.prediction, truth.shape, pair.truth, "true mask")
-        if masks.color_map.num_classes < 2:
-            raise MaskError("--rgb-map has one class only; scoring needs background and one other.")
-        identity = identities.of(pair.truth)
-        return Prediction(
-            origin_of(pair.truth, identity),
-            truth,
-            mask,
-            spacing=identity.spacing or spacing,
-            image_path=str(pair.image) if pair.image else None,
-            breast=_breast(pair.image),
-            numbers=read_instances(pair.truth, truth),
-        )
-
-    return score_stream(
-        pairs,
-        read,
-        masks.color_map.num_classes,
-        rules,
-        jobs=jobs,
-        ray=ray,
-        gallery=gallery,
-        progress=progress,
-        total=len(pairs),
-    )
-
-
-def _breast(image: Path | None) -> float:
-    """Share of an image that the breast covers; NaN where there is none that can be read."""
-    if image is None:
-        return float("nan")
-    try:
-        return breast_share(grey_of(read_image(image, None)))
-    except ImageError:
-        return float("nan")
 
 
 def score_folders(
@@ -170,6 +35,7 @@ def score_folders(
     rules: ScoringRules | None = None,
     images: Path | str | None = None,
     manifest: Path | str | None = None,
+    readers: Sequence[Path | str] = (),
     spacing: tuple[float, float] | None = None,
     subgroups: Sequence[str] = (),
     against: Path | str | None = None,
@@ -191,6 +57,8 @@ def score_folders(
         rules: The rules.
         images: Folder of the images, for pictures; `images` beside `truth` by default.
         manifest: manifest.csv or its folder; that of the data set `truth` belongs to by default.
+        readers: Folders of masks of the same images by further readers than that of `truth`; how far all of
+            them agree is shown beside the scores.
         spacing: Height and width of a pixel in mm, for images without one in the manifest.
         subgroups: Manifest columns to report.
         against: Folder of an evaluation or run to compare with; what `out` holds so far by default.
@@ -231,7 +99,7 @@ def score_folders(
         pairs,
         masks,
         rules,
-        identities,
+        identities.of,
         spacing=spacing,
         jobs=jobs,
         ray=ray,
@@ -246,6 +114,11 @@ def score_folders(
         subgroups=subgroups,
         previous=comparable(previous, tables, notes, demanded=against is not None),
         audit=_leaks(run, pairs, identities, audit, look, jobs, progress) if run else audit,
+        readers=score_readers(
+            [truth, *readers], prediction, tables, masks, rules, identities.of, spacing, jobs, progress
+        )
+        if readers
+        else None,
     )
     scores = make_scores(tables, rules, about)
     folder = Path(out) if out is not None else None

@@ -26,6 +26,14 @@ def score(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for report.html, scores.json and the CSV files.")
     ] = None,
+    readers: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--readers",
+            help="Folder of masks of the same images by one more reader, beside that of --truth; repeatable. "
+            "Shows how far readers agree beside the scores of the prediction.",
+        ),
+    ] = None,
     images: Annotated[
         Path | None, typer.Option("--images", help="Folder of the images, for the overlays of the report.")
     ] = None,
@@ -114,6 +122,7 @@ def score(
             rules=rules,
             images=images,
             manifest=manifest,
+            readers=readers or (),
             spacing=parse_spacing(spacing, "--spacing") if spacing else None,
             subgroups=by or (section.subgroups if section else ()),
             against=against,

@@ -11,7 +11,7 @@ from flexunet.evaluation.scores.intervals import Estimate
 from flexunet.evaluation.scores.registry import SET_LESION_SCORES, SET_SCORES, shown_in
 from flexunet.evaluation.scores.row import LesionScore
 from flexunet.evaluation.summary.verdict import lesions_in_words
-from flexunet.evaluation.tables.document import Comparison, Scores, estimate_of
+from flexunet.evaluation.tables.document import Comparison, ReaderAgreement, Scores, estimate_of
 
 _SIGNS = {"yes": "yes", "no": "no", "unsure": "not sure", "unknown": "not known"}
 
@@ -28,6 +28,8 @@ def scores_tables(scores: Scores, subgroups: bool = False) -> RenderableType:
         parts.append(_classes(scores))
     if subgroups:
         parts.extend(_subgroups(scores))
+    if scores.readers is not None:
+        parts += [_readers(scores.readers), Text(scores.readers.sentence)]
     for one in scores.verdict:
         style = "green" if one.good else "bold red" if one.good is False else "yellow"
         parts.append(Text.assemble((f"{one.question} {_SIGNS[one.answer]}. ", style), one.sentence))
@@ -70,6 +72,21 @@ def _classes(scores: Scores) -> Table:
     for one in scores.classes:
         values = [_number(estimate_of(one, score).value, score.row.digits) for score in columns]
         table.add_row(f"{one.index} {one.name}", *values)
+    return table
+
+
+def _readers(readers: ReaderAgreement) -> Table:
+    table = Table(
+        title=f"{counted(len(readers.by_reader), 'reader')} of the same images", title_justify="left"
+    )
+    for name in ("score", "model", "readers", "difference", "interval"):
+        table.add_column(name, justify="left" if name == "score" else "right")
+    for one in readers.scores:
+        if one.difference.value is not None:
+            name = one.name if one.higher_is_better else f"{one.name} (less is better)"
+            values = _number(one.model.value, 3), _number(one.readers.value, 3)
+            interval = _interval(one.difference, 3, sign="+")
+            table.add_row(name, *values, f"{one.difference.value:+.3f}", interval)
     return table
 
 

@@ -69,7 +69,7 @@ COUNTED_SCORES = (
         definition="Found lesions over lesions, predicted masks as they are.",
         undefined="no lesions",
         source=_BUNCH,
-        places=("console", "classes", "headline", "card", "tiles", "comparison"),
+        places=("console", "classes", "headline", "card", "tiles", "comparison", "readers"),
         proportion=True,
         terms=lambda counts: (counts.found, counts.lesions),
     ),
@@ -83,7 +83,7 @@ COUNTED_SCORES = (
         digits=2,
         short="FP/image",
         per="images",
-        places=("console", "classes", "headline", "card", "tiles", "comparison"),
+        places=("console", "classes", "headline", "card", "tiles", "comparison", "readers"),
         terms=lambda counts: (counts.false, counts.every_image),
     ),
     LesionScore(
@@ -144,7 +144,7 @@ COUNTED_SCORES = (
         undefined="neither lesions nor regions",
         source=_KIRILLOV,
         per="lesions and regions",
-        places=("console",),
+        places=("console", "readers"),
         terms=lambda counts: (counts.half_iou, (counts.lesions + counts.predicted) / 2),
     ),
     LesionScore(

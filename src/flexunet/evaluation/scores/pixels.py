@@ -25,7 +25,7 @@ PIXEL_SCORES = (
         undefined="class in neither",
         source="Dice, L. R. (1945), Ecology 26(3), 297-302",
         summaries=(
-            Summary("mean", ("console", "classes", "headline", "card", "tiles", "comparison")),
+            Summary("mean", ("console", "classes", "headline", "card", "tiles", "comparison", "readers")),
             Summary("median", ("console",)),
             Summary("pooled", ("console", "classes", "card", "tiles", "comparison")),
         ),

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from flexunet.evaluation.scores.rules import ScoringRules
 
 Values = NDArray[np.float64]
-Place = Literal["console", "classes", "headline", "card", "tiles", "comparison"]
+Place = Literal["console", "classes", "headline", "card", "tiles", "comparison", "readers"]
 """Where a score is shown beside scores.json and the report's table, which hold all of them: in the console's
-main table and its table by class, by subgroup and fold, on the model card, at the head of the report, and
-in the comparison of two runs."""
+main table and its table by class, by subgroup and fold, on the model card, at the head of the report, in the
+comparison of two runs, and in that with several readers."""
 Kind = Literal["mean", "median", "pooled"]
 
 

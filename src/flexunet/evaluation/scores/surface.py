@@ -244,7 +244,7 @@ SURFACE_SCORES: Sequence[ImageScore] = (
         undefined=_ONE_SIDED,
         source=_HUTTENLOCHER,
         summaries=(
-            Summary("mean", ("console", "card", "tiles", "comparison")),
+            Summary("mean", ("console", "card", "tiles", "comparison", "readers")),
             Summary("median"),
         ),
         surface=lambda pair, rules: pair.px.hausdorff_95,
@@ -298,7 +298,7 @@ SURFACE_SCORES: Sequence[ImageScore] = (
         "unknown; 0 where the class is in one of them alone.",
         undefined="class in neither",
         source="Nikolov et al. (2018), arXiv:1809.04430",
-        summaries=(Summary("mean", ("console", "comparison")),),
+        summaries=(Summary("mean", ("console", "comparison", "readers")),),
         surface=_surface_dice,
         one_sided=0.0,
         empty_rule=True,

@@ -23,7 +23,7 @@ from flexunet.evaluation.summary.pixels import (
 from flexunet.evaluation.summary.probability import probability_scores
 from flexunet.evaluation.summary.subgroups import subgroup_columns
 from flexunet.evaluation.summary.verdict import better_than_last, better_than_trivial, leaking, sure_enough
-from flexunet.evaluation.tables.document import Fold, PublishedMetrics, Scores
+from flexunet.evaluation.tables.document import Fold, PublishedMetrics, ReaderAgreement, Scores
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.inference.predict.calibration import Calibration
 from flexunet.version import __version__, installed_versions
@@ -48,6 +48,7 @@ class Circumstances:
         previous: Name and tables of the run to compare with.
         folds: The folds of a cross-validation.
         audit: What is known of leakage, see `verdict.leaking`.
+        readers: How far several readers agree, where their masks are given.
         environment: What it ran on; this machine by default.
     """
 
@@ -63,6 +64,7 @@ class Circumstances:
     previous: tuple[str, Tables] | None = None
     folds: Sequence[Fold] = ()
     audit: dict[str, Any] | None = None
+    readers: ReaderAgreement | None = None
     environment: dict[str, Any] = field(default_factory=dict)
 
 
@@ -108,6 +110,7 @@ def make_scores(tables: Tables, rules: ScoringRules, about: Circumstances) -> Sc
         subgroups=subgroup_columns(tables, rules, about.subgroups),
         folds=list(about.folds),
         comparison=comparison,
+        readers=about.readers,
         audit=about.audit,
         environment=about.environment or describe_machine(),
         verdict=[

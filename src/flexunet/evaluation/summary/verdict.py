@@ -21,7 +21,8 @@ from flexunet.evaluation.tables.document import (
 from flexunet.evaluation.tables.rows import Tables
 
 _FEW_PATIENTS = 30
-_FEWEST_PATIENTS = 10  # below this nothing is called better: intervals of so few are too narrow
+FEWEST_PATIENTS = 10
+"""Below this nothing is called better: intervals of so few are too narrow."""
 _ASSUMED_BREAST = 0.2  # share of an image, where the image is not at hand
 GAIN = 0.02
 """Dice up to which a gain over a trivial prediction is none: two outlines of one breast differ as much."""
@@ -95,7 +96,7 @@ def better_than_trivial(
     ends = {name: _ends(gain) for name, gain in gains.items()}
     beaten_by = [name for name, (_, high) in ends.items() if high <= GAIN]
     doubtful = [name for name, (low, high) in ends.items() if low <= GAIN < high]
-    few = draw.num_groups < _FEWEST_PATIENTS
+    few = draw.num_groups < FEWEST_PATIENTS
     answer: Literal["yes", "no", "unsure"] = "yes"
     if beaten_by:
         answer = "no"
@@ -106,7 +107,7 @@ def better_than_trivial(
             sentence += f" Chance is not excluded against: {', '.join(doubtful)}."
         if few:
             who = "One patient proves" if draw.num_groups == 1 else f"{draw.num_groups} patients prove"
-            sentence += f" {who} nothing; at least {_FEWEST_PATIENTS} are needed."
+            sentence += f" {who} nothing; at least {FEWEST_PATIENTS} are needed."
     if healthy == 0:
         sentence += (
             " Every image has a lesion, so overlap alone proves nothing: how often healthy images would be "
@@ -182,8 +183,8 @@ def compared_in_words(comparison: Comparison, patients_known: bool) -> tuple[boo
     doubts = []
     if not decided:
         doubts.append("such a difference may be chance" if difference.value else "no difference was seen")
-    if comparison.patients < _FEWEST_PATIENTS:
-        doubts.append(f"fewer than {_FEWEST_PATIENTS} {who}s prove nothing")
+    if comparison.patients < FEWEST_PATIENTS:
+        doubts.append(f"fewer than {FEWEST_PATIENTS} {who}s prove nothing")
     caveat = "" if patients_known else "; not all patients are known, so the true interval is wider"
     if doubts:
         return None, f"Neither is shown to be better: {told}; {' and '.join(doubts)}{caveat}."

@@ -255,6 +255,34 @@ class Comparison(Part):
     scores: list[ComparedScore]
 
 
+class ReaderScore(Part):
+    """A score of the model against readers, beside that of readers against each other."""
+
+    name: str
+    model: Estimate = Field(description="Against each reader as truth, each reading once.")
+    readers: Estimate = Field(description="Each reader against each other as truth.")
+    difference: Estimate = Field(description="Model less readers, the same patients drawn for both.")
+    higher_is_better: bool
+
+
+class OneReader(Part):
+    """The first of those scores with one reader as truth."""
+
+    reader: str
+    model: Estimate
+    other_readers: Estimate
+
+
+class ReaderAgreement(Part):
+    """Several readers of the same images, and the model against each."""
+
+    images: int
+    patients: int
+    scores: list[ReaderScore]
+    by_reader: list[OneReader]
+    sentence: str
+
+
 class Answer(Part):
     """One sentence of the verdict."""
 
@@ -286,6 +314,9 @@ class Scores(Part):
     subgroups: list[SubgroupColumn]
     folds: list[Fold]
     comparison: Comparison | None = Field(description="With the last run or the one asked for.")
+    readers: ReaderAgreement | None = Field(
+        default=None, description="With --readers: the agreement of several readers beside the model's."
+    )
     audit: dict[str, Any] | None
     environment: dict[str, Any]
     verdict: list[Answer]

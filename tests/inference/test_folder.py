@@ -160,7 +160,7 @@ def test_each_class_has_its_own_probability_map_and_lesions(images, tmp_path):
 @pytest.mark.parametrize("given", ["configured folder", "glob", "list", "files", "folder above"])
 def test_every_kind_of_bad_file_however_it_is_given(write_dicom, images, tmp_path, given):
     pydicom = pytest.importorskip("pydicom")
-    from flexunet.inference.outputs.segmentation_object import read_segmentation
+    from flexunet.inference.outputs.dicom_objects.segmentation import read_segmentation
 
     stored = picture((2, 3, 4, 5)).astype(np.uint16) * 16
     spacing = {"ImagerPixelSpacing": [0.1, 0.2]}

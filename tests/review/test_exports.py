@@ -114,7 +114,7 @@ def test_coco_has_the_lesions_of_reviewed_images(reader):
 def test_dicom_images_get_segmentation_objects(open_desk, serve_desk, sign_in, tmp_path, write_dicom):
     pydicom = pytest.importorskip("pydicom")
     pytest.importorskip("highdicom")
-    from flexunet.inference.outputs.segmentation_object import read_segmentation
+    from flexunet.inference.outputs.dicom_objects.segmentation import read_segmentation
 
     folder = tmp_path / "films"
     folder.mkdir()

@@ -18,7 +18,7 @@ from PIL import Image
 from flexunet.config.files import load_config
 from flexunet.data.images.files import read_image, write_image
 from flexunet.inference.folder import infer_folder
-from flexunet.inference.outputs.segmentation_object import read_segmentation
+from flexunet.inference.outputs.dicom_objects.segmentation import read_segmentation
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.serve.app import Limits, make_app
 from flexunet.serve.figures import Figures

@@ -6,7 +6,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from flexunet.config.section import Floats, Fraction, Pair, Positive, Section, Texts, input_path, output_path
+from flexunet.config.section import (
+    Code,
+    Codes,
+    Floats,
+    Fraction,
+    Pair,
+    Positive,
+    Section,
+    Texts,
+    input_path,
+    output_path,
+)
 
 Engine = Literal["keras", "openvino", "openvino-int8", "onnx", "onnx-int8", "litert"]
 
@@ -287,6 +298,25 @@ class EvaluateSection(Section):
     """Tolerance of the surface Dice, in mm."""
     calibration_bins: int = Field(default=15, ge=2, le=1000)
     """Number of bins of the reliability curve (`probability` in scores.json)."""
+
+
+class DicomSection(Section):
+    """DICOM objects that are written for each DICOM image, beside its mask."""
+
+    segmentation: Literal["binary", "fractional", "labelmap"] = "binary"
+    """Kind of the Segmentation object: binary, fractional (probabilities) or labelmap."""
+    report: Literal["none", "measurements"] = "none"
+    """Structured report of the lesions: none, or measurements (TID 1500 in a Comprehensive 3D SR)."""
+    parametric_map: bool = False
+    """Whether the probabilities are written as a Parametric Map; it needs the pixel spacing."""
+    secondary_capture: bool = False
+    """Whether the overlay is written as a Secondary Capture, marked as not for diagnosis."""
+    category: Code = "49755003, SCT, Morphologically Abnormal Structure"
+    """Coded category of all segments, as "VALUE, SCHEME, MEANING"."""
+    types: Codes = Field(default=["52988006, SCT, Lesion"])
+    """Coded type of the segments of each class, from class 1; the last one holds for all others."""
+    region: Code | None = None
+    """Coded region of the body that all segments lie in. Default: the breast, for mammograms."""
 
 
 class SegmentationSection(Section):

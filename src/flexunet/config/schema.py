@@ -29,6 +29,7 @@ from flexunet.config.model_sections import (
 )
 from flexunet.config.run_sections import (
     DebugSection,
+    DicomSection,
     EvaluateSection,
     Infer3dSection,
     InferSection,
@@ -77,6 +78,7 @@ class Config(OperationSections, _SectionsBeforeOperations):
     # After the sections of the two classes above, those of _SectionsBeforeOperations first.
     random_transform: RandomTransformSection = RandomTransformSection()
     evaluate: EvaluateSection = EvaluateSection()
+    dicom: DicomSection = DicomSection()
     segmentation: SegmentationSection = SegmentationSection()
     maskcolor: MaskColorSection = MaskColorSection()
     debug: DebugSection = DebugSection()

@@ -151,6 +151,8 @@ Centers = Annotated[list[Center], BeforeValidator(_centers)]
 Texts = Annotated[list[str], BeforeValidator(_listed)]
 Integers = Annotated[list[int], BeforeValidator(_listed)]
 Floats = Annotated[list[float], BeforeValidator(_listed)]
+Code = Annotated[str, Field(pattern=r"^[^,\\\s]{1,16}, *[^,\\\s]{1,16}, *[^\\]{1,64}$")]
+Codes = Annotated[list[Code], BeforeValidator(_listed), Field(min_length=1)]
 ColorOrder = Annotated[Literal["RGB", "BGR"], BeforeValidator(_upper)]
 RgbMap = Annotated[
     dict[tuple[Byte, Byte, Byte], Byte],

@@ -116,6 +116,9 @@ def _settings_of(config: Config) -> list[Any]:
         section = getattr(config, name)
         values = section.model_dump(mode="json") if name != "mask" else {"map": repr(section.rgb_map)}
         sections[name] = {key: value for key, value in values.items() if not section.is_path(key)}
+    if config.dicom != type(config.dicom)():
+        # Left out where nothing is asked for: what earlier versions finished stays finished.
+        sections["dicom"] = config.dicom.model_dump(mode="json")
     train = config.train.precision, config.train.seed, config.train.batch_size
     return [crop_size(config), train, sections, grey_range(config)]
 

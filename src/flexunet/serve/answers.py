@@ -170,14 +170,24 @@ class Answerer:
         if wish.form == "overlay":
             return _overlay(case, mask, wish.longest_side)
         if wish.form == "segmentation":
-            return self._segmentation(path, mask)
+            return self._segmentation(path, mask, prediction.probabilities)
         return self._lesions(case, mask, prediction, wish)
 
-    def _segmentation(self, path: Path, mask: np.ndarray) -> bytes:
-        from flexunet.inference.outputs.segmentation_object import make_segmentation
+    def _segmentation(self, path: Path, mask: np.ndarray, probabilities: np.ndarray) -> bytes:
+        from flexunet.inference.outputs.dicom_objects.concepts import Concepts
+        from flexunet.inference.outputs.dicom_objects.segmentation import Segments, make_segmentation
+        from flexunet.inference.outputs.dicom_objects.source import read_source
 
+        names, rules = self.outputs.class_names, self.config.dicom
+        segmentation = make_segmentation(
+            read_source(path, model=self.digest),
+            Segments.of_classes(mask, len(names)),
+            names,
+            kind=rules.segmentation,
+            concepts=Concepts.configured(rules),
+            probabilities=self.outputs.decision.calibrate(probabilities),
+        )
         stream = io.BytesIO()
-        segmentation = make_segmentation(path, mask, self.outputs.class_names, model=self.digest)
         segmentation.save_as(stream, enforce_file_format=True)
         return stream.getvalue()
 

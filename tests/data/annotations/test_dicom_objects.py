@@ -9,7 +9,7 @@ from flexunet.data.annotations.read import read_annotations
 from flexunet.data.annotations.shapes import ANNOTATED, BROKEN, UNKNOWN, UNMARKED
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.errors import MaskError
-from flexunet.inference.outputs.segmentation_object import write_segmentation
+from flexunet.inference.outputs.dicom_objects.segmentation import write_segmentation
 
 pydicom = pytest.importorskip("pydicom")
 from pydicom.dataset import Dataset, FileMetaDataset  # noqa: E402

@@ -22,6 +22,25 @@ Inputs = Annotated[
 Images = Annotated[
     list[str] | None, typer.Option("--images", help="Image or folder to predict, as INPUT; repeatable.")
 ]
+Report = Annotated[
+    bool,
+    typer.Option("--sr", help="Write a structured report (DICOM SR) of the lesions of each DICOM image."),
+]
+Objects = Annotated[
+    str | None,
+    typer.Option("--seg", help="Kind of the DICOM Segmentation objects: binary, fractional or labelmap."),
+]
+Maps = Annotated[
+    bool,
+    typer.Option("--parametric-map", help="Write the probabilities of each DICOM image as a Parametric Map."),
+]
+Captures = Annotated[
+    bool,
+    typer.Option(
+        "--secondary-capture",
+        help="Write the overlay of each DICOM image as a Secondary Capture, marked as not for diagnosis.",
+    ),
+]
 Output = Annotated[
     str | None, typer.Option("--out", help="Folder for the masks. Default: output_dir of the configuration.")
 ]
@@ -38,12 +57,19 @@ def _command(section: str, text: str) -> Callable[..., None]:
         runs: Runs = None,
         output: Output = None,
         engine: Engine = None,
+        report: Report = False,
+        objects: Objects = None,
+        maps: Maps = False,
+        captures: Captures = False,
         ray: Ray = None,
         strict: Strict = False,
         as_json: AsJson = False,
     ) -> None:
         given = [*(inputs or ()), *(images or ())]
-        settings = _settings(section, overrides, runs, output, engine)
+        settings = [
+            *_settings(section, overrides, runs, output, engine),
+            *_dicom_settings(report, objects, maps, captures),
+        ]
         _infer(section, config_path, given, settings, ray, strict, as_json)
 
     predict.__doc__ = text
@@ -68,6 +94,21 @@ def _settings(
     if engine:
         settings.append(f"infer.engine={engine!r}")
     return settings
+
+
+def _dicom_settings(report: bool, objects: str | None, maps: bool, captures: bool) -> list[str]:
+    """What the options of DICOM objects mean in terms of `--set`."""
+    settings = [
+        setting
+        for asked, setting in (
+            (report, "dicom.report='measurements'"),
+            (objects, f"dicom.segmentation={objects!r}"),
+            (maps, "dicom.parametric_map=true"),
+            (captures, "dicom.secondary_capture=true"),
+        )
+        if asked
+    ]
+    return [*settings, "infer.dicom_seg=true"] if settings else []
 
 
 def _infer(

@@ -136,6 +136,12 @@ def view_of(dataset: Dataset) -> str:
     return ""
 
 
+def view_code_of(dataset: Dataset) -> str:
+    """The SNOMED CT code of the view, of ViewCodeSequence or ViewPosition; "" where neither is known."""
+    view = view_of(dataset)
+    return next((code for code, name in _VIEWS.items() if name == view and code.isdecimal()), "")
+
+
 def _decimal(part: object) -> float:
     """A number, also with the decimal comma of machines that are set to German or French."""
     text = str(part).strip()

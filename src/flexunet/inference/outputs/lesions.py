@@ -31,6 +31,8 @@ class Lesion:
         area_mm2: Square millimetres; None where the pixel spacing is unknown.
         long_axis_px: Greatest distance between two points of its outline, pixel edges included.
         long_axis_mm: The same in mm; None where the spacing is unknown.
+        short_axis_px: Greatest extent at right angles to the long axis, pixel edges included.
+        short_axis_mm: The same in mm; None where the spacing is unknown.
         mean_probability: Mean probability of its class over its pixels.
         max_probability: Greatest.
         x: Column of its centre of mass.
@@ -57,6 +59,8 @@ class Lesion:
     box_width: int
     box_height: int
     mean_uncertainty: float | None = None
+    short_axis_px: float | None = None
+    short_axis_mm: float | None = None
 
 
 def clean_mask(mask: np.ndarray, rules: InferSection, spacing: Spacing | None = None) -> np.ndarray:
@@ -115,13 +119,15 @@ def _measured(
         values = region.of(probabilities)[..., channel][region.inside].astype(np.float64)
     corners = outline_corners(region.inside)
     height, width = region.inside.shape
+    long_px, short_px = long_and_short_axis(corners)
+    long_mm, short_mm = long_and_short_axis(corners * spacing[::-1]) if spacing else (None, None)
     return Lesion(
         lesion=number,
         label=region.label,
         area_px=region.area,
         area_mm2=round(region.area * spacing[0] * spacing[1], 4) if spacing else None,
-        long_axis_px=round(_longest(corners), 3),
-        long_axis_mm=round(_longest(corners * spacing[::-1]), 3) if spacing else None,
+        long_axis_px=long_px,
+        long_axis_mm=long_mm,
         mean_probability=round(float(values.mean()), 6),
         max_probability=round(float(values.max()), 6),
         x=round(region.centre[1], 3),
@@ -133,6 +139,8 @@ def _measured(
         mean_uncertainty=None
         if uncertainty is None
         else round(float(region.of(uncertainty)[region.inside].mean(dtype=np.float64)), 6),
+        short_axis_px=short_px,
+        short_axis_mm=short_mm,
     )
 
 
@@ -146,8 +154,18 @@ def outline_corners(inside: np.ndarray) -> np.ndarray:
     return cv2.convexHull(corners).reshape(-1, 2).astype(np.float64)
 
 
-def _longest(points: np.ndarray) -> float:
-    return float(pdist(points).max())
+def long_and_short_axis(points: np.ndarray) -> tuple[float, float]:
+    """Greatest distance of two points, and the extent of all at right angles to it, to a thousandth.
+
+    Args:
+        points: Float64 `(n, 2)`, at least two of them apart.
+    """
+    first, second = np.triu_indices(len(points), 1)
+    distances = pdist(points)
+    longest = int(distances.argmax())
+    along = (points[second[longest]] - points[first[longest]]) / distances[longest]
+    across = points @ np.array([-along[1], along[0]])
+    return round(float(distances[longest]), 3), round(float(np.ptp(across)), 3)
 
 
 LESION_COLUMNS = tuple(field.name for field in fields(Lesion))
@@ -160,13 +178,15 @@ def write_lesion_table(
 ) -> None:
     """Write one row a lesion: the file, then the attributes of `Lesion`; empty where nothing is known.
 
+    An earlier version measured no short axis.
+
     Args:
         path: The CSV file.
         lesions_by_file: Name of each file, and its lesions as `lesion_rows` gives them.
         columns: The attributes, where lesions are of another kind.
     """
     rows = (
-        [name, *(lesion[column] for column in columns)]
+        [name, *(lesion.get(column) for column in columns)]
         for name, lesions in lesions_by_file
         for lesion in lesions
     )

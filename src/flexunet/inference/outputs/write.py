@@ -9,7 +9,7 @@
     <output_dir>_lesions/prediction.json    how it was predicted: model, window, threshold, ...
     <output_dir>_probabilities/NAME.png     only with [infer] probabilities
     <output_dir>_uncertainty/NAME.png       only with [infer] uncertainty
-    <output_dir>_dicom/NAME.dcm             DICOM Segmentation objects of DICOM images
+    <output_dir>_dicom/NAME.dcm             DICOM objects of DICOM images, by [dicom]
     <output_dir>_film/NAME.png              masks of the films that images were cut from
 
 Only masks lie in `output_dir`, so that the folder can be scored as it is.
@@ -34,6 +34,7 @@ from flexunet.errors import ImageError
 from flexunet.files import replacing, write_text
 from flexunet.inference.cases import Case
 from flexunet.inference.outputs.contours import coco_annotations, write_coco
+from flexunet.inference.outputs.dicom_objects.write import SUFFIXES, Prediction, Written, write_objects
 from flexunet.inference.outputs.doubt import PAGE, write_doubt_page
 from flexunet.inference.outputs.lesions import (
     LESION_COLUMNS,
@@ -112,7 +113,8 @@ class Outputs:
         contours = coco_annotations(mask, lesions)
         stem = name.removesuffix(".png")
         written = [self.overlay_dir / name, *self._write_probabilities(stem, probabilities)]
-        write_image(self.overlay_dir / name, draw_overlay(case.image, mask))
+        overlay = draw_overlay(case.image, mask)
+        write_image(self.overlay_dir / name, overlay)
         if path := self._write_channel(case, name):
             written.append(path)
         if uncertainty is not None:
@@ -121,16 +123,18 @@ class Outputs:
         if case.crop is not None and self.rules.film_masks:
             written.append(self.film_dir / name)
             write_mask(self.film_dir / name, case.crop.restore(mask), self.colors)
-        problem = ""
+        objects = Written()
         if case.is_dicom and self.rules.dicom_seg:
-            from flexunet.inference.outputs.segmentation_object import write_segmentation
-
-            path = self.dicom_dir / f"{stem}.dcm"
-            try:
-                write_segmentation(path, case.path, mask, self.class_names, model=self.model)
-                written.append(path)
-            except ImageError as error:  # a header that nothing can refer to; the mask itself is good
-                problem = str(error)
+            objects = write_objects(
+                self.dicom_dir,
+                stem,
+                case,
+                Prediction(mask, probabilities, lesions, overlay),
+                self.class_names,
+                self.config.dicom,
+                self.model,
+            )
+            written += objects.paths
         write_mask(self.output_dir / name, mask, self.colors)
         return {
             "file": case.label,
@@ -141,8 +145,8 @@ class Outputs:
             "foreground_pixels": int(np.count_nonzero(mask)),
             "lesions": lesion_rows(lesions),
             "contours": contours,
-            "problem": problem,
-            "notes": list(case.notes),
+            "problem": " ".join(objects.problems),
+            "notes": [*case.notes, *objects.notes],
             "highest": case.highest,
             "unlike_training": case.unlike_training,
             "confidence": round(draft.confidence, 4),
@@ -241,7 +245,10 @@ def may_be_written(output_dir: Path, overlay_dir: Path, name: str) -> list[Path]
     pictures = [output_dir, overlay_dir, *(beside(output_dir, kind) for kind in _PICTURES)]
     return [
         *(folder / name for folder in pictures),
-        beside(output_dir, "dicom") / f"{name.removesuffix('.png')}.dcm",
+        *(
+            beside(output_dir, "dicom") / f"{name.removesuffix('.png')}{suffix}"
+            for suffix in SUFFIXES.values()
+        ),
     ]
 
 

@@ -25,8 +25,8 @@ from flexunet.data.tables import write_rows
 from flexunet.errors import DatasetError, ShapeError
 from flexunet.files import replacing
 from flexunet.inference.outputs.contours import coco_annotations, write_coco
+from flexunet.inference.outputs.dicom_objects.segmentation import write_segmentation
 from flexunet.inference.outputs.lesions import measure_lesions
-from flexunet.inference.outputs.segmentation_object import write_segmentation
 from flexunet.review.exports.reviewed import Reviewed, reviewed_images
 from flexunet.review.store.tables import Decision, Item
 

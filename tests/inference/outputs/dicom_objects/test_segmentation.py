@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from flexunet.errors import ImageError, ShapeError
-from flexunet.inference.outputs.segmentation_object import read_segmentation, write_segmentation
+from flexunet.inference.outputs.dicom_objects.segmentation import read_segmentation, write_segmentation
 from flexunet.version import __version__
 
 pytest.importorskip("highdicom")
@@ -84,7 +84,7 @@ def test_what_the_object_says(write_dicom, tmp_path, mask):
     assert mass.SegmentAlgorithmType == "AUTOMATIC"
     (algorithm,) = mass.SegmentationAlgorithmIdentificationSequence
     assert (algorithm.AlgorithmName, algorithm.AlgorithmVersion) == ("FlexUNet", __version__)
-    assert algorithm.AlgorithmParameters == "model=abc"
+    assert algorithm.AlgorithmParameters == "weights=abc"
     codes = {
         name: (mass[name][0].CodeValue, mass[name][0].CodingSchemeDesignator)
         for name in ("SegmentedPropertyCategoryCodeSequence", "SegmentedPropertyTypeCodeSequence")

@@ -39,6 +39,7 @@ from flexunet.cli.model.models import models
 from flexunet.cli.model.score import score
 from flexunet.cli.model.serve import serve
 from flexunet.cli.model.train import train
+from flexunet.cli.study.plan_study import plan_study
 from flexunet.errors import FlexUNetError, printable, shield_output
 from flexunet.version import __version__
 
@@ -70,6 +71,7 @@ COMMANDS: dict[str, Any] = {
     "serve": serve,
     "score": score,
     "compare": compare,
+    "plan-study": plan_study,
 }
 
 app = typer.Typer(

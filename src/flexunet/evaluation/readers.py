@@ -13,7 +13,7 @@ from flexunet.errors import PairingError
 from flexunet.evaluation.mask_folders import pair_masks, score_pairs
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.readers import reader_agreement
-from flexunet.evaluation.tables.document import ReaderAgreement
+from flexunet.evaluation.tables.readers import ReaderAgreement
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.progress import Progress, silent
 

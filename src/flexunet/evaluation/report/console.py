@@ -11,7 +11,8 @@ from flexunet.evaluation.scores.intervals import Estimate
 from flexunet.evaluation.scores.registry import SET_LESION_SCORES, SET_SCORES, shown_in
 from flexunet.evaluation.scores.row import LesionScore
 from flexunet.evaluation.summary.verdict import lesions_in_words
-from flexunet.evaluation.tables.document import Comparison, ReaderAgreement, Scores, estimate_of
+from flexunet.evaluation.tables.document import Comparison, Scores, estimate_of
+from flexunet.evaluation.tables.readers import ReaderAgreement
 
 _SIGNS = {"yes": "yes", "no": "no", "unsure": "not sure", "unknown": "not known"}
 

@@ -23,7 +23,8 @@ from flexunet.evaluation.summary.pixels import (
 from flexunet.evaluation.summary.probability import probability_scores
 from flexunet.evaluation.summary.subgroups import subgroup_columns
 from flexunet.evaluation.summary.verdict import better_than_last, better_than_trivial, leaking, sure_enough
-from flexunet.evaluation.tables.document import Fold, PublishedMetrics, ReaderAgreement, Scores
+from flexunet.evaluation.tables.document import Fold, PublishedMetrics, Scores
+from flexunet.evaluation.tables.readers import ReaderAgreement
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.inference.predict.calibration import Calibration
 from flexunet.version import __version__, installed_versions

@@ -15,6 +15,7 @@ from flexunet.evaluation.scores.registry import shown_in
 from flexunet.evaluation.scores.row import ImageScore, LesionScore, ScoreRow, Values
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.pixels import foreground_counts_of, resampling_of
+from flexunet.evaluation.summary.quotients import Quotient
 from flexunet.evaluation.tables.document import ComparedScore, Comparison
 from flexunet.evaluation.tables.files import find_evaluation, read_tables, read_told
 from flexunet.evaluation.tables.rows import Tables
@@ -28,13 +29,6 @@ _COMPARED_RULES = (
     "boundary_tolerance",
     "surface_tolerance_mm",
 )
-
-
-class Quotient(NamedTuple):
-    """A score as one sum over images divided by another."""
-
-    numerator: NDArray
-    denominator: NDArray
 
 
 def compare_tables(first: Tables, second: Tables, names: tuple[str, str], rules: ScoringRules) -> Comparison:
@@ -62,10 +56,9 @@ def compare_tables(first: Tables, second: Tables, names: tuple[str, str], rules:
             f"{names[0]} and {names[1]} cannot be compared: {reason}. Evaluate both on the same split of one "
             "data set."
         )
-    shared = {origin.name for origin in first.origins} & {origin.name for origin in second.origins}
-    one, two = (_only(tables, shared) for tables in (first, second))
+    one, two = shared_images(first, second)
     draw = resampling_of(one, rules)
-    scores = [_compared(*named, draw, rules) for named in _quotients(one, two)]
+    scores = [_compared(*named, draw, rules) for named in paired_quotients(one, two)]
     return Comparison(
         first=names[0],
         second=names[1],
@@ -75,6 +68,12 @@ def compare_tables(first: Tables, second: Tables, names: tuple[str, str], rules:
         only_in_second=len(second) - len(two),
         scores=scores,
     )
+
+
+def shared_images(first: Tables, second: Tables) -> tuple[Tables, Tables]:
+    """The tables of the images that both have, in one order."""
+    shared = {origin.name for origin in first.origins} & {origin.name for origin in second.origins}
+    return _only(first, shared), _only(second, shared)
 
 
 def _only(tables: Tables, names: set[str]) -> Tables:
@@ -134,7 +133,7 @@ def _other_lesions(first: Tables, second: Tables, one: NDArray, two: NDArray) ->
     return ~np.isclose(sums(first)[one], sums(second)[two], rtol=1e-6, atol=1e-6).all(axis=1)
 
 
-def _quotients(one: Tables, two: Tables) -> list[tuple[str, ScoreRow, Quotient, Quotient]]:
+def paired_quotients(one: Tables, two: Tables) -> list[tuple[str, ScoreRow, Quotient, Quotient]]:
     """Key, row and the two quotients of each score that is compared: paired, pooled, distances, lesions."""
     paired, pooled, distances, by_lesion = [], [], [], []
     of_images = one.by_image(), two.by_image()

@@ -8,14 +8,13 @@ import numpy as np
 
 from flexunet.errors import counted
 from flexunet.evaluation.scores.intervals import Estimate, Resampling
-from flexunet.evaluation.scores.pixels import apply_empty_rule
 from flexunet.evaluation.scores.registry import SetScore, shown_in
-from flexunet.evaluation.scores.row import ImageScore, LesionScore, ScoreRow
+from flexunet.evaluation.scores.row import LesionScore, ScoreRow
 from flexunet.evaluation.scores.rules import ScoringRules
-from flexunet.evaluation.summary.comparison import Quotient
-from flexunet.evaluation.summary.pixels import foreground_counts_of, resampling_of
+from flexunet.evaluation.summary.pixels import resampling_of
+from flexunet.evaluation.summary.quotients import Quotient, quotient_of
 from flexunet.evaluation.summary.verdict import FEWEST_PATIENTS
-from flexunet.evaluation.tables.document import OneReader, ReaderAgreement, ReaderScore
+from flexunet.evaluation.tables.readers import OneReader, ReaderAgreement, ReaderScore
 from flexunet.evaluation.tables.rows import Tables
 
 
@@ -42,8 +41,8 @@ def reader_agreement(
     draw = resampling_of(model[0], rules)
     scores = []
     for score in shown_in("readers"):
-        of_model = _summed([_quotient(score, tables, rules) for tables in model])
-        of_readers = _summed([_quotient(score, tables, rules) for tables in between.values()])
+        of_model = _summed([quotient_of(score, tables, rules) for tables in model])
+        of_readers = _summed([quotient_of(score, tables, rules) for tables in between.values()])
         scores.append(_reader_score(score, of_model, of_readers, draw))
     main = shown_in("readers")[0]
     by_reader = []
@@ -52,9 +51,9 @@ def reader_agreement(
         by_reader.append(
             OneReader(
                 reader=name,
-                model=_estimate(main.row, _quotient(main, model[place], rules), draw),
+                model=_estimate(main.row, quotient_of(main, model[place], rules), draw),
                 other_readers=_estimate(
-                    main.row, _summed([_quotient(main, tables, rules) for tables in others]), draw
+                    main.row, _summed([quotient_of(main, tables, rules) for tables in others]), draw
                 ),
             )
         )
@@ -65,20 +64,6 @@ def reader_agreement(
         by_reader=by_reader,
         sentence=_in_words(scores[0], len(names), draw.num_groups),
     )
-
-
-def _quotient(score: SetScore, tables: Tables, rules: ScoringRules) -> Quotient:
-    """A mean over images, or a count over a count, as two values an image."""
-    row = score.row
-    if isinstance(row, LesionScore) and row.terms:
-        return Quotient(*row.terms(tables.lesion_counts()))
-    values = tables.by_image()[row.name]
-    if isinstance(row, ImageScore) and row.empty_rule and (rules.surface_scores or row.surface is None):
-        _, truth, predicted = foreground_counts_of(tables)
-        empty = (truth == 0) & (predicted == 0)
-        values = np.where(empty, apply_empty_rule(values, rules.empty_masks), values)
-    known = ~np.isnan(values)
-    return Quotient(np.where(known, values, 0.0), known.astype(np.float64))
 
 
 def _summed(quotients: Sequence[Quotient]) -> Quotient:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import ConfigDict, Field, create_model, model_validator
 
 from flexunet.evaluation.scores.intervals import Estimate
 from flexunet.evaluation.scores.registry import (
@@ -23,14 +23,10 @@ from flexunet.evaluation.scores.registry import (
     score_table,
     shown_in,
 )
+from flexunet.evaluation.tables.part import Part
+from flexunet.evaluation.tables.readers import ReaderAgreement
 
 _START, _END = "<!-- scores: written by flexunet.evaluation.tables.document -->", "<!-- end of scores -->"
-
-
-class Part(BaseModel):
-    """A part of the document; it has the keys below and no others."""
-
-    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="null")
 
 
 class Scored(Part):
@@ -253,34 +249,6 @@ class Comparison(Part):
     only_in_first: int
     only_in_second: int
     scores: list[ComparedScore]
-
-
-class ReaderScore(Part):
-    """A score of the model against readers, beside that of readers against each other."""
-
-    name: str
-    model: Estimate = Field(description="Against each reader as truth, each reading once.")
-    readers: Estimate = Field(description="Each reader against each other as truth.")
-    difference: Estimate = Field(description="Model less readers, the same patients drawn for both.")
-    higher_is_better: bool
-
-
-class OneReader(Part):
-    """The first of those scores with one reader as truth."""
-
-    reader: str
-    model: Estimate
-    other_readers: Estimate
-
-
-class ReaderAgreement(Part):
-    """Several readers of the same images, and the model against each."""
-
-    images: int
-    patients: int
-    scores: list[ReaderScore]
-    by_reader: list[OneReader]
-    sentence: str
 
 
 class Answer(Part):

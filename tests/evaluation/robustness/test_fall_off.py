@@ -13,7 +13,7 @@ def points(*differences):
     ]
 
 
-def test_the_weakest_strength_with_a_loss():
+def test_the_strength_from_which_on_there_is_a_loss():
     told = fall_off(points((-0.01, -0.02, -0.005), (-0.1, -0.2, -0.01), (-0.3, -0.4, -0.2)), "dice")
     assert (told.answer, told.strength, told.loss_at_most) == ("loss", 2, 0.4)
 
@@ -26,3 +26,10 @@ def test_an_interval_that_reaches_zero_shows_no_loss_and_says_how_large_it_may_b
 def test_without_intervals_nothing_is_known():
     told = fall_off(points((-0.3, None, None), (-0.3, None, None), (-0.3, None, None)), "dice")
     assert (told.answer, told.strength, told.loss_at_most) == ("not known", None, None)
+
+
+def test_a_loss_that_is_gone_at_a_greater_strength_is_no_fall_off():
+    told = fall_off(points((-0.1, -0.2, -0.01), (0.0, -0.1, 0.1), (0.0, -0.1, 0.1)), "dice")
+    assert (told.answer, told.strength) == ("uneven", 1)
+    told = fall_off(points((-0.1, -0.2, -0.01), (0.0, -0.1, 0.1), (-0.1, -0.2, -0.01)), "dice")
+    assert (told.answer, told.strength) == ("loss", 3)

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from flexunet.evaluation.scores.intervals import Estimate
 from flexunet.evaluation.tables.document import Part
 
-Answered = Literal["loss", "none shown", "not known"]
+Answered = Literal["loss", "uneven", "none shown", "not known"]
 
 
 class Point(Part):
@@ -26,7 +26,9 @@ class FallOff(Part):
     """Where a score falls off."""
 
     answer: Answered
-    strength: float | None = Field(description="The weakest strength with a loss; null where none is shown.")
+    strength: float | None = Field(
+        description="From which on there is a loss; of an uneven one the weakest; null where none is shown."
+    )
     loss_at_most: float | None = Field(
         description="Loss at the greatest strength by the lower end of its interval; null where unknown."
     )

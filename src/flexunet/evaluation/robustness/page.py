@@ -39,7 +39,7 @@ def write_page(path: Path, document: Robustness) -> None:
             (curve.label, _NAMES[key], fall_off_in_words(fall, curve))
             for curve in document.curves
             for key, fall in curve.falls_off.items()
-            if fall.answer == "loss"
+            if fall.answer in ("loss", "uneven")
         ],
         bland_altman={pair.name: bland_altman_chart(pair) for pair in document.retest},
         estimate=estimate_in_words,
@@ -72,7 +72,7 @@ def curve_chart(curve: Curve, document: Robustness) -> Markup:
         told = [f"{_NAMES[score.key]} {estimate_in_words(one)}" for _, one in known]
         chart.dots(points, _COLORS[score.key], told, radius=3.2)
         fall = curve.falls_off[score.key]
-        if fall.strength is not None:
+        if fall.answer == "loss" and fall.strength is not None:
             place = 1 + strengths.index(fall.strength)
             chart.dots(
                 [(float(place), dict(points)[float(place)])], _COLORS[score.key], radius=7, hollow=True
@@ -105,17 +105,25 @@ def bland_altman_chart(pair: Retest) -> Markup | None:
     return chart.svg()
 
 
-def fall_off_in_words(fall: FallOff, curve: Curve) -> str:
-    """Where a score falls off, in words that claim no more than the interval."""
+def fall_off_in_words(fall: FallOff, curve: Curve, brief: bool = False) -> str:
+    """Where a score falls off, in words that claim no more than the interval.
+
+    Args:
+        fall: The answer.
+        curve: The corruption.
+        brief: Whether to leave out how large a loss that is not shown may be.
+    """
     last = f"{curve.points[-1].strength:g}"
     if fall.answer == "not known":
         return "not known: no interval"
     if fall.answer == "loss":
         return f"falls off at {fall.strength:g}"
-    at_most = (
-        "" if fall.loss_at_most is None else f"; at {last} the loss may be up to {fall.loss_at_most:.2f}"
-    )
-    return f"no loss shown{at_most}"
+    if fall.answer == "uneven":
+        return f"lower at {fall.strength:g}, but not shown to be at {last}"
+    if brief or fall.loss_at_most is None:
+        return "no loss shown"
+    most = "below 0.01" if fall.loss_at_most < 0.01 else f"up to {fall.loss_at_most:.2f}"
+    return f"no loss shown; at {last} it may be {most}"
 
 
 def estimate_in_words(one: Estimate, digits: int = 3, signed: bool = False) -> str:
@@ -139,7 +147,10 @@ def summary_rows(document: Robustness) -> list[dict[str, Any]]:
                 key: ", ".join(number(point.scores[key].value, 3) for point in curve.points)
                 for key in curve.falls_off
             },
-            **{f"{key} answer": fall_off_in_words(fall, curve) for key, fall in curve.falls_off.items()},
+            **{
+                f"{key} answer": fall_off_in_words(fall, curve, brief=True)
+                for key, fall in curve.falls_off.items()
+            },
         }
         for curve in document.curves
     ]

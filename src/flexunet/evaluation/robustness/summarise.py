@@ -139,7 +139,7 @@ def _curve(row: Corruption, tables: Mapping[Condition, Tables], compare: _Compar
 
 
 def fall_off(points: Sequence[Point], key: str, margin: float = MARGIN) -> FallOff:
-    """The weakest strength from which on a score is shown to be lower.
+    """The strength from which on a score is shown to be lower, at that strength and at all greater ones.
 
     A loss counts where it is at least the margin and the interval of the difference lies below zero.
 
@@ -154,10 +154,12 @@ def fall_off(points: Sequence[Point], key: str, margin: float = MARGIN) -> FallO
     if any(one.high is None for one in differences):
         return FallOff(answer="not known", strength=None, loss_at_most=at_most)
     lost = [
-        point.strength
-        for point, one in zip(points, differences, strict=True)
-        if one.value is not None and one.high is not None and one.value <= -margin and one.high < 0
+        one.value is not None and one.high is not None and one.value <= -margin and one.high < 0
+        for one in differences
     ]
-    return FallOff(
-        answer="loss" if lost else "none shown", strength=lost[0] if lost else None, loss_at_most=at_most
-    )
+    if not any(lost):
+        return FallOff(answer="none shown", strength=None, loss_at_most=at_most)
+    if not lost[-1]:
+        return FallOff(answer="uneven", strength=points[lost.index(True)].strength, loss_at_most=at_most)
+    first = next(place for place in range(len(lost)) if all(lost[place:]))
+    return FallOff(answer="loss", strength=points[first].strength, loss_at_most=at_most)

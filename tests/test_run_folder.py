@@ -21,6 +21,7 @@ def names_in(run):
 EXPECTED = {
     "pictures": "pictures.npz",
     "appearance": "training_appearance.json",
+    "drift_reference": "drift_reference.json",
     "config": "config.toml",
     "environment": "environment.json",
     "history": "history.json",

@@ -48,7 +48,7 @@ WINGS = {
     "models": ["layers", "zoo", "weights"],
     "inference": ["runtimes", "predict", "outputs", "volumes"],
     "training": ["batches", "objectives", "optimizer", "checkpoint", "processes", "follow"],
-    "evaluation": ["scores", "tables", "summary", "charts", "report", "robustness"],
+    "evaluation": ["scores", "tables", "summary", "charts", "report", "robustness", "drift"],
     "review": ["sources", "store", "pictures", "readings", "tools", "exports", "results", "loop", "web"],
     "cli": ["data", "model", "study"],
 }

@@ -2,6 +2,7 @@
 
 config.toml, environment.json     the configuration as resolved; versions, engine, seed
 training_appearance.json          what the training images look like, in a few figures
+drift_reference.json              measures of training and validation images, by the first `flexunet drift`
 models/best_model.*               the best model, and exported.* in other forms of file
 checkpoints/                      from which a stopped run goes on; the lock
 eval/, history.json               curves and their values
@@ -95,6 +96,11 @@ class RunFolder:
     def appearance(self) -> Path:
         """What the training images look like, to tell pictures that are not like them."""
         return self.path / "training_appearance.json"
+
+    @property
+    def drift_reference(self) -> Path:
+        """Figures of training and validation images, that later images are compared with."""
+        return self.path / "drift_reference.json"
 
     @property
     def history(self) -> Path:

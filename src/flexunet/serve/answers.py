@@ -31,6 +31,8 @@ from flexunet.serve.upload import as_file
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from flexunet.serve.drift import DriftWindow
+
 log = logging.getLogger("flexunet.serve")
 # A picture one pixel wide and fifty million high takes a minute to look through, and no camera makes it.
 MOST_SIDE = 20_000
@@ -107,14 +109,24 @@ class Answerer:
         digest: What tells it from others.
         tiled: Whether images are predicted tile by tile.
         most_pixels: Images of more are refused before they are unpacked.
+        watch: Notes what images that were answered are like; None watches nothing.
     """
 
-    def __init__(self, predictor: Predictor, digest: str, *, tiled: bool, most_pixels: int = MAX_PIXELS):
+    def __init__(
+        self,
+        predictor: Predictor,
+        digest: str,
+        *,
+        tiled: bool,
+        most_pixels: int = MAX_PIXELS,
+        watch: DriftWindow | None = None,
+    ):
         self.predictor = predictor
         self.config = predictor.config
         self.digest = digest
         self.tiled = tiled
         self.most_pixels = most_pixels
+        self.watch = watch
         self.colors = color_map(self.config)
         nowhere = self.config.output(self.config.infer.output_dir)  # nothing is written there
         self.outputs = Outputs(self.config, nowhere, nowhere, digest)
@@ -165,6 +177,8 @@ class Answerer:
             )
         prediction = work.predict(case, self.predictor)
         mask = work.mask(case, prediction)
+        if self.watch is not None:
+            self.watch.note(path, case, mask, prediction.probabilities)
         if wish.form == "mask":
             return encode_mask(mask, self.colors)
         if wish.form == "overlay":

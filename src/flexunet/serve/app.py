@@ -187,7 +187,8 @@ def make_app(
         return {"status": "live"}
 
     @app.get("/metrics", summary="Figures for Prometheus", response_class=Response)
-    async def metrics() -> Response:
+    def metrics() -> Response:
+        # In a thread: drift takes some milliseconds to work out.
         return Response(figures.text(), media_type=figures_module.MEDIA_TYPE)
 
     @app.get("/", include_in_schema=False)

@@ -150,15 +150,19 @@ def _make(config: Config, service: Service) -> Any:
     from flexunet.serve.answers import Answerer
     from flexunet.serve.app import Limits, make_app
     from flexunet.serve.batching import share_models
+    from flexunet.serve.drift import DriftWindow
     from flexunet.serve.facts import model_facts
     from flexunet.serve.figures import Figures
 
     figures = Figures()
     predictor = Predictor.load(config)
     digest = digest_of_weights(*predictor.models)
+    watch = DriftWindow.of_run(config)
+    if watch is not None:
+        figures.registry.register(watch)
     close = share_models(predictor, most=service.batch, observe=figures.observe_batch)
     return make_app(
-        Answerer(predictor, digest, tiled=service.tiled, most_pixels=service.most_pixels),
+        Answerer(predictor, digest, tiled=service.tiled, most_pixels=service.most_pixels, watch=watch),
         model_facts(config, digest, tiled=service.tiled),
         figures,
         # Twice what a batch holds: while one is in the model, the next is read and the last is encoded.

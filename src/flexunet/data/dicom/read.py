@@ -50,6 +50,8 @@ class DicomFacts:
         SOPInstanceUID: The image.
         Modality: `MG` of a mammogram.
         BodyPartExamined: `BREAST`.
+        Manufacturer: Of the machine.
+        ManufacturerModelName: The machine.
         sign_doubtful: Whether the header says signed, but the compressed frame holds unsigned values: the
             upper half of them may have been folded to below zero.
     """
@@ -62,6 +64,8 @@ class DicomFacts:
     Modality: str = ""
     BodyPartExamined: str = ""
     sign_doubtful: bool = False
+    Manufacturer: str = ""
+    ManufacturerModelName: str = ""
 
     def doubts(self, path: Path) -> list[str]:
         """What speaks against the header, or in it against a mammogram, one sentence each."""
@@ -207,6 +211,8 @@ def _facts(path: Path, dataset: Dataset) -> DicomFacts:
         str(dataset.get("Modality") or ""),
         str(dataset.get("BodyPartExamined") or ""),
         dataset.PixelRepresentation == 1 and is_unsigned_frame(read_dataset(path)),
+        str(dataset.get("Manufacturer") or ""),
+        str(dataset.get("ManufacturerModelName") or ""),
     )
 
 

@@ -48,6 +48,9 @@ _FIGURES = {
     "colour": 2.0,
 }
 
+FIGURES = tuple(_FIGURES)
+"""What `figures_of` measures, in order."""
+
 
 def is_nearly_constant(image: np.ndarray) -> bool:
     """Whether a picture shows nothing: its grey levels hardly differ (8 or 16 bit, any shape).

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -64,3 +65,17 @@ def test_brackets_in_what_is_printed_stay(tmp_path):
     answer = run("phantom", str(folder), "--patients", "3", "--width", "64", "--height", "64")
     assert answer.returncode == 0, answer.stderr
     assert str(folder) in answer.stdout
+
+
+def test_a_shell_completes_commands_and_options():
+    script = run("--show-completion", "bash").stdout
+    assert "_FLEXUNET_COMPLETE=complete_bash" in script
+    assert script.rstrip().endswith(" flexunet")
+    words = os.environ | {
+        "_FLEXUNET_COMPLETE": "complete_bash",
+        "COMP_WORDS": "flexunet inf",
+        "COMP_CWORD": "1",
+    }
+    assert run(env=words).stdout.split() == ["infer", "infer3d"]
+    words |= {"COMP_WORDS": "flexunet audit --no", "COMP_CWORD": "2"}
+    assert run(env=words).stdout.split() == ["--no-compare", "--no-names"]

@@ -79,7 +79,6 @@ COMMANDS: dict[str, Any] = {
 app = typer.Typer(
     help="Segment mammograms and other medical images from one configuration file.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -118,7 +117,7 @@ def main() -> None:
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _end)
     try:
-        app()
+        app(prog_name="flexunet")
     except FlexUNetError as error:
         error_console.print("error:", style="bold red", end=" ")
         error_console.print(printable(str(error)), highlight=False, soft_wrap=True)

@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 # Processes that share the tests, each with its engine: about 3 GB of memory each.
 WORKERS ?= 2
 
-.PHONY: demo test check desk engines engines-jax engines-torch clean
+.PHONY: demo test check desk docs engines engines-jax engines-torch clean
 
 demo: $(VENV)/.installed
 	$(BIN)/flexunet demo
@@ -28,6 +28,10 @@ desk:
 	    || { echo "The page is not as committed: run 'npm ci && npm run check' in desk/, and commit."; exit 1; }; \
 	else echo "npm is missing: the page of the review desk is not checked"; fi
 
+# The documentation as a site, in build/site: every warning is an error, so links and anchors lead somewhere.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 # The tests marked `engines`, on the two engines that `make test` does not use.
 # `make -j2 engines` runs both at once, each on one core: models are tiny, and PyTorch's threads would spin.
 engines: engines-jax engines-torch
@@ -45,6 +49,10 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(PIP) --editable '.[tensorflow,test]'
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(PIP) --editable '.[tensorflow,docs]'
 	@touch $@
 
 $(VENV)/.installed-engines: $(VENV)/.installed-test

@@ -42,6 +42,10 @@ def test_the_page_of_all_public_names_has_them_all():
     assert sorted([*named, "__version__"]) == sorted(flexunet.__all__)
 
 
+def test_the_readme_is_read_in_ten_minutes():
+    assert len((ROOT / "README.md").read_text().splitlines()) < 150
+
+
 def test_make_has_the_two_commands_of_the_readme():
     text = (ROOT / "README.md").read_text()
     rules = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)

@@ -37,7 +37,7 @@ settings.load_profile("anywhere")
 
 
 # Rooms whose files take long, longest first.
-LONG = ("end_to_end", "training", "inference", "deployment", "models", "serve")
+LONG = ("cluster", "end_to_end", "training", "inference", "deployment", "models", "serve")
 
 
 def pytest_collection_modifyitems(items):

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flexunet.cli.cluster import cluster
 from flexunet.cli.config import config
 from flexunet.cli.console import error_console
 from flexunet.cli.data.audit import audit
@@ -59,6 +60,7 @@ COMMANDS: dict[str, Any] = {
     "audit": audit,
     "init": init,
     "train": train,
+    "cluster": cluster,
     "evaluate": evaluate,
     "infer": infer,
     "tiledinfer": tiledinfer,

@@ -1,0 +1,1 @@
+"""Many trainings as jobs of a scheduler: the grid of folds and seeds, Slurm, Kubernetes."""

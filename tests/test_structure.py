@@ -50,6 +50,7 @@ WINGS = {
     "training": ["batches", "objectives", "optimizer", "checkpoint", "processes", "follow"],
     "evaluation": ["scores", "tables", "summary", "charts", "report", "robustness", "drift"],
     "review": ["sources", "store", "pictures", "readings", "tools", "exports", "results", "loop", "web"],
+    "programs": ["jobs"],
     "cli": ["data", "model", "study"],
 }
 # Modules at the top that any room may import; they import each other and nothing else of the package.

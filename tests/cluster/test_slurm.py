@@ -38,7 +38,7 @@ masks_dir = "folds/fold_1/test/masks"
 [evaluate]
 bootstrap_samples = 50
 """
-LONG = 12  # epochs of the task that is preempted, many more than it has done by then
+LONG = 8  # epochs of the task that is preempted, many more than it has done by then
 
 
 def run(environment, *words):

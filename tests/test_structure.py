@@ -24,6 +24,7 @@ ROOMS = [
     "deployment",
     "serve",
     "review",
+    "clinic",
     "programs",
     "cli",
 ]

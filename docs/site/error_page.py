@@ -27,6 +27,7 @@ AREAS = {
     "deployment": "Export",
     "serve": "Serving",
     "review": "Review desk",
+    "clinic": "DICOM network and DICOMweb",
     "programs": "Demo, doctor and several processes",
     "cli": "Command line",
 }

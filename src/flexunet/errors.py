@@ -4,6 +4,7 @@
       EngineError                 exit 1   no engine installed, or the engine gave up
       DivergedError               exit 1   the loss of a training run is no longer a number
       ParityError                 exit 1   an exported model does not predict as its run does
+      PeerError                   exit 1   another system on the network refuses, hangs or is not there
       OutOfMemoryError            exit 2   the batch or the image does not fit: a setting to change
       InputError                  exit 2   what was given cannot be used
         ConfigError                        a section, key or value of the configuration
@@ -55,6 +56,10 @@ class DivergedError(FlexUNetError):
 
 class ParityError(FlexUNetError):
     """An exported model does not predict as its run does, and was not written."""
+
+
+class PeerError(FlexUNetError):
+    """Another system on the network refuses, does not answer, or is not there."""
 
 
 class RunStoppedError(FlexUNetError):

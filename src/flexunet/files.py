@@ -181,6 +181,16 @@ def flush_to_disk(path: Path) -> None:
         os.fsync(stream.fileno())
 
 
+def flush_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk; without effect on Windows, which opens no folder."""
+    if sys.platform != "win32":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 def write_bytes(path: Path | str, content: bytes) -> None:
     """Write a file of bytes so that it is whole or not there at all."""
     with replacing(path) as temporary:

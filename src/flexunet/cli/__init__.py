@@ -29,6 +29,7 @@ from flexunet.cli.data.stats import stats
 from flexunet.cli.doctor import doctor
 from flexunet.cli.model.compare import compare
 from flexunet.cli.model.demo import demo
+from flexunet.cli.model.dicom import dicom
 from flexunet.cli.model.drift import drift
 from flexunet.cli.model.evaluate import evaluate
 from flexunet.cli.model.export import export
@@ -72,6 +73,7 @@ COMMANDS: dict[str, Any] = {
     "import-weights": import_weights,
     "export": export,
     "serve": serve,
+    "dicom": dicom,
     "score": score,
     "compare": compare,
     "plan-study": plan_study,

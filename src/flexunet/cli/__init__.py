@@ -29,7 +29,6 @@ from flexunet.cli.data.stats import stats
 from flexunet.cli.doctor import doctor
 from flexunet.cli.model.compare import compare
 from flexunet.cli.model.demo import demo
-from flexunet.cli.model.dicom import dicom
 from flexunet.cli.model.drift import drift
 from flexunet.cli.model.evaluate import evaluate
 from flexunet.cli.model.export import export
@@ -40,8 +39,9 @@ from flexunet.cli.model.init import init
 from flexunet.cli.model.inspect import inspect
 from flexunet.cli.model.models import models
 from flexunet.cli.model.score import score
-from flexunet.cli.model.serve import serve
 from flexunet.cli.model.train import train
+from flexunet.cli.network.dicom import dicom
+from flexunet.cli.network.serve import serve
 from flexunet.cli.study.plan_study import plan_study
 from flexunet.errors import FlexUNetError, printable, shield_output
 from flexunet.version import __version__

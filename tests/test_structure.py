@@ -52,7 +52,7 @@ WINGS = {
     "evaluation": ["scores", "tables", "summary", "charts", "report", "robustness", "drift"],
     "review": ["sources", "store", "pictures", "readings", "tools", "exports", "results", "loop", "web"],
     "programs": ["jobs"],
-    "cli": ["data", "model", "study"],
+    "cli": ["data", "model", "study", "network"],
 }
 # Modules at the top that any room may import; they import each other and nothing else of the package.
 FOUNDATION = {

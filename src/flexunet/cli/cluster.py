@@ -32,6 +32,9 @@ Folds = Annotated[
     ),
 ]
 Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Number of seeds, from that of CONFIG on.")]
+Cpus = Annotated[int, typer.Option("--cpus", min=1, help="Processors per task.")]
+Gpus = Annotated[int, typer.Option("--gpus", min=0, help="GPUs per task.")]
+AtOnce = Annotated[int | None, typer.Option("--at-once", min=1, help="Maximum number of tasks at a time.")]
 GridFolder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the grid.")]
 
 
@@ -49,11 +52,9 @@ def slurm(
         str, typer.Option("--time", help="Time limit of one stretch; a task goes on in the next one.")
     ] = "04:00:00",
     memory: Annotated[str | None, typer.Option("--memory", help="Memory per task, such as 16G.")] = None,
-    cpus: Annotated[int, typer.Option("--cpus", min=1, help="Processors per task.")] = 4,
-    gpus: Annotated[int, typer.Option("--gpus", min=0, help="GPUs per task.")] = 0,
-    at_once: Annotated[
-        int | None, typer.Option("--at-once", min=1, help="Maximum number of tasks at a time.")
-    ] = None,
+    cpus: Cpus = 4,
+    gpus: Gpus = 0,
+    at_once: AtOnce = None,
     notice: Annotated[
         int, typer.Option("--notice", min=1, help="Seconds before the time limit at which a task saves.")
     ] = 120,
@@ -87,9 +88,56 @@ def slurm(
 
 
 @cluster.command()
+def kubernetes(
+    configs: Configs,
+    image: Annotated[str, typer.Option("--image", help="Container image that has FlexUNet.")],
+    claim: Annotated[
+        str, typer.Option("--claim", help="PersistentVolumeClaim that holds data and grid (ReadWriteMany).")
+    ],
+    mount: Annotated[
+        Path, typer.Option("--mount", metavar="DIR", help="Where it is mounted, in the pods and here.")
+    ],
+    overrides: Overrides = None,
+    out: Out = Path("grid"),
+    folds: Folds = None,
+    seeds: Seeds = 1,
+    name: Annotated[str, typer.Option("--name", help="Name of the Jobs.")] = "flexunet",
+    namespace: Annotated[str | None, typer.Option("--namespace", help="Namespace of the Jobs.")] = None,
+    memory: Annotated[str, typer.Option("--memory", help="Memory per pod, such as 16Gi.")] = "16Gi",
+    cpus: Cpus = 4,
+    gpus: Gpus = 0,
+    at_once: AtOnce = None,
+    notice: Annotated[
+        int, typer.Option("--notice", min=1, help="Seconds that an evicted pod has to save.")
+    ] = 120,
+) -> None:
+    """Write an Indexed Job that trains every fold with every seed, and a Job that gathers."""
+    from flexunet.programs.jobs.grid import write_grid
+    from flexunet.programs.jobs.kubernetes import Pods, write_kubernetes
+
+    pods = Pods(image, claim, mount, name, namespace, cpus, memory, gpus, at_once, notice)
+    pods.check()
+    grid = write_grid(configs, out, folds=folds, seeds=seeds, overrides=overrides or [])
+    train, gathering = write_kubernetes(grid, pods)
+    console.print(
+        f"{len(grid.tasks)} tasks. Start them with: kubectl apply -f {train}; when that Job has ended: "
+        f"kubectl apply -f {gathering}",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@cluster.command()
 def task(
     folder: GridFolder,
-    number: Annotated[int, typer.Argument(metavar="NUMBER", help="Number of the task, from 0.")],
+    number: Annotated[
+        int,
+        typer.Argument(
+            metavar="NUMBER",
+            envvar="JOB_COMPLETION_INDEX",
+            help="Number of the task, from 0; Kubernetes gives it by a variable.",
+        ),
+    ],
 ) -> None:
     """Do one task of a grid: train, or go on from the checkpoint, then evaluate. The jobs call it."""
     from flexunet.programs.jobs.task import run_task

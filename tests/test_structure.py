@@ -25,6 +25,7 @@ ROOMS = [
     "serve",
     "review",
     "clinic",
+    "reporting",
     "programs",
     "cli",
 ]

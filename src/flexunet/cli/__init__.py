@@ -43,6 +43,7 @@ from flexunet.cli.model.train import train
 from flexunet.cli.network.dicom import dicom
 from flexunet.cli.network.serve import serve
 from flexunet.cli.study.plan_study import plan_study
+from flexunet.cli.study.report import report
 from flexunet.errors import FlexUNetError, printable, shield_output
 from flexunet.version import __version__
 
@@ -77,6 +78,7 @@ COMMANDS: dict[str, Any] = {
     "score": score,
     "compare": compare,
     "plan-study": plan_study,
+    "report": report,
     "drift": drift,
 }
 

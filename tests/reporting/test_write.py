@@ -80,7 +80,7 @@ def test_films_left_out_are_in_the_flow(config, tmp_path):
     facts = read_facts(config, derived=derived)
     images = sum(split.images for split in facts.splits.values())
     flow = flow_of(facts)
-    assert flow.entered == ["Films", f"{images + 3} films"]
+    assert flow.entered == ["Films read", f"{images + 3} films"]
     assert flow.left_out == ["Left out: 3", "no breast: 2", "no mask: 1"]
     assert flow.used == ["Images with masks", f"{images} images", "6 patients"]
     found = answers(CLAIM, facts)

@@ -119,10 +119,24 @@ def _flow(axes: Axes, facts: RunFacts) -> bool:
 
 
 def _box(axes: Axes, x: float, y: float, lines: list[str], fine: bool = False) -> None:
-    axes.text(
-        x, y, "\n".join(lines), ha="center", va="center", fontsize=5.5 if fine else 7, linespacing=1.35,
-        bbox={"boxstyle": "square,pad=0.45", "facecolor": "white", "edgecolor": "black", "linewidth": 0.6},
-    )  # fmt: skip
+    """A box of the flow around its lines, in units of the axes: a hundredth of the width, and of 80 mm.
+
+    Each line is a text of its own, so that it is centred in whatever font a reader has.
+    """
+    from matplotlib.patches import Rectangle
+
+    size = 5.5 if fine else 7.0
+    width = 2.4 + 0.105 * size * max(map(len, lines))
+    step = 0.6 * size
+    height = step * len(lines) + 3
+    axes.add_patch(
+        Rectangle(
+            (x - width / 2, y - height / 2), width, height, facecolor="white", edgecolor="black", lw=0.6
+        )
+    )
+    for place, line in enumerate(lines):
+        middle = y + step * ((len(lines) - 1) / 2 - place) + 0.06 * size
+        axes.text(x, middle, line, ha="center", va="center_baseline", fontsize=size)
 
 
 def _line(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -194,8 +208,8 @@ def _decision(axes: Axes, facts: RunFacts) -> bool:
     axes.plot(thresholds, values, color=_BLUE, label="by the model")
     axes.plot(thresholds, [one.net_benefit_of_all for one in curve], color=_GREY, label="every image")
     axes.axhline(0, color=_GREY, ls="--", lw=0.8, label="no image")
-    top = max(*values, curve[0].net_benefit_of_all, 0.05)
-    axes.set(xlim=(0, 1), ylim=(-top / 2, top * 1.15), xlabel="Threshold probability", ylabel="Net benefit")
+    top = max(*values, *high, curve[0].net_benefit_of_all, 0.05)
+    axes.set(xlim=(0, 1), ylim=(-top / 2, top * 1.05), xlabel="Threshold probability", ylabel="Net benefit")
     axes.legend(frameon=False, loc="lower left")
     return True
 

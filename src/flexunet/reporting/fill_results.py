@@ -67,7 +67,9 @@ def diagnostic(facts: RunFacts) -> Answer:
     lesions = facts.scores.lesions
     if lesions.image_sensitivity.value is None:
         return unknown(
-            "diagnostic performance: no image has a lesion, or the evaluation is older than the score"
+            "diagnostic performance: no image has a lesion, or the evaluation is older than this score "
+            "(evaluate "
+            "again)"
         )
     if lesions.image_specificity.value is None:
         return unknown(

@@ -58,7 +58,7 @@ def flow_of(facts: RunFacts) -> Flow:
     if rest := sum(number for _, number in reasons[_MOST_REASONS:]):
         lines.append(f"other reasons: {rest}")
     return Flow(
-        ["Films", counted((len(originals) if facts.all_at_hand else total) + left, "film")],
+        ["Films read", counted((len(originals) if facts.all_at_hand else total) + left, "film")],
         [f"Left out: {left}", *lines] if left else ["Left out: 0"],
         used,
         splits,

@@ -159,3 +159,39 @@ def test_outlines_and_table_of_inbreast(raw, tmp_path):
     assert "not derived: 20586960_6c613a14_MG_R_CC_ANON" in said
     assert "20586960.xml is not an Apple property list" in said
     assert "99999999.xml is not an Apple property list" in said
+
+
+def test_a_data_set_can_name_nobody(raw, tmp_path, write_dicom):
+    pytest.importorskip("dicomanonymizer")
+    pictures = sorted(path for path in raw.rglob("*") if path.is_file())[:3]
+    films = tmp_path / "films"
+    films.mkdir()
+    for name, picture in zip(("f1", "f2", "meier_l_cc"), pictures, strict=True):
+        stored = read_image(picture, 1)[..., 0].astype("uint16") * 16
+        personal = {"PatientID": "4711-0815", "PatientName": "Meier^Anna", "BurnedInAnnotation": "YES"}
+        write_dicom(films / f"{name}.dcm", stored, BitsStored=12, **personal)
+    table = tmp_path / "table.csv"
+    table.write_text("image,density,patient_name\nf1,C,Meier\nf2,B,Meier\n")
+    options = ("--masks", "none", "--normal", "films", "--jobs", 1, "--table", table)
+    named = run(films, tmp_path / "named", *options)
+    assert "manifest.csv has the PatientID of 3 films, which is personal data" in " ".join(
+        named.output.split()
+    )
+    assert "the file name holds PatientName" in " ".join(named.output.split())
+    result = run(films, tmp_path / "out", *options, "--deidentify")
+    said = " ".join(result.output.split())
+    assert result.exit_code == 2
+    assert "the file name holds PatientName, and images are named after their films. Rename the film." in said
+    assert "BurnedInAnnotation is YES: look for names in the picture" in said
+    rows = [*Manifest.read(tmp_path / "out" / "to_review").rows]
+    assert [row["source"] for row in rows] == ["f1", "f2"]
+    (patient,) = {row["patient"] for row in rows}
+    assert patient.startswith("P")
+    assert [row["density"] for row in rows] == ["C", "B"]
+    assert "patient_name" not in rows[0]
+    for path in (tmp_path / "out").rglob("*"):
+        if path.suffix in (".csv", ".jsonl") and path.name != "excluded.csv":
+            assert "4711" not in path.read_text()
+    assert (tmp_path / "out.key").is_file()
+    assert [*run(films, tmp_path / "out", *options, "--deidentify").output.split()] != []
+    assert {row["patient"] for row in Manifest.read(tmp_path / "out" / "to_review").rows} == {patient}

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -171,3 +172,35 @@ def test_images_may_be_of_any_kind(open_desk, serve_desk, sign_in, tmp_path):
     written = reader.post("/api/export", {"target": "dataset"})
     assert written["files"] == ["images/a.tif", "manifest.csv", "masks/a.png"]
     np.testing.assert_array_equal(read_image(f"{written['folder']}/images/a.tif", 1)[..., 0], picture(2))
+
+
+def test_a_data_set_of_dicom_images_names_nobody(open_desk, serve_desk, sign_in, tmp_path, write_dicom):
+    pydicom = pytest.importorskip("pydicom")
+    pytest.importorskip("dicomanonymizer")
+    folder = tmp_path / "films"
+    folder.mkdir()
+    personal = {"PatientID": "4711-0815", "PatientName": "Mustermann^Erika", "BurnedInAnnotation": "YES"}
+    write_dicom(folder / "mustermann.dcm", picture(1) >> 4, BitsStored=12, **personal)
+    reader = sign_in(serve_desk(open_desk(folder)))
+    (number,) = reader.numbers().values()
+    decide(reader, number, "no_lesion")
+    exported = []
+    for _ in range(2):
+        written = reader.post("/api/export", {"target": "dataset"})
+        assert written["files"] == [
+            "deidentified.csv", "images/mustermann.dcm", "manifest.csv", "masks/mustermann.png",
+        ]  # fmt: skip
+        out = Path(written["folder"])
+        copy = pydicom.dcmread(out / "images" / "mustermann.dcm")
+        assert b"Erika" not in (out / "images" / "mustermann.dcm").read_bytes()
+        with (out / "deidentified.csv").open(newline="") as stream:
+            (row,) = csv.DictReader(stream)
+        assert {"PatientName", "PatientID", "StudyInstanceUID"} <= set(row["dropped"].split("; "))
+        assert (row["burned_in_text"], row["told_by_file_name"]) == ("look at the image", "PatientName")
+        (entry,) = Manifest.read(out).rows
+        assert entry["patient"] == copy.PatientID
+        assert "4711" not in (out / "manifest.csv").read_text()
+        exported.append((copy.PatientID, copy.SOPInstanceUID))
+    assert exported[0] == exported[1]
+    source = read_image(folder / "mustermann.dcm", 1)
+    np.testing.assert_array_equal(read_image(out / "images" / "mustermann.dcm", 1), source)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from flexunet.data.annotations.shapes import FilmAnnotation
     from flexunet.data.derive.film_masks import FilmMasks, ModelMasks, RawFilm
     from flexunet.data.derive.run import DeriveReport, MaskSource
+    from flexunet.data.dicom.deidentify import Pseudonyms
     from flexunet.data.images.masks import ColorMap, MaskReader
 
 
@@ -92,6 +93,20 @@ def derive(
             min=0, max=1, help="Minimum confidence of a draft; less confident ones go to OUT/to_review."
         ),
     ] = 0.0,
+    deidentify: Annotated[
+        bool,
+        typer.Option(
+            "--deidentify",
+            help="Replace patients by pseudonyms and leave out personal columns; films named after a person "
+            "are refused.",
+        ),
+    ] = False,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--key-file", metavar="FILE", help="Key of the pseudonyms, made where missing. Default: OUT.key."
+        ),
+    ] = None,
     config_path: Annotated[
         Path | None,
         typer.Option(
@@ -224,6 +239,7 @@ def derive(
                 dicom_window=dicom_window,
                 grey_range=grey_range,
                 whole=prepared.whole,
+                pseudonyms=_pseudonyms(out, deidentify, key_file),
             ),
             masks=source,
             films=prepared.films,
@@ -253,6 +269,14 @@ def derive(
     print_failures(prepared.unreadable)
     if report.of_state("failed") or prepared.gaps:
         raise typer.Exit(2)
+
+
+def _pseudonyms(out: Path, wanted: bool, key_file: Path | None) -> Pseudonyms | None:
+    from flexunet.data.dicom.deidentify import Pseudonyms
+
+    if not (wanted or key_file):
+        return None
+    return Pseudonyms.of_file(key_file or out.with_name(f"{out.name}.key"))
 
 
 def _refuse_two_sources(

@@ -23,7 +23,8 @@ from flexunet.data.derive.crop import (
     lost_lesion_pixels,
 )
 from flexunet.data.derive.film_masks import DRAFT, EXCLUDED, LABELLED, TO_REVIEW, FilmMasks, RawFilm
-from flexunet.data.dicom.read import DicomFacts, is_dicom_file, read_facts
+from flexunet.data.dicom.deidentify import Pseudonyms, has_text_in_pixels, told_by_name
+from flexunet.data.dicom.read import DicomFacts, is_dicom_file, read_facts, read_header
 from flexunet.data.dicom.window import check_window
 from flexunet.data.images.appearance import is_nearly_constant
 from flexunet.data.images.files import ARRAY_SUFFIX, read_image, write_image
@@ -55,6 +56,7 @@ class DeriveSettings:
         grey_range: Which values of other 16-bit films are black and white, as in `read_image`; `auto`: by the
             highest value of all films.
         whole: Whether pictures are kept whole: those that are no mammograms have no breast to find.
+        pseudonyms: Names that patients get in place of their own; None: they keep them.
 
     Raises:
         ConfigError: if a value makes no sense.
@@ -68,6 +70,7 @@ class DeriveSettings:
     dicom_window: str = "auto"
     grey_range: str = "auto"
     whole: bool = False
+    pseudonyms: Pseudonyms | None = None
 
     def __post_init__(self) -> None:
         if self.width < 16 or self.height < 16:
@@ -84,6 +87,9 @@ class DeriveSettings:
     def told(self) -> dict[str, object]:
         """The settings by which an image is known again; `full` was the only range of earlier versions."""
         told = asdict(self)
+        pseudonyms = told.pop("pseudonyms")
+        if pseudonyms:
+            told["pseudonyms"] = hashlib.sha256(pseudonyms["key"]).hexdigest()
         if self.grey_range == "full":
             del told["grey_range"]
         if not self.whole:
@@ -161,6 +167,27 @@ def _dicom_columns(known: DicomFacts) -> Row:
     return {name: value for name, value in columns.items() if value}
 
 
+def _personal(film: RawFilm, pseudonyms: Pseudonyms | None) -> list[str]:
+    """What of a DICOM film names the person and goes on into the data set, one sentence each.
+
+    Raises:
+        ImageError: if the data set is to name nobody, and the film's own name does.
+    """
+    header = read_header(film.path)
+    said = []
+    if has_text_in_pixels(header):
+        said.append(f"{film.path}: BurnedInAnnotation is YES: look for names in the picture.")
+    told = told_by_name(header, film.name)
+    if told and pseudonyms:
+        raise ImageError(
+            f"{film.path}: the file name holds {', '.join(told)}, and images are named after their films. "
+            "Rename the film."
+        )
+    if told:
+        said.append(f"{film.path}: the file name holds {', '.join(told)}, and the image gets this name.")
+    return said
+
+
 def _write_numbers(numbers: np.ndarray | None, mask: np.ndarray, box: CropBox, out: Path, file: str) -> Row:
     """Write the numbers of lesions that touch on the image, beside its mask."""
     fitted = None if numbers is None else fit_instances(crop_numbers(numbers, box), mask)
@@ -228,7 +255,11 @@ def _make(film: RawFilm, job: DeriveJob) -> Row:
         row["channels"] = "; ".join(path.name for path in (film.path, *film.channels))
     if known:
         row |= _dicom_columns(known)
-        row["note"] = " ".join(known.doubts(film.path))
+        row["note"] = " ".join([*known.doubts(film.path), *_personal(film, settings.pseudonyms)])
+        if settings.pseudonyms:
+            row["patient"] = settings.pseudonyms.patient(row.get("patient", ""))
+        elif known.PatientID and not known.identity_removed:
+            row["personal"] = "1"
     elif raw.dtype == np.uint16 and settings.grey_range != "full":
         row["grey_range"] = settings.grey_range
     spacing = (known and known.spacing_mm) or (film.spacing_mm and (film.spacing_mm, film.spacing_mm))

@@ -9,13 +9,14 @@ from flexunet.data.dataset.identity import identify
 from flexunet.data.dataset.manifest import COLUMNS, Manifest, sha256_of
 from flexunet.data.derive.film import FAILED, WRITTEN, Row
 from flexunet.data.derive.film_masks import EXCLUDED, LABELLED, TO_REVIEW
+from flexunet.data.dicom.deidentify import Pseudonyms, is_personal
 from flexunet.data.images.files import image_stem
 from flexunet.data.tables import write_rows
 from flexunet.journal import read_journal
 
 EXCLUDED_FILE = "excluded.csv"
 _INTERNAL = (
-    *("key", "state", "reused", "reason", "note", "instances"),
+    *("key", "state", "reused", "reason", "note", "personal", "instances"),
     *("file_sha256", "mask_sha256", "instances_sha256"),
 )
 
@@ -44,8 +45,17 @@ def remove_stale(out: Path, previous: Mapping[str, Row], rows: Sequence[Row]) ->
     return removed
 
 
-def write_records(out: Path, rows: Sequence[Row], columns: Mapping[str, Mapping[str, str]]) -> Manifest:
-    """Write `manifest.csv`, `to_review/manifest.csv` and `excluded.csv`; return the first."""
+def write_records(
+    out: Path,
+    rows: Sequence[Row],
+    columns: Mapping[str, Mapping[str, str]],
+    pseudonyms: Pseudonyms | None = None,
+) -> Manifest:
+    """Write `manifest.csv`, `to_review/manifest.csv` and `excluded.csv`; return the first.
+
+    With pseudonyms, the patients of `columns` get theirs, and columns that are named like personal attributes
+    are left out; those of the rows have them already.
+    """
     manifest, review = Manifest(), Manifest()
     for row in rows:
         stem = image_stem(Path(row["raw_file"]))
@@ -54,6 +64,9 @@ def write_records(out: Path, rows: Sequence[Row], columns: Mapping[str, Mapping[
         told = columns.get(stem, {}) if of_file is None else of_file
         further = {name: value for name, value in told.items() if name not in COLUMNS[:4]}
         facts = {name: value for name, value in row.items() if name not in _INTERNAL}
+        if pseudonyms:
+            further = {name: value for name, value in further.items() if not is_personal(name)}
+            further["patient"] = pseudonyms.patient(further.get("patient", ""))
         recorded = further.pop("patient", "") or row.get("patient", "")
         identity = identify(Path(row["raw_file"]), {**row, "patient": recorded})
         facts |= further if of_file else {}

@@ -47,7 +47,7 @@ from flexunet.data.images.files import (
 )
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.data.images.reader import survey_range
-from flexunet.errors import FlexUNetError, PathError
+from flexunet.errors import FlexUNetError, PathError, counted
 from flexunet.files import sweep
 from flexunet.journal import append_to_journal
 from flexunet.locks import locked_output
@@ -232,8 +232,13 @@ def derive(
             progress("derive", len(rows), len(films), row["source"])
         rows.sort(key=lambda row: row["raw_file"])
         remove_stale(out, previous, rows)
-        manifest = write_records(out, rows, columns or {})
+        manifest = write_records(out, rows, columns or {}, settings.pseudonyms)
         notes += [row["note"] for row in rows if row.get("note")]
+        if personal := sum("personal" in row for row in rows):
+            notes.append(
+                f"manifest.csv has the PatientID of {counted(personal, 'film')}, which is personal data: "
+                "derive with --deidentify before the data set leaves your institution."
+            )
         return DeriveReport(rows, manifest, list(getattr(job.masks, "unused", ())), notes)
 
 

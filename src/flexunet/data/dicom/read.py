@@ -54,6 +54,7 @@ class DicomFacts:
         ManufacturerModelName: The machine.
         sign_doubtful: Whether the header says signed, but the compressed frame holds unsigned values: the
             upper half of them may have been folded to below zero.
+        identity_removed: Whether the header says that nothing in it names the person.
     """
 
     spacing_mm: tuple[float, float] | None
@@ -66,6 +67,7 @@ class DicomFacts:
     sign_doubtful: bool = False
     Manufacturer: str = ""
     ManufacturerModelName: str = ""
+    identity_removed: bool = False
 
     def doubts(self, path: Path) -> list[str]:
         """What speaks against the header, or in it against a mammogram, one sentence each."""
@@ -213,6 +215,7 @@ def _facts(path: Path, dataset: Dataset) -> DicomFacts:
         dataset.PixelRepresentation == 1 and is_unsigned_frame(read_dataset(path)),
         str(dataset.get("Manufacturer") or ""),
         str(dataset.get("ManufacturerModelName") or ""),
+        str(dataset.get("PatientIdentityRemoved") or "").upper() == "YES",
     )
 
 

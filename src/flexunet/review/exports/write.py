@@ -1,6 +1,6 @@
 """Writing what leaves a desk, each kind into a new folder beside its database.
 
-exports/dataset-1/   [train|valid|test/]images, masks, manifest.csv
+exports/dataset-1/   [train|valid|test/]images, masks, manifest.csv; deidentified.csv where images are DICOM
 exports/coco-1/      annotations.json
 exports/seg-1/       one DICOM Segmentation object a DICOM image
 exports/csv-1/       decisions.csv
@@ -8,7 +8,6 @@ exports/csv-1/       decisions.csv
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,7 @@ from flexunet.files import replacing
 from flexunet.inference.outputs.contours import coco_annotations, write_coco
 from flexunet.inference.outputs.dicom_objects.segmentation import write_segmentation
 from flexunet.inference.outputs.lesions import measure_lesions
+from flexunet.review.exports.copies import ImageCopies
 from flexunet.review.exports.reviewed import Reviewed, reviewed_images
 from flexunet.review.store.tables import Decision, Item
 
@@ -70,14 +70,17 @@ def export(desk: Desk, target: str) -> tuple[Path, list[str]]:
 
 
 def _write_dataset(desk: Desk, folder: Path) -> None:
-    """Copies of the images, the masks, and a manifest that says who decided, what and when."""
-    manifest = Manifest()
+    """Copies of the images, the masks, and a manifest that says who decided, what and when.
+
+    DICOM images lose what identifies a person; patients get pseudonyms, the same in all exports of a desk.
+    """
+    manifest, copies = Manifest(), ImageCopies(desk.folder)
     for each, name in _named(desk):
         split = f"{each.item.split}/" if each.item.split else ""
         file = f"{split}images/{name}{each.image.suffix if _has_suffix(each.image) else ''}"
         mask = f"{split}masks/{name}.png"
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(each.image, folder / file)
+        copies.add(each.image, folder / file, file)
         write_mask(folder / mask, each.labels, desk.colors)
         identity = Identities.of_folder(each.image.parent).of(each.image)
         told = {column: value for column, value in identity.row.items() if value and column != "reason"}
@@ -97,6 +100,7 @@ def _write_dataset(desk: Desk, folder: Path) -> None:
                 REVIEWED_AT: each.decision.at,
             }
         )
+    copies.finish(folder, manifest)
     manifest.write(folder)
 
 

@@ -2,12 +2,15 @@
 
 import json
 import re
+import shutil
 
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner
 
 from flexunet.cli import app
 from flexunet.errors import ConfigError, PathError
+from flexunet.reporting.agreement import read_agreement
 from flexunet.reporting.claim import CLAIM
 from flexunet.reporting.facts import read_facts
 from flexunet.reporting.figures import DOUBLE_MM, SINGLE_MM
@@ -15,6 +18,11 @@ from flexunet.reporting.flow import flow_of
 from flexunet.reporting.model_cards import MODELCARD
 from flexunet.reporting.tripod import TRIPOD
 from flexunet.reporting.write import fill, write_checklists
+from flexunet.review.desk import Desk
+from flexunet.review.readings.decisions import Verdict
+from flexunet.review.settings import DeskSettings
+from flexunet.review.sources.open import Given
+from flexunet.review.store.tables import Item
 
 
 def answers(checklist, facts):
@@ -151,3 +159,37 @@ def test_what_cannot_be_is_refused(reported, tmp_path):
     assert isinstance(run(reported, "--claim", "--derived", tmp_path), PathError)
     assert isinstance(run(reported, "--claim", "--review", tmp_path), PathError)
     assert isinstance(run(reported, "--claim", "--evaluation", tmp_path), PathError)
+
+
+def test_agreement_is_read_from_a_desk(reported):
+    data = reported.parent / "data/test"
+    desk = Desk(DeskSettings(Given(data), blind=True))
+    try:
+        with desk.database.read() as session:
+            items = list(session.scalars(select(Item).order_by(Item.image)))[:3]
+        for item in items:
+            for reader, right in (("ann", 12), ("bob", 10)):
+                where = desk.where(item, desk.track_of(reader))
+                mask = desk.masks.newest(where)
+                labels = mask.labels.copy()
+                labels[2:12, 2 : right + 2] = 1
+                drawn = desk.masks.replace(where, mask.version, labels, reader, "drawn")
+                desk.decisions.sign(where, item, drawn.version, Verdict("correct", 5), reader)
+    finally:
+        desk.close()
+    (pair,) = read_agreement(data)["pairs"]
+    assert pair["readers"] == ["ann", "bob"]
+    assert pair["images"] == 3
+    assert pair["dice_mean"] == pytest.approx(2 * 100 / (120 + 100))
+
+
+def test_other_evaluations_of_the_run_are_named(reported, config, tmp_path):
+    assert "or that there was none" in answers(CLAIM, read_facts(config))["33"].ask
+    elsewhere = reported / "elsewhere"
+    shutil.copytree(reported / "evaluation", elsewhere)
+    try:
+        found = answers(CLAIM, read_facts(config))["33"]
+    finally:
+        shutil.rmtree(elsewhere)
+    assert found.state == "person"
+    assert found.text.startswith("Also evaluated with this run: elsewhere (")

@@ -121,7 +121,7 @@ CLAIM = Checklist(
             "33",
             _EVALUATION,
             "Testing on external data",
-            person("a test on data of another place: `flexunet score` on its masks; or that there was none"),
+            results.other_tests,
         ),
         Item(
             "34",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +28,7 @@ from flexunet.evaluation.tables.document import Scores
 from flexunet.evaluation.tables.files import find_evaluation, read_tables
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.inference.predict.calibration import Calibration
-from flexunet.run_folder import RunFolder
+from flexunet.run_folder import SCORES, RunFolder
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -76,6 +77,7 @@ class RunFacts:
         excluded: Films that `derive` left out, or that wait for a person: file, state, reason; None where
             its files are not at hand.
         agreement: How far the readers of a review desk agree.
+        others: Evaluations of other images in the run folder, by the names of their folders.
         splits: The splits by name.
         roots: Folders of the data set.
     """
@@ -92,6 +94,7 @@ class RunFacts:
     robustness: Robustness | None = None
     excluded: list[tuple[str, str, str]] | None = None
     agreement: dict[str, Any] | None = None
+    others: dict[str, Scores] = field(default_factory=dict)
     splits: dict[str, SplitFacts] = field(default_factory=dict)
     roots: tuple[Path, ...] = ()
 
@@ -165,6 +168,7 @@ def read_facts(
         robustness=_robustness(folder / DOCUMENT),
         excluded=_excluded([derived] if derived else roots, frozenset(pair.source for pair in joined)),
         agreement=agreement,
+        others=_others(place.path, folder),
         splits={split: _split(found, environment, split) for split, found in pairs.items()},
         roots=roots,
     )
@@ -182,6 +186,16 @@ def _calibration(folder: Path) -> Calibration | None:
         return Calibration.read(folder)
     except InputError:
         return None
+
+
+def _others(run: Path, evaluation: Path) -> dict[str, Scores]:
+    """Evaluations beside the one that is reported; those that cannot be read are none."""
+    found = {}
+    for path in sorted(run.glob(f"*/{SCORES}")):
+        if path.parent.resolve() != evaluation.resolve():
+            with suppress(InputError):
+                found[path.parent.name] = read_scores(path.parent)
+    return found
 
 
 def _plan(config: Config, environment: dict[str, Any]) -> dict[str, Any] | None:

@@ -207,6 +207,29 @@ def internal_test(facts: RunFacts) -> Answer:
     return filled(text, "scores.json")
 
 
+def other_tests(facts: RunFacts) -> Answer:
+    """Evaluations of other images in the run folder; whether they are from elsewhere, a person knows."""
+    if not facts.others:
+        return unknown(
+            "a test on data of another place (`flexunet score` into a folder of the run), or that there "
+            "was none"
+        )
+    told = "; ".join(
+        f"{name} ({scores.truth}): {counted(scores.images, 'image')} of "
+        f"{counted(scores.patients, 'patient' if scores.patients_known else 'source')}, dice_per_image_mean "
+        f"{in_words(scores.foreground.dice_per_image_mean)}, sensitivity "
+        f"{in_words(scores.lesions.sensitivity)} at "
+        f"{in_words(scores.lesions.false_positives_per_image, 2)} false positives per image"
+        for name, scores in facts.others.items()
+    )
+    return Answer(
+        "person",
+        f"Also evaluated with this run: {told}.",
+        ", ".join(f"{name}/scores.json" for name in facts.others),
+        "whether these data are external: another place, scanner or time than the training data",
+    )
+
+
 def sample_size(facts: RunFacts) -> Answer:
     """Patients and the width that they gave; the number that was intended is for a person."""
     scores = facts.scores

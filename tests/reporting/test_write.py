@@ -119,6 +119,8 @@ def test_the_command_writes_pages_and_figures_at_journal_widths(reported, tmp_pa
     page = (tmp_path / "claim.html").read_text(encoding="utf-8")
     assert page.count('<td class="number">') == 44
     assert "<script" not in page
+    assert "Calibration of probabilities" in page  # beyond the 44 items
+    assert "Not known: calibration" in page  # masks have none
     markdown = (tmp_path / "claim.md").read_text(encoding="utf-8")
     assert sum(bool(re.match(r"\| \d+ \|", line)) for line in markdown.splitlines()) == 44
     document = json.loads((tmp_path / "tripod.json").read_text(encoding="utf-8"))

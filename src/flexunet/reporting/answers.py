@@ -62,12 +62,14 @@ class Checklist:
         title: Its title.
         source: Where it was published.
         items: Its items.
+        supplement: What the run tells beyond the items, under a heading each.
     """
 
     name: str
     title: str
     source: str
     items: Sequence[Item]
+    supplement: Sequence[tuple[str, Fill]] = ()
 
 
 def person(ask: str) -> Fill:

@@ -147,4 +147,11 @@ CLAIM = Checklist(
         Item("43", _OTHER, "Availability of software, model and data", model.availability),
         Item("44", _OTHER, "Funding and the role of funders", person("funding and the role of funders")),
     ),
+    (
+        ("Calibration of probabilities", results.calibration),
+        ("Performance by subgroup", results.subgroups),
+        ("Rarity of lesions", data.class_balance),
+        ("From probabilities to masks", model.decision),
+        ("Images unlike those of the training", model.low_quality_input),
+    ),
 )

@@ -168,7 +168,7 @@ def read_facts(
         robustness=_robustness(folder / DOCUMENT),
         excluded=_excluded([derived] if derived else roots, frozenset(pair.source for pair in joined)),
         agreement=agreement,
-        others=_others(place.path, folder),
+        others=_others(place.path, (folder, place.evaluation)),
         splits={split: _split(found, environment, split) for split, found in pairs.items()},
         roots=roots,
     )
@@ -188,11 +188,11 @@ def _calibration(folder: Path) -> Calibration | None:
         return None
 
 
-def _others(run: Path, evaluation: Path) -> dict[str, Scores]:
-    """Evaluations beside the one that is reported; those that cannot be read are none."""
-    found = {}
+def _others(run: Path, own: Sequence[Path]) -> dict[str, Scores]:
+    """Evaluations beside the run's own; those that cannot be read are none."""
+    found, known = {}, {folder.resolve() for folder in own}
     for path in sorted(run.glob(f"*/{SCORES}")):
-        if path.parent.resolve() != evaluation.resolve():
+        if path.parent.resolve() not in known:
             with suppress(InputError):
                 found[path.parent.name] = read_scores(path.parent)
     return found

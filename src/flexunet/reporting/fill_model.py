@@ -169,12 +169,11 @@ def plan_of(facts: RunFacts) -> Answer:
 
 def low_quality_input(facts: RunFacts) -> Answer:
     """What happens to inputs that the model was not made for."""
-    unlike = sum(bool(origin.unlike_training) for origin in facts.tables.origins)
+    looked_at = [origin for origin in facts.tables.origins if origin.unlike_training is not None]
+    unlike = sum(bool(origin.unlike_training) for origin in looked_at)
+    found = f"{unlike} of {counted(len(looked_at), 'image')} scored here" if looked_at else "not known here"
     text = (
-        "`infer` and `evaluate` compare grey levels and sizes of each image with the training images and "
-        "say which "
-        f"are unlike them ({unlike} of the images scored here, where known); images that cannot be read "
-        "are named and "
-        "left out."
+        "`infer` and `evaluate` compare grey levels and sizes of each image with the training images and name "
+        f"those that are unlike them ({found}); `infer` names images that cannot be read, and goes on."
     )
     return filled(text, "training_appearance.json; per_image.csv, column unlike_training")

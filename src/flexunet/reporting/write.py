@@ -6,7 +6,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,11 +29,13 @@ class FilledList:
     Attributes:
         checklist: The checklist.
         rows: Each item with its answer.
+        supplement: Further headings with their answers.
         paths: The files that were written.
     """
 
     checklist: Checklist
     rows: Sequence[tuple[Item, Answer]]
+    supplement: Sequence[tuple[str, Answer]] = ()
     paths: Sequence[Path] = ()
 
     @property
@@ -61,7 +63,11 @@ class FilledList:
 
 def fill(checklist: Checklist, facts: RunFacts) -> FilledList:
     """Answer every item of a checklist."""
-    return FilledList(checklist, [(item, item.fill(facts)) for item in checklist.items])
+    return FilledList(
+        checklist,
+        [(item, item.fill(facts)) for item in checklist.items],
+        [(heading, answer(facts)) for heading, answer in checklist.supplement],
+    )
 
 
 def write_checklists(facts: RunFacts, checklists: Sequence[Checklist], out: Path) -> list[FilledList]:
@@ -87,7 +93,7 @@ def write_checklists(facts: RunFacts, checklists: Sequence[Checklist], out: Path
         )
         for path, text in zip(paths, texts, strict=True):
             write_text(path, text)
-        written.append(FilledList(checklist, filled_list.rows, paths))
+        written.append(replace(filled_list, paths=paths))
     return written
 
 
@@ -102,6 +108,7 @@ def _rendered(name: str, filled_list: FilledList, facts: RunFacts, figures: Sequ
     return templates.get_template(name).render(
         checklist=filled_list.checklist,
         sections=sections,
+        supplement=filled_list.supplement,
         counts=filled_list.counts,
         states=STATES,
         run=facts.folder.resolve().name,

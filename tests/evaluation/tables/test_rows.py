@@ -120,3 +120,16 @@ def test_a_prediction_without_any_region_is_written_and_read(make_tables, tmp_pa
     again = read_tables(tmp_path)
     assert len(again.candidate_image) == 0
     assert again.counted(again.lesion_image).tolist() == tables.counted(tables.lesion_image).tolist()
+
+
+def test_images_unlike_the_training_are_read_back(make_tables, tmp_path):
+    tables = make_tables(images=3)
+    told = ["", "darker", ""]
+    tables.origins = [
+        dataclasses.replace(origin, unlike_training=text)
+        for origin, text in zip(tables.origins, told, strict=True)
+    ]
+    write_tables(tables, tmp_path)
+    assert [origin.unlike_training for origin in read_tables(tmp_path).origins] == told
+    write_tables(make_tables(images=3), tmp_path)
+    assert [origin.unlike_training for origin in read_tables(tmp_path).origins] == [None] * 3

@@ -23,7 +23,7 @@ from flexunet.evaluation.scores.surface import SURFACE_SCORES
 from flexunet.evaluation.tables.rows import ImageOrigin, Tables, refuse_twins
 from flexunet.run_folder import PER_IMAGE, PER_LESION, SCORES
 
-_ATTRIBUTE = "manifest_"
+_ATTRIBUTE, _UNLIKE = "manifest_", "unlike_training"
 
 Column = Sequence[Any] | NDArray[Any]
 
@@ -88,7 +88,7 @@ def image_columns(tables: Tables) -> dict[str, Column]:
         for row in IMAGE_SCORES:
             columns[f"{row.column}_class_{label}"] = by_class[row.name][:, label - 1]
     if any(origin.unlike_training is not None for origin in tables.origins):
-        columns["unlike_training"] = [origin.unlike_training or "" for origin in tables.origins]
+        columns[_UNLIKE] = [origin.unlike_training or "" for origin in tables.origins]
     for name in attribute_names(tables):
         columns[_ATTRIBUTE + name] = [origin.attributes.get(name, "") for origin in tables.origins]
     return columns
@@ -218,6 +218,8 @@ def read_tables(folder: Path) -> Tables:
         {title.removeprefix(_ATTRIBUTE): value for title, value in zip(titles, row, strict=True) if value}
         for row in zip(*(columns.text(title) for title in titles), strict=True)
     ] or [{} for _ in names]
+    known = _UNLIKE in columns.names
+    unlike_training = columns.text(_UNLIKE) if known else [None] * len(names)
     truth, predicted, correct = (
         np.stack([columns.counts(f"{kind}_pixels_{label}") for label in labels], axis=1)
         for kind in ("truth", "predicted", "correct")
@@ -225,9 +227,14 @@ def read_tables(folder: Path) -> Tables:
     lesion_image, lesions, candidate_image, candidates = _read_lesions(folder / PER_LESION, names)
     return Tables(
         origins=[
-            ImageOrigin(name, source, patient, extra)
-            for name, source, patient, extra in zip(
-                names, columns.text("source"), columns.text("patient"), attributes, strict=True
+            ImageOrigin(name, source, patient, extra, unlike)
+            for name, source, patient, extra, unlike in zip(
+                names,
+                columns.text("source"),
+                columns.text("patient"),
+                attributes,
+                unlike_training,
+                strict=True,
             )
         ],
         sizes=np.stack([columns.counts("height"), columns.counts("width")], axis=1),

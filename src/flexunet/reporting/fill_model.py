@@ -173,7 +173,8 @@ def low_quality_input(facts: RunFacts) -> Answer:
     unlike = sum(bool(origin.unlike_training) for origin in looked_at)
     found = f"{unlike} of {counted(len(looked_at), 'image')} scored here" if looked_at else "not known here"
     text = (
-        "`infer` and `evaluate` compare grey levels and sizes of each image with the training images and name "
+        "`infer` and `evaluate` compare grey levels and sizes of each image with the training images and "
+        "name "
         f"those that are unlike them ({found}); `infer` names images that cannot be read, and goes on."
     )
     return filled(text, "training_appearance.json; per_image.csv, column unlike_training")

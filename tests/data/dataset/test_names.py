@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from flexunet.data.dataset.names import operation_of, patient_of, source_of
+from flexunet.data.dataset.names import film_of, operation_of, patient_of, source_of
 
 
 @pytest.mark.parametrize(
@@ -85,3 +85,9 @@ def test_sources_and_patients_of_cdd_cesm(mammograms):
 )
 def test_patients_only_where_the_name_is_beyond_doubt(stem, patient):
     assert patient_of(stem) == patient
+
+
+def test_a_film_is_known_by_its_manifest_before_its_name():
+    by_row = film_of("P34_R_DM_MLO", {"laterality": "left", "View_Position": "cc", "modality": ""})
+    assert by_row == {"side": "L", "view": "CC", "modality": "low energy"}
+    assert film_of("A_1141_1.LEFT_CC") == {"side": "L", "view": "CC", "modality": ""}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flexunet.evaluation.robustness.agreement import agreement
-from flexunet.evaluation.robustness.retest import PAIRINGS, film_facts, find_pairs_of_films
+from flexunet.evaluation.robustness.retest import PAIRINGS, find_pairs_of_films
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.tables.rows import ImageOrigin
 
@@ -50,14 +50,6 @@ def test_limits_agree_with_the_formula_of_a_sample():
     differences = second - first
     expected = differences.mean() + 1.96 * differences.std(ddof=1)
     assert told.upper_limit.value == pytest.approx(expected)
-
-
-def test_films_are_known_by_manifest_before_name():
-    by_name = film_facts(origin("P34_R_DM_MLO", "P34"))
-    assert by_name == {"side": "R", "view": "MLO", "modality": "low energy"}
-    by_row = film_facts(origin("P34_R_DM_MLO", "P34", laterality="left", view_position="cc"))
-    assert by_row == {"side": "L", "view": "CC", "modality": "low energy"}
-    assert film_facts(origin("mdb003", "mdb003")) == {"side": "", "view": "", "modality": ""}
 
 
 def test_pairs_are_of_one_patient_side_and_kind():

@@ -1,7 +1,7 @@
 """What a file name of the published tools says: the original image, the operation, the patient."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -41,6 +41,12 @@ _PATIENTS = (
     re.compile(r"(?P<patient>[A-D]_\d{4})_1\.(?P<side>LEFT|RIGHT)_(?P<view>CC|MLO)"),  # DDSM
 )
 _MODALITIES = {"DM": "low energy", "CM": "subtracted"}
+# Columns of manifests that tell a film, the first that says something.
+_FILM_COLUMNS = {
+    "side": ("side", "laterality"),
+    "view": ("view", "view_position", "projection"),
+    "modality": ("modality",),
+}
 
 
 def own_prefix(name: str, values: Iterable[float]) -> str:
@@ -90,20 +96,27 @@ def patient_of(stem: str) -> str | None:
     return match["patient"] if match else None
 
 
-def film_of(stem: str) -> dict[str, str]:
-    """Side, view and modality as far as the file name tells them, in the words of manifests.
+def film_of(stem: str, row: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Side, view and modality of a film: by its row of the manifest, else by its name; "" where unknown.
 
-    >>> film_of("mirrored_P34_R_DM_MLO"), film_of("mdb003")
-    ({'side': 'R', 'view': 'MLO', 'modality': 'low energy'}, {})
+    >>> film_of("mirrored_P34_R_DM_MLO")
+    {'side': 'R', 'view': 'MLO', 'modality': 'low energy'}
+    >>> film_of("mdb003", {"Laterality": "left"})
+    {'side': 'L', 'view': '', 'modality': ''}
     """
     match = _scheme(stem)
-    if match is None:
-        return {}
-    told = match.groupdict()
-    told["modality"] = _MODALITIES.get(told.get("modality", ""), "")
-    return {"side": told["side"][0], "view": told["view"]} | (
-        {"modality": told["modality"]} if told["modality"] else {}
-    )
+    by_name = match.groupdict() if match else {}
+    by_name["modality"] = _MODALITIES.get(by_name.get("modality", ""), "")
+    told = {column.casefold(): value.strip() for column, value in (row or {}).items()}
+    film = {
+        fact: next((told[column] for column in columns if told.get(column)), by_name.get(fact, ""))
+        for fact, columns in _FILM_COLUMNS.items()
+    }
+    return {
+        "side": film["side"][:1].upper(),
+        "view": film["view"].upper(),
+        "modality": film["modality"].casefold(),
+    }
 
 
 def _scheme(stem: str) -> re.Match[str] | None:

@@ -99,17 +99,14 @@ def measures_of_acquisition(
         facts: What the DICOM header says, where the image is DICOM.
         spacing: Height and width of a pixel in mm, where known.
     """
-    row = film_of(identity.source) | {key.casefold(): value for key, value in identity.row.items() if value}
-
-    def first(*columns: str) -> str:
-        return next((row[column] for column in columns if row.get(column)), "")
-
+    row = {column.casefold(): value for column, value in identity.row.items() if value}
+    film = film_of(identity.source, identity.row)
     words = {
-        "manufacturer": (facts and facts.Manufacturer) or first("manufacturer", "vendor"),
-        "machine": (facts and facts.ManufacturerModelName) or first("manufacturer_model_name", "machine"),
-        "kind": first("modality"),
-        "view": (facts and facts.view) or first("view", "view_position", "projection"),
-        "side": ((facts and facts.laterality) or first("side", "laterality"))[:1],
+        "manufacturer": (facts and facts.Manufacturer) or row.get("manufacturer") or row.get("vendor"),
+        "machine": (facts and facts.ManufacturerModelName) or row.get("manufacturer_model_name"),
+        "kind": film["modality"],
+        "view": (facts and facts.view) or film["view"],
+        "side": (facts and facts.laterality) or film["side"],
     }
     told: Measured = {name: text.strip().upper() for name, text in words.items() if text and text.strip()}
     if spacing is not None:

@@ -15,11 +15,7 @@ from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.tables.rows import ImageOrigin, Tables
 
 _FEWEST = 3  # pairs; of fewer nothing is said
-_COLUMNS = {
-    "side": ("side", "laterality"),
-    "view": ("view", "view_position", "projection"),
-    "modality": ("modality",),
-}
+_FACTS = ("side", "view", "modality")
 
 
 @dataclass(frozen=True)
@@ -50,20 +46,6 @@ def retests(tables: Tables, rules: ScoringRules) -> list[Retest]:
     return [_retest(pairing, tables, rules) for pairing in PAIRINGS]
 
 
-def film_facts(origin: ImageOrigin) -> dict[str, str]:
-    """Side, view and modality of an image, by its manifest, else by a known naming scheme; "" if unknown."""
-    by_name = film_of(origin.source)
-    told = {key.casefold(): value for key, value in origin.attributes.items()}
-    facts = {}
-    for fact, columns in _COLUMNS.items():
-        recorded = next((told[column] for column in columns if told.get(column)), "")
-        facts[fact] = recorded or by_name.get(fact, "")
-    facts["side"] = facts["side"][:1].upper()
-    facts["view"] = facts["view"].upper()
-    facts["modality"] = facts["modality"].casefold()
-    return facts
-
-
 def find_pairs_of_films(pairing: Pairing, origins: list[ImageOrigin]) -> list[tuple[int, int]]:
     """Indices of the images of each pair; of several copies of a film, an original comes first."""
     copies_last = sorted(
@@ -71,10 +53,10 @@ def find_pairs_of_films(pairing: Pairing, origins: list[ImageOrigin]) -> list[tu
     )
     films: dict[tuple[str, ...], int] = {}
     for index in copies_last:
-        facts = film_facts(origins[index])
+        facts = film_of(origins[index].source, origins[index].attributes)
         if facts["side"] and facts[pairing.differs]:
-            films.setdefault((origins[index].patient, *facts.values()), index)
-    place = 1 + list(_COLUMNS).index(pairing.differs)
+            films.setdefault((origins[index].patient, *(facts[fact] for fact in _FACTS)), index)
+    place = 1 + _FACTS.index(pairing.differs)
     pairs = []
     for film, index in films.items():
         other = (*film[:place], pairing.second, *film[place + 1 :])

@@ -179,7 +179,7 @@ def silent_port(sockets_collected):
 
 
 @pytest.fixture
-def store(sockets_collected):
+def store():
     """Start a store of pynetdicom: `with store("PEER", [class]) as (port, received)`."""
     from pynetdicom import AE, evt
 

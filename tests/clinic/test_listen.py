@@ -16,7 +16,7 @@ QUICK = Patience(seconds=5, retries=0, pause=0.01)
 
 
 @pytest.fixture
-def take(tmp_path, sockets_collected):
+def take(tmp_path):
     """Start a listener: `with take(allowed=["A"]) as (peer, inbox, arrived)`."""
     from contextlib import contextmanager
 
@@ -63,7 +63,7 @@ def test_an_object_without_study_is_refused_and_the_listener_goes_on(take, films
         assert [each.instance for each in inbox] == [pydicom.dcmread(second).SOPInstanceUID]
 
 
-def test_commitment_comes_by_an_association_of_its_own_where_the_address_is_known(take, films):
+def test_commitment_comes_by_an_association_where_the_address_is_known(take, films, sockets_collected):
     from pynetdicom import AE, evt
 
     answers = queue.SimpleQueue()

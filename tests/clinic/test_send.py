@@ -1,5 +1,7 @@
+import io
 import socket
 
+import numpy as np
 import pydicom
 import pytest
 from pydicom.uid import SecondaryCaptureImageStorage
@@ -48,6 +50,39 @@ def test_a_store_without_room_is_quoted(films, store):
         sent = send_files(Peer("PEER", "127.0.0.1", port), [film], patience=QUICK)
     assert sent.files == [film]
     assert "says status 0xB000" in sent.notes[0]
+
+
+def test_a_file_at_which_a_peer_hangs_up_keeps_no_other_from_being_sent(films, sockets_collected):
+    from pynetdicom import AE, evt
+
+    paths, received = films(3), []
+    bad = pydicom.dcmread(paths[1]).SOPInstanceUID
+    entity = AE(ae_title="PEER")
+    entity.add_supported_context(MAMMOGRAM)
+
+    def take(event):
+        if event.request.AffectedSOPInstanceUID == bad:
+            event.assoc.dul.socket.socket.shutdown(socket.SHUT_RDWR)
+        received.append(event.request.AffectedSOPInstanceUID)
+        return 0x0000
+
+    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, take)])
+    sent = send_files(Peer("PEER", "127.0.0.1", server.socket.getsockname()[1]), paths, patience=QUICK)
+    entity.shutdown()
+    assert sent.files == [paths[0], paths[2]]
+    assert "no answer in time, or the connection was lost" in sent.failures[paths[1]]
+    assert len(received) == 3
+
+
+def test_pixels_of_odd_length_are_made_even(write_dicom, tmp_path, store):
+    path = write_dicom(tmp_path / "odd.dcm", np.zeros((9, 9), np.uint8))
+    dataset = pydicom.dcmread(path)
+    dataset.PixelData = bytes(range(81))
+    dataset.save_as(path)
+    with store("PEER", [MAMMOGRAM]) as (port, received):
+        assert send_files(Peer("PEER", "127.0.0.1", port), [path], patience=QUICK).failures == {}
+    there = pydicom.dcmread(io.BytesIO(received[0]))
+    assert there.PixelData == bytes(range(81)) + b"\0"
 
 
 def test_a_peer_that_refuses_says_why(films, store):

@@ -138,11 +138,11 @@ def send_files(
         return sent
     answered = _Answers()
     with _answers_taken(answered, title, patience, commit_port if commit else None):
-        contexts = [*_contexts(files), *([(COMMITMENT_CLASS, UNCOMPRESSED)] if commit else [])]
-        handlers = answered.handlers()
-        with associated(peer, contexts, title=title, patience=patience, handlers=handlers) as association:
-            stored = _store_all(association, files, sent, progress)
-            if commit and stored:
+        stored = _store_all(peer, files, sent, title, patience, progress)
+        if commit and stored:
+            context = [(COMMITMENT_CLASS, UNCOMPRESSED)]
+            handlers = answered.handlers()
+            with associated(peer, context, title=title, patience=patience, handlers=handlers) as association:
                 sent.commitment = _ask_for_commitment(association, peer, stored, answered, patience)
     return sent
 
@@ -157,33 +157,49 @@ def _contexts(files: Sequence[StoredFile]) -> list[tuple[str, Sequence[str]]]:
 
 
 def _store_all(
-    association: Association, files: Sequence[StoredFile], sent: Sent, progress: Progress
+    peer: Peer,
+    files: Sequence[StoredFile],
+    sent: Sent,
+    title: str,
+    patience: Patience,
+    progress: Progress,
 ) -> list[StoredFile]:
-    stored = []
-    for number, each in enumerate(files, start=1):
-        if failure := _store(association, each, sent):
-            sent.failures[each.path] = failure
-        else:
-            sent.files.append(each.path)
-            stored.append(each)
-        progress("files", number, len(files))
+    """Send files; those that are stored. A file at which the peer hangs up keeps no other from being sent."""
+    stored: list[StoredFile] = []
+    waiting = list(files)
+    while waiting:
+        try:
+            with associated(peer, _contexts(waiting), title=title, patience=patience) as association:
+                while waiting and association.is_established:
+                    each = waiting.pop(0)
+                    if failure := _store(association, each, sent):
+                        sent.failures[each.path] = failure
+                    else:
+                        sent.files.append(each.path)
+                        stored.append(each)
+                    progress("files", len(files) - len(waiting), len(files))
+        except PeerError as error:
+            if len(waiting) == len(files):
+                raise
+            sent.failures |= {each.path: str(error) for each in waiting}
+            break
     return stored
 
 
 def _store(association: Association, each: StoredFile, sent: Sent) -> str:
     """Send a file; why the peer has not stored it, "" if it has."""
-    if not association.is_established:
-        return "the peer ended the association before this file. Send it again."
     try:
-        status = association.send_c_store(read_dataset(each.path))
+        dataset = read_dataset(each.path)
+        if "PixelData" in dataset and len(dataset.PixelData) % 2:
+            dataset.PixelData += b"\0"  # peers hang up at an odd length, which PS3.5 7.1 forbids
+        status = association.send_c_store(dataset)
     except FlexUNetError as error:
         return str(error)
-    except (
-        ValueError,
-        RuntimeError,
-    ) as error:  # what the peer did not agree to, or an association that ended
+    except (ValueError, RuntimeError) as error:  # not agreed to, or the association has ended
         return f"it cannot be sent to this peer ({error})."
     code = status.get("Status")
+    if code is None:
+        association.abort()  # whatever comes on it now would be taken for the answer of the next file
     if code in _WARNINGS:
         sent.notes.append(f"{each.path}: the peer stored it and says {said(status)}")
     return "" if code == 0 or code in _WARNINGS else f"the peer did not store it: {said(status)}."
@@ -249,8 +265,8 @@ def _ask_for_commitment(
     request = request_of(transaction, [(each.sop_class, each.instance) for each in stored])
     try:
         status, _ = association.send_n_action(request, REQUEST, COMMITMENT_CLASS, COMMITMENT_INSTANCE)
-    except ValueError as error:
-        raise PeerError(f"{peer} stored the files and offers no Storage Commitment.") from error
+    except (ValueError, RuntimeError) as error:
+        raise PeerError(f"{peer} stored the files and takes no request for commitment ({error}).") from error
     if status.get("Status") != 0:
         raise PeerError(f"{peer} stored the files and refuses to commit to them: {said(status)}.")
     answer = answered.wait(transaction, patience.seconds)

@@ -31,7 +31,7 @@ def test_the_model_is_read_beside_the_readers(folders):
         out=folders / "out",
     ).scores
     dice = found.readers.scores[0]
-    assert dice.name == "dice_per_image_mean"
+    assert dice.name == "dice_per_image_mean_paired"
     # One column aside is 90 of 100 pixels, two are 80: a and b 0.9, a and c 0.8, b and c 0.9.
     assert dice.readers.value == pytest.approx((0.9 + 0.8 + 0.9) / 3)
     assert dice.model.value == pytest.approx((0.9 + 1.0 + 0.9) / 3)
@@ -67,3 +67,16 @@ def test_a_reader_without_a_mask_and_one_named_twice_are_refused(folders):
     (folders / "c" / "P3_L_CC.png").unlink()
     with pytest.raises(PairingError, match="P3_L_CC"):
         score_folders(folders / "a", folders / "model", readers=[folders / "c"], rules=RULES)
+
+
+def test_agreement_about_nothing_counts_where_the_model_imagines_something(folders):
+    """Both readers see nothing in half of the films; the model marks all: 0 there, not left out for "
+    "readers."""
+    for name in ("a", "b"):
+        for number in range(6):
+            empty = np.zeros((40, 40), np.uint8)
+            write_mask(folders / name / f"P{number}_L_CC.png", empty, ColorMap.binary())
+    found = score_folders(folders / "a", folders / "model", readers=[folders / "b"], rules=RULES).scores
+    dice = found.readers.scores[0]
+    assert dice.readers.value == pytest.approx((6 * 1 + 6 * 0.9) / 12)
+    assert dice.model.value == pytest.approx((6 * 0 + 6 * 0.9 + 6 * 0 + 6 * 1) / 24)

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from flexunet.errors import DatasetError
 from flexunet.evaluation.scores.intervals import Estimate, Resampling, permutation_p
 from flexunet.evaluation.scores.registry import shown_in
-from flexunet.evaluation.scores.row import ImageScore, LesionScore, ScoreRow, Values
+from flexunet.evaluation.scores.row import ImageScore, LesionScore, ScoreRow
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.pixels import foreground_counts_of, resampling_of
-from flexunet.evaluation.summary.quotients import Quotient
+from flexunet.evaluation.summary.quotients import Quotient, paired
 from flexunet.evaluation.tables.document import ComparedScore, Comparison
 from flexunet.evaluation.tables.files import find_evaluation, read_tables, read_told
 from flexunet.evaluation.tables.rows import Tables
@@ -135,7 +135,7 @@ def _other_lesions(first: Tables, second: Tables, one: NDArray, two: NDArray) ->
 
 def paired_quotients(one: Tables, two: Tables) -> list[tuple[str, ScoreRow, Quotient, Quotient]]:
     """Key, row and the two quotients of each score that is compared: paired, pooled, distances, lesions."""
-    paired, pooled, distances, by_lesion = [], [], [], []
+    by_image, pooled, distances, by_lesion = [], [], [], []
     of_images = one.by_image(), two.by_image()
     pixels = foreground_counts_of(one), foreground_counts_of(two)
     counts = one.lesion_counts(), two.lesion_counts()
@@ -149,28 +149,14 @@ def paired_quotients(one: Tables, two: Tables) -> list[tuple[str, ScoreRow, Quot
             pooled.append((score.key, row, first, second))
         elif isinstance(row, ImageScore) and row.empty_rule:
             silent = [(truth == 0) & (predicted == 0) for _, truth, predicted in pixels]
-            first, second = _paired([values[row.name] for values in of_images], silent)
-            paired.append((f"{score.key}_paired", row, first, second))
+            first, second = paired([values[row.name] for values in of_images], silent)
+            by_image.append((f"{score.key}_paired", row, first, second))
         else:
             values = [part[row.name] for part in of_images]
             both = ~np.isnan(values[0]) & ~np.isnan(values[1])
             first, second = (Quotient(np.where(both, part, 0.0), both.astype(np.float64)) for part in values)
             distances.append((score.key, row, first, second))
-    return paired + pooled + distances + by_lesion
-
-
-def _paired(values: list[Values], silent: list[NDArray[np.bool_]]) -> tuple[Quotient, Quotient]:
-    """Scores of which a run has none where it is silent about nothing, and counts 1 then.
-
-    Where a run lacks a score elsewhere it was not computed, and nothing can be compared.
-    """
-    unknown = any((np.isnan(one) & ~empty).any() for one, empty in zip(values, silent, strict=True))
-    either = (~np.isnan(values[0]) | ~np.isnan(values[1])) & (not unknown)
-    first, second = (
-        Quotient(np.where(either & np.isnan(one), 1.0, np.nan_to_num(one)), either.astype(np.float64))
-        for one in values
-    )
-    return first, second
+    return by_image + pooled + distances + by_lesion
 
 
 def _compared(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.evaluation.scores.pixels import apply_empty_rule
+from flexunet.evaluation.scores.pixels import Values, apply_empty_rule
 from flexunet.evaluation.scores.registry import SetScore
 from flexunet.evaluation.scores.row import ImageScore, LesionScore
 from flexunet.evaluation.scores.rules import ScoringRules
@@ -49,3 +50,22 @@ def quotient_of(score: SetScore, tables: Tables, rules: ScoringRules) -> Quotien
         values = apply_empty_rule(values, rules.empty_masks) if computed else values
     known = ~np.isnan(values)
     return Quotient(np.where(known, values, 0.0), known.astype(np.float64))
+
+
+def paired(values: Sequence[Values], silent: Sequence[NDArray[np.bool_]]) -> list[Quotient]:
+    """A score of several predictions on the same images, as means over the images that count for any.
+
+    Where a prediction is silent about nothing it has no score, and counts 1 if another one has a score there;
+    images of which all are silent are left out. Where a score is lacking elsewhere it was not computed, and
+    nothing can be compared.
+
+    Args:
+        values: The score of each image by prediction, arrays `(N,)`, NaN where it does not exist.
+        silent: Whether neither truth nor prediction has anything, likewise.
+    """
+    unknown = any((np.isnan(one) & ~empty).any() for one, empty in zip(values, silent, strict=True))
+    counting = np.any([~np.isnan(one) for one in values], axis=0) & (not unknown)
+    return [
+        Quotient(np.where(counting & np.isnan(one), 1.0, np.nan_to_num(one)), counting.astype(np.float64))
+        for one in values
+    ]

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from flexunet.errors import counted
 from flexunet.evaluation.scores.intervals import Estimate, Resampling
 from flexunet.evaluation.scores.registry import SetScore, shown_in
-from flexunet.evaluation.scores.row import LesionScore, ScoreRow
+from flexunet.evaluation.scores.row import ImageScore, LesionScore, ScoreRow
 from flexunet.evaluation.scores.rules import ScoringRules
-from flexunet.evaluation.summary.pixels import resampling_of
-from flexunet.evaluation.summary.quotients import Quotient, quotient_of
+from flexunet.evaluation.summary.pixels import foreground_counts_of, resampling_of
+from flexunet.evaluation.summary.quotients import Quotient, paired, quotient_of
 from flexunet.evaluation.summary.verdict import FEWEST_PATIENTS
 from flexunet.evaluation.tables.readers import OneReader, ReaderAgreement, ReaderScore
 from flexunet.evaluation.tables.rows import Tables
+
+Pair = tuple[int, int]
+"""The reader who is taken as truth, and the one who is scored, by their places."""
 
 
 def reader_agreement(
     names: Sequence[str],
     model: Sequence[Tables],
-    between: Mapping[tuple[int, int], Tables],
+    between: Mapping[Pair, Tables],
     rules: ScoringRules,
 ) -> ReaderAgreement:
     """Scores of a model against readers, and of readers against each other, on the same images.
 
     Every reader is the truth in turn, and each reading counts once: the mean of the model is over readers,
-    that of the readers over ordered pairs. Intervals resample the same patients for both.
+    that of the readers over ordered pairs. Scores of images are named `_paired`: where some see nothing in an
+    image and others do, agreement about nothing counts 1. Intervals resample the same patients for both.
 
     Args:
         names: The readers.
@@ -39,24 +43,23 @@ def reader_agreement(
         The agreement.
     """
     draw = resampling_of(model[0], rules)
-    scores = []
-    for score in shown_in("readers"):
-        of_model = _summed([quotient_of(score, tables, rules) for tables in model])
-        of_readers = _summed([quotient_of(score, tables, rules) for tables in between.values()])
-        scores.append(_reader_score(score, of_model, of_readers, draw))
+    scores = [
+        _reader_score(score, _summed(of_model), _summed(of_readers.values()), draw)
+        for score in shown_in("readers")
+        for of_model, of_readers in [_quotients(score, model, between, rules)]
+    ]
     main = shown_in("readers")[0]
-    by_reader = []
-    for place, name in enumerate(names):
-        others = [tables for (truth, _), tables in between.items() if truth == place]
-        by_reader.append(
-            OneReader(
-                reader=name,
-                model=_estimate(main.row, quotient_of(main, model[place], rules), draw),
-                other_readers=_estimate(
-                    main.row, _summed([quotient_of(main, tables, rules) for tables in others]), draw
-                ),
-            )
+    of_model, of_readers = _quotients(main, model, between, rules)
+    by_reader = [
+        OneReader(
+            reader=name,
+            model=_estimate(main.row, of_model[place], draw),
+            other_readers=_estimate(
+                main.row, _summed([found for (truth, _), found in of_readers.items() if truth == place]), draw
+            ),
         )
+        for place, name in enumerate(names)
+    ]
     return ReaderAgreement(
         images=len(model[0]),
         patients=draw.num_groups,
@@ -66,7 +69,24 @@ def reader_agreement(
     )
 
 
-def _summed(quotients: Sequence[Quotient]) -> Quotient:
+def _quotients(
+    score: SetScore, model: Sequence[Tables], between: Mapping[Pair, Tables], rules: ScoringRules
+) -> tuple[list[Quotient], dict[Pair, Quotient]]:
+    """A score of the model against each reader, and of each pair of readers, on the images that count for "
+    "any.
+    """
+    parts = [*model, *between.values()]
+    row = score.row
+    if isinstance(row, ImageScore) and row.empty_rule:
+        counts = [foreground_counts_of(tables) for tables in parts]
+        silent = [(truth == 0) & (predicted == 0) for _, truth, predicted in counts]
+        found = paired([tables.by_image()[row.name] for tables in parts], silent)
+    else:
+        found = [quotient_of(score, tables, rules) for tables in parts]
+    return found[: len(model)], dict(zip(between, found[len(model) :], strict=True))
+
+
+def _summed(quotients: Iterable[Quotient]) -> Quotient:
     numerators, denominators = zip(*quotients, strict=True)
     return Quotient(np.sum(numerators, axis=0), np.sum(denominators, axis=0))
 
@@ -83,7 +103,9 @@ def _reader_score(score: SetScore, model: Quotient, readers: Quotient, draw: Res
     difference = nothing if one.value is None or two.value is None else one.value - two.value
     replicates = draw.ratio_replicates(*model) - draw.ratio_replicates(*readers)
     return ReaderScore(
-        name=score.key,
+        name=f"{score.key}_paired"
+        if isinstance(score.row, ImageScore) and score.row.empty_rule
+        else score.key,
         model=one,
         readers=two,
         difference=Estimate.of(difference, replicates, draw.confidence, one.images),

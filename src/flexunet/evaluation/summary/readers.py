@@ -72,9 +72,7 @@ def reader_agreement(
 def _quotients(
     score: SetScore, model: Sequence[Tables], between: Mapping[Pair, Tables], rules: ScoringRules
 ) -> tuple[list[Quotient], dict[Pair, Quotient]]:
-    """A score of the model against each reader, and of each pair of readers, on the images that count for "
-    "any.
-    """
+    """A score of the model against each reader and of each pair of readers, on images that count for any."""
     parts = [*model, *between.values()]
     row = score.row
     if isinstance(row, ImageScore) and row.empty_rule:

@@ -21,6 +21,7 @@ A message says what was expected, what was found and what to do, and names the f
 comes from elsewhere: `printable` is the one function through which it reaches a terminal or a log.
 """
 
+import io
 import logging
 import sys
 import threading
@@ -147,7 +148,12 @@ class PrintableFormatter(logging.Formatter):
 
 
 def shield_output() -> None:
-    """Let what libraries print of a file pass through `printable` too: warnings, log lines and tracebacks."""
+    """Let what libraries print of a file pass through `printable` too: warnings, log lines and tracebacks.
+
+    Letters that the console cannot show, such as é where it has code page 932, are written as escapes.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     warnings.showwarning = _show_warning
     sys.excepthook = _show_exception
     threading.excepthook = lambda told: _show_exception(told.exc_type, told.exc_value, told.exc_traceback)

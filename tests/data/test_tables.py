@@ -160,7 +160,7 @@ def test_what_is_written_is_read_back_and_no_cell_is_run(tmp_path_factory, table
     path = tmp_path_factory.mktemp("table") / "t.csv"
     write_rows(path, names, rows)
     assert read_own_rows(path) == (names, rows)
-    with path.open(newline="", encoding="utf-8") as stream:
+    with path.open(newline="", encoding="utf-8-sig") as stream:
         for cell in itertools.chain(*csv.reader(stream)):
             assert cell[:1] not in ("=", "@", "\t", "\r")
             assert cell[:1] not in ("+", "-") or float(cell) == float(cell)

@@ -71,7 +71,10 @@ def write_rows(path: Path, columns: Iterable[str], rows: Iterable[Iterable[Any]]
 
 
 def rows_as_text(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    """The text that `write_rows` writes."""
+    """The text that `write_rows` writes.
+
+    If it has letters beyond ASCII, it begins with a byte order mark, without which Excel reads é as Ã©.
+    """
     stream = io.StringIO()
     # Python leaves a lone carriage return without quotes, and then reads it as the end of a row.
     plain = csv.writer(stream, lineterminator="\n")
@@ -80,7 +83,8 @@ def rows_as_text(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
         cells = [shield(cell) if isinstance(cell, str) else cell for cell in row]
         risky = any(isinstance(cell, str) and "\r" in cell for cell in cells)
         (quoted if risky else plain).writerow(cells)
-    return stream.getvalue()
+    text = stream.getvalue()
+    return text if text.isascii() else f"\ufeff{text}"
 
 
 def read_own_rows(path: Path) -> tuple[list[str], list[list[str]]]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from flexunet.data.images.contact_sheet import contact_sheet, overlays, shrink_picture, spread
 from flexunet.data.images.files import read_picture, write_image
+from flexunet.errors import printable
 from flexunet.files import replacing
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _counts(statistics: DatasetStatistics) -> Figure:
     for position, count in enumerate(total):
         axes.annotate(str(count), (position, count), ha="center", va="bottom", fontsize=11)
     axes.set_ylabel("images")
-    axes.set_title(f"{statistics.root.name}: {sum(total)} images")
+    axes.set_title(f"{printable(statistics.root.name)}: {sum(total)} images")
     axes.set_xlim(-0.7, len(splits) - 0.3)
     axes.set_ylim(0, 1.12 * max([*total, 1]))
     figure.legend(loc="outside lower center", ncols=2, frameon=False)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from flexunet.data.tables import rows_as_text
 from flexunet.evaluation.robustness.corruptions import CORRUPTIONS, Corruption
 from flexunet.evaluation.robustness.document import Robustness
 from flexunet.evaluation.robustness.measure import measure
@@ -95,11 +94,7 @@ def measure_robustness(
 
 def table_text(document: Robustness) -> str:
     """The curves as CSV: a row for each corruption, strength and score; `none` are the images as they are."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows(_rows(document))
-    return stream.getvalue()
+    return rows_as_text(_COLUMNS, _rows(document))
 
 
 def _rows(document: Robustness) -> Iterator[list[str | float | None]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import statistics
 from collections.abc import Sequence
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flexunet.config.files import load_config
+from flexunet.data.tables import rows_as_text
 from flexunet.evaluation.report.comparison_page import write_comparison
 from flexunet.evaluation.report.outputs import read_scores
 from flexunet.evaluation.run import evaluate_fold_runs
@@ -150,8 +149,5 @@ def _compare(grid: Grid, whole: dict[str, dict[int, Path]], gathered: Gathered) 
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, rows[0] if rows else ["experiment"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
+    columns = list(rows[0]) if rows else ["experiment"]
+    return rows_as_text(columns, ([row[name] for name in columns] for row in rows))

@@ -78,3 +78,35 @@ def test_the_warning_fits_every_picture(size):
     written = np.flatnonzero(marked[size[0] :].max(axis=(0, 2)) > 50)
     assert written.min() > 0
     assert written.max() < size[1] - 1
+
+
+ALL = {"report": "measurements", "parametric_map": True, "secondary_capture": True}
+
+
+@pytest.mark.parametrize(
+    ("characters", "name"),
+    [
+        (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎=やまだ^たろう"),
+        (["", "ISO 2022 IR 149"], "Hong^Gildong=洪^吉洞=홍^길동"),
+        ("ISO_IR 144", "Люкceмбypг^Анна"),
+        ("GB18030", "Zhang^XiaoDong=张^小东"),
+    ],
+)
+def test_all_objects_keep_names_of_patients(write, characters, name):
+    def rename(path):
+        dataset = pydicom.dcmread(path)
+        dataset.SpecificCharacterSet, dataset.PatientName = characters, name
+        dataset.save_as(path)
+
+    _, written = write(prepare=rename, **ALL)
+    assert len(written.paths) == 4
+    for path in written.paths:
+        read = pydicom.dcmread(path)
+        assert (str(read.PatientName), read.PatientID) == (name, "P1"), path
+        assert read.StudyInstanceUID == pydicom.dcmread(path.parents[1] / "film.dcm").StudyInstanceUID
+
+
+def test_an_image_that_is_gone_meanwhile_is_said(write):
+    folder, written = write(between=lambda path: path.unlink(), **ALL)
+    assert written.paths == []
+    assert written.problems == [f"{folder.parent / 'film.dcm'} does not exist."]

@@ -6,7 +6,6 @@ works in the main thread, one study at a time, while further images arrive.
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import queue
 import threading
@@ -20,6 +19,7 @@ from flexunet.clinic.commitment import COMMITMENT_CLASS, COMMITMENT_INSTANCE, an
 from flexunet.clinic.inbox import Accepted, Inbox
 from flexunet.clinic.peers import OWN_TITLE, Patience, Peer, check_title, parse_peer
 from flexunet.errors import ConfigError, FlexUNetError, PathError
+from flexunet.serve.server import is_loopback
 
 if TYPE_CHECKING:
     from flexunet.clinic.station import Station
@@ -68,18 +68,11 @@ class Listener:
             peer = parse_peer(text) if "@" in text else None
             peers[peer.title if peer else check_title(text)] = peer
         object.__setattr__(self, "peers", peers)
-        if not peers and not _is_loopback(self.host):
+        if not peers and not is_loopback(self.host):
             raise ConfigError(
                 f"--host {self.host} lets other machines send images, so it wants the AE titles that may: "
                 "give --allow TITLE for each. A title is no password: let a firewall guard the port."
             )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 @contextmanager

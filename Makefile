@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 # Processes that share the tests, each with its engine: about 3 GB of memory each.
 WORKERS ?= 2
 
-.PHONY: demo test check desk docs engines engines-jax engines-torch clean
+.PHONY: demo test check desk docs release engines engines-jax engines-torch clean
 
 demo: $(VENV)/.installed
 	$(BIN)/flexunet demo
@@ -32,6 +32,12 @@ desk:
 docs: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
+# Wheel and sdist in dist/, and beside them a software bill of materials: every pinned library with its version.
+release: $(VENV)/.installed-release
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/cyclonedx-py requirements constraints.txt --pyproject pyproject.toml --output-reproducible \
+	    --of JSON -o dist/sbom.cdx.json
+
 # The tests marked `engines`, on the two engines that `make test` does not use.
 # `make -j2 engines` runs both at once, each on one core: models are tiny, and PyTorch's threads would spin.
 engines: engines-jax engines-torch
@@ -53,6 +59,10 @@ $(VENV)/.installed-test: $(VENV)/.installed
 
 $(VENV)/.installed-docs: $(VENV)/.installed
 	$(PIP) --editable '.[tensorflow,docs]'
+	@touch $@
+
+$(VENV)/.installed-release: $(VENV)/.installed
+	$(PIP) --editable '.[tensorflow,release]'
 	@touch $@
 
 $(VENV)/.installed-engines: $(VENV)/.installed-test

@@ -54,6 +54,21 @@ def test_make_has_the_two_commands_of_the_readme():
     assert set(shown) <= set(rules)
 
 
+def test_continuous_integration_and_hooks_call_what_is_there():
+    rules = set(re.findall(r"(?m)^([a-z-]+)(?: [a-z-]+)*:", (ROOT / "Makefile").read_text()))
+    called = re.findall(r"(?m)^make(?: -\S+)* ([a-z]+)", (ROOT / ".ci/run").read_text())
+    assert len(called) >= 5
+    assert set(called) <= rules
+    workflow = (ROOT / ".github/workflows/checks.yml").read_text()
+    assert "run: .ci/run" in workflow
+    assert set(re.findall(r"-m flexunet (\w+)|bin/flexunet (\w+)", workflow)) <= {
+        pair for name in COMMANDS for pair in ((name, ""), ("", name))
+    }
+    tools = re.findall(r"entry: \.venv/bin/(\w+)", (ROOT / ".pre-commit-config.yaml").read_text())
+    project = (ROOT / "pyproject.toml").read_text()
+    assert [tool for tool in tools if f'"{tool}>=' not in project] == []
+
+
 def test_contributors_are_sent_to_files_that_exist():
     paths = re.findall(r"`((?:src|tests|docs|benchmarks)/[\w./]+)`", (ROOT / "CONTRIBUTING.md").read_text())
     assert len(paths) > 15

@@ -165,7 +165,7 @@ def _print_robustness(measured: RobustnessResult, as_json: bool) -> None:
         table = Table(title="robustness", title_justify="left")
         rows = summary_rows(measured.document)
         for heading in rows[0]:
-            table.add_column(heading.replace("dice_per_image_mean", "Dice"))
+            table.add_column(heading)
         for row in rows:
             table.add_row(*row.values())
         console.print(table)

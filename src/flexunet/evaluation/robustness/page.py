@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
@@ -137,18 +136,15 @@ def estimate_in_words(one: Estimate, digits: int = 3, signed: bool = False) -> s
     return f"{text} ({one.low:{sign}.{digits}f} to {one.high:{sign}.{digits}f})"
 
 
-def summary_rows(document: Robustness) -> list[dict[str, Any]]:
+def summary_rows(document: Robustness) -> list[dict[str, str]]:
     """A row for each corruption, for a table in a terminal."""
     return [
         {
             "corruption": curve.label,
-            "strengths": f"{', '.join(f'{point.strength:g}' for point in curve.points)} {curve.unit}",
+            "strengths": ", ".join(f"{point.strength:g}" for point in curve.points),
             **{
-                key: ", ".join(number(point.scores[key].value, 3) for point in curve.points)
-                for key in curve.falls_off
-            },
-            **{
-                f"{key} answer": fall_off_in_words(fall, curve, brief=True)
+                _NAMES[key]: ", ".join(number(point.scores[key].value, 2) for point in curve.points)
+                + f"\n{fall_off_in_words(fall, curve, brief=True)}"
                 for key, fall in curve.falls_off.items()
             },
         }

@@ -175,7 +175,21 @@ def silent_port(sockets_collected):
 
 
 @pytest.fixture
-def store():
+def end():
+    """End a server of pynetdicom; an abort would disturb associations that are ending by themselves."""
+
+    def end(entity, server):
+        server.shutdown()
+        for association in entity.active_associations:
+            if not association.is_established:
+                association.join(2)
+        entity.shutdown()
+
+    return end
+
+
+@pytest.fixture
+def store(end):
     """Start a store of pynetdicom: `with store("PEER", [class]) as (port, received)`."""
     from pynetdicom import AE, evt
 
@@ -197,7 +211,7 @@ def store():
         try:
             yield server.socket.getsockname()[1], received
         finally:
-            entity.shutdown()
+            end(entity, server)
 
     return start
 

@@ -1,4 +1,5 @@
 import queue
+import socket
 
 import pydicom
 import pytest
@@ -23,7 +24,8 @@ def take(tmp_path):
     @contextmanager
     def start(**options):
         inbox, arrived = Inbox(tmp_path / "accepted"), queue.SimpleQueue()
-        with listening(Listener(port=0, patience=QUICK, **options), inbox, arrived.put) as port:
+        listener = Listener(port=0, **{"patience": QUICK, **options})
+        with listening(listener, inbox, arrived.put) as port:
             yield Peer("FLEXUNET", "127.0.0.1", port), inbox, arrived
 
     return start
@@ -63,7 +65,7 @@ def test_an_object_without_study_is_refused_and_the_listener_goes_on(take, films
         assert [each.instance for each in inbox] == [pydicom.dcmread(second).SOPInstanceUID]
 
 
-def test_commitment_comes_by_an_association_where_the_address_is_known(take, films, sockets_collected):
+def test_commitment_comes_by_an_association_where_the_address_is_known(take, films, end, sockets_collected):
     from pynetdicom import AE, evt
 
     answers = queue.SimpleQueue()
@@ -82,7 +84,7 @@ def test_commitment_comes_by_an_association_where_the_address_is_known(take, fil
         with pytest.raises(PeerError, match=r"did not answer for them within 0\.5 s"):
             send_files(peer, [film], title="MODALITY", patience=Patience(seconds=0.5, retries=0), commit=True)
         assert answers.get(timeout=5).kept == {pydicom.dcmread(film).SOPInstanceUID}
-    calling.shutdown()
+    end(calling, server)
 
 
 def test_a_port_that_is_taken_is_said(silent_port, tmp_path):
@@ -92,6 +94,14 @@ def test_a_port_that_is_taken_is_said(silent_port, tmp_path):
         listening(listener, Inbox(tmp_path / "accepted"), print),
     ):
         pass
+
+
+def test_a_peer_that_says_nothing_is_disconnected_and_others_are_served(take):
+    with take(patience=Patience(seconds=0.5, retries=0)) as (peer, _, _):
+        with socket.create_connection((peer.host, peer.port), timeout=20) as silent:
+            echo(peer, patience=QUICK)
+            assert silent.recv(64) == b""
+        echo(peer, patience=QUICK)
 
 
 def test_dcmtk_is_understood(take, films, dcmtk):

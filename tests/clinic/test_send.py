@@ -52,7 +52,7 @@ def test_a_store_without_room_is_quoted(films, store):
     assert "says status 0xB000" in sent.notes[0]
 
 
-def test_a_file_at_which_a_peer_hangs_up_keeps_no_other_from_being_sent(films, sockets_collected):
+def test_a_file_at_which_a_peer_hangs_up_keeps_no_other_from_being_sent(films, end, sockets_collected):
     from pynetdicom import AE, evt
 
     paths, received = films(3), []
@@ -68,7 +68,7 @@ def test_a_file_at_which_a_peer_hangs_up_keeps_no_other_from_being_sent(films, s
 
     server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, take)])
     sent = send_files(Peer("PEER", "127.0.0.1", server.socket.getsockname()[1]), paths, patience=QUICK)
-    entity.shutdown()
+    end(entity, server)
     assert sent.files == [paths[0], paths[2]]
     assert "no answer in time, or the connection was lost" in sent.failures[paths[1]]
     assert len(received) == 3

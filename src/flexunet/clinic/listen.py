@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("flexunet.clinic")
 SUCCESS, OUT_OF_RESOURCES, NOT_UNDERSTOOD, PROCESSING_FAILURE = 0x0000, 0xA700, 0xC000, 0x0110
 _DEFLATED = "1.2.840.10008.1.2.1.99"
+_LAST_WORDS = 2.0  # seconds for an association that is ending
 _LONGEST_WAIT = 600.0  # seconds between two attempts to send on
 IMAGES = (
     "1.2.840.10008.5.1.4.1.1.1.2",  # Digital Mammography X-Ray, For Presentation
@@ -119,6 +120,12 @@ def listening(listener: Listener, inbox: Inbox, arrived: Callable[[Accepted], No
     try:
         yield server.socket.getsockname()[1]  # type: ignore[union-attr]
     finally:
+        if server is not None:
+            server.shutdown()
+        # Those that were refused or released are about to end by themselves; an abort would disturb them.
+        for association in called.active_associations:
+            if not association.is_established:
+                association.join(_LAST_WORDS)
         called.shutdown()
 
 

@@ -3,9 +3,12 @@
 import doctest
 import importlib
 import inspect
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -88,6 +91,15 @@ def test_the_public_names_are_these():
     assert dir(flexunet) == flexunet.__all__
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = flexunet.no_such_name
+
+
+def test_the_modules_of_the_public_names_are_checked_strictly():
+    root = Path(__file__).parents[1]
+    stub = (root / "src/flexunet/__init__.pyi").read_text()
+    (strict,) = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["mypy"]["overrides"]
+    assert {f"flexunet.{name}" for name in re.findall(r"(?m)^from \.([\w.]+) import", stub)} == set(
+        strict["module"]
+    )
 
 
 def test_importing_the_package_loads_none_of_what_the_names_need():

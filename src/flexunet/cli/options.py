@@ -28,8 +28,8 @@ Engine = Annotated[
     str | None,
     typer.Option(
         "--engine",
-        help="keras, openvino, openvino-int8, onnx, onnx-int8 or litert; an export is written first where "
-        "openvino or onnx has none.",
+        help="auto (default: an export of the run that predicts the same, else keras), keras, openvino, "
+        "openvino-int8, onnx, onnx-int8 or litert; openvino and onnx write an export first if there is none.",
     ),
 ]
 Ray = Annotated[

@@ -19,7 +19,7 @@ from flexunet.config.section import (
     output_path,
 )
 
-Engine = Literal["keras", "openvino", "openvino-int8", "onnx", "onnx-int8", "litert"]
+Engine = Literal["auto", "keras", "openvino", "openvino-int8", "onnx", "onnx-int8", "litert"]
 
 
 class TrainSection(Section):
@@ -189,10 +189,10 @@ class InferSection(Section):
     """Number of averaged predictions with active dropout (Monte Carlo dropout); 0 means without."""
     uncertainty: Literal["auto", "none", "entropy", "mutual_information"] = "auto"
     """Uncertainty map to write; auto means mutual_information with monte_carlo, otherwise none."""
-    engine: Engine = "keras"
-    """Engine that computes predictions: keras, or an exported model of the run (docs/export.md)."""
+    engine: Engine = "auto"
+    """Engine of predictions: keras, an export of the run, or auto: an export that predicts as keras does."""
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
-    """Number format of predictions; auto means float32 in Keras, the checked format in an exported model."""
+    """Number format of predictions; auto means float32, or what a named export was checked in."""
 
 
 class TiledInferSection(Section):

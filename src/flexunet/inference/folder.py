@@ -26,6 +26,7 @@ from flexunet.inference.outputs.write import (
     may_be_written,
 )
 from flexunet.inference.pipeline import Outcome, Pipeline
+from flexunet.inference.predict.engine_choice import as_predicted
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.inference.predict.probabilities import mask_of
 from flexunet.locks import locked_output
@@ -132,6 +133,7 @@ def infer_folder(
     with locked_output(beside(output_dir, "lesions")):
         sweep(*folders_written(output_dir, overlay_dir), alone=True)
         predictor = predictor or Predictor.load(config)
+        config = as_predicted(config, predictor.config)
         return _predict_all(config, names, output_dir, overlay_dir, predictor, tiled, progress, ray)
 
 

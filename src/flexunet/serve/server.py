@@ -163,7 +163,7 @@ def _make(config: Config, service: Service) -> Any:
     close = share_models(predictor, most=service.batch, observe=figures.observe_batch)
     return make_app(
         Answerer(predictor, digest, tiled=service.tiled, most_pixels=service.most_pixels, watch=watch),
-        model_facts(config, digest, tiled=service.tiled),
+        model_facts(predictor.config, digest, tiled=service.tiled),
         figures,
         # Twice what a batch holds: while one is in the model, the next is read and the last is encoded.
         limits=Limits(service.most_bytes, service.waiting, threads=2 * service.batch),

@@ -126,11 +126,14 @@ def _infer(
 
     from flexunet.cli.exporting import export_if_missing
     from flexunet.cli.fitting import fit_if_missing
-
-    export_if_missing(config)
-    fit_if_missing(config)
-
     from flexunet.inference.folder import infer_folder
+    from flexunet.inference.inputs import find_images
+
+    def count_images() -> int:
+        return len(find_images(inputs or [config.input_folder(section, "images_dir")]))
+
+    export_if_missing(config, count_images)
+    fit_if_missing(config)
 
     with progress() as shown:
         result = infer_folder(

@@ -16,6 +16,7 @@ from flexunet.data.images.normalise import normalise
 from flexunet.errors import ConfigError, ShapeError
 from flexunet.inference.predict.batch_size import batch_size_for
 from flexunet.inference.predict.breast_tiles import tiles_of_breast
+from flexunet.inference.predict.engine_choice import with_engine
 from flexunet.inference.predict.fitting import PADDED, PUBLISHED_TILE, RESIZED, Fit
 from flexunet.inference.predict.passes import Passes
 from flexunet.inference.predict.pasting import predict_pasted
@@ -86,7 +87,7 @@ class Predictor:
 
         Args:
             run: The run, or an exported model.
-            engine: "keras", or that of an export of the run; none: `[infer] engine`.
+            engine: "keras", that of an export of the run, or "auto"; none: `[infer] engine`.
 
         Raises:
             ConfigError, PathError, WeightsError: if configuration or weights cannot be used.
@@ -95,7 +96,10 @@ class Predictor:
         from flexunet.config.files import as_config
 
         config = as_config(run)
-        engine = engine or config.infer.engine
+        if engine is not None:
+            config = config.model_copy(update={"infer": config.infer.model_copy(update={"engine": engine})})
+        config = with_engine(config)
+        engine = config.infer.engine
         if not config.infer.ensemble:
             return cls(_open_model(config, engine), config)
         from flexunet.inference.predict.calibration import member_configs

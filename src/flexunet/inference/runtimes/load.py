@@ -34,8 +34,11 @@ class Runtime(Protocol):
 
 
 def engine_name(config: Config) -> str:
-    """What computes predictions: that of an export, as "openvino-int8", or "tensorflow", "jax", "torch"."""
-    if config.infer.engine != "keras":
+    """What computes predictions: that of an export, as "openvino-int8", or "tensorflow", "jax", "torch".
+
+    "auto" is Keras here: what is loaded for it has the engine that was chosen (`with_engine`).
+    """
+    if config.infer.engine not in ("auto", "keras"):
         return config.infer.engine
     import keras
 

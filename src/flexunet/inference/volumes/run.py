@@ -40,6 +40,7 @@ from flexunet.inference.journal import Journal, digest_of_weights, settings_dige
 from flexunet.inference.outputs.lesions import write_lesion_table
 from flexunet.inference.outputs.write import LESION_TABLE, Record, beside
 from flexunet.inference.predict.decision import Decision
+from flexunet.inference.predict.engine_choice import as_predicted
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.inference.volumes.lesions import VOLUME_LESION_COLUMNS, measure_bodies
 from flexunet.inference.volumes.slices import SliceAxes, grey_levels
@@ -125,6 +126,7 @@ def infer_volumes(
     with locked_output(result.lesions_dir):
         sweep(output_dir, result.lesions_dir, *([video_dir] if video_dir else []), alone=True)
         predictor = predictor or Predictor.load(config)
+        config = as_predicted(config, predictor.config)
         work = _VolumeWork(config, predictor, result)
         return _predict_all(work, slices, names, image_labels(paths), progress)
 

@@ -79,8 +79,8 @@ def seconds_per_image() -> dict[str, float | None]:
 
 def short_name(row: str) -> str:
     """The architecture that a row is about."""
+    from flexunet.config.architectures import find_architecture
     from flexunet.errors import ConfigError
-    from flexunet.models.registry import find_architecture
 
     stem = row.split("_")[0]
     for name in (row, f"TensorFlowFlex{stem}"):

@@ -7,10 +7,10 @@ from pathlib import Path
 import keras
 import pytest
 
-from flexunet.config.architectures import ARCHITECTURES
+from flexunet.config.architectures import ARCHITECTURES, find_architecture
 from flexunet.config.schema import Config
 from flexunet.errors import ConfigError
-from flexunet.models.registry import build_model, find_architecture
+from flexunet.models.registry import build_model
 
 SMALL = {"image_width": 16, "image_height": 16, "num_layers": 2, "base_filters": 2}
 

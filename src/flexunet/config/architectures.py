@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flexunet.config.nearest import nearest
+from flexunet.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -235,3 +238,21 @@ def folded(name: str) -> str:
 
 
 BY_NAME = {folded(name): row for row in ARCHITECTURES for name in (row.name, *row.published)}
+
+
+def find_architecture(name: str) -> Architecture:
+    """The architecture of a published or short name; case, `-` and `_` do not matter.
+
+    Raises:
+        ConfigError: if there is none of that name.
+    """
+    row = BY_NAME.get(folded(name))
+    if row is None:
+        near = nearest(folded(name), BY_NAME)
+        guess = f" Did you mean '{BY_NAME[near].name}'?" if near else ""
+        raise ConfigError(
+            f"[model] model = '{name}' is not a model.{guess} Available: "
+            f"{', '.join(row.name for row in ARCHITECTURES)}; "
+            "or a class of your own as 'package.module:Class'."
+        )
+    return row

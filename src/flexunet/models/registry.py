@@ -15,31 +15,11 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from flexunet.config.architectures import ARCHITECTURES, BY_NAME, Architecture, folded
-from flexunet.config.nearest import nearest
-from flexunet.errors import ConfigError
+from flexunet.config.architectures import BY_NAME, Architecture, find_architecture, folded
 from flexunet.models.quick_draws import no_draws, quick_draws
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
-
-
-def find_architecture(name: str) -> Architecture:
-    """The architecture of a published or short name; case, `-` and `_` do not matter.
-
-    Raises:
-        ConfigError: if there is none of that name.
-    """
-    row = BY_NAME.get(folded(name))
-    if row is None:
-        near = nearest(folded(name), BY_NAME)
-        guess = f" Did you mean '{BY_NAME[near].name}'?" if near else ""
-        raise ConfigError(
-            f"[model] model = '{name}' is not a model.{guess} Available: "
-            f"{', '.join(row.name for row in ARCHITECTURES)}; "
-            "or a class of your own as 'package.module:Class'."
-        )
-    return row
 
 
 def module_of(row: Architecture) -> ModuleType:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flexunet.models.registry import build_model, find_architecture, own_class_of
+from flexunet.config.architectures import find_architecture
+from flexunet.models.registry import build_model, own_class_of
 from flexunet.models.weights.load import load_weights
 from flexunet.run_folder import RunFolder
 

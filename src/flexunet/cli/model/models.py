@@ -36,7 +36,7 @@ def models(
     from rich.table import Table
 
     from flexunet.cli.console import progress
-    from flexunet.models.catalogue import list_models, selected
+    from flexunet.planning.catalogue import list_models, selected
 
     rows = []
     count = len(selected(names or ()))

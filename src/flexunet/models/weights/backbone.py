@@ -8,9 +8,10 @@ import keras
 import numpy as np
 from keras import layers
 
+from flexunet.config.architectures import find_architecture
 from flexunet.errors import ConfigError
 from flexunet.models.layers.backbones import backbone_class
-from flexunet.models.registry import find_architecture, module_of
+from flexunet.models.registry import module_of
 from flexunet.models.weights.load import load_weights
 
 if TYPE_CHECKING:

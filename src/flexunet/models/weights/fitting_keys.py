@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flexunet.config.architectures import Architecture
+from flexunet.config.architectures import Architecture, find_architecture
 from flexunet.errors import InputError, WeightsError
-from flexunet.models.registry import build_model, find_architecture, module_of, own_class_of
+from flexunet.models.registry import build_model, module_of, own_class_of
 from flexunet.models.weights.file import StoredWeights, open_weights
 from flexunet.models.weights.fit import UNKNOWN_ORIGIN, pair_weights
 from flexunet.models.weights.transfer import classes_in

@@ -17,10 +17,10 @@ import keras
 import numpy as np
 from keras import layers
 
-from flexunet.config.architectures import Architecture
+from flexunet.config.architectures import Architecture, find_architecture
 from flexunet.config.files import save_config
 from flexunet.errors import WeightsError
-from flexunet.models.registry import build_model, find_architecture, own_class_of
+from flexunet.models.registry import build_model, own_class_of
 from flexunet.models.weights.backbone import IMAGENET_DEVIATION
 from flexunet.models.weights.file import open_weights, split_name
 from flexunet.models.weights.fitting_keys import with_fitting_keys

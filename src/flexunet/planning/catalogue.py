@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flexunet.config.architectures import ARCHITECTURES, Architecture
+from flexunet.config.architectures import ARCHITECTURES, Architecture, find_architecture
 from flexunet.errors import InputError
-from flexunet.models.operations_count import multiply_adds
-from flexunet.models.registry import find_architecture, module_of
+from flexunet.planning.counts import counts_of, counts_of_model
 
 if TYPE_CHECKING:
     import keras
@@ -53,7 +52,7 @@ class CatalogueRow:
 
 
 def list_models(config: Config, names: Sequence[str] = (), *, timed: bool = False) -> Iterator[CatalogueRow]:
-    """Build architectures with the keys of one configuration, one after the other.
+    """Architectures with the keys of one configuration; built where they are timed or not known.
 
     Args:
         config: Configuration; its `[model] model` is not read.
@@ -81,16 +80,16 @@ def selected(names: Sequence[str] = ()) -> list[Architecture]:
 def _row(entry: Architecture, config: Config, timed: bool) -> CatalogueRow:
     published = next((name for name in entry.published if name.startswith("TensorFlow")), "")
     row = CatalogueRow(entry.name, published, entry.title)
+    if not timed:
+        return replace(row, **asdict(counts_of(entry, config)))
+
+    from flexunet.models.registry import module_of
+
     try:
         model = module_of(entry).build(config)
     except InputError as error:
         return replace(row, problem=str(error))
-    return replace(
-        row,
-        parameters=model.count_params(),
-        multiply_adds=multiply_adds(model),
-        seconds=seconds_per_image(model) if timed else None,
-    )
+    return replace(row, **asdict(counts_of_model(model)), seconds=seconds_per_image(model))
 
 
 def seconds_per_image(model: keras.Model) -> float:

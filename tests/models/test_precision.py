@@ -5,7 +5,7 @@ import pytest
 
 from flexunet.errors import ConfigError
 from flexunet.machine import processor_flags
-from flexunet.models.precision import choose_jit, choose_precision, precision_for
+from flexunet.models.precision import choose_jit, choose_precision, precision_for, usable
 
 X86 = frozenset({"fpu", "avx2", "avx512f"})
 
@@ -40,6 +40,21 @@ def test_flags_are_read_from_the_system(tmp_path):
     file.write_text("processor\t: 0\nFeatures\t: asimd bf16\n")
     assert processor_flags(file) == {"asimd", "bf16"}
     assert processor_flags(tmp_path / "absent") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("name", "cap", "kept"),
+    [
+        ("ONEDNN_MAX_CPU_ISA", "AVX2", False),
+        ("DNNL_MAX_CPU_ISA", "avx512_core", False),
+        ("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16", True),
+        ("ONEDNN_MAX_CPU_ISA", "DEFAULT", True),
+        ("OTHER", "AVX2", True),
+    ],
+)
+def test_a_capped_onednn_does_not_multiply_bfloat16(name, cap, kept):
+    flags = frozenset({"avx2", "avx512_bf16"})
+    assert usable(flags, {name: cap}) == (flags if kept else {"avx2"})
 
 
 def test_a_setting_is_taken_as_it_is():

@@ -1,8 +1,9 @@
 """Memory that a training step frees is kept for the next step.
 
-A step of a large model allocates and frees gigabytes in arrays of many megabytes. The C library hands each
-of them back to the system, which fills it with zeros before the next step may have it again: a tenth of the
-step's processor time for the published model. Kept, it costs a little memory more.
+A step allocates and frees arrays of a megabyte and more. The C library hands each of them back to the system,
+which fills it with zeros before the next step may have it again: a tenth of the processor time of a step of
+the published model, and nearly half of the demo's on a machine whose system is slow at it. Kept, they cost a
+little memory more.
 """
 
 from __future__ import annotations
@@ -13,9 +14,6 @@ import platform
 # Parameters of mallopt(3) in glibc.
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 _LARGEST_INT = 2**31 - 1
-
-# Parameters from which a model's arrays are large enough to be handed back to the system.
-WORTH_KEEPING = 5_000_000
 
 
 def keep_freed_memory() -> bool:

@@ -47,7 +47,7 @@ from flexunet.models.registry import build_model
 from flexunet.models.weights.transfer import apply_initial_weights
 from flexunet.progress import Progress, silent, unsaid
 from flexunet.run_folder import RunFolder
-from flexunet.training.allocation import WORTH_KEEPING, keep_freed_memory
+from flexunet.training.allocation import keep_freed_memory
 from flexunet.training.batches.feeding import images_of_step, training_batches, validation_batches
 from flexunet.training.checkpoint.files import Checkpoint, CheckpointStore
 from flexunet.training.checkpoint.resume import Resume, find_start, is_over, run_identity
@@ -178,8 +178,7 @@ def _train(
         model, policy, reason = given.model, given.model.dtype_policy.name, "of the model given to train()"
     check_memory(model, config)
     parameters = model.count_params()
-    if parameters >= WORTH_KEEPING:
-        keep_freed_memory()
+    keep_freed_memory()
     if config.model.deep_supervision:
         model = supervise_deeply(model, config)
 

@@ -250,11 +250,11 @@ def make_fold(work: Path, data: Path, table: Table, fold: int, share: int | None
         )
         left_out = train[round(len(train) * share / 100) :]
         rows = [row for row in rows if row not in left_out]
-    pairs = {pair.image_path.name: pair for pair in flexunet.find_pairs(data / "images", data / "masks")}
+    pairs = masked(data / "images", data / "masks")
     partial = work / f".{folder.name}"
     shutil.rmtree(partial, ignore_errors=True)
     for row in rows:
-        link_pair(pairs[row["image"]], partial / row["split"])
+        link_pair(*pairs[row["image"]], partial / row["split"])
     partial.rename(folder)
     return folder
 
@@ -269,16 +269,26 @@ def link_whole(folder: Path, data: Path) -> Path:
     for source in images:
         if any(each.is_file() for each in source.iterdir()):
             masks = data / "masks" / source.relative_to(data / "images")
-            for pair in flexunet.find_pairs(source, masks):
-                link_pair(pair, partial)
+            for image, mask in masked(source, masks).values():
+                link_pair(image, mask, partial)
     partial.rename(folder)
     return folder
 
 
-def link_pair(pair: flexunet.Pair, folder: Path) -> None:
+def masked(images: Path, masks: Path) -> dict[str, tuple[Path, Path]]:
+    """Image and mask, by the image's name, of all images that have one of the same stem.
+
+    Two images of Mini-MIAS have a finding that is nowhere circled, and no mask.
+    """
+    by_stem = {file.stem: file for file in masks.iterdir()}
+    files = (file for file in sorted(images.iterdir()) if file.stem in by_stem)
+    return {file.name: (file, by_stem[file.stem]) for file in files}
+
+
+def link_pair(image: Path, mask: Path, folder: Path) -> None:
     """Link an image and its mask below one name."""
-    for kind, file in (("images", pair.image_path), ("masks", pair.mask_path)):
-        link = folder / kind / f"{pair.image_path.stem}{file.suffix}"
+    for kind, file in (("images", image), ("masks", mask)):
+        link = folder / kind / f"{image.stem}{file.suffix}"
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(file.resolve())
 

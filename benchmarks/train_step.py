@@ -55,6 +55,7 @@ def our_model(config: Config, precision: str, jit: str) -> tuple[Any, str]:
     from flexunet.models.initial import draw_initial_weights
     from flexunet.models.precision import choose_jit, choose_precision
     from flexunet.models.registry import build_model
+    from flexunet.models.small_maps import multiply_small_maps
     from flexunet.training.allocation import keep_freed_memory
     from flexunet.training.objectives.named import get_loss, get_metric
     from flexunet.training.optimizer.build import build_optimizer
@@ -64,13 +65,14 @@ def our_model(config: Config, precision: str, jit: str) -> tuple[Any, str]:
     compiled = choose_jit(jit if jit == "auto" else jit == "true")
     model = build_model(config, policy=policy)
     draw_initial_weights(model, config.train.seed)
+    products = multiply_small_maps(model)
     model.compile(
         optimizer=build_optimizer(config),
         loss=get_loss(config.model.loss, config.model.num_classes),
         metrics=[get_metric(name) for name in config.model.metrics],
         jit_compile=compiled,
     )
-    return model, f"{reason}; jit_compile={compiled}; freed memory kept: {kept}"
+    return model, f"{reason}; jit_compile={compiled}; freed memory kept: {kept}; products: {products}"
 
 
 def plain_model(config: Config, jit: str) -> tuple[Any, str]:

@@ -42,8 +42,9 @@ from flexunet.files import replacing, sweep
 from flexunet.locks import locked_run
 from flexunet.membership import membership
 from flexunet.models.initial import draw_initial_weights
-from flexunet.models.precision import choose_precision
+from flexunet.models.precision import choose_precision, gpu_capability
 from flexunet.models.registry import build_model
+from flexunet.models.small_maps import multiply_small_maps
 from flexunet.models.weights.transfer import apply_initial_weights
 from flexunet.progress import Progress, silent, unsaid
 from flexunet.run_folder import RunFolder
@@ -179,6 +180,8 @@ def _train(
     check_memory(model, config)
     parameters = model.count_params()
     keep_freed_memory()
+    if gpu_capability() is None:
+        multiply_small_maps(model)
     if config.model.deep_supervision:
         model = supervise_deeply(model, config)
 

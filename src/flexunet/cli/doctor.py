@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flexunet.cli.console import console, print_json, progress
-from flexunet.cli.options import AsJson
+from flexunet.cli.options import AsJson, Overrides
 
 if TYPE_CHECKING:
+    from flexunet.programs.engine_bench import EngineTime
     from flexunet.programs.installation import EngineState, Installation
 
 
@@ -17,9 +20,22 @@ def doctor(
     start: Annotated[
         bool, typer.Option("--start/--no-start", help="Start each installed engine to see its devices.")
     ] = True,
+    bench: Annotated[
+        Path | None,
+        typer.Option(
+            "--bench",
+            metavar="CONFIG",
+            help="Time training steps of a configuration with each installed engine instead, some minutes.",
+        ),
+    ] = None,
+    overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell what works on this machine: engines, devices, extras; and how to mend what does not."""
+    if bench is not None:
+        _bench(bench, list(overrides or ()), as_json)
+        return
+
     from flexunet.programs.installation import look_at_installation
 
     with progress() as shown:
@@ -30,6 +46,37 @@ def doctor(
         _print(installation)
     if installation.problems:
         raise typer.Exit(1)
+
+
+def _bench(source: Path, settings: list[str], as_json: bool) -> None:
+    from flexunet.cli.configuration import open_config
+    from flexunet.programs.engine_bench import time_engines
+
+    config = open_config(source, settings)
+    with progress() as shown:
+        times = time_engines(config, source, settings, progress=shown)
+    if as_json:
+        print_json([asdict(each) for each in times])
+    else:
+        _print_times(times)
+    if not any(each.seconds for each in times):
+        raise typer.Exit(1)
+
+
+def _print_times(times: list[EngineTime]) -> None:
+    from rich.table import Table
+
+    table = Table("engine", "precision", "seconds a step", "")
+    for each in times:
+        table.add_row(
+            each.engine, each.precision, "-" if each.seconds is None else f"{each.seconds:.3f}", each.problem
+        )
+    console.print(table)
+    if times and times[0].seconds:
+        _say(
+            f"fastest: {times[0].engine} in {times[0].precision}. To use it: KERAS_BACKEND={times[0].engine}"
+            f' and [train] precision = "{times[0].precision}".'
+        )
 
 
 def _print(installation: Installation) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,8 +12,6 @@ from flexunet.planning.rules import STEPS_PER_EPOCH, Draft, decide
 from flexunet.planning.text import configuration_text
 from flexunet.progress import Progress
 
-_WARM_UP, _TIMED = 2, 20
-_LONGEST = 30.0  # seconds after which fewer timed steps are enough
 _SHARE = 0.8  # of the budget; the rest is for starting, validation and checkpoints
 _ENOUGH = 800  # steps of a run
 
@@ -74,9 +70,16 @@ def _seconds_per_step(draft: Draft) -> float:
     """Median time of a step of a draft's run, its batches loaded and augmented one after the other."""
     import numpy as np
 
+    from flexunet.data.configured import open_split
+    from flexunet.training.batches.feeding import training_batches
+    from flexunet.training.objectives.named import needs_cells
+    from flexunet.training.timing import timed_steps
+
     with tempfile.TemporaryDirectory(prefix="flexunet-init-") as folder:
         config = _config_of(draft, Path(folder))
-        return float(np.median(list(_timed_steps(config))))
+        cells = needs_cells(config.model.loss)
+        batches = training_batches(config, open_split(config, "train"), cells=cells)
+        return float(np.median(list(timed_steps(config, batches))))
 
 
 def _config_of(draft: Draft, folder: Path) -> Config:
@@ -84,30 +87,3 @@ def _config_of(draft: Draft, folder: Path) -> Config:
     text = configuration_text(Path(draft.facts.root), draft.decisions, folder, "./run", [])
     file.write_text(text, encoding="utf-8")
     return load_config(file)
-
-
-def _timed_steps(config: Config) -> Iterator[float]:
-    """Seconds of each of some steps, after the first ones."""
-    from flexunet.data.configured import open_split
-    from flexunet.models.precision import choose_precision
-    from flexunet.models.registry import build_model
-    from flexunet.training.batches.feeding import training_batches
-    from flexunet.training.compiling import compile_model
-    from flexunet.training.deep_supervision import supervise_deeply
-    from flexunet.training.objectives.named import needs_cells
-    from flexunet.training.optimizer.pace import pace_of
-
-    model = build_model(config, policy=choose_precision(config.train.precision)[0])
-    if config.model.deep_supervision:
-        model = supervise_deeply(model, config)
-    batches = training_batches(config, open_split(config, "train"), cells=needs_cells(config.model.loss))
-    compile_model(config, model, pace_of(batches, 1))
-    began = time.perf_counter()
-    for step in range(_WARM_UP + _TIMED):
-        start = time.perf_counter()
-        images, targets = batches[step % len(batches)]
-        model.train_on_batch(images, targets)
-        if step >= _WARM_UP:
-            yield time.perf_counter() - start
-            if time.perf_counter() - began > _LONGEST:
-                return

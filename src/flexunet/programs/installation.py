@@ -149,7 +149,7 @@ def look_at_installation(*, start: bool = True, progress: Progress = silent) -> 
 
 
 def _engine(name: str, *, chosen: bool, start: bool) -> EngineState:
-    state = EngineState(name, _version(name), chosen)
+    state = EngineState(name, version_of(name), chosen)
     if not start:
         return state
     environment = os.environ | {"KERAS_BACKEND": name, "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -174,8 +174,8 @@ def _engine(name: str, *, chosen: bool, start: bool) -> EngineState:
     return EngineState(name, state.version, chosen, seen["devices"], seen["precision"], problem)
 
 
-def _version(module: str) -> str | None:
-    """Version of the package that brings a module: TensorFlow has several."""
+def version_of(module: str) -> str | None:
+    """Version of the package that brings a module (TensorFlow has several); none where it is not there."""
     for package in metadata.packages_distributions().get(module, []):
         return metadata.version(package)
     return None

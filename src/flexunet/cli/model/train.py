@@ -72,12 +72,17 @@ def train(
         arguments += ["--strict"] * strict + ["--json"] * as_json
         raise typer.Exit(launch_training(config, arguments, memberships, progress))
 
+    from flexunet.programs.engine_bench import faster_engine
     from flexunet.training.checkpoint.resume import choose_resume
     from flexunet.training.run import train as train_model
 
     with progress(logged="epochs") as shown:
         result = train_model(config, resume=choose_resume(resume), progress=shown, say=say)
     print_notes(result.notes)
+    import keras
+
+    if note := faster_engine(config, keras.config.backend()):
+        print_notes([note])
     if as_json:
         print_json(result.summary())
         return

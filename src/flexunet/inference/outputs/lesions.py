@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from scipy.spatial.distance import pdist
 
 from flexunet.data.images.regions import ClassRegion, drop_small, fill_holes, find_class_regions
 from flexunet.data.tables import write_rows
@@ -161,7 +160,8 @@ def long_and_short_axis(points: np.ndarray) -> tuple[float, float]:
         points: Float64 `(n, 2)`, at least two of them apart.
     """
     first, second = np.triu_indices(len(points), 1)
-    distances = pdist(points)
+    # A hull has few corners; importing scipy.spatial takes longer than predicting an image.
+    distances = np.linalg.norm(points[second] - points[first], axis=1)
     longest = int(distances.argmax())
     along = (points[second[longest]] - points[first[longest]]) / distances[longest]
     across = points @ np.array([-along[1], along[0]])

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy.special import xlogy
 
 from flexunet.errors import ConfigError
 
@@ -49,6 +48,8 @@ def entropy(probabilities: np.ndarray) -> np.ndarray:
     Returns:
         Float32 `(...)`, 0 to 1.
     """
+    from scipy.special import xlogy  # not needed by most predictions, and a third of a second to import
+
     total = np.zeros(probabilities.shape[:-1], np.float32)
     for channel in range(probabilities.shape[-1]):  # one class at a time, so that no copy of all is made
         plane = probabilities[..., channel]

@@ -19,6 +19,7 @@ from flexunet.errors import DivergedError
 from flexunet.training.batches.feeding import epoch_part
 from flexunet.training.checkpoint import state
 from flexunet.training.checkpoint.files import Checkpoint, CheckpointStore
+from flexunet.training.follow.told import LateList
 from flexunet.training.interrupt import StopSignal
 from flexunet.training.optimizer.weight_average import averaged_weights
 from flexunet.training.running_averages import re_estimate
@@ -124,7 +125,7 @@ class Loop:
         self.epochs = epochs
         self.seed = seed
         self.callbacks = callbacks
-        self.told = keras.callbacks.CallbackList(
+        self.told = LateList(
             callbacks, add_history=False, model=model, epochs=epochs, steps=len(batches), verbose=0
         )
         self.saver = saver
@@ -181,7 +182,7 @@ class Loop:
             epoch_part(self.batches, epoch, first),
             epochs=epoch + 1,
             initial_epoch=epoch,
-            callbacks=[steps],
+            callbacks=LateList([steps], add_history=True, model=self.model),
             shuffle=False,  # the batches shuffle themselves, from the seed
             verbose=0,
         )
@@ -212,6 +213,8 @@ def position_of(checkpoint: Checkpoint) -> Position:
 class _Steps(keras.callbacks.Callback):
     """What happens around the steps of one epoch."""
 
+    reads_late = True
+
     def __init__(self, loop: Loop, epoch: int, first: int, within: Checkpoint | None):
         super().__init__()
         self.loop = loop
@@ -238,6 +241,7 @@ class _Steps(keras.callbacks.Callback):
         self.loop.told.on_train_batch_end(step, logs)
         # After the last step there is validation, and then a checkpoint.
         if step + 1 == len(self.loop.batches):
+            self.loop.told.settle()
             return
         position = Position(self.epoch, step + 1)
         if self.loop.stop:
@@ -245,6 +249,7 @@ class _Steps(keras.callbacks.Callback):
             self.model.stop_training = True
         elif not self.loop.saver.is_due(step + 1):
             return
+        self.loop.told.settle()
         self.loop.saver.save(position)
 
 

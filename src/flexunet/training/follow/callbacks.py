@@ -47,25 +47,61 @@ class BestCheckpoint(keras.callbacks.Callback):
             self.best, self.best_epoch = value, epoch + 1
 
 
+class LateLoss:
+    """The loss of the step before: a device has it ready while it computes the next step.
+
+    Reading that of the step at hand would hold the device up after every step.
+    """
+
+    def __init__(self) -> None:
+        self._pending: tuple[int, Any] | None = None
+
+    def swap(self, step: int, logs: dict[str, Any] | None) -> tuple[int, float] | None:
+        """Note the loss of a step as the engine has it; the step before and its loss, if there is one."""
+        before = self.settle()
+        if logs and "loss" in logs:
+            self._pending = step, logs["loss"]
+        return before
+
+    def settle(self) -> tuple[int, float] | None:
+        """The step that was noted and its loss, which is waited for; none if it was read already."""
+        pending, self._pending = self._pending, None
+        return None if pending is None else (pending[0], float(pending[1]))
+
+
 class StopOnNaN(keras.callbacks.Callback):
-    """End the run as soon as the loss of a step is not a finite number, and say at which step.
+    """End the run when the loss of a step is not a finite number, and say at which step.
+
+    It is seen while the next step is computed, and before a checkpoint is written (`settle`).
 
     Args:
         kept: Where the best model lies.
         images_of: Gives the image files of a step of the present epoch.
     """
 
+    reads_late = True
+
     def __init__(self, kept: Path, images_of: Callable[[int], list[Path]]):
         super().__init__()
         self.kept = kept
         self.images_of = images_of
         self.epoch = 0
+        self._late = LateLoss()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        loss = float((logs or {}).get("loss", 0.0))
+        self._check(self._late.swap(batch, logs))
+
+    def settle(self) -> None:
+        """Look at the last step, too."""
+        self._check(self._late.settle())
+
+    def _check(self, step: tuple[int, float] | None) -> None:
+        if step is None:
+            return
+        batch, loss = step
         if not math.isfinite(loss):
             saved = f"the best model is {self.kept}" if self.kept.is_file() else "none was saved"
             images = ", ".join(str(path) for path in self.images_of(batch))
@@ -182,7 +218,12 @@ class StopFile(keras.callbacks.Callback):
 
 
 class ShowProgress(keras.callbacks.Callback):
-    """Tell how far the run and the epoch are, with images per second and the best value so far."""
+    """Tell how far the run and the epoch are, with images per second and the best value so far.
+
+    The loss beside a step is that of the step before.
+    """
+
+    reads_late = True
 
     def __init__(
         self, progress: Progress, epochs: int, steps: int, batch_size: int, checkpoint: BestCheckpoint
@@ -196,8 +237,10 @@ class ShowProgress(keras.callbacks.Callback):
         self.epoch = 0
         self.began = 0.0
         self.done = 0
+        self._late = LateLoss()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._late.settle()
         self.progress("epochs", epoch, self.epochs)
         self.progress("steps", 0, self.steps, "")
         self.epoch = epoch
@@ -208,8 +251,9 @@ class ShowProgress(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self.done += 1
         rate = self.done * self.batch_size / (time.perf_counter() - self.began)
-        loss = float((logs or {}).get("loss", math.nan))
-        self.progress("steps", batch + 1, self.steps, f"{rate:.1f} images/s, loss {loss:.4f}")
+        before = self._late.swap(batch, logs)
+        loss = "" if before is None else f", loss {before[1]:.4f}"
+        self.progress("steps", batch + 1, self.steps, f"{rate:.1f} images/s{loss}")
         # Parts of an epoch too: the time that is left is known long before the first epoch is over.
         self.progress("epochs", self.epoch + (batch + 1) / self.steps, self.epochs)
 

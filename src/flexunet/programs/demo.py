@@ -52,7 +52,7 @@ batch_size = 4
 patience = {epochs}
 monitor = "val_dice_per_image_mean"
 learning_rate_schedule = "cosine"
-warmup_steps = 20
+warmup_steps = {warmup}
 ema_momentum = 0.95
 num_infer_images = 6
 epoch_change_images_dir = "{data}/valid/images"
@@ -117,6 +117,7 @@ def run_demo(
             data="elsewhere" if name == "elsewhere" else "augmented",
             run=f"run-{name}",
             epochs=1 if quick else epochs,
+            warmup=0 if quick else 20,
         )
         write_text(folder / f"{name}.toml", text)
     theirs, ours = ("4", "4") if quick else ("36", "36")

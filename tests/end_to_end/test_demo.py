@@ -1,5 +1,6 @@
 """The demo in its quick form: the whole path from raw films to a report, by real commands."""
 
+import re
 import subprocess
 import sys
 
@@ -17,6 +18,10 @@ def test_the_demo_goes_the_whole_path_and_names_what_to_look_at(tmp_path):
     )
     assert answer.returncode == 0, answer.stderr[-2000:]
     shown = answer.stdout.replace("\n", "")
+    page = (folder / "index.html").read_text()
+    assert "index.html" in shown
+    for link in re.findall(r'(?:href|src)="([^"]+)"', page):
+        assert (folder / link).exists(), link
     for path in (
         "run-mammogram/evaluation/report.html",
         "run-mammogram/predictions_overlay",
@@ -27,6 +32,7 @@ def test_the_demo_goes_the_whole_path_and_names_what_to_look_at(tmp_path):
     ):
         assert (folder / path).exists()
         assert path in shown
+        assert f'href="{path}"' in page
 
     # No patient in two splits, and copies of training images only.
     rows = Manifest.read(folder / "augmented").rows

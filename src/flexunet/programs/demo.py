@@ -12,9 +12,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 from flexunet.errors import FlexUNetError, PathError
-from flexunet.files import write_text
+from flexunet.files import templates_of, write_text
 from flexunet.run_folder import RunFolder
 
 _CONFIG = """\
@@ -154,7 +155,7 @@ def run_demo(
         announce(title, f"flexunet {command}")
         _run(shlex.split(command), folder)
     run = RunFolder.at(folder / "run-mammogram")
-    return {
+    made = {
         "report: how good it is, and how sure we are": run.report,
         "masks outlined on the test images": run.path / "predictions_overlay",
         "curves of the training": run.curves / "train_losses.png",
@@ -163,6 +164,25 @@ def run_demo(
         "contact sheets of the data set": folder / "stats",
         "configuration, to start your own from": folder / "mammogram.toml",
     }
+    return {"all of it on one page": _write_page(folder, steps, made), **made}
+
+
+def _write_page(folder: Path, steps: list[tuple[str, str]], made: dict[str, Path]) -> Path:
+    """The page that links what was made, with some of the predicted outlines; its path."""
+
+    def linked(path: Path) -> str:
+        return quote(path.resolve().relative_to(folder.resolve()).as_posix())
+
+    overlays = sorted((folder / "run-mammogram" / "predictions_overlay").glob("*.png"))
+    page = templates_of("flexunet.programs").get_template("demo.html.jinja")
+    path = folder / "index.html"
+    text = page.render(
+        steps=steps,
+        links=[(what, linked(file)) for what, file in made.items()],
+        pictures=[linked(file) for file in overlays[:: max(1, len(overlays) // 4)][:4]],
+    )
+    write_text(path, text)
+    return path
 
 
 def _run(arguments: list[str], folder: Path) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from flexunet.data.configured import color_map
 from flexunet.data.images.files import MAX_PIXELS, image_size
 from flexunet.data.images.masks import encode_mask
-from flexunet.data.images.overlay import draw_overlay
+from flexunet.data.images.overlay import draw_key, draw_overlay
 from flexunet.errors import FlexUNetError
 from flexunet.inference.cases import Case, CaseReader
 from flexunet.inference.image_work import ImageWork
@@ -182,7 +182,7 @@ class Answerer:
         if wish.form == "mask":
             return encode_mask(mask, self.colors)
         if wish.form == "overlay":
-            return _overlay(case, mask, wish.longest_side)
+            return _overlay(case, mask, self.outputs.class_names, wish.longest_side)
         if wish.form == "segmentation":
             return self._segmentation(path, mask, prediction.probabilities)
         return self._lesions(case, mask, prediction, wish)
@@ -227,12 +227,12 @@ class Answerer:
         if "mask" in wish.embed:
             document["mask"] = _data_url(encode_mask(mask, self.colors))
         if "overlay" in wish.embed:
-            document["overlay"] = _data_url(_overlay(case, mask, wish.longest_side))
+            document["overlay"] = _data_url(_overlay(case, mask, self.outputs.class_names, wish.longest_side))
         return json.dumps(document, allow_nan=False).encode()
 
 
-def _overlay(case: Case, mask: np.ndarray, longest_side: int | None) -> bytes:
-    picture = draw_overlay(case.image, mask)
+def _overlay(case: Case, mask: np.ndarray, names: Sequence[str], longest_side: int | None) -> bytes:
+    picture = draw_key(draw_overlay(case.image, mask), mask, names, case.spacing)
     scale = (longest_side or max(mask.shape)) / max(mask.shape)
     if scale < 1:
         picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flexunet.data.images.overlay import OUTLINE_COLORS, draw_overlay
+from flexunet.data.images.overlay import OUTLINE_COLORS, draw_key, draw_overlay
 from flexunet.errors import ShapeError
 
 
@@ -61,3 +61,22 @@ def test_a_lesion_in_the_corner_is_outlined_within_the_picture():
     assert (picture[:4, 25] == OUTLINE_COLORS[1]).all()
     assert (picture[:4, 26:] == 100).all()
     assert (picture[6:] == 100).all()
+
+
+def test_the_key_has_a_bar_of_its_length_and_the_colour_of_each_class():
+    mask = np.zeros((700, 700), np.uint8)
+    mask[100:200, 100:200] = 2
+    picture = draw_key(np.full((700, 700, 3), 90, np.uint8), mask, ["fat", "gland"], (0.2, 0.1))
+    # 700 pixels of 0.1 mm: a third of the width has room for 20 mm, which are 200 pixels and both ends.
+    assert (picture[690] == 255).all(axis=-1).sum() == 201
+    assert (picture[680:690, 10:20] == OUTLINE_COLORS[2]).all()
+    assert not (picture == OUTLINE_COLORS[1]).all(axis=-1).any()
+    assert (picture[:600] == 90).all()
+
+
+def test_without_a_known_scale_there_is_no_bar_and_on_a_small_picture_no_key():
+    mask = np.ones((700, 700), np.uint8)
+    picture = draw_key(np.full((700, 700, 3), 90, np.uint8), mask, ["lesion"], None)
+    assert (picture[:, 350:] == 90).all()
+    small = np.full((100, 700, 3), 90, np.uint8)
+    assert (draw_key(small, mask[:100], ["lesion"], (0.1, 0.1)) == 90).all()

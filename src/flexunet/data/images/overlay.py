@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import product
+
 import cv2
 import numpy as np
 
@@ -86,3 +89,58 @@ def _around(area: np.ndarray, reach: int) -> tuple[slice, slice]:
 
 def _disc(radius: int) -> np.ndarray:
     return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+
+
+# Lengths of a scale bar, in mm: the longest that takes no more than a third of the width.
+_BAR_LENGTHS = (200, 100, 50, 20, 10, 5, 2, 1)
+_LEAST_SIDE = 160  # pixels; letters hide smaller pictures
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_WHITE = (255, 255, 255)
+
+
+def draw_key(
+    picture: np.ndarray, mask: np.ndarray, names: Sequence[str], spacing: tuple[float, float] | None
+) -> np.ndarray:
+    """Name the classes of a picture of `draw_overlay`, and draw a scale bar where its scale is known.
+
+    Args:
+        picture: RGB picture, uint8 `(H, W, 3)`; changed in place. Pictures of fewer than 160 pixels stay.
+        mask: Class indices, uint8 `(H, W)`; only classes that it has are named.
+        names: Names of the classes above background.
+        spacing: Height and width of a pixel in mm; none where nothing tells.
+
+    Returns:
+        The picture.
+    """
+    height, width = mask.shape
+    if min(height, width) < _LEAST_SIDE:
+        return picture
+    size = max(9, round(max(height, width) / 70))
+    bottom = height - size
+    for value in reversed(foreground_classes(mask)):
+        name = names[value - 1] if value <= len(names) else f"class {value}"
+        color = OUTLINE_COLORS[value if value < len(OUTLINE_COLORS) else 1 + (value - 1) % 7].tolist()
+        cv2.rectangle(picture, (size, bottom - size), (2 * size, bottom), color, cv2.FILLED)
+        _write(picture, name, (round(2.5 * size), bottom), size)
+        bottom -= round(1.8 * size)
+    if spacing:
+        length = next((each for each in _BAR_LENGTHS if each / spacing[1] <= width / 3), None)
+        if length:
+            left = width - size - round(length / spacing[1])
+            cv2.rectangle(
+                picture, (left, height - size - size // 3), (width - size, height - size), _WHITE, -1
+            )
+            _write(picture, f"{length} mm", (left, height - round(1.8 * size)), size)
+    return picture
+
+
+def _write(picture: np.ndarray, text: str, corner: tuple[int, int], size: int) -> None:
+    """Letters of a height in pixels, white with a dark edge; OpenCV has those of ASCII alone."""
+    scale = cv2.getFontScaleFromHeight(_FONT, size, 1)
+    plain = text.encode("ascii", "replace").decode()
+    line = max(1, size // 10)
+    x, y = corner
+    # Thicker letters would be wider ones, so the edge is the same letters moved to all sides.
+    for right, down in product((-line, 0, line), repeat=2):
+        cv2.putText(picture, plain, (x + right, y + down), _FONT, scale, (0, 0, 0), line, cv2.LINE_AA)
+    cv2.putText(picture, plain, corner, _FONT, scale, _WHITE, line, cv2.LINE_AA)

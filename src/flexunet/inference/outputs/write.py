@@ -29,7 +29,7 @@ from flexunet.data.configured import color_map, crop_size, grey_range
 from flexunet.data.derive.film_masks import draft_mask
 from flexunet.data.images.files import ARRAY_SUFFIX, write_image
 from flexunet.data.images.masks import write_mask
-from flexunet.data.images.overlay import draw_overlay
+from flexunet.data.images.overlay import draw_key, draw_overlay
 from flexunet.errors import ImageError
 from flexunet.files import replacing, write_text
 from flexunet.inference.cases import Case
@@ -113,7 +113,7 @@ class Outputs:
         contours = coco_annotations(mask, lesions)
         stem = name.removesuffix(".png")
         written = [self.overlay_dir / name, *self._write_probabilities(stem, probabilities)]
-        overlay = draw_overlay(case.image, mask)
+        overlay = draw_key(draw_overlay(case.image, mask), mask, self.class_names, case.spacing)
         write_image(self.overlay_dir / name, overlay)
         if path := self._write_channel(case, name):
             written.append(path)

@@ -163,7 +163,12 @@ class _Work:
             attempts.append(self.attempt(parity))
             self.precision = "float32"
             parity = self.measure()
-        if parity.dice_change > self.tolerance and self.int8 and self.form == "openvino" and not force:
+        searches = self.int8 and self.form == "openvino" and not force
+        if parity.dice_change > self.tolerance and searches and self.normalises():
+            attempts.append(self.attempt(parity))
+            self.quantise(floating, plain_normalisation=True)
+            parity = self.measure()
+        if parity.dice_change > self.tolerance and searches:
             attempts.append(self.attempt(parity))
             kept, layers = self.quantise(floating, self.score)
             if len(kept) == layers:
@@ -179,7 +184,12 @@ class _Work:
         about |= {"images_are": self.sample.what, "tolerance": self.tolerance, "passed": passed}
         return about | parity.document() | {"kept_in_floating_point": kept, "attempts_before": attempts}
 
-    def quantise(self, floating: Path, score: Any = None) -> Quantised:
+    def normalises(self) -> bool:
+        """Whether the model has normalisation layers that an export keeps as such."""
+        model = self.config.model
+        return model.normalization and model.normalization_layer != "batch"
+
+    def quantise(self, floating: Path, score: Any = None, *, plain_normalisation: bool = False) -> Quantised:
         """Quantise the converted model; what is kept in floating point."""
         stage = "quantising" + (", layer by layer" if score else "")
         self.progress(stage, 0, 1)
@@ -192,6 +202,7 @@ class _Work:
             architecture=self.config.model.model,
             score=score,
             tolerance=self.tolerance,
+            plain_normalisation=plain_normalisation,
         )
         self.progress(stage, 1, 1)
         return found

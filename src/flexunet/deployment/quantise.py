@@ -22,6 +22,8 @@ from flexunet.inference.runtimes.load import import_openvino
 
 # NNCF's own default. Ranges of activations settle well before.
 CALIBRATION_IMAGES = 300
+# Names of operations that TensorFlow and PyTorch give those of normalisation layers.
+_NORMALISATION = ".*normalization.*"
 _TRANSFORMERS = ("swin", "trans")
 
 Prepare = Callable[[Any], np.ndarray]
@@ -50,6 +52,7 @@ def quantise(
     architecture: str,
     score: Score | None = None,
     tolerance: float = 0.0,
+    plain_normalisation: bool = False,
 ) -> Quantised:
     """Quantise an exported model.
 
@@ -63,6 +66,9 @@ def quantise(
         score: Scores a runtime on images. Where given (OpenVINO alone), layers that
             cost the score most go back to floating point until it changes by no more than the tolerance.
         tolerance: See score.
+        plain_normalisation: Whether normalisation layers stay in floating point. Group and instance
+            normalisation divide by small numbers, which eight bits hold badly; batch normalisation is part of
+            the convolutions by then.
 
     Returns:
         What is kept in floating point for the sake of the score; of a model quantised without one, nothing.
@@ -82,6 +88,8 @@ def quantise(
         "fast_bias_correction": True,
     }
     advanced = nncf.AdvancedQuantizationParameters(activations_range_estimator_params=whole_range)
+    if plain_normalisation:
+        options["ignored_scope"] = nncf.IgnoredScope(patterns=[_NORMALISATION], validate=False)
     if any(name in architecture.lower() for name in _TRANSFORMERS):
         options["model_type"] = nncf.ModelType.TRANSFORMER
     if form == "onnx":

@@ -35,7 +35,7 @@ def test_warnings_log_lines_and_tracebacks_cannot_steer_the_terminal(said):
 
 def test_a_warning_of_a_library_in_a_command():
     """pydicom quotes values of a header in its warnings."""
-    code = "import warnings, flexunet.cli as c; c.app = lambda: warnings.warn(chr(27) + '[2J'); c.main()"
+    code = "import warnings, flexunet.cli as c; c.app = lambda **_: warnings.warn(chr(27) + '[2J'); c.main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert b"\\x1b[2J" in done.stderr
     assert b"\x1b" not in done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,29 @@ def processor_name() -> str:
 def processor_flags(path: str | Path = _PROCESSOR_FILE) -> frozenset[str]:
     """Instruction sets of the processor; empty where the system has no such file (Windows, macOS)."""
     return frozenset(_processor_line(Path(path), "flags", "features").split())
+
+
+# Instruction sets that multiply bfloat16: AVX-512 BF16 and AMX on x86, BF16 on ARM, as Linux spells them.
+BFLOAT16_FLAGS = ("amx_bf16", "avx512_bf16", "bf16")
+# Values of ONEDNN_MAX_CPU_ISA below the first that multiplies bfloat16.
+_CAPS_WITHOUT_BFLOAT16 = (
+    *("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_MIC", "AVX512_MIC_4OPS"),
+    *("AVX512_CORE", "AVX512_CORE_VNNI"),
+)
+
+
+def usable_flags(flags: frozenset[str], environment: Mapping[str, str]) -> frozenset[str]:
+    """The instruction sets that oneDNN may use, which multiplies for TensorFlow, PyTorch and OpenVINO.
+
+    Args:
+        flags: Those of the processor.
+        environment: `ONEDNN_MAX_CPU_ISA` (before: `DNNL_MAX_CPU_ISA`) caps them. A capped oneDNN has no
+            convolution in bfloat16, not even an emulated one.
+    """
+    cap = environment.get("ONEDNN_MAX_CPU_ISA") or environment.get("DNNL_MAX_CPU_ISA") or ""
+    if cap.upper() in _CAPS_WITHOUT_BFLOAT16:
+        return flags - set(BFLOAT16_FLAGS)
+    return flags
 
 
 def _processor_line(path: Path, *names: str) -> str:

@@ -4,8 +4,8 @@ import keras
 import pytest
 
 from flexunet.errors import ConfigError
-from flexunet.machine import processor_flags
-from flexunet.models.precision import choose_jit, choose_precision, precision_for, usable
+from flexunet.machine import processor_flags, usable_flags
+from flexunet.models.precision import choose_jit, choose_precision, precision_for
 
 X86 = frozenset({"fpu", "avx2", "avx512f"})
 
@@ -54,7 +54,7 @@ def test_flags_are_read_from_the_system(tmp_path):
 )
 def test_a_capped_onednn_does_not_multiply_bfloat16(name, cap, kept):
     flags = frozenset({"avx2", "avx512_bf16"})
-    assert usable(flags, {name: cap}) == (flags if kept else {"avx2"})
+    assert usable_flags(flags, {name: cap}) == (flags if kept else {"avx2"})
 
 
 def test_a_setting_is_taken_as_it_is():

@@ -7,24 +7,16 @@ only where the hardware has instructions for it; elsewhere it is emulated and sl
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from flexunet.config.nearest import nearest
 from flexunet.errors import ConfigError
-from flexunet.machine import processor_flags
+from flexunet.machine import BFLOAT16_FLAGS, processor_flags, usable_flags
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
-# Instruction sets that multiply bfloat16: AVX-512 BF16 and AMX on x86, BF16 on ARM, as Linux spells them.
-_CPU_FLAGS = ("amx_bf16", "avx512_bf16", "bf16")
-# Values of ONEDNN_MAX_CPU_ISA below the first that multiplies bfloat16.
-_CAPS_WITHOUT_BFLOAT16 = (
-    *("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_MIC", "AVX512_MIC_4OPS"),
-    *("AVX512_CORE", "AVX512_CORE_VNNI"),
-)
 _BFLOAT16_CAPABILITY = (8, 0)  # NVIDIA Ampere
 _FLOAT16_CAPABILITY = (7, 0)  # NVIDIA Volta
 
@@ -50,21 +42,7 @@ def choose_precision(setting: str) -> tuple[str, str]:
             f"[train] precision: '{setting}' is not a precision.{guess} "
             f"There are: auto, {', '.join(PRECISIONS)}."
         )
-    return precision_for(usable(processor_flags(), os.environ), gpu_capability())
-
-
-def usable(flags: frozenset[str], environment: Mapping[str, str]) -> frozenset[str]:
-    """The instruction sets that oneDNN, which multiplies for TensorFlow and PyTorch, may use.
-
-    Args:
-        flags: Those of the processor.
-        environment: `ONEDNN_MAX_CPU_ISA` (before: `DNNL_MAX_CPU_ISA`) caps them. A capped oneDNN has no
-            convolution in bfloat16, not even an emulated one.
-    """
-    cap = environment.get("ONEDNN_MAX_CPU_ISA") or environment.get("DNNL_MAX_CPU_ISA") or ""
-    if cap.upper() in _CAPS_WITHOUT_BFLOAT16:
-        return flags - set(_CPU_FLAGS)
-    return flags
+    return precision_for(usable_flags(processor_flags(), os.environ), gpu_capability())
 
 
 def precision_for(flags: frozenset[str], capability: tuple[int, int] | None) -> tuple[str, str]:
@@ -81,7 +59,7 @@ def precision_for(flags: frozenset[str], capability: tuple[int, int] | None) -> 
         if capability >= _FLOAT16_CAPABILITY:
             return "mixed_float16", f"mixed_float16: {generation} multiplies float16, not bfloat16"
         return "float32", f"float32: {generation} has no tensor cores"
-    found = [flag for flag in _CPU_FLAGS if flag in flags]
+    found = [flag for flag in BFLOAT16_FLAGS if flag in flags]
     if found:
         return "mixed_bfloat16", f"mixed_bfloat16: no GPU in use, the processor has {found[0]}"
     return "float32", "float32: no GPU in use, the processor is not known to multiply bfloat16"

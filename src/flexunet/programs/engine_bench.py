@@ -23,7 +23,7 @@ from flexunet.data.dataset.digests import digest_of_text
 from flexunet.errors import InputError
 from flexunet.extras import ENGINES, installed_engines
 from flexunet.files import write_text
-from flexunet.machine import processor_name, this_machine
+from flexunet.machine import BFLOAT16_FLAGS, processor_flags, processor_name, this_machine, usable_flags
 from flexunet.programs.installation import version_of
 from flexunet.progress import Progress, silent
 
@@ -125,9 +125,7 @@ def faster_engine(config: Config, engine: str) -> str | None:
 def _precisions() -> Iterator[str]:
     yield "float32"
     # What the processor emulates is slower by far, and not worth minutes of waiting.
-    from flexunet.machine import processor_flags
-
-    if {"amx_bf16", "avx512_bf16", "bf16"} & processor_flags() or this_machine().has_gpu:
+    if set(BFLOAT16_FLAGS) & usable_flags(processor_flags(), os.environ) or this_machine().has_gpu:
         yield "mixed_bfloat16"
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from flexunet.errors import ConfigError, WeightsError
 from flexunet.extras import import_extra
+from flexunet.machine import BFLOAT16_FLAGS, usable_flags
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -152,7 +153,9 @@ class OpenVinoRuntime:
 def best_precision() -> str:
     """bfloat16 where OpenVINO finds that the processor multiplies it, else float32."""
     capabilities = import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return "bfloat16" if "BF16" in capabilities else "float32"
+    # OpenVINO does not look at what caps oneDNN, which then has no convolution in bfloat16.
+    capped = not usable_flags(frozenset(BFLOAT16_FLAGS), os.environ)
+    return "bfloat16" if "BF16" in capabilities and not capped else "float32"
 
 
 class OnnxRuntime:

@@ -14,6 +14,7 @@ _spec.loader.exec_module(crash)
 @pytest.mark.slow
 @pytest.mark.timeout(1800)  # seven processes, each of which starts an engine
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.bfloat16
 def test_a_killed_run_goes_on_to_the_same_end(tmp_path):
     killed, differing = crash.kill_runs(tmp_path, kills=3, seed=11, name="everything")
     assert killed.total() == 3

@@ -167,7 +167,7 @@ def photographed(project, folder, settings):
         ("published", "2-2-step"),
         # Within a group of steps.
         pytest.param("beyond", "0-2-step", marks=pytest.mark.engines),
-        ("bfloat16", "1-2-step"),
+        pytest.param("bfloat16", "1-2-step", marks=pytest.mark.bfloat16),
         ("float16", "1-2-step"),
     ],
 )

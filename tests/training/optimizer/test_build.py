@@ -136,7 +136,11 @@ def test_clipping_comes_after_the_loss_scale_is_taken_off():
 
 
 @pytest.mark.parametrize(
-    "policy", [pytest.param("mixed_bfloat16", marks=pytest.mark.engines), "mixed_float16"]
+    "policy",
+    [
+        pytest.param("mixed_bfloat16", marks=[pytest.mark.engines, pytest.mark.bfloat16]),
+        "mixed_float16",
+    ],
 )
 def test_mixed_precision_learns_as_float32_does(policy):
     """Twenty steps on one batch: the loss falls, and ends near that of float32."""

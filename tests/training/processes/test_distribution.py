@@ -52,6 +52,7 @@ def test_who_does_not_lead_leaves_the_checkpoints_alone(tmp_path):
     assert silent.read().state["epoch"] == 1
 
 
+@pytest.mark.bfloat16
 def test_the_leader_predicts_in_the_precision_of_training_with_heads_too():
     keys = {"image_width": 32, "image_height": 32, "num_layers": 3, "base_filters": 4}
     config = Config(model={**keys, "deep_supervision": True})

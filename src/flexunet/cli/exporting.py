@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flexunet.cli.console import error_console, progress
+from flexunet.cli.console import error_console, progress, say
 from flexunet.errors import FlexUNetError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _export_missing(config: Config, engine: str, reason: str) -> None:
 
     for run in member_configs(config):
         if not has_bundle(run, engine):
-            _say(reason.format(engine=engine, folder=bundle_folder(run, engine)))
+            say(reason.format(engine=engine, folder=bundle_folder(run, engine)))
             export_with_progress(run, engine)
 
 
@@ -84,8 +84,4 @@ def _export_if_it_pays(config: Config, count_images: Callable[[], int]) -> None:
     try:
         _export_missing(config, "openvino", reason)
     except FlexUNetError as error:
-        _say(f"the run has no export, and is predicted by Keras: {error}")
-
-
-def _say(text: str) -> None:
-    error_console.print(text, highlight=False, soft_wrap=True)
+        say(f"the run has no export, and is predicted by Keras: {error}")

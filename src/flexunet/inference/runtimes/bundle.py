@@ -11,6 +11,7 @@ extension library is loaded on its behalf.
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal, Self
@@ -133,7 +134,7 @@ def read_bundle(folder: Path) -> Bundle:
             raise WeightsError(f"{file} is missing from the exported model. Export the model again.")
         if what := impostor(file):
             raise WeightsError(f"{file} is not what was exported: {what}.")
-        if digest_of(file) != digest:
+        if _digest_of_state(file) != digest:
             raise WeightsError(
                 f"{file} is not what was exported: its digest differs from that in {path}. Export the model "
                 "again."
@@ -202,6 +203,20 @@ def find_bundle(config: Config, engine: str) -> Bundle:
 def weights_digest(config: Config) -> str | None:
     """Digest of the run's weights file; none where there is no such file any more."""
     try:
-        return digest_of(RunFolder.of(config).find_model())
+        return _digest_of_state(RunFolder.of(config).find_model())
     except InputError:
         return None
+
+
+def _digest_of_state(path: Path) -> str:
+    """Digest of a file; one that has not changed since is not read again by this process.
+
+    An engine is chosen, then opened, and each looks at hundreds of megabytes.
+    """
+    status = path.stat()
+    return _read_digest(path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _read_digest(path: Path, *state: int) -> str:
+    return digest_of(path)

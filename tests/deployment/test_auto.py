@@ -9,11 +9,11 @@ from typer.testing import CliRunner
 from flexunet.cli import app
 from flexunet.cli.exporting import export_if_missing
 from flexunet.config.files import load_config
-from flexunet.deployment.export import PARITY, export_bundle
+from flexunet.deployment.export import export_bundle
 from flexunet.deployment.worth import Worth, time_export
 from flexunet.inference.predict.engine_choice import choose_engine, with_engine
 from flexunet.inference.predict.predictor import Predictor
-from flexunet.inference.runtimes.bundle import find_bundle, has_bundle
+from flexunet.inference.runtimes.bundle import PARITY, find_bundle, has_bundle
 from flexunet.inference.runtimes.load import OpenVinoRuntime
 from flexunet.machine import this_machine
 from flexunet.run_folder import RunFolder

@@ -10,11 +10,11 @@ from flexunet.config.files import load_config, save_config
 from flexunet.data.configured import open_split, split_pairs
 from flexunet.data.images.files import read_image, to_model_range
 from flexunet.data.images.normalise import normalise
-from flexunet.deployment.export import PARITY, PARITY_TABLE, export_bundle
+from flexunet.deployment.export import PARITY_TABLE, export_bundle
 from flexunet.errors import ConfigError, EngineError, ParityError, PathError
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.inference.predict.probabilities import mask_of
-from flexunet.inference.runtimes.bundle import MANIFEST
+from flexunet.inference.runtimes.bundle import MANIFEST, PARITY
 from flexunet.inference.runtimes.load import best_precision
 from flexunet.models.trained import load_trained_model
 from flexunet.models.weights.load import save_weights

@@ -21,7 +21,14 @@ from flexunet.errors import ConfigError, ParityError
 from flexunet.files import replacing, write_text
 from flexunet.inference.predict.calibration import Calibration, identity_of, identity_of_weights
 from flexunet.inference.predict.predictor import Predictor
-from flexunet.inference.runtimes.bundle import MANIFEST, MODELS, Bundle, new_export_folder, weights_digest
+from flexunet.inference.runtimes.bundle import (
+    MANIFEST,
+    MODELS,
+    PARITY,
+    Bundle,
+    new_export_folder,
+    weights_digest,
+)
 from flexunet.inference.runtimes.load import PRECISIONS, best_precision, open_bundle
 from flexunet.models.trained import load_trained_model
 from flexunet.progress import Progress, silent
@@ -32,7 +39,7 @@ if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
 QUANTISED = ("openvino", "onnx")
-PARITY, PARITY_TABLE = "parity.json", "parity.md"
+PARITY_TABLE = "parity.md"
 # Enough for a mean to settle; the run's own model would take hours for all of a large split.
 PARITY_IMAGES = 200
 _PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "openvino", "nncf", "onnx", "tf2onnx", "onnxruntime")

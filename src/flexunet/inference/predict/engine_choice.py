@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from flexunet.errors import InputError
 from flexunet.extras import is_installed
 from flexunet.inference.predict.calibration import member_configs
-from flexunet.inference.runtimes.bundle import bundle_folder, find_bundle, has_bundle
+from flexunet.inference.runtimes.bundle import PARITY, bundle_folder, find_bundle, has_bundle
 from flexunet.machine import this_machine
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
-PARITY = "parity.json"
 # Forms that may be chosen, the faster one first, with the library that runs each. Exports in INT8 are faster
 # still, and change masks; LiteRT is for other machines.
 _LIBRARIES = {"openvino": "openvino", "onnx": "onnxruntime"}

@@ -26,7 +26,7 @@ from flexunet.run_folder import RunFolder
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
 
-MANIFEST = "export.json"
+MANIFEST, PARITY = "export.json", "parity.json"
 # The form to the model's file (for saved_model: folder) in the bundle.
 MODELS = {
     "openvino": "model.xml",

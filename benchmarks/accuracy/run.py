@@ -7,6 +7,9 @@
     python benchmarks/accuracy/run.py tissue --ablation      # each arm of arms.toml, in small
     python benchmarks/accuracy/run.py lesions --share 20     # a fifth of the training images
     python benchmarks/accuracy/run.py lesions --folds 1 --test-on mini_mias_512 csaw_s_1024   # other sources
+    python benchmarks/accuracy/run.py lesions --with-source csaw_s_1024      # other sources in training
+    python benchmarks/accuracy/run.py tissue --arm all --with-validation     # validation images train too
+    python benchmarks/accuracy/run.py tissue --arm all --with-validation --ensemble 137 138   # together
 
 A table is a data set of ../shared/data, its split file (folds/NAME.csv: fold, split, image) and a recipe
 of configs/. Each fold appends a row to ledger.csv: what ran, on what, for how long, and the figures. `look`
@@ -26,6 +29,7 @@ A split file is made once, from what `flexunet split --folds 5 --seed 0` wrote:
 from __future__ import annotations
 
 import argparse
+import copy
 import csv
 import hashlib
 import os
@@ -36,6 +40,7 @@ import statistics
 import subprocess
 import time
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -43,7 +48,10 @@ from typing import Any
 
 import flexunet
 from flexunet.config.schema import Config
+from flexunet.data.configured import color_map
+from flexunet.evaluation.folds import evaluate_folds
 from flexunet.evaluation.run import evaluate_fold_runs
+from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.tables.document import Estimate, Scores
 
 HERE = Path(__file__).resolve().parent
@@ -108,6 +116,13 @@ def main() -> None:
     parser.add_argument("--validation-only", action="store_true", help="Do not look at test images.")
     parser.add_argument("--ablation", nargs="*", metavar="ARM", help="Arms of arms.toml; all without a name.")
     parser.add_argument("--share", type=int, metavar="PERCENT", help="Use a part of the training images.")
+    parser.add_argument("--with-source", nargs="+", default=[], metavar="DATASET", help="Train on them too.")
+    parser.add_argument(
+        "--with-validation",
+        action="store_true",
+        help="Train on validation images too. They still choose the epoch, which then says little.",
+    )
+    parser.add_argument("--ensemble", type=int, nargs="+", metavar="SEED", help="Test trained runs together.")
     parser.add_argument("--test-on", nargs="+", default=[], metavar="DATASET", help="Test on other sources.")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--work", type=Path, default=Path("/tmp/flexunet-accuracy"))
@@ -119,6 +134,8 @@ def main() -> None:
         run_ablation(arguments)
     elif arguments.table and arguments.test_on:
         test_on_sources(arguments)
+    elif arguments.table and arguments.ensemble:
+        test_ensemble(arguments)
     elif arguments.table:
         run_table(arguments)
     else:
@@ -153,6 +170,44 @@ def run_table(arguments: argparse.Namespace) -> None:
         row = described(arguments, "pooled", config) | figures(pooled)
         append(row)
         print(pooled.foreground.dice_per_image_mean, f"in {runs[0].parent / 'pooled'}")
+
+
+def test_ensemble(arguments: argparse.Namespace) -> None:
+    """Test the runs of several seeds of an arm together, fold by fold and pooled."""
+    seeds, runs = arguments.ensemble, []
+    for fold in arguments.folds:
+        members = []
+        for arguments.seed in seeds:
+            members.append(run_folder(arguments, fold).resolve().as_posix())
+        arguments.seed = seeds[0]
+        together = run_folder(arguments, fold).resolve().parents[1] / f"{variant(arguments)}-ensemble"
+        row_of = copy.copy(arguments)
+        row_of.settings = [f"seeds {' '.join(map(str, seeds))} together", *arguments.settings]
+        config = flexunet.load_config(
+            run_folder(arguments, fold),
+            [
+                *arguments.settings,
+                f"infer.ensemble={members!r}",
+                f"evaluate.output_dir={(together / f'fold_{fold}').as_posix()!r}",
+            ],
+        )
+        scores = flexunet.evaluate(config).scores
+        row = described(row_of, fold, config) | figures(scores)
+        row |= {"look": looks(arguments.table, fold) + 1}
+        append(row)
+        print({name: row[name] for name in COLUMNS if row.get(name) not in (None, "")}, flush=True)
+        runs.append(together / f"fold_{fold}")
+    if len(runs) > 1:
+        pooled = evaluate_folds(
+            runs,
+            color_map(config),
+            ScoringRules.from_section(config.evaluate, seed=seeds[0]),
+            names=[run.name for run in runs],
+            out=together / "pooled",
+            split="test",
+        ).scores
+        append(described(row_of, "pooled", config) | figures(pooled))
+        print(pooled.foreground.dice_per_image_mean, f"in {together / 'pooled'}")
 
 
 def train_fold(arguments: argparse.Namespace, fold: int) -> tuple[Config, dict[str, Any]]:
@@ -228,17 +283,31 @@ def test_on_sources(arguments: argparse.Namespace) -> None:
 
 def run_folder(arguments: argparse.Namespace, fold: int) -> Path:
     """The run folder of one fold of an arm."""
-    arm = re.sub(r"[^\w-]+", "_", arguments.arm) + (f"-share{arguments.share}" if arguments.share else "")
-    return arguments.work / "runs" / arguments.table / f"{arm}-seed{arguments.seed}" / f"fold_{fold}"
+    name = f"{variant(arguments)}-seed{arguments.seed}"
+    return arguments.work / "runs" / arguments.table / name / f"fold_{fold}"
 
 
-def make_fold(work: Path, data: Path, table: Table, fold: int, share: int | None) -> Path:
-    """The folder of one fold, with links to the images that its split file names.
+def variant(arguments: argparse.Namespace) -> str:
+    """Name of an arm and of the images it trains on, as part of a path."""
+    return re.sub(r"[^\w-]+", "_", arguments.arm) + training_images(arguments)
+
+
+def training_images(arguments: argparse.Namespace) -> str:
+    """Name of other training images than the split's, as part of a path; empty for those of the split."""
+    share = f"-share{arguments.share}" if arguments.share else ""
+    validation = "-with-validation" if arguments.with_validation else ""
+    return share + validation + "".join(f"-with-{source}" for source in arguments.with_source)
+
+
+def fold_folder(arguments: argparse.Namespace, fold: int) -> Path:
+    """The folder of one fold, made where it is missing, with links to the images that its split file names.
 
     With a share, the training images are the first of a fixed shuffle: a smaller share is part of a larger
     one. Images of one patient may be in and out of the share, all of them in the training split.
     """
-    folder = work / (f"fold_{fold}-share{share}" if share else f"fold_{fold}")
+    table, share = TABLES[arguments.table], arguments.share
+    work, data = arguments.work / table.dataset, arguments.data / table.dataset
+    folder = work / f"fold_{fold}{training_images(arguments)}"
     if folder.exists():
         return folder
     with (HERE / "folds" / f"{table.dataset}.csv").open(newline="", encoding="utf-8") as stream:
@@ -255,6 +324,11 @@ def make_fold(work: Path, data: Path, table: Table, fold: int, share: int | None
     shutil.rmtree(partial, ignore_errors=True)
     for row in rows:
         link_pair(*pairs[row["image"]], partial / row["split"])
+        if arguments.with_validation and row["split"] == "valid":
+            link_pair(*pairs[row["image"]], partial / "train")
+    for source in arguments.with_source:
+        for image, mask in masked_pairs(arguments.data / source):
+            link_pair(image, mask, partial / "train")
     partial.rename(folder)
     return folder
 
@@ -265,14 +339,19 @@ def link_whole(folder: Path, data: Path) -> Path:
         return folder
     partial = folder.with_name(f".{folder.name}")
     shutil.rmtree(partial, ignore_errors=True)
+    for image, mask in masked_pairs(data):
+        link_pair(image, mask, partial)
+    partial.rename(folder)
+    return folder
+
+
+def masked_pairs(data: Path) -> Iterator[tuple[Path, Path]]:
+    """Image and mask of all images of a data set that have masks; subfolders are taken together."""
     images = [data / "images", *(each for each in (data / "images").iterdir() if each.is_dir())]
     for source in images:
         if any(each.is_file() for each in source.iterdir()):
             masks = data / "masks" / source.relative_to(data / "images")
-            for image, mask in masked(source, masks).values():
-                link_pair(image, mask, partial)
-    partial.rename(folder)
-    return folder
+            yield from masked(source, masks).values()
 
 
 def masked(images: Path, masks: Path) -> dict[str, tuple[Path, Path]]:
@@ -308,14 +387,6 @@ def configured(arguments: argparse.Namespace, fold: int) -> Config:
     return flexunet.load_config(recipe, settings_of(arguments, fold))
 
 
-def fold_folder(arguments: argparse.Namespace, fold: int) -> Path:
-    """The folder of a fold's images and masks, made where it is missing."""
-    table = TABLES[arguments.table]
-    return make_fold(
-        arguments.work / table.dataset, arguments.data / table.dataset, table, fold, arguments.share
-    )
-
-
 def settings_of(arguments: argparse.Namespace, fold: int) -> list[str]:
     """What of the recipe is set for a fold and an arm."""
     folder = fold_folder(arguments, fold)
@@ -348,6 +419,10 @@ def described(arguments: argparse.Namespace, fold: int | str, config: Config) ->
         settings.append(arguments.recipe.name)
     if arguments.share:
         settings.append(f"{arguments.share} % of the training images")
+    if arguments.with_validation:
+        settings.append("validation images train too")
+    if arguments.with_source:
+        settings.append(f"with {' and '.join(arguments.with_source)}")
     return dict.fromkeys(COLUMNS, "") | {
         "date": date.today().isoformat(),
         "commit": commit.stdout.strip(),

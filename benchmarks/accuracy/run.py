@@ -355,11 +355,12 @@ def masked_pairs(data: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def masked(images: Path, masks: Path) -> dict[str, tuple[Path, Path]]:
-    """Image and mask, by the image's name, of all images that have one of the same stem.
+    """Image and mask, by the image's name, of all images that have one: of the same stem, or with `_LI` after.
 
-    Two images of Mini-MIAS have a finding that is nowhere circled, and no mask.
+    Masks of DDSM tissue are named `STEM_LI`. Two images of Mini-MIAS have a finding that is nowhere circled,
+    and no mask.
     """
-    by_stem = {file.stem: file for file in masks.iterdir()}
+    by_stem = {file.stem.removesuffix("_LI"): file for file in masks.iterdir()}
     files = (file for file in sorted(images.iterdir()) if file.stem in by_stem)
     return {file.name: (file, by_stem[file.stem]) for file in files}
 

@@ -355,7 +355,7 @@ def masked_pairs(data: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def masked(images: Path, masks: Path) -> dict[str, tuple[Path, Path]]:
-    """Image and mask, by the image's name, of all images that have one: of the same stem, or with `_LI` after.
+    """Image and mask, by the name of the image, of all images that have one of the same stem.
 
     Masks of DDSM tissue are named `STEM_LI`. Two images of Mini-MIAS have a finding that is nowhere circled,
     and no mask.

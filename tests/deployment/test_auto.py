@@ -28,12 +28,20 @@ def own_run(run, tmp_path):
     return tmp_path / "run"
 
 
+@pytest.fixture(scope="module")
+def exported_once(run, tmp_path_factory):
+    """A run with its export to OpenVINO, to be copied."""
+    folder = tmp_path_factory.mktemp("exported") / "run"
+    shutil.copytree(run, folder)
+    export_bundle(load_config(folder), "openvino")
+    return folder
+
+
 @pytest.fixture
-def exported(own_run):
-    """The copy, exported to OpenVINO."""
-    config = load_config(own_run)
-    export_bundle(config, "openvino")
-    return config
+def exported(exported_once, tmp_path):
+    """A copy of the exported run, to write into."""
+    shutil.copytree(exported_once, tmp_path / "run")
+    return load_config(tmp_path / "run")
 
 
 def with_infer(config, **keys):

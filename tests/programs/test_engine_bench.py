@@ -41,8 +41,10 @@ def test_an_engine_is_timed_in_a_process_of_its_own(source, tmp_path):
     assert json.loads(kept.read_text())[0]["seconds"] == times[0].seconds
 
 
-def test_what_fails_says_why(source):
+def test_what_fails_says_why(source, monkeypatch):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")  # one precision is enough to fail in
     times = time_engines(load_config(source), source, ["model.num_layers=9"], engines=["tensorflow"])
+    assert times
     assert all(each.seconds is None and "num_layers" in each.problem for each in times)
 
 

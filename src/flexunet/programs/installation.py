@@ -7,7 +7,9 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -176,9 +178,15 @@ def _engine(name: str, *, chosen: bool, start: bool) -> EngineState:
 
 def version_of(module: str) -> str | None:
     """Version of the package that brings a module (TensorFlow has several); none where it is not there."""
-    for package in metadata.packages_distributions().get(module, []):
+    for package in _packages_of_modules().get(module, []):
         return metadata.version(package)
     return None
+
+
+@cache
+def _packages_of_modules() -> Mapping[str, list[str]]:
+    # Looks through all that is installed: once a process is enough.
+    return metadata.packages_distributions()
 
 
 def _extras() -> list[ExtraState]:

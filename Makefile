@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 # Processes that share the tests, each with its engine: about 3 GB of memory each.
-WORKERS ?= 2
+WORKERS ?= 3
 
 .PHONY: demo test check desk docs release engines engines-jax engines-torch clean
 

@@ -233,7 +233,8 @@ def _train(
         )
 
     if start and is_over(start, config.train.epochs):
-        restore_callbacks(callbacks.in_order, start.state["callbacks"])
+        with history:
+            restore_callbacks(callbacks.in_order, start.state["callbacks"])
         return result(start.state["ended"], "the run was already complete: nothing was trained")
     resumed = _say_where(start, resume, store, best, say)
     team.check_same(identity | {"the checkpoint": resumed or "none"})
@@ -267,7 +268,7 @@ def _train(
         steps=config.train.checkpoint_steps,
         minutes=config.train.checkpoint_minutes,
     )
-    with explained_memory_errors(config), AgreedStop(team) as stop:
+    with explained_memory_errors(config), AgreedStop(team) as stop, history:
         stopped = Loop(
             model,
             batches,

@@ -22,8 +22,9 @@ FIGURES = [
 @pytest.fixture
 def history(tmp_path):
     history = History(tmp_path / "eval", METRICS)
-    for figures in FIGURES:
-        history.append(figures)
+    with history:
+        for figures in FIGURES:
+            history.append(figures)
     return history
 
 
@@ -72,5 +73,32 @@ def test_a_learning_rate_that_moves_has_a_picture(history):
     picture = history.eval_dir / "learning_rate.png"
     for rate, drawn in [(0.01, False), (0.01, False), (0.004, True)]:
         history.append({"loss": 0.4, "val_loss": 0.5, "lr": rate})
+        history.draw()
         assert picture.is_file() is drawn
     assert cv2.imread(str(picture)).shape == (600, 800, 3)
+
+
+def test_pictures_are_drawn_every_few_seconds_and_at_the_end(tmp_path, monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("flexunet.training.follow.history.time.monotonic", lambda: now)
+    picture = tmp_path / "eval" / "train_losses.png"
+    with History(tmp_path / "eval", METRICS) as history:
+        history.append(FIGURES[0])
+        assert not picture.exists()
+        now += 5
+        history.append(FIGURES[1])
+        drawn = picture.read_bytes()
+        history.append(FIGURES[0])
+        assert picture.read_bytes() == drawn
+    ended = picture.read_bytes()
+    assert ended != drawn
+    with pytest.raises(ArithmeticError):
+        fail(history)
+    assert picture.read_bytes() != ended
+
+
+def fail(history):
+    """A run that ends in an error after an epoch."""
+    with history:
+        history.append(FIGURES[1])
+        raise ArithmeticError

@@ -12,6 +12,7 @@ from flexunet.cli.console import console
 
 
 def demo(
+    context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="New folder for all files of the demo.")] = Path("demo"),
     seed: Annotated[int, typer.Option(help="Seed of the phantoms.")] = 137,
     quick: Annotated[
@@ -22,7 +23,12 @@ def demo(
     """Run every step, from raw films to a report, on synthetic mammograms."""
     from flexunet.programs.demo import run_demo
 
-    result = run_demo(folder, seed=seed, quick=quick, announce=_announce)
+    program = context.find_root().command
+
+    def command_line(arguments: list[str]) -> int:
+        return program.main(arguments, prog_name="flexunet", standalone_mode=False) or 0
+
+    result = run_demo(folder, seed=seed, quick=quick, announce=_announce, command_line=command_line)
     console.rule(Text("done", "bold"))
     console.print("Look at:")
     for what, path in result.items():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +18,14 @@ if TYPE_CHECKING:
 LOSSES = ("loss", "val_loss")
 # Okabe-Ito colours: told apart by colour-blind readers too.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+# Two pictures take a fifth of a second: as long as an epoch of a small model.
+_SECONDS_BETWEEN_PICTURES = 5
 
 
 class History:
     """Figures of every epoch so far, written after each.
+
+    Pictures are drawn every few seconds; as a context, it ends with those of the last epoch, however it ends.
 
     Args:
         eval_dir: Folder of the curves.
@@ -45,12 +51,24 @@ class History:
         self.monitor = monitor
         self.lower_is_better = lower_is_better
         self.epochs: dict[str, list[float]] = {}
+        self._drawn_at = time.monotonic()
+        self._is_drawn = True
+
+    def __enter__(self) -> History:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # A disk that is full must not hide what went wrong first.
+        with suppress(OSError) if kind else nullcontext():
+            self.draw()
 
     def append(self, figures: dict[str, float]) -> None:
-        """Add the figures of one epoch and write all files anew."""
+        """Add the figures of one epoch and write the files anew, pictures now and then."""
         for name, value in figures.items():
             self.epochs.setdefault(name, []).append(float(value))
         self.write()
+        if time.monotonic() - self._drawn_at >= _SECONDS_BETWEEN_PICTURES:
+            self.draw()
 
     def restore(self, epochs: dict[str, list[float]]) -> None:
         """Go back to the figures of an earlier moment; files that say more than them are written anew."""
@@ -59,17 +77,24 @@ class History:
             self.write()
 
     def write(self) -> None:
-        """Write the loss and metric curves, CSV and PNG, and `history.json` beside their folder."""
+        """Write the loss and metric curves as CSV, and `history.json` beside their folder."""
+        self._is_drawn = False
         if not self.writes:
             return
         write_text(self.eval_dir / "train_losses.csv", self._csv("epoch, loss, val_loss", LOSSES))
         header = "epoch," + "".join(f"{name}," for name in self.metrics)
         write_text(self.eval_dir / "train_metrics.csv", self._csv(header, self.metrics))
+        write_text(self.eval_dir.parent / HISTORY, json.dumps(self.epochs, indent=1) + "\n")
+
+    def draw(self) -> None:
+        """Draw the curves as PNG, where they are not those of the last epoch."""
+        if self._is_drawn or not self.writes:
+            return
         self._draw("train_losses.png", "loss", LOSSES)
         self._draw("train_metrics.png", "metric", self.metrics)
         if len(set(self.epochs.get("lr", []))) > 1:
             self._draw("learning_rate.png", "learning rate at the first update of the epoch", ["lr"])
-        write_text(self.eval_dir.parent / HISTORY, json.dumps(self.epochs, indent=1) + "\n")
+        self._drawn_at, self._is_drawn = time.monotonic(), True
 
     def _csv(self, header: str, names: Sequence[str]) -> str:
         columns = [self.epochs[name] for name in names if name in self.epochs]

@@ -9,6 +9,7 @@ from flexunet.models.initial import draw_initial_weights
 from flexunet.models.precision import choose_jit
 from flexunet.models.registry import build_model
 from flexunet.training.objectives.named import get_loss
+from flexunet.training.optimizer import compiled_update
 from flexunet.training.optimizer.compiled_update import Adam, AdamW
 
 DECAYING = (AdamW, keras.optimizers.AdamW, {"weight_decay": 0.05})
@@ -37,7 +38,8 @@ def trained(optimizer, policy: str) -> tuple[list[float], list[np.ndarray]]:
         (*DECAYING, "mixed_float16"),
     ],
 )
-def test_same_steps_as_keras(ours, keras_own, settings, policy):
+def test_same_steps_as_keras(ours, keras_own, settings, policy, monkeypatch):
+    monkeypatch.setattr(compiled_update, "WORTH_COMPILING", 0)
     settings = {"learning_rate": 0.01, "clipvalue": 0.02, **settings}
     losses, weights = trained(ours(**settings), policy)
     expected_losses, expected_weights = trained(keras_own(**settings), policy)
@@ -47,6 +49,25 @@ def test_same_steps_as_keras(ours, keras_own, settings, policy):
     )
     # A gradient of nearly zero may round to either side, and Adam then steps either way.
     assert (differences < 1e-5).mean() > 0.99
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="compiled on TensorFlow")
+@pytest.mark.parametrize(("least", "compiled"), [(60, True), (61, False)])
+def test_compiled_from_so_many_weights_on(least, compiled, monkeypatch):
+    import tensorflow as tf
+
+    monkeypatch.setattr(compiled_update, "WORTH_COMPILING", least)
+    variables = [keras.Variable(np.zeros(shape, "float32")) for shape in ((4, 5), (40,))]
+    optimizer = Adam(learning_rate=0.1)
+    optimizer.build(variables)
+    update = tf.function(lambda gradients: optimizer.apply(gradients, variables))
+    gradients = [tf.ones(variable.shape) for variable in variables]
+    graph = update.get_concrete_function(gradients).graph.as_graph_def()
+    assert any("_XlaMustCompile" in function.attr for function in graph.library.function) is compiled
+    update(gradients)
+    # The first step of Adam is as long as the rate, whatever the gradient.
+    for variable in variables:
+        np.testing.assert_allclose(variable.numpy(), -0.1, rtol=1e-5)
 
 
 def test_saved_optimizer_comes_back():

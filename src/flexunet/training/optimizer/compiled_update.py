@@ -2,8 +2,9 @@
 
 Keras writes the update as a dozen operations, each of which reads and writes arrays as large as the weights.
 For the 125 million of the published model that is a good part of a training step on a processor, where the
-rest of the step is better left uncompiled (benchmarks/train_step.py). XLA makes one pass of it. JAX compiles
-the whole step anyway. On PyTorch Keras joins the updates of all weights itself, in a class of its own that it
+rest of the step is better left uncompiled (benchmarks/train_step.py). XLA makes one pass of it. Of a model
+whose weights fit into the caches it gains nothing, and takes seconds to compile. JAX compiles the whole step
+anyway. On PyTorch Keras joins the updates of all weights itself, in a class of its own that it
 makes in place of the one asked for.
 """
 
@@ -14,6 +15,9 @@ from typing import Any
 import keras
 
 from flexunet.training.optimizer.weight_average import WeightAverage
+
+# Weights from which on compiling comes back within some hundreds of steps (benchmarks/compiled_update.py).
+WORTH_COMPILING = 4_000_000
 
 
 def _engine_class(optimizer: Any) -> Any:
@@ -41,14 +45,16 @@ class _CompiledUpdate:
 
 
 def _can_compile(grads: list[Any]) -> bool:
-    """Whether TensorFlow is tracing a step on one device, and all gradients are plain tensors."""
+    """Whether TensorFlow is tracing a step on one device, of many weights with plain tensors as gradients."""
     if keras.config.backend() != "tensorflow":
         return False
     import tensorflow as tf
 
     if tf.executing_eagerly() or tf.distribute.has_strategy():
         return False
-    return all(grad is None or isinstance(grad, tf.Tensor) for grad in grads)
+    if not all(grad is None or isinstance(grad, tf.Tensor) for grad in grads):
+        return False
+    return sum(grad.shape.num_elements() for grad in grads if grad is not None) >= WORTH_COMPILING
 
 
 @keras.saving.register_keras_serializable(package="flexunet")

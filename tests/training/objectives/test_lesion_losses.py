@@ -36,6 +36,7 @@ def one_hot(row):
     ("name", "expected"),
     [
         ("dice", 1 - (2 * 0.5 + 1) / (1 + 0.25**2 + 0.5**2 + 1)),
+        ("batch_dice", 1 - (2 * 0.5 + 1) / (1 + 0.25**2 + 0.5**2 + 1)),
         # Overlap 0.5, areas 1 and 0.75, and the smoothing of 1: one minus 2 / 2.75 is 3 / 11.
         ("log_cosh_dice", math.log(math.cosh(3 / 11))),
         ("tversky", TVERSKY),
@@ -51,6 +52,18 @@ def test_by_hand(name, expected):
     assert value(LESION_LOSSES[name], TRUTH, PREDICTED) == pytest.approx(expected, rel=1e-5)
     # One sigmoid channel of the same lesion says the same.
     assert value(LESION_LOSSES[name], TRUTH[..., 1:], PREDICTED[..., 1:]) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.engines
+def test_dice_over_the_batch_sums_over_its_images():
+    # The second image has no lesion, and one false alarm of one half.
+    truth = np.concatenate([TRUTH, one_hot([0, 0])])
+    predicted = np.concatenate([PREDICTED, np.array([[[[0.5, 0.5], [1, 0]]]], "float32")])
+    expected = 1 - (2 * 0.5 + 1) / (1 + 0.25**2 + 0.5**2 + 0.5**2 + 1)
+    values = keras.ops.convert_to_numpy(LESION_LOSSES["batch_dice"](truth, predicted))
+    np.testing.assert_allclose(values, [expected, expected], rtol=1e-5)
+    # Image by image, the second would lose 1 - 1 / 1.25 by itself.
+    assert value(LESION_LOSSES["dice"], truth, predicted) != pytest.approx(expected, rel=1e-2)
 
 
 @pytest.mark.engines

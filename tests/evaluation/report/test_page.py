@@ -234,3 +234,31 @@ def test_the_three_colours_stay_apart_for_every_kind_of_colour_vision(matrix):
         seen.append(rgb2lab(screen))
     for first, second in ((0, 1), (0, 2), (1, 2)):
         assert np.linalg.norm(seen[first] - seen[second]) > 25
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_print_is_dark_on_white_where_the_screen_is_dark_too(written, open_page, scheme):
+    page = open_page((written[0] / "report.html").as_uri(), 1200)
+    page.emulate_media(color_scheme=scheme, media="print")
+    ink, paper = (
+        page.evaluate(f"getComputedStyle(document.querySelector('section')).{name}")
+        for name in ("color", "backgroundColor")
+    )
+    assert brightness(ink) < 0.15 < 0.95 < brightness(paper)
+    page.emulate_media(color_scheme=scheme, media="screen")
+    assert (brightness(page.evaluate("getComputedStyle(document.body).color")) > 0.8) is (scheme == "dark")
+
+
+def brightness(color):
+    """Mean of the three channels of `rgb(r, g, b)`, from 0 to 1."""
+    channels = [int(each) for each in re.findall(r"\d+", color)]
+    return sum(channels[:3]) / (3 * 255)
+
+
+def test_every_page_is_dark_on_the_screen_alone():
+    pages = [
+        path for path in ROOT.glob("src/flexunet/**/*.jinja") if "prefers-color-scheme" in path.read_text()
+    ]
+    assert len(pages) >= 5
+    for path in pages:
+        assert "@media screen and (prefers-color-scheme: dark)" in path.read_text(), path

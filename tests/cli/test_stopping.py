@@ -77,7 +77,7 @@ def test_sigterm_ends_a_command_and_all_its_processes(tmp_path, films, command):
     try:
         until(lambda: (tmp_path / COMMANDS[command]).exists() or process.poll() is not None)
         started = below(process.pid)
-        # The demo works alone at first.
+        # The demo begins alone.
         assert started or command.startswith("demo")
         process.send_signal(signal.SIGTERM)
         said = process.communicate()[1].decode()
@@ -88,3 +88,39 @@ def test_sigterm_ends_a_command_and_all_its_processes(tmp_path, films, command):
     assert "stopped." in said
     assert "Traceback" not in said
     until(lambda: not started & processes().keys())
+
+
+# Sends itself the signal in the middle of a line of its log, as it may come to a listener.
+IN_A_LINE = """
+import io, logging, os, signal, sys, time
+import flexunet.cli as cli
+
+class Slow(io.RawIOBase):
+    def writable(self):
+        return True
+    def write(self, text):
+        if b"working" in bytes(text):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+        return os.write(2, text)
+
+sys.stderr = io.TextIOWrapper(io.BufferedWriter(Slow()), write_through=True)
+logging.basicConfig()
+
+def work(**_):
+    for _ in range(3):
+        logging.warning("working")
+    time.sleep(60)
+
+cli.app = work
+cli.main()
+"""
+
+
+def test_a_signal_in_the_middle_of_a_line_ends_the_command():
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_LINE], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 143, done.stderr
+    assert "stopped." in done.stderr
+    assert "Traceback" not in done.stderr

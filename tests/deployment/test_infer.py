@@ -191,6 +191,7 @@ def test_a_file_that_is_no_model_is_refused(exported):
         open_bundle(bundle, "mixed_bfloat16")
 
 
+@pytest.mark.bfloat16
 def test_keras_in_bfloat16_predicts_nearly_the_same(config):
     """Kernels held in bfloat16 give, to the bit, what mixed precision gives."""
     from flexunet.models.registry import build_model

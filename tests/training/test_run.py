@@ -267,6 +267,7 @@ def test_one_class_trains_with_a_sigmoid(configured):
     assert header == "epoch,binary_accuracy,val_binary_accuracy,"
 
 
+@pytest.mark.bfloat16
 @pytest.mark.parametrize("precision", ["mixed_bfloat16"])
 def test_mixed_precision_learns_and_is_recorded(configured, precision):
     result = train(configured(f"train.precision={precision}"))

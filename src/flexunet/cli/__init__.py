@@ -110,11 +110,18 @@ def _options(
     pass
 
 
+class _Stopped(SystemExit):
+    """A signal ended the command; the code is the exit code."""
+
+
 def _end(number: int, _frame: FrameType | None) -> None:
-    """End the command as Ctrl-C does: workers are told, locks released, half-written files removed."""
+    """End the command as Ctrl-C does: workers are told, locks released, half-written files removed.
+
+    Nothing is printed here: the signal may have come in the middle of a line, and a stream that is being
+    written refuses another.
+    """
     signal.signal(number, signal.SIG_IGN)
-    error_console.print("stopped.")
-    sys.exit(128 + number)
+    raise _Stopped(128 + number)
 
 
 def main() -> None:
@@ -128,6 +135,9 @@ def main() -> None:
         error_console.print("error:", style="bold red", end=" ")
         error_console.print(printable(str(error)), highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
+    except _Stopped:
+        error_console.print("stopped.")
+        raise
     except KeyboardInterrupt:
         error_console.print("stopped.")
         sys.exit(130)

@@ -156,7 +156,12 @@ def test_what_cannot_be_built_names_the_key_and_what_fits(settings, words):
 
 
 @pytest.mark.parametrize(
-    "policy", ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.engines), "mixed_float16"]
+    "policy",
+    [
+        "float32",
+        pytest.param("mixed_bfloat16", marks=[pytest.mark.engines, pytest.mark.bfloat16]),
+        "mixed_float16",
+    ],
 )
 @pytest.mark.parametrize(
     "settings",

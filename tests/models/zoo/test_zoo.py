@@ -137,6 +137,7 @@ def test_what_cannot_be_built_is_said(name, model, message):
         build_model(config_of(name, **model))
 
 
+@pytest.mark.bfloat16
 @pytest.mark.parametrize("name", ["attention-unet", "swin-unet", "trans-unet", "resenc-unet", "u2net"])
 def test_mixed_precision_still_answers_in_float32(name):
     config = config_of(name)

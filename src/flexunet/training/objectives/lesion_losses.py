@@ -41,10 +41,11 @@ def dice(y_true: Any, y_pred: Any, smooth: float = _SMOOTH) -> Any:
 def batch_dice(y_true: Any, y_pred: Any, smooth: float = _SMOOTH) -> Any:
     """`dice` of all images of the batch as one; every image gets that value, `(N,)`.
 
-    An image without a lesion then counts by its false alarms, and not as a loss of 1 that none of its pixels
-    can change much.
+    An image without a lesion then counts by its false alarms alone; by itself it would lose nearly 1 for any
+    of them, and push all probabilities down.
 
-    Source: as for `dice`; over the batch as in Isensee, F. et al. (2021), nnU-Net, Nature Methods 18, 203-211.
+    Source: as for `dice`; over the batch as in Isensee, F. et al. (2021), nnU-Net, Nature Methods 18,
+    203-211.
     """
     y_true, y_pred = float32(foreground(y_true), foreground(y_pred))
     overlap = ops.sum(y_true * y_pred, axis=(0, 1, 2))

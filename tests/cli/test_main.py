@@ -81,3 +81,14 @@ def test_a_shell_completes_commands_and_options():
     assert run(env=words).stdout.split() == ["infer", "infer3d"]
     words |= {"COMP_WORDS": "flexunet audit --no", "COMP_CWORD": "2"}
     assert run(env=words).stdout.split() == ["--no-compare", "--no-names"]
+
+
+@pytest.mark.parametrize("library", ["alembic", "fastapi"])
+def test_the_desk_names_the_extra_that_it_lacks(tmp_path, library):
+    code = f"import sys; sys.modules[{library!r}] = None\nfrom flexunet.cli import main\nmain()"
+    answer = subprocess.run(
+        [sys.executable, "-c", code, "review", str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert answer.returncode != 0
+    assert "flexunet[review]" in answer.stderr
+    assert "Traceback" not in answer.stderr

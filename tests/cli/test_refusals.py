@@ -32,7 +32,7 @@ output_dir = "predictions"
 NO_MODEL = "no trained model in"
 NO_IMAGES = "nowhere does not exist"
 REFUSED = [
-    ("train missing.toml", "no such configuration file"),
+    ("train missing.toml", "no such file or folder"),
     ("train own.toml --set train.images_dir='nowhere'", NO_IMAGES),
     ("train own.toml --set valid.masks_dir='nowhere'", NO_IMAGES),
     ("train own.toml --set model.initial_weights='nowhere.h5'", "neither a run folder nor a weights file"),

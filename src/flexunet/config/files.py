@@ -102,7 +102,10 @@ def config_file(path: Path) -> Path:
             )
         return path / RUN_CONFIG
     if not path.is_file():
-        raise PathError(f"{path}: there is no such configuration file")
+        raise PathError(
+            f"{path}: there is no such file or folder. Expected a configuration (.toml, or .config of the "
+            "published system) or the folder of a run; `flexunet init DATASET` writes a configuration."
+        )
     return path
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flexunet.data.dataset.identity import Identities
 from flexunet.data.dataset.pairs import Pair
+from flexunet.data.dataset.status import is_unchecked
 from flexunet.data.images.guess import guess_reader
 from flexunet.data.images.masks import MaskReader
 from flexunet.errors import DatasetError
@@ -113,6 +114,7 @@ def score_folders(
         patients_known=all(identities.of(pair.truth).patient_known for pair in pairs),
         subgroups=subgroups,
         previous=comparable(previous, tables, notes, demanded=against is not None),
+        drafts=sum(is_unchecked(identities.of(pair.truth).row) for pair in pairs),
         audit=_leaks(run, pairs, identities, audit, look, jobs, progress) if run else audit,
         readers=score_readers(
             [truth, *readers], prediction, tables, masks, rules, identities.of, spacing, jobs, progress

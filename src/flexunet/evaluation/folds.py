@@ -131,6 +131,7 @@ def evaluate_folds(
         split=split,
         patients_known=all(document.patients_known for document in documents),
         published=_published(documents),
+        drafts=sum(document.drafts for document in documents),
         subgroups=subgroups,
         folds=[
             _fold(name, part, document) for name, part, document in zip(names, parts, documents, strict=True)

@@ -12,6 +12,7 @@ import numpy as np
 
 from flexunet.config.files import as_config, load_config
 from flexunet.data.configured import color_map, described_validation, open_split, split_pairs
+from flexunet.data.dataset.status import is_unchecked
 from flexunet.evaluation.folders import comparable, refuse_other_rules
 from flexunet.evaluation.folds import evaluate_folds
 from flexunet.evaluation.leakage import look_for_leaks
@@ -133,6 +134,9 @@ def evaluate(
         more = f" and {len(unlike) - 5} more" if len(unlike) > 5 else ""
         notes.append(f"{len(unlike)} of {len(pairs)} images are unlike the training images: {named}{more}.")
     title = f"{config.run_dir.resolve().name}, {split} split"
+    drafts = sum(is_unchecked(pair.identity.row) for pair in pairs)
+    if drafts:
+        notes.append(f"{drafts} of {len(pairs)} true masks are drafts that no person has checked.")
     about = Circumstances(
         truth=str(pairs[0].mask_path.parent.resolve()),
         prediction=described(config)
@@ -144,6 +148,7 @@ def evaluate(
         calibration=calibration,
         subgroups=config.evaluate.subgroups,
         previous=comparable(previous, tables, notes, demanded=against is not None),
+        drafts=drafts,
         audit=leaks_of_runs(
             config,
             lambda run: look_for_leaks(run, split, pairs, audit, look=look, jobs=jobs, progress=progress),

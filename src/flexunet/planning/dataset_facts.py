@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from flexunet.data.dataset.layouts import find_layout
 from flexunet.data.derive.breast import find_breast
 from flexunet.data.images.files import as_rgb, read_image
 from flexunet.data.statistics.count import ALL, DatasetStatistics, ImageFacts
-from flexunet.errors import DatasetError, FlexUNetError
+from flexunet.errors import DatasetError, FlexUNetError, counted
 
 _LOOKED_AT = 48  # images that are opened to tell colour and side
 
@@ -79,6 +79,10 @@ class DatasetFacts:
         return asdict(self)
 
 
+def _told(splits: Mapping[str, int]) -> str:
+    return f" ({', '.join(f'{count} in {split}' for split, count in splits.items())})" if splits else ""
+
+
 def facts_of(statistics: DatasetStatistics) -> DatasetFacts:
     """The figures of a measured data set; a split `test` counts in `splits` alone.
 
@@ -90,9 +94,10 @@ def facts_of(statistics: DatasetStatistics) -> DatasetFacts:
     chosen = [facts for facts in usable if facts.split in ("train", ALL)]
     if not chosen:
         raise DatasetError(
-            f"{statistics.root}: expected images with masks to train on, found {len(statistics.images)} "
-            f"images, of which {len(usable)} have a readable mask ({dict(splits)}). `flexunet audit` names "
-            "what is wrong."
+            f"{statistics.root}: expected images with masks to train on, found "
+            f"{counted(len(statistics.images), 'image')}, of which {len(usable)} have a readable mask"
+            f"{_told(splits)}. Masks lie in a folder `masks` beside `images`, under the same names; "
+            "`flexunet audit` names what is wrong."
         )
     identities = [facts.entry.identity for facts in chosen]
     areas = [max(facts.lesion_areas) for facts in chosen if facts.lesion_areas]

@@ -125,8 +125,8 @@ def _size(draft: Draft) -> Iterator[Decision]:
         "model",
         "image_width",
         width,
-        f"{sizes} {facts.width} x {facts.height}; {width} x {height} keeps their proportions at about "
-        f"{draft.pixels:,} pixels, what {place} can train in the time",
+        f"{sizes} {facts.width} x {facts.height}; {width} x {height} keeps their proportions within the "
+        f"{draft.pixels:,} pixels that {place} can train in the time",
     )
     yield Decision("model", "image_height", height, f"a multiple of {step}, as is the width")
     yield Decision(

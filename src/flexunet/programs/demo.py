@@ -1,6 +1,7 @@
 """The demo: raw films, pseudo-labels, split, augmentation, training, evaluation and inference on phantoms.
 
-It goes the published way: masks come from a model trained elsewhere, here on phantoms of other patients.
+It goes the published way: masks come from a model trained elsewhere, here on phantoms of other patients. A
+person corrects those of the test patients, without which no score would mean anything; true masks stand in.
 Every step is a command line of `flexunet`, as a user would type it.
 """
 
@@ -8,11 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
+from flexunet.data.dataset.manifest import Manifest
+from flexunet.data.dataset.status import ANNOTATOR, STATUS
 from flexunet.errors import FlexUNetError, PathError
+from flexunet.evaluation.report.outputs import read_scores
+from flexunet.evaluation.summary.verdict import in_words
 from flexunet.files import templates_of, write_text
 from flexunet.run_folder import RunFolder
 
@@ -46,7 +52,7 @@ metrics = ["dice_coef_multiclass", "dice_coef_foreground"]
 images_dir = "{data}/train/images"
 masks_dir = "{data}/train/masks"
 run_dir = "{run}"
-epochs = {epochs}
+{drafts}epochs = {epochs}
 batch_size = 4
 patience = {epochs}
 monitor = "val_dice_per_image_mean"
@@ -82,11 +88,16 @@ distortion = true
 distortions = [0.02]
 """
 
+_PAGE = "index.html"
 _SIZE = "--width 128 --height 128"
-# Title, and epochs: the second data set is larger by its augmented copies.
+# Title, epochs (the second data set is larger by its augmented copies), and what is said of drafts.
 _PLANS = {
-    "elsewhere": ("A model of another hospital, whose masks were drawn by hand.", 12),
-    "mammogram": ("Our own.", 5),
+    "elsewhere": ("A model of another hospital, whose masks were drawn by hand.", 12, ""),
+    "mammogram": (
+        "Our own.",
+        5,
+        "# Drafts of the other hospital's model, which no person has checked.\ndrafts = true\n",
+    ),
 }
 
 
@@ -101,7 +112,7 @@ def run_demo(
     """Run the demo into a new folder.
 
     Args:
-        folder: Must not exist, or be a demo's that was begun before; nothing else is written to.
+        folder: Must not exist, or be empty.
         seed: Seed of the phantoms.
         quick: Whether to show the path alone, on few images for one epoch.
         announce: Called with a title and a command line before each step.
@@ -112,23 +123,29 @@ def run_demo(
         What to look at: a few words, and the file.
 
     Raises:
-        PathError: if the folder holds something else.
+        PathError: if the folder holds something.
         FlexUNetError: if a step fails.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / "mammogram.toml").is_file():
-        raise PathError(f"{folder} is not empty and no demo's folder: name another, 'flexunet demo FOLDER'")
-    for name, (title, epochs) in _PLANS.items():
+    if (folder / _PAGE).is_file() and (folder / "elsewhere.toml").is_file():
+        raise PathError(
+            f"{folder} holds an earlier demo: look at {folder / _PAGE}, or remove the folder and run again."
+        )
+    if folder.exists() and any(folder.iterdir()):
+        raise PathError(f"{folder} is not empty: name another folder, 'flexunet demo FOLDER', or remove it.")
+    for name, (title, epochs, drafts) in _PLANS.items():
         text = _CONFIG.format(
             title=title,
             data="elsewhere" if name == "elsewhere" else "augmented",
             run=f"run-{name}",
+            drafts=drafts,
             epochs=1 if quick else epochs,
             warmup=0 if quick else 20,
         )
         write_text(folder / f"{name}.toml", text)
     theirs, ours = ("4", "4") if quick else ("36", "36")
     easy = "--mass-contrast 2.5"
-    steps = [
+    raw = f"derive raw {{}} {_SIZE} {{}} --table raw_masks/manifest.csv --jobs 2"
+    drafting = [
         (
             "films of another hospital, with masks",
             f"phantom elsewhere --patients {theirs} {easy} {_SIZE} --seed {seed}",
@@ -140,29 +157,37 @@ def run_demo(
         ),
         (
             "crop to the breast; the other hospital's model drafts the masks",
-            f"derive raw derived {_SIZE} --masks-from run-elsewhere --table raw_masks/manifest.csv --jobs 2",
+            raw.format("derived", "--masks-from run-elsewhere"),
         ),
+        ("split by patient", "split derived split --by patient --ratios 0.55,0.15,0.3 --drafts"),
         (
-            "split by patient; a person would review the drafts first (flexunet review derived)",
-            "split derived split --by patient --ratios 0.55,0.15,0.3 --drafts",
+            "a person corrects the drafts of the test patients (flexunet review); their true masks stand in",
+            raw.format("truth", "--masks raw_masks"),
         ),
+    ]
+    training = [
         (
             "copies of the training images",
             "augment split augmented --config mammogram.toml --jobs 2 --drafts",
         ),
         ("does anything leak?", "audit augmented --out augmented/audit"),
         ("what is in the data set", "stats augmented --out stats"),
-        ("train", "train mammogram.toml --set train.drafts=true"),
+        ("train", "train mammogram.toml"),
         ("measure on the test patients", "evaluate mammogram.toml"),
         ("masks and overlays of the test images", "infer mammogram.toml"),
     ]
-    with contextlib.chdir(folder):
+
+    def run_steps(steps: list[tuple[str, str]]) -> None:
         for title, command in steps:
             announce(title, f"flexunet {command}")
-            code = command_line(shlex.split(command))
-            # An audit that finds something exits 1; drafted masks give it reason to, and the demo shows them.
-            if code > command.startswith("audit "):
+            # An audit that finds something exits 1: drafts of training images are worth a warning.
+            if (code := command_line(shlex.split(command))) > command.startswith("audit "):
                 raise FlexUNetError(f"'flexunet {command}' ended with exit code {code}")
+
+    with contextlib.chdir(folder):
+        run_steps(drafting)
+        _sign(Path("split"), Path("truth"))
+        run_steps(training)
     run = RunFolder.at(folder / "run-mammogram")
     made = {
         "report: how good it is, and how sure we are": run.report,
@@ -173,7 +198,18 @@ def run_demo(
         "contact sheets of the data set": folder / "stats",
         "configuration, to start your own from": folder / "mammogram.toml",
     }
-    return {"all of it on one page": _write_page(folder, steps, made), **made}
+    return {"all of it on one page": _write_page(folder, [*drafting, *training], made), **made}
+
+
+def _sign(split: Path, truth: Path) -> None:
+    """Put the true masks in the place of the drafts of test images, as if a person had corrected them."""
+    true, manifest = (Manifest.read(folder) or Manifest() for folder in (truth, split))
+    masks = {Path(row["file"]).name: truth / row["mask"] for row in true.rows}
+    for row in manifest.rows:
+        if row["split"] == "test":
+            shutil.copyfile(masks[Path(row["file"]).name], split / row["mask"])
+            row |= {STATUS: "corrected", ANNOTATOR: "true mask of the phantom"}
+    manifest.write(split)
 
 
 def _write_page(folder: Path, steps: list[tuple[str, str]], made: dict[str, Path]) -> Path:
@@ -184,8 +220,11 @@ def _write_page(folder: Path, steps: list[tuple[str, str]], made: dict[str, Path
 
     overlays = sorted((folder / "run-mammogram" / "predictions_overlay").glob("*.png"))
     page = templates_of("flexunet.programs").get_template("demo.html.jinja")
-    path = folder / "index.html"
+    path = folder / _PAGE
+    scores = read_scores(folder / "run-mammogram" / "evaluation")
     text = page.render(
+        dice=in_words(scores.foreground.dice_per_image_mean),
+        scores=scores,
         steps=steps,
         links=[(what, linked(file)) for what, file in made.items()],
         pictures=[linked(file) for file in overlays[:: max(1, len(overlays) // 4)][:4]],

@@ -146,6 +146,23 @@ class TestFiles:
 
 
 class TestLeaks:
+    def test_drafts_that_no_person_has_checked(self, dataset):
+        rows = [
+            {"file": f"{split}/images/s{seed}.png", "split": split, "source": f"s{seed}", "status": status}
+            for split, seed, status in [
+                ("train", 0, "draft"),
+                ("train", 1, "corrected"),
+                ("test", 9, "draft"),
+            ]
+        ]
+        Manifest(rows).write(dataset)
+        found = {f.files: f for f in audit_dataset(dataset, compare=False).with_code("mask-draft")}
+        assert {files: f.severity for files, f in found.items()} == {
+            ("test/images/s9.png",): "error",
+            ("train/images/s0.png",): "warning",
+        }
+        assert found["test/images/s9.png",].explanation.startswith("1 of 3 masks in test are drafts")
+
     def test_nothing_wrong(self, dataset):
         result = audit_dataset(dataset)
         assert result.scores_hold

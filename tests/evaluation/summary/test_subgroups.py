@@ -30,7 +30,11 @@ def test_groups_add_up_and_score_their_own_images(make_tables):
         inside = np.array([origin.attributes["view"] == group.value for origin in tables.origins])
         assert group.dice_per_image_mean.value == pytest.approx(np.nanmean(dice[inside]))
         assert group.lesions == tables.counted(tables.lesion_image)[inside].sum()
-    assert size.groups[-1].value == "none"
+    healthy = size.groups[-1]
+    assert healthy.value == "none"
+    # Where nothing is to be found, no overlap is given, and false alarms are.
+    assert healthy.dice_per_image_mean.value is None
+    assert healthy.false_positives_per_image.value is not None
     assert size.groups[-1].lesions == 0
 
 

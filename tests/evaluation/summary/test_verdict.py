@@ -13,7 +13,7 @@ from flexunet.evaluation.tables.rows import ImageOrigin, Tally
 RULES = ScoringRules(bootstrap_samples=300)
 
 
-def verdict(predict, healthy=10, sick=10, patients=None, breast=np.nan):
+def verdict(predict, healthy=10, sick=10, patients=None, breast=np.nan, **known):
     """Answers for a test set whose predictions are `predict(truth)`."""
     tally = Tally()
     for index in range(healthy + sick):
@@ -23,7 +23,7 @@ def verdict(predict, healthy=10, sick=10, patients=None, breast=np.nan):
         patient = str(index if patients is None else index % patients)
         scores = score_image(truth, predict(truth), 2, RULES)
         tally.add(ImageOrigin(f"{index:02d}", str(index), patient), scores._replace(breast=breast))
-    about = Circumstances("t", "p", ColorMap.binary(), environment={"test": True})
+    about = Circumstances("t", "p", ColorMap.binary(), environment={"test": True}, **known)
     return make_scores(tally.finish(), RULES, about).verdict
 
 
@@ -95,6 +95,20 @@ def test_one_patient_proves_nothing():
     assert (answers[3].question, answers[3].answer) == ("Enough patients?", "no")
 
 
+def test_many_images_whose_patients_are_not_known_are_not_called_enough():
+    answer = verdict(lambda truth: truth, healthy=20, sick=20)[3]
+    assert (answer.answer, answer.good) == ("unknown", None)
+    assert "--manifest" in answer.sentence
+    assert verdict(lambda truth: truth, healthy=20, sick=20, patients_known=True)[3].answer == "yes"
+
+
+def test_against_drafts_nothing_is_called_better():
+    answer = verdict(lambda truth: truth, drafts=3)[0]
+    assert (answer.answer, answer.good) == ("unsure", None)
+    assert "3 of the 20 true masks are drafts that no person has checked" in answer.sentence
+    assert verdict(np.zeros_like, drafts=3)[0].answer == "no"
+
+
 def test_nothing_to_find_is_no_success():
     assert verdict(np.zeros_like, sick=0)[0].answer == "unknown"
 
@@ -132,6 +146,7 @@ def test_specks_count_lesions_and_false_positives():
 
 def test_one_of_something_is_singular_and_patients_are_known_or_not():
     answers = verdict(lambda truth: truth, healthy=0, sick=1)
-    assert answers[3].sentence.startswith("1 source (not all patients are known; the true ")
+    assert answers[3].sentence.startswith("1 source")
+    assert "Not all patients are known" in answers[3].sentence
     found = leaking({"shared_patients": 2})
     assert "2 known patients are in training and here" in found.sentence

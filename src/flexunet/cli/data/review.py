@@ -98,6 +98,11 @@ def review(
     """Review masks in a browser: look, correct, accept or reject, sign."""
     import getpass
 
+    from flexunet.extras import import_extra
+
+    import_extra(
+        "sqlalchemy", "alembic", "fastapi", "uvicorn", "argon2", extra="review", needed_by="the review desk"
+    )
     from flexunet.review.settings import DeskSettings
     from flexunet.review.sources.open import Given
     from flexunet.review.web.server import Service, run_desk

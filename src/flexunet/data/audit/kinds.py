@@ -18,6 +18,10 @@ KINDS: dict[str, tuple[str, str]] = {
         "Unknown patients",
         "Images of one person resemble each other. If the patients are unknown, one may be in two splits.",
     ),
+    "mask-draft": (
+        "Drafts that no person has checked",
+        "A score against masks of a model says how far one model agrees with another.",
+    ),
     "mask-misplaced": (
         "Masks outside the breast",
         "At least half of a marked area lies where no lesion can be: on black, off the breast.",

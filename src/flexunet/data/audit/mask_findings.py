@@ -10,6 +10,7 @@ import numpy as np
 from flexunet.data.audit.examine import Examined
 from flexunet.data.audit.findings import SCORED_SPLITS, Finding, severity_of_share
 from flexunet.data.dataset.matching import listed
+from flexunet.data.dataset.status import is_unchecked
 from flexunet.data.images.files import is_white_zero, turned_alone
 
 MISPLACED = 0.5  # share of a lesion outside the breast from which its mask counts as misplaced
@@ -35,6 +36,7 @@ def mask_findings(examined: Sequence[Examined]) -> list[Finding]:
         severity = severity_of_share(split, len(inside), len(totals[split]))
         findings += [_unfit(e, severity) for e in inside]
     measured = [e for e in examined if e.mask is not None]
+    findings += _drafts(measured)
     findings += _turned(measured)
     findings += _antialiased(measured)
     findings += _empty(measured)
@@ -80,6 +82,27 @@ def _other_size(e: Examined) -> Finding:
         f"{turned_alone(e.entry.image, e.entry.mask) if e.entry.mask else ''}",
         "Write the mask at the size of the image; check that they belong together.",
     )
+
+
+def _drafts(measured: Sequence[Examined]) -> list[Finding]:
+    findings = []
+    for split, inside in _by_split(measured).items():
+        drafts = tuple(e.entry.name for e in inside if is_unchecked(e.entry.identity.row))
+        if drafts:
+            where = f" in {split}" if split else ""
+            findings.append(
+                Finding(
+                    "mask-draft",
+                    # Of a folder without splits, drafts are looked at before any score is made of it.
+                    "error" if split == "test" else "warning",
+                    drafts,
+                    f"{len(drafts)} of {len(inside)} masks{where} are drafts of a model that no person has "
+                    f"checked: {listed(_names(drafts))}.",
+                    "Look at them and sign them (flexunet review). A score against drafts says how far one "
+                    "model agrees with another.",
+                )
+            )
+    return findings
 
 
 def _turned(measured: Sequence[Examined]) -> list[Finding]:

@@ -49,6 +49,7 @@ class Circumstances:
         previous: Name and tables of the run to compare with.
         folds: The folds of a cross-validation.
         audit: What is known of leakage, see `verdict.leaking`.
+        drafts: True masks that no person has checked.
         readers: How far several readers agree, where their masks are given.
         environment: What it ran on; this machine by default.
     """
@@ -65,6 +66,7 @@ class Circumstances:
     previous: tuple[str, Tables] | None = None
     folds: Sequence[Fold] = ()
     audit: dict[str, Any] | None = None
+    drafts: int = 0
     readers: ReaderAgreement | None = None
     environment: dict[str, Any] = field(default_factory=dict)
 
@@ -99,6 +101,7 @@ def make_scores(tables: Tables, rules: ScoringRules, about: Circumstances) -> Sc
         prediction=about.prediction,
         split=about.split,
         images=len(tables),
+        drafts=about.drafts,
         patients=draw.num_groups,
         patients_known=about.patients_known,
         rules=rules.document(),
@@ -115,7 +118,7 @@ def make_scores(tables: Tables, rules: ScoringRules, about: Circumstances) -> Sc
         audit=about.audit,
         environment=about.environment or describe_machine(),
         verdict=[
-            better_than_trivial(tables, draw, published, foreground),
+            better_than_trivial(tables, draw, published, foreground, about.drafts),
             better_than_last(comparison, about.patients_known),
             leaking(about.audit),
             sure_enough(draw, foreground, about.patients_known),

@@ -15,7 +15,7 @@ from flexunet.evaluation.scores.row import LesionScore
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.lesions import lesion_estimate
 from flexunet.evaluation.summary.pixels import foreground_counts_of, resampling_of, set_estimate
-from flexunet.evaluation.tables.document import Subgroup, SubgroupColumn
+from flexunet.evaluation.tables.document import Estimate, Subgroup, SubgroupColumn
 from flexunet.evaluation.tables.files import attribute_names
 from flexunet.evaluation.tables.rows import Tables
 
@@ -104,6 +104,9 @@ def _subgroup(tables: Tables, rules: ScoringRules, value: str, chosen: NDArray[n
     draw = resampling_of(part, rules)
     counts = part.lesion_counts()
     pixels, of_images = foreground_counts_of(part), part.by_image()
+    # Without a lesion, overlap is 0 on the images with a false alarm and not defined on the others: their mean
+    # would say that all is wrong, however few they are.
+    overlaps = bool(part.truth[:, 1:].any())
     return Subgroup(
         value=value,
         images=len(part),
@@ -113,6 +116,8 @@ def _subgroup(tables: Tables, rules: ScoringRules, value: str, chosen: NDArray[n
             score.key: lesion_estimate(score.row, counts, draw)
             if isinstance(score.row, LesionScore)
             else set_estimate(score, of_images, pixels, rules, draw)
+            if overlaps
+            else Estimate(value=None, low=None, high=None)
             for score in shown_in("headline")
         },
     )

@@ -73,12 +73,13 @@ def _filled(truth: Values, area: Values) -> Values:
 
 
 def better_than_trivial(
-    tables: Tables, draw: Resampling, published: PublishedMetrics, foreground: PixelScores
+    tables: Tables, draw: Resampling, published: PublishedMetrics, foreground: PixelScores, drafts: int = 0
 ) -> Answer:
     """Whether the predictions beat those that need no model (`trivial_scores`).
 
     All are scored by image with the empty-mask rule `one`: where there is nothing to find, silence is right
-    and scores 1, a false alarm scores 0. A gain of GAIN or less counts as none.
+    and scores 1, a false alarm scores 0. A gain of GAIN or less counts as none. Against drafts nothing is
+    called better: they are what another model, or this one, has drawn.
     """
     question = "Better than a trivial prediction?"
     if not (tables.truth[:, 1:].any() or tables.predicted[:, 1:].any()):
@@ -101,13 +102,18 @@ def better_than_trivial(
     if beaten_by:
         answer = "no"
         sentence += f" They do not beat: {', '.join(beaten_by)} (a gain of {GAIN:g} or less counts as none)."
-    elif doubtful or few:
+    elif doubtful or few or drafts:
         answer = "unsure"
         if doubtful:
             sentence += f" Chance is not excluded against: {', '.join(doubtful)}."
         if few:
             who = "One patient proves" if draw.num_groups == 1 else f"{draw.num_groups} patients prove"
             sentence += f" {who} nothing; at least {FEWEST_PATIENTS} are needed."
+    if drafts:
+        sentence += (
+            f" {drafts} of the {len(tables)} true masks are drafts that no person has checked: this says how "
+            "far the predictions agree with what drew them (flexunet review)."
+        )
     if healthy == 0:
         sentence += (
             " Every image has a lesion, so overlap alone proves nothing: how often healthy images would be "
@@ -264,12 +270,17 @@ def sure_enough(draw: Resampling, foreground: PixelScores, patients_known: bool)
     """Whether there are enough patients for the scores to mean much."""
     question = "Enough patients?"
     who = counted(draw.num_groups, "patient" if patients_known else "source")
-    if not patients_known:
-        who += " (not all patients are known; the true intervals are wider)"
     low, high = foreground.dice_per_image_mean.low, foreground.dice_per_image_mean.high
     width = "" if low is None or high is None else f", interval {high - low:.3f} wide"
     few = draw.num_groups < _FEW_PATIENTS
     sentence = f"{who}{width}."
+    if not patients_known:
+        sentence += (
+            " Not all patients are known; several images of one patient make the true intervals wider "
+            "(`score --manifest` tells the patients)."
+        )
+        if not few:
+            return Answer(question=question, answer="unknown", good=None, sentence=sentence)
     if few:
         sentence += f" With fewer than {_FEW_PATIENTS} the intervals are only approximate."
     return Answer(question=question, answer="no" if few else "yes", good=not few, sentence=sentence)

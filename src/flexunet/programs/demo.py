@@ -92,10 +92,10 @@ _PAGE = "index.html"
 _SIZE = "--width 128 --height 128"
 # Title, epochs (the second data set is larger by its augmented copies), and what is said of drafts.
 _PLANS = {
-    "elsewhere": ("A model of another hospital, whose masks were drawn by hand.", 12, ""),
+    "elsewhere": ("A model of another hospital, whose masks were drawn by hand.", 14, ""),
     "mammogram": (
         "Our own.",
-        5,
+        3,
         "# Drafts of the other hospital's model, which no person has checked.\ndrafts = true\n",
     ),
 }
@@ -143,7 +143,7 @@ def run_demo(
         )
         write_text(folder / f"{name}.toml", text)
     theirs, ours = ("4", "4") if quick else ("36", "36")
-    easy = "--mass-contrast 2.5"
+    easy = "--mass-contrast 3.5"
     raw = f"derive raw {{}} {_SIZE} {{}} --table raw_masks/manifest.csv --jobs 2"
     drafting = [
         (

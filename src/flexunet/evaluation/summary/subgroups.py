@@ -104,7 +104,7 @@ def _subgroup(tables: Tables, rules: ScoringRules, value: str, chosen: NDArray[n
     draw = resampling_of(part, rules)
     counts = part.lesion_counts()
     pixels, of_images = foreground_counts_of(part), part.by_image()
-    # Without a lesion, overlap is 0 on images with a false alarm and not defined on the others: the mean of few
+    # Without a lesion, overlap is 0 on images with a false alarm and not defined on others: the mean of few
     # false alarms would say that all is wrong.
     overlaps = bool(part.truth[:, 1:].any())
     return Subgroup(

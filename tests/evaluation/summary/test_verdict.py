@@ -150,3 +150,23 @@ def test_one_of_something_is_singular_and_patients_are_known_or_not():
     assert "Not all patients are known" in answers[3].sentence
     found = leaking({"shared_patients": 2})
     assert "2 known patients are in training and here" in found.sentence
+
+
+@pytest.mark.parametrize(("other", "answer"), [(lambda truth: truth, "unknown"), (np.zeros_like, "yes")])
+def test_the_same_predictions_are_not_compared_with_themselves(other, answer):
+    tallies = []
+    for predict in (other, lambda truth: truth):
+        tally = Tally()
+        for index in range(20):
+            truth = np.zeros((20, 20), np.uint8)
+            truth[4:12, 4:12] = 1
+            tally.add(
+                ImageOrigin(f"{index}", f"{index}", f"{index}"), score_image(truth, predict(truth), 2, RULES)
+            )
+        tallies.append(tally.finish())
+    about = Circumstances(
+        "t", "p", ColorMap.binary(), previous=("the last run", tallies[0]), environment={"test": True}
+    )
+    last = make_scores(tallies[1], RULES, about).verdict[1]
+    assert last.answer == answer
+    assert ("of the same predictions" in last.sentence) is (answer == "unknown")

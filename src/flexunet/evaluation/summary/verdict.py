@@ -149,6 +149,13 @@ def better_than_last(comparison: Comparison | None, patients_known: bool) -> Ans
             good=None,
             sentence="There is no earlier evaluation of these images to compare with.",
         )
+    if {score.difference.value for score in comparison.scores} <= {0.0, None}:
+        return Answer(
+            question=question,
+            answer="unknown",
+            good=None,
+            sentence="The last evaluation has the same scores in everything: it is of the same predictions.",
+        )
     better, sentence = compared_in_words(comparison, patients_known)
     if better is None:
         known = _deciding(comparison).p_value is not None

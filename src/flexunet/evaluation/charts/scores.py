@@ -9,7 +9,7 @@ from flexunet.errors import counted
 from flexunet.evaluation.scores.froc import RATES
 from flexunet.evaluation.tables.document import LesionScores, ProbabilityScores, Reliability, Scores
 from flexunet.evaluation.tables.rows import Tables
-from flexunet.svg import BLUE, GREEN, GREY, ORANGE, Chart
+from flexunet.svg import BLUE, GREEN, GREY, ORANGE, Chart, whole_ticks
 
 _RATE_LABELS = ("⅛", "¼", "½", "1", "2", "4", "8")
 _LEAST_RATE, _MOST_RATE = 0.0625, 16.0
@@ -21,7 +21,14 @@ def dice_histogram(tables: Tables, scores: Scores) -> Markup:
     dice = tables.by_image()["dice"]
     counts, edges = np.histogram(dice[~np.isnan(dice)], bins=_BINS, range=(0, 1))
     top = max(4, int(counts.max()) + 1)
-    chart = Chart("Histogram of dice_per_image", "dice_per_image", "images", (0, 1), (0, top))
+    chart = Chart(
+        "Histogram of dice_per_image",
+        "dice_per_image",
+        "images",
+        (0, 1),
+        (0, top),
+        y_ticks=whole_ticks(0, top),
+    )
     for low, high, count in zip(edges, edges[1:], counts, strict=False):
         if count:
             name = f"{low:.2f} to {high:.2f}: {counted(int(count), 'image')}"

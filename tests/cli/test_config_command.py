@@ -62,7 +62,7 @@ def test_check_as_json(files):
         "line 2: [model] num_layers = [4: not a Python literal; 6 is used instead"
     ]
     assert "did you mean [model] num_layers?" in verdicts[2]["error"]
-    assert "no such configuration file" in verdicts[3]["error"]
+    assert "no such file or folder" in verdicts[3]["error"]
 
 
 def test_check_looks_at_the_image_size(tmp_path):

@@ -41,6 +41,22 @@ def test_same_seed_writes_the_same_files(tmp_path):
     assert [row["sha256"] for row in one.rows] != [row["sha256"] for row in other.rows]
 
 
+@pytest.mark.parametrize("write", [write_phantom_dataset, write_raw_phantoms])
+def test_two_processes_write_the_same_files(tmp_path, write):
+    for jobs in (1, 2):
+        write(tmp_path / f"{jobs}" / "films", 3, width=64, height=48, views=["CC"], jobs=jobs)
+    one, two = (
+        {
+            path.relative_to(tmp_path / jobs): path.read_bytes()
+            for path in (tmp_path / jobs).rglob("*")
+            if path.is_file()
+        }
+        for jobs in ("1", "2")
+    )
+    assert one == two
+    assert len(one) == 2 * 6 + 1
+
+
 def test_views_of_a_breast_hold_the_same_masses():
     films = plan_films(6, seed=3)
     by_breast: dict[tuple[str, str], set[tuple]] = {}

@@ -35,6 +35,7 @@ def phantom(
         float, typer.Option(min=0, help="Factor of the contrast of masses; above 1 they are easier to see.")
     ] = 1.0,
     labels: Annotated[bool, typer.Option(help="Draw view labels and scanner edges into the films.")] = True,
+    jobs: Annotated[int, typer.Option(min=1, help="Number of parallel jobs.")] = 2,
     as_json: AsJson = False,
 ) -> None:
     """Draw synthetic mammograms with exact masks, as a data set or as raw films."""
@@ -52,6 +53,7 @@ def phantom(
             mass_share=mass_share,
             mass_contrast=mass_contrast,
             labels=labels,
+            jobs=jobs,
             progress=shown,
         )
     cancer = sum(row["class"] == "Cancer" for row in manifest.rows)

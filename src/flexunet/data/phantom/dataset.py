@@ -6,8 +6,9 @@ write_raw_phantoms("raw", patients=24)               # {Cancer,Non-Cancer}/*.jpg
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from flexunet.data.phantom.draw import SIDES, VIEWS, Phantom, draw_phantom
 from flexunet.data.phantom.masses import Mass, draw_masses
 from flexunet.errors import DatasetError, PathError
 from flexunet.progress import Progress, silent
+from flexunet.workers import work_in_processes
 
 PUBLISHED_SPLITS: Mapping[str, float] = {"train": 0.80, "valid": 0.15, "test": 0.05}
 _GOLDEN = 0.6180339887498949
@@ -119,6 +121,7 @@ def write_phantom_dataset(
     sides: Sequence[str] = SIDES,
     views: Sequence[str] = VIEWS,
     labels: bool = True,
+    jobs: int = 1,
     progress: Progress = silent,
 ) -> Manifest:
     """Write a data set of phantoms in the published layout, split by patient.
@@ -135,6 +138,7 @@ def write_phantom_dataset(
         sides: Which breasts of each person.
         views: Which views of each breast.
         labels: Whether view text and scanner edges are burned in.
+        jobs: Processes that draw; the films are the same.
         progress: Told how many films are written.
 
     Returns:
@@ -155,24 +159,8 @@ def write_phantom_dataset(
         patients, seed, mass_share=mass_share, mass_contrast=mass_contrast, sides=sides, views=views
     )
     split_of = _split_patients(list(dict.fromkeys(film.patient for film in films)), splits, seed)
-    manifest, color_map = Manifest(), ColorMap.binary()
-    for number, film in enumerate(films):
-        phantom = film.draw(width, height, labels)
-        split = split_of[film.patient]
-        file, mask = f"{split}/images/{film.name}.png", f"{split}/masks/{film.name}.png"
-        write_image(root / file, phantom.image)
-        write_mask(root / mask, phantom.mask, color_map)
-        manifest.append(
-            {
-                "file": file,
-                "mask": mask,
-                "split": split,
-                "source": film.name,
-                "sha256": sha256_of(root / file),
-                **_describe(film, phantom),
-            }
-        )
-        progress("phantoms", number + 1, len(films))
+    write = partial(_write_pair, root=root, split_of=split_of, size=(width, height), labels=labels)
+    manifest = _all_rows(films, work_in_processes(write, films, jobs), progress)
     manifest.write(root)
     return manifest
 
@@ -190,6 +178,7 @@ def write_raw_phantoms(
     sides: Sequence[str] = SIDES,
     views: Sequence[str] = VIEWS,
     labels: bool = True,
+    jobs: int = 1,
     progress: Progress = silent,
 ) -> Manifest:
     """Write raw films as in Mammogram Mastery's `Original Dataset`: JPEG, black borders, a folder a class.
@@ -207,6 +196,7 @@ def write_raw_phantoms(
         sides: Which breasts of each person.
         views: Which views of each breast.
         labels: Whether view text and scanner edges are burned in.
+        jobs: Processes that draw; the films are the same.
         progress: Told how many films are written.
 
     Returns:
@@ -226,24 +216,54 @@ def write_raw_phantoms(
     films = plan_films(
         patients, seed, mass_share=mass_share, mass_contrast=mass_contrast, sides=sides, views=views
     )
-    rows, color_map = Manifest(), ColorMap.binary()
-    for number, film in enumerate(films):
-        rng = np.random.default_rng([film.seed, 6])
-        film_height = height - round(height * rng.uniform(0.0, 0.06))
-        film_width = min(round(film_height * rng.uniform(0.72, 0.85)), width)
-        phantom = film.draw(film_width, film_height, labels)
-        row = _describe(film, phantom)
-        image, mask = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
-        top, left = (height - film_height) // 2, (width - film_width) // 2
-        window = slice(top, top + film_height), slice(left, left + film_width)
-        image[window], mask[window] = phantom.image, phantom.mask
-        file = f"{row['class']}/{film.name}.jpg"
-        write_image(root / file, np.repeat(image[..., None], 3, axis=2), quality=92)
-        write_mask(masks_dir / f"{film.name}.png", mask, color_map)
-        rows.append({"file": file, "mask": f"{film.name}.png", "source": film.name, **row})
-        progress("phantoms", number + 1, len(films))
+    write = partial(_write_raw, root=root, masks_dir=masks_dir, size=(width, height), labels=labels)
+    rows = _all_rows(films, work_in_processes(write, films, jobs), progress)
     rows.write(masks_dir)
     return rows
+
+
+def _all_rows(films: Sequence[Film], rows: Iterable[dict[str, object]], progress: Progress) -> Manifest:
+    """Rows of all films in the order of the films, whichever is drawn first."""
+    written: dict[object, dict[str, object]] = {}
+    for row in rows:
+        written[row["source"]] = row
+        progress("phantoms", len(written), len(films))
+    manifest = Manifest()
+    manifest.append(*(written[film.name] for film in films))
+    return manifest
+
+
+def _write_pair(
+    film: Film, root: Path, split_of: Mapping[str, str], size: tuple[int, int], labels: bool
+) -> dict[str, object]:
+    """Draw and write a film, of `size` = (width, height), and its mask into its split; its row."""
+    phantom = film.draw(*size, labels)
+    split = split_of[film.patient]
+    file, mask = f"{split}/images/{film.name}.png", f"{split}/masks/{film.name}.png"
+    write_image(root / file, phantom.image)
+    write_mask(root / mask, phantom.mask, ColorMap.binary())
+    row = {"file": file, "mask": mask, "split": split, "source": film.name, "sha256": sha256_of(root / file)}
+    return row | _describe(film, phantom)
+
+
+def _write_raw(
+    film: Film, root: Path, masks_dir: Path, size: tuple[int, int], labels: bool
+) -> dict[str, object]:
+    """Draw and write one raw film, of `size` = (width, height), and its mask; its row."""
+    width, height = size
+    rng = np.random.default_rng([film.seed, 6])
+    film_height = height - round(height * rng.uniform(0.0, 0.06))
+    film_width = min(round(film_height * rng.uniform(0.72, 0.85)), width)
+    phantom = film.draw(film_width, film_height, labels)
+    row = _describe(film, phantom)
+    image, mask = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
+    top, left = (height - film_height) // 2, (width - film_width) // 2
+    window = slice(top, top + film_height), slice(left, left + film_width)
+    image[window], mask[window] = phantom.image, phantom.mask
+    file = f"{row['class']}/{film.name}.jpg"
+    write_image(root / file, np.repeat(image[..., None], 3, axis=2), quality=92)
+    write_mask(masks_dir / f"{film.name}.png", mask, ColorMap.binary())
+    return {"file": file, "mask": f"{film.name}.png", "source": film.name, **row}
 
 
 def _describe(film: Film, phantom: Phantom) -> dict[str, object]:

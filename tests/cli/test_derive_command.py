@@ -191,7 +191,7 @@ def test_a_data_set_can_name_nobody(raw, tmp_path, write_dicom):
     assert "patient_name" not in rows[0]
     for path in (tmp_path / "out").rglob("*"):
         if path.suffix in (".csv", ".jsonl") and path.name != "excluded.csv":
-            assert "4711" not in path.read_text()
+            assert "4711-0815" not in path.read_text()
     assert (tmp_path / "out.key").is_file()
     assert [*run(films, tmp_path / "out", *options, "--deidentify").output.split()] != []
     assert {row["patient"] for row in Manifest.read(tmp_path / "out" / "to_review").rows} == {patient}

@@ -121,12 +121,16 @@ def _size(draft: Draft) -> Iterator[Decision]:
     width, height = (max(step, round(side * scale / step) * step) for side in (facts.width, facts.height))
     place = "a GPU" if draft.machine.has_gpu else "a processor"
     sizes = "all images are" if facts.same_size else "the median image is"
+    enough = (
+        "as large as they are"
+        if scale == 1
+        else f"near the {draft.pixels:,} pixels that {place} can train in the time"
+    )
     yield Decision(
         "model",
         "image_width",
         width,
-        f"{sizes} {facts.width} x {facts.height}; {width} x {height} keeps their proportions within the "
-        f"{draft.pixels:,} pixels that {place} can train in the time",
+        f"{sizes} {facts.width} x {facts.height}; {width} x {height} keeps their proportions, {enough}",
     )
     yield Decision("model", "image_height", height, f"a multiple of {step}, as is the width")
     yield Decision(

@@ -136,7 +136,7 @@ def evaluate(
     title = f"{config.run_dir.resolve().name}, {split} split"
     drafts = sum(is_unchecked(pair.identity.row) for pair in pairs)
     if drafts:
-        notes.append(f"{drafts} of {len(pairs)} true masks are drafts that no person has checked.")
+        notes.append(f"{drafts} of {len(pairs)} true masks are drafts that no person has accepted.")
     about = Circumstances(
         truth=str(pairs[0].mask_path.parent.resolve()),
         prediction=described(config)

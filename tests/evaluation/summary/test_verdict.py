@@ -105,7 +105,7 @@ def test_many_images_whose_patients_are_not_known_are_not_called_enough():
 def test_against_drafts_nothing_is_called_better():
     answer = verdict(lambda truth: truth, drafts=3)[0]
     assert (answer.answer, answer.good) == ("unsure", None)
-    assert "3 of the 20 true masks are drafts that no person has checked" in answer.sentence
+    assert "3 of the 20 true masks are drafts that no person has accepted" in answer.sentence
     assert verdict(np.zeros_like, drafts=3)[0].answer == "no"
 
 

@@ -19,7 +19,7 @@ KINDS: dict[str, tuple[str, str]] = {
         "Images of one person resemble each other. If the patients are unknown, one may be in two splits.",
     ),
     "mask-draft": (
-        "Drafts that no person has checked",
+        "Drafts that no person has accepted",
         "A score against masks of a model says how far one model agrees with another.",
     ),
     "mask-misplaced": (

@@ -96,8 +96,8 @@ def _drafts(measured: Sequence[Examined]) -> list[Finding]:
                     # Of a folder without splits, drafts are looked at before any score is made of it.
                     "error" if split == "test" else "warning",
                     drafts,
-                    f"{len(drafts)} of {len(inside)} masks{where} are drafts of a model that no person has "
-                    f"checked: {listed(_names(drafts))}.",
+                    f"{len(drafts)} of {len(inside)} masks{where} are drafts that no person has "
+                    f"accepted: {listed(_names(drafts))}.",
                     "Look at them and sign them (flexunet review). A score against drafts says how far one "
                     "model agrees with another.",
                 )

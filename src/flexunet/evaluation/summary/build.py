@@ -49,7 +49,7 @@ class Circumstances:
         previous: Name and tables of the run to compare with.
         folds: The folds of a cross-validation.
         audit: What is known of leakage, see `verdict.leaking`.
-        drafts: True masks that no person has checked.
+        drafts: True masks that no person has accepted.
         readers: How far several readers agree, where their masks are given.
         environment: What it ran on; this machine by default.
     """

@@ -270,7 +270,7 @@ class Scores(Part):
     prediction: str
     split: str | None
     images: int
-    drafts: int = Field(default=0, description="True masks that a model drew and no person has checked.")
+    drafts: int = Field(default=0, description="True masks that a model drew and no person has accepted.")
     patients: int
     patients_known: bool = Field(description="False: patients are unknown, sources stand for them.")
     rules: dict[str, Any]

@@ -111,8 +111,8 @@ def better_than_trivial(
             sentence += f" {who} nothing; at least {FEWEST_PATIENTS} are needed."
     if drafts:
         sentence += (
-            f" {drafts} of the {len(tables)} true masks are drafts that no person has accepted: this says how "
-            "far the predictions agree with what drew them (flexunet review)."
+            f" {drafts} of the {len(tables)} true masks are drafts that no person has accepted: this says "
+            "how far the predictions agree with what drew them (flexunet review)."
         )
     if healthy == 0:
         sentence += (

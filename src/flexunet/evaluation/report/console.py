@@ -14,8 +14,6 @@ from flexunet.evaluation.summary.verdict import lesions_in_words
 from flexunet.evaluation.tables.document import Comparison, Scores, estimate_of
 from flexunet.evaluation.tables.readers import ReaderAgreement
 
-_SIGNS = {"yes": "yes", "no": "no", "unsure": "not sure", "unknown": "not known"}
-
 
 def scores_tables(scores: Scores, subgroups: bool = False) -> RenderableType:
     """Published metrics beside the empty prediction, then the scores with intervals, then the verdict.
@@ -33,7 +31,7 @@ def scores_tables(scores: Scores, subgroups: bool = False) -> RenderableType:
         parts += [_readers(scores.readers), Text(scores.readers.sentence)]
     for one in scores.verdict:
         style = "green" if one.good else "bold red" if one.good is False else "yellow"
-        parts.append(Text.assemble((f"{one.question} {_SIGNS[one.answer]}. ", style), one.sentence))
+        parts.append(Text.assemble((f"{one.question} {one.words}. ", style), one.sentence))
     return Group(*parts)
 
 

@@ -32,7 +32,7 @@ def model_card(scores: Scores, title: str, model: dict[str, str]) -> str:
         "## The model",
         _table(("", ""), [[name, value] for name, value in model.items()]) if model else "Not described.",
         "## Verdict",
-        "\n".join(f"- **{one.question} {_ANSWERS[one.answer]}.** {one.sentence}" for one in scores.verdict),
+        "\n".join(f"- **{one.question} {one.words.capitalize()}.** {one.sentence}" for one in scores.verdict),
         "## How good it is",
         _main_scores(scores),
         lesions_in_words(scores.lesions),
@@ -67,9 +67,6 @@ def model_card(scores: Scores, title: str, model: dict[str, str]) -> str:
         "measure agreement with that model.",
     ]
     return "\n\n".join(parts) + "\n"
-
-
-_ANSWERS = {"yes": "Yes", "no": "No", "unsure": "Not sure", "unknown": "Not known"}
 
 
 def _main_scores(scores: Scores) -> str:

@@ -25,7 +25,6 @@ from flexunet.svg import interval_bar, prose
 
 _RATE_NAMES = ("1/8", "1/4", "1/2", "1", "2", "4", "8")
 _MARKS = {True: "✓", False: "✗", None: "?"}
-_WORDS = {"yes": "Yes", "no": "No", "unsure": "Not sure", "unknown": "Not known"}
 _MATCHES = {
     "iou": "A predicted region finds a lesion when their intersection over union is at least {lesion_iou:g}",
     "overlap": "A predicted region finds a lesion when they share a pixel",
@@ -83,7 +82,6 @@ def write_report(
             worst=[_drawn(image) for image in chosen.worst],
             best=[_drawn(image) for image in chosen.best],
             marks=_MARKS,
-            words=_WORDS,
             rate_names=_RATE_NAMES,
             number=number,
             interval=_interval,
@@ -97,6 +95,7 @@ def write_report(
             else "",
             match_sentence=match_sentence(scores),
             lesion_sentence=lesions_in_words(scores.lesions),
+            verdict=scores.verdict,
             tiles=shown_in("tiles"),
             headline=shown_in("headline"),
             pixel_rows=[score for score in SET_SCORES if scores.foreground[score.key].value is not None],

@@ -259,6 +259,11 @@ class Answer(Part):
     good: bool | None = Field(description="Whether the answer speaks for the model; null where unknown.")
     sentence: str
 
+    @property
+    def words(self) -> str:
+        """The answer as pages and commands print it."""
+        return {"unsure": "not sure", "unknown": "not known"}.get(self.answer, self.answer)
+
 
 class Scores(Part):
     """The whole document."""

@@ -2,9 +2,9 @@
 
 Keras writes the update as a dozen operations, each of which reads and writes arrays as large as the weights.
 For the 125 million of the published model that is a good part of a training step on a processor, where the
-rest of the step is better left uncompiled (benchmarks/train_step.py). XLA makes one pass of it. Of a model
-whose weights fit into the caches it gains nothing, and takes seconds to compile. JAX compiles the whole step
-anyway. On PyTorch Keras joins the updates of all weights itself, in a class of its own that it
+rest of the step is better left uncompiled (benchmarks/train_step.py). XLA makes one pass of it. That
+takes seconds to compile, and gains milliseconds a step of a small model, which is left as it is. JAX compiles
+the whole step anyway. On PyTorch Keras joins the updates of all weights itself, in a class of its own that it
 makes in place of the one asked for.
 """
 

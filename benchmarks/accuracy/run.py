@@ -10,6 +10,7 @@
     python benchmarks/accuracy/run.py lesions --with-source csaw_s_1024      # other sources in training
     python benchmarks/accuracy/run.py tissue --arm all --with-validation     # validation images train too
     python benchmarks/accuracy/run.py tissue --arm all --with-validation --ensemble 137 138   # together
+    python benchmarks/accuracy/run.py tissue --arm drafts --with-drafts mini_mias_512         # self-training
 
 A table is a data set of ../shared/data, its split file (folds/NAME.csv: fold, split, image) and a recipe
 of configs/. Each fold appends a row to ledger.csv: what ran, on what, for how long, and the figures. `look`
@@ -20,6 +21,10 @@ beside a training, the second is the fairer figure.
 
 An ablation trains each arm of arms.toml on folds 1 to 3, fold k with seed 136 + k, and looks at validation
 images alone; all arms see the same images, first weights aside.
+
+Self-training: the run of --teacher of the same fold and seed drafts masks for the films of another set
+(`flexunet derive --masks-from`), whose own masks are not used; drafts and images of the split train together,
+about half of each. The teacher has not seen the test images of the fold either.
 
 A split file is made once, from what `flexunet split --folds 5 --seed 0` wrote:
 
@@ -38,6 +43,7 @@ import re
 import shutil
 import statistics
 import subprocess
+import sys
 import time
 import tomllib
 from collections.abc import Iterator
@@ -49,6 +55,7 @@ from typing import Any
 import flexunet
 from flexunet.config.schema import Config
 from flexunet.data.configured import color_map
+from flexunet.data.images.files import image_size
 from flexunet.evaluation.folds import evaluate_folds
 from flexunet.evaluation.run import evaluate_fold_runs
 from flexunet.evaluation.scores.rules import ScoringRules
@@ -117,6 +124,8 @@ def main() -> None:
     parser.add_argument("--ablation", nargs="*", metavar="ARM", help="Arms of arms.toml; all without a name.")
     parser.add_argument("--share", type=int, metavar="PERCENT", help="Use a part of the training images.")
     parser.add_argument("--with-source", nargs="+", default=[], metavar="DATASET", help="Train on them too.")
+    parser.add_argument("--with-drafts", metavar="DATASET", help="Train on drafts of its films too.")
+    parser.add_argument("--teacher", default="recipe", metavar="ARM", help="Arm whose runs draft.")
     parser.add_argument(
         "--with-validation",
         action="store_true",
@@ -296,7 +305,9 @@ def training_images(arguments: argparse.Namespace) -> str:
     """Name of other training images than the split's, as part of a path; empty for those of the split."""
     share = f"-share{arguments.share}" if arguments.share else ""
     validation = "-with-validation" if arguments.with_validation else ""
-    return share + validation + "".join(f"-with-{source}" for source in arguments.with_source)
+    sources = "".join(f"-with-{source}" for source in arguments.with_source)
+    drafts = f"-drafts-of-{arguments.with_drafts}-{arguments.seed}" if arguments.with_drafts else ""
+    return share + validation + sources + drafts
 
 
 def fold_folder(arguments: argparse.Namespace, fold: int) -> Path:
@@ -329,8 +340,42 @@ def fold_folder(arguments: argparse.Namespace, fold: int) -> Path:
     for source in arguments.with_source:
         for image, mask in masked_pairs(arguments.data / source):
             link_pair(image, mask, partial / "train")
+    if arguments.with_drafts:
+        link_drafts(drafts_of(arguments, fold), partial / "train")
     partial.rename(folder)
     return folder
+
+
+def drafts_of(arguments: argparse.Namespace, fold: int) -> Path:
+    """Films of another set with masks drafted by the teacher of the fold, made where they are missing."""
+    teacher = copy.copy(arguments)
+    teacher.arm, teacher.with_drafts = arguments.teacher, None
+    name = f"drafts-{variant(teacher)}-{arguments.seed}-fold_{fold}"
+    folder = arguments.work / arguments.with_drafts / name
+    films = arguments.data / arguments.with_drafts / "images"
+    own = next((arguments.data / TABLES[arguments.table].dataset / "images").iterdir())
+    width, height = image_size(own)
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "flexunet", "derive", films, folder),
+            *("--masks-from", run_folder(teacher, fold), "--orient", "left", "--margin", "0"),
+            *("--width", str(width), "--height", str(height), "--jobs", "1"),
+        ],
+        check=True,
+    )
+    return folder
+
+
+def link_drafts(drafts: Path, folder: Path) -> None:
+    """Link drafts beside the images of a split, and those as often as makes about half of all."""
+    own = list(masked(folder / "images", folder / "masks").values())
+    pairs = list(masked(drafts / "images", drafts / "masks").values())
+    for again in range(1, round(len(pairs) / len(own))):
+        for image, mask in own:
+            for kind, file in (("images", image), ("masks", mask)):
+                (folder / kind / f"{file.stem}_again_{again}{file.suffix}").symlink_to(file.resolve())
+    for image, mask in pairs:
+        link_pair(image, mask, folder)
 
 
 def link_whole(folder: Path, data: Path) -> Path:
@@ -422,6 +467,8 @@ def described(arguments: argparse.Namespace, fold: int | str, config: Config) ->
         settings.append(f"{arguments.share} % of the training images")
     if arguments.with_validation:
         settings.append("validation images train too")
+    if arguments.with_drafts:
+        settings.append(f"with drafts of {arguments.with_drafts} by {arguments.teacher}")
     if arguments.with_source:
         settings.append(f"with {' and '.join(arguments.with_source)}")
     return dict.fromkeys(COLUMNS, "") | {

@@ -2,6 +2,7 @@ import json
 import plistlib
 import shutil
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -10,6 +11,7 @@ from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.images.files import read_image
 from flexunet.data.phantom.dataset import write_raw_phantoms
 from flexunet.errors import ConfigError, PathError
+from flexunet.inference.predict.predictor import Predictor
 
 
 @pytest.fixture(scope="module")
@@ -104,15 +106,18 @@ def test_bad_options(raw, tmp_path):
     assert isinstance(run(raw, tmp_path / "out", "--patient-pattern", "(").exception, ConfigError)
 
 
-def test_masks_from_a_published_model(raw, reference, tmp_path):
-    run_folder = tmp_path / "run"
-    (run_folder / "models").mkdir(parents=True)
-    name = "a_k5_L3_c2"
+def published_run(reference, name, folder):
+    """Configuration of a published run with its weights, below a folder."""
+    (folder / "models").mkdir(parents=True)
     weights = (reference / "model" / f"{name}.best_model_keras2.h5").read_bytes()
-    (run_folder / "models" / "best_model.h5").write_bytes(weights)
-    config = run_folder / "train_eval_infer.config"
+    (folder / "models" / "best_model.h5").write_bytes(weights)
+    config = folder / "train_eval_infer.config"
     config.write_bytes((reference / "model" / f"{name}.config").read_bytes())
+    return config
 
+
+def test_masks_from_a_published_model(raw, reference, tmp_path):
+    config = published_run(reference, "a_k5_L3_c2", tmp_path / "run")
     options = ["--masks-from", config, "--min-confidence", 0.99, "--jobs", 1, "--json"]
     result = run(raw, tmp_path / "out", *options)
     assert result.exit_code == 0, result.output
@@ -127,6 +132,28 @@ def test_masks_from_a_published_model(raw, reference, tmp_path):
         assert 0 < float(row["entropy"]) <= 1
         assert read_image(tmp_path / "out" / "to_review" / row["mask"]).shape == (64, 64, 3)
     assert json.loads(run(raw, tmp_path / "out", *options).stdout)["reused"] == 4
+
+
+def test_masks_from_several_runs_are_those_of_their_mean(raw, reference, tmp_path):
+    """And a run more makes other drafts, so that none is taken for finished."""
+    runs = [published_run(reference, name, tmp_path / name) for name in ("a_k5_L3_c2", "b_k9_L4_c2_seedlike")]
+    options = ["--width", 64, "--height", 64, "--jobs", 1, "--json"]
+    one = run(raw, tmp_path / "out", "--masks-from", runs[0], *options)
+    assert one.exit_code == 0, one.output
+    both = ["--masks-from", runs[0], "--masks-from", runs[1], *options]
+    assert json.loads(run(raw, tmp_path / "out", *both).stdout)["reused"] == 0
+    assert json.loads(run(raw, tmp_path / "out", *both).stdout)["reused"] == 4
+
+    manifest = Manifest.read(tmp_path / "out")
+    assert manifest is not None
+    drafted = [row for row in manifest.rows if row["status"] == "draft"]
+    assert len(drafted) == len(list((raw / "Cancer").iterdir()))
+    for row in drafted:
+        image = tmp_path / "out" / row["file"]
+        alone = [Predictor.load(config)(image) for config in runs]
+        expected = np.mean(alone, axis=0)[..., 1] > 0.5
+        mask = read_image(tmp_path / "out" / row["mask"])[..., 0] > 0
+        assert np.mean(mask == expected) > 0.999  # a pixel may stand at one half
 
 
 def region(*points):

@@ -1,5 +1,6 @@
 """Arguments and options that commands share."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -62,13 +63,17 @@ Runs = Annotated[
 ]
 
 
-def ensemble_of(runs: list[str]) -> str:
-    """The setting that makes runs predict together; a folder that is none stands for those inside it."""
+def each_run(runs: Iterable[str | Path]) -> list[Path]:
+    """The runs meant by paths; a folder that is none stands for those inside it."""
     from flexunet.run_folder import RUN_CONFIG, runs_in
 
-    members = [
+    return [
         member
         for run in map(Path, runs)
         for member in ([run] if (run / RUN_CONFIG).is_file() else runs_in(run) or [run])
     ]
-    return f"infer.ensemble={[run.absolute().as_posix() for run in members]!r}"
+
+
+def ensemble_of(runs: Iterable[str | Path]) -> str:
+    """The setting that makes runs predict together; a folder that is none stands for those inside it."""
+    return f"infer.ensemble={[run.absolute().as_posix() for run in each_run(runs)]!r}"

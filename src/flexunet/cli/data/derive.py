@@ -20,7 +20,7 @@ from flexunet.cli.console import (
     print_notes,
     progress,
 )
-from flexunet.cli.options import AsJson, Ray
+from flexunet.cli.options import AsJson, Ray, each_run, ensemble_of
 
 if TYPE_CHECKING:
     from flexunet.data.annotations.shapes import FilmAnnotation
@@ -55,11 +55,12 @@ def derive(
         typer.Option("--masks", metavar="DIR|none", help="Folder of masks of the same size as the films."),
     ] = None,
     masks_from: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
             "--masks-from",
             metavar="RUN",
-            help="Run folder or configuration of a trained model that drafts the masks.",
+            help="Run folder or configuration of a trained model that drafts the masks; repeat it, or name "
+            "a folder of runs, for the mean of several.",
         ),
     ] = None,
     annotations: Annotated[
@@ -192,8 +193,9 @@ def derive(
         raise ConfigError("--annotator chooses among those of a data set: give --dataset too.")
     if weak_masks and not (dataset or annotations):
         raise ConfigError("--weak-masks fills boxes: give --dataset or --annotations too.")
-    size, reader = _size_and_masks(config_path or masks_from, width, height)
-    model, draft = _open_model(masks_from, min_confidence) if masks_from else (None, None)
+    drafting = each_run(masks_from or ())
+    size, reader = _size_and_masks(config_path or next(iter(drafting), None), width, height)
+    model, draft = _open_model(drafting, min_confidence) if drafting else (None, None)
     given = Path(masks) if masks and masks != "none" else None
     prepared = (
         _of_dataset(
@@ -280,7 +282,7 @@ def _pseudonyms(out: Path, wanted: bool, key_file: Path | None) -> Pseudonyms | 
 
 
 def _refuse_two_sources(
-    masks: str | None, masks_from: Path | None, annotations: Path | None, dataset: str | None
+    masks: str | None, masks_from: list[Path] | None, annotations: Path | None, dataset: str | None
 ) -> None:
     from flexunet.errors import ConfigError
 
@@ -431,16 +433,21 @@ def _given(folder: Path, films: list[RawFilm], reader: MaskReader, suffix: str) 
     return GivenMasks.find(folder, films, reader, suffix)
 
 
-def _open_model(run: Path, min_confidence: float) -> tuple[ModelMasks, MaskSource]:
+def _open_model(runs: list[Path], min_confidence: float) -> tuple[ModelMasks, MaskSource]:
+    """The runs that draft masks, each told by its weights and its model."""
     from flexunet.config.files import load_config
     from flexunet.data.dataset.manifest import sha256_of
     from flexunet.data.derive.film_masks import ModelMasks, draft_mask
+    from flexunet.inference.predict.calibration import member_configs
     from flexunet.inference.predict.predictor import Predictor
     from flexunet.run_folder import RunFolder
 
-    config = load_config(run)
+    config = load_config(runs[0], [ensemble_of(runs)] if len(runs) > 1 else [])
     predictor = Predictor.load(config)
-    identity = f"{sha256_of(RunFolder.of(config).find_model())} {config.model!r}"
+    identity = "; ".join(
+        f"{sha256_of(RunFolder.of(member).find_model())} {member.model!r}"
+        for member in member_configs(config)
+    )
     return ModelMasks(identity, min_confidence), lambda image: draft_mask(predictor(image))
 
 

@@ -21,7 +21,7 @@ pytestmark = [
 ]
 
 # Eleven images in batches of four: the last batch of an epoch, and the only one of validation, have three,
-# which two processes cannot share evenly.
+# which two processes cannot share evenly. Batch normalisation is re-estimated over batches of both.
 CONFIG = """
 [model]
 image_width = 32
@@ -42,6 +42,7 @@ epochs = 6
 precision = "float32"
 num_infer_images = 1
 learning_rate_reducer = true
+statistics_batches = 3
 checkpoint_steps = 1
 [valid]
 images_dir = "dataset/valid/images"

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from flexunet.models.keras_private import all_layers
+from flexunet.training.processes.distribution import on_devices
 
 # After so many of its time constants, a running average has forgotten where it began (to one per cent).
 _SETTLED = 5
@@ -44,7 +45,8 @@ def lagging_statistics(model: keras.Model, steps_per_epoch: int, epochs: int) ->
 def re_estimate(model: keras.Model, batches: Any, count: int) -> None:
     """Replace the running averages of batch normalisation by plain means over some batches.
 
-    Other weights stay. A model without such layers is left alone.
+    Other weights stay. A model without such layers is left alone. Processes that train together all call
+    this, and each batch is that of all of them.
 
     Args:
         model: The model; changed in place.
@@ -60,7 +62,7 @@ def re_estimate(model: keras.Model, batches: Any, count: int) -> None:
             for layer in layers:
                 # The first batch replaces what stood there; batch n then weighs 1 / n.
                 layer.momentum = seen / (seen + 1)
-            model(keras.ops.convert_to_tensor(batches[seen][0]), training=True)
+            model(on_devices(batches[seen][0]), training=True)
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum

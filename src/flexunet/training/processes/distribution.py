@@ -155,6 +155,14 @@ def _put_together(rows: np.ndarray, layout: Any, batch_dim_name: str) -> Any:
     return jax.make_array_from_process_local_data(layout, rows)
 
 
+def on_devices(images: np.ndarray) -> Any:
+    """Images of this process's part of a batch as a tensor for the model: over all devices of the team."""
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return keras.ops.convert_to_tensor(images)
+    return _put_together(images, distribution.get_data_layout(images.shape), distribution.batch_dim_name)
+
+
 def _end_with_launcher() -> None:
     """End this process when the one that started it, and holds the other end of its input, has gone."""
 
@@ -192,17 +200,11 @@ def _leave(code: int) -> None:
 
 
 def check_batch(config: Config, team: Team) -> None:
-    """Refuse a batch size that the devices cannot share evenly, and what needs a single process.
+    """Refuse a batch size that the devices cannot share evenly.
 
     Raises:
         ConfigError: with the nearest sizes that they can.
     """
-    if team.processes > 1 and config.train.statistics_batches:
-        raise ConfigError(
-            f"[train] statistics_batches = {config.train.statistics_batches} re-estimates batch "
-            f"normalisation in one process only, and this run has {team.processes}: set it to 0, or [model] "
-            "normalization_layer = 'group', which needs no running averages."
-        )
     check_divides(config.train.batch_size, team.devices, f"the {team.devices} devices of this run")
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from flexunet.training.running_averages import lagging_statistics, re_estimate
+from flexunet.training.running_averages import batches_for_statistics, re_estimate
 
 
 def network(*layers):
@@ -15,17 +15,38 @@ def network(*layers):
     return keras.Model(image, features)
 
 
+def normalised(momentum=0.99):
+    return network(keras.layers.BatchNormalization(momentum=momentum))
+
+
+def chosen(model, steps, epochs, wanted=None, weights_are_averaged=False):
+    return batches_for_statistics(
+        model, steps, epochs, wanted=wanted, weights_are_averaged=weights_are_averaged
+    )
+
+
 @pytest.mark.parametrize(
     ("steps", "epochs", "told"), [(5, 23, True), (5, 199, True), (5, 200, False), (250, 4, False)]
 )
 def test_momentum_099_needs_500_steps_to_settle(steps, epochs, told):
     """0.99 ** 500 is 0.7 %; a run of twice as many steps has validated half of its epochs well."""
-    notes = lagging_statistics(network(keras.layers.BatchNormalization(momentum=0.99)), steps, epochs)
-    assert bool(notes) is told
+    count, notes = chosen(normalised(), steps, epochs)
+    assert (count > 0, bool(notes)) == (told, told)
+    kept, warned = chosen(normalised(), steps, epochs, wanted=0)
+    assert (kept, bool(warned)) == (0, told)
     if told:
         assert f"makes {steps * epochs} ({steps} per epoch)" in notes[0]
         assert "500 steps" in notes[0]
-        assert "normalization_layer" in notes[0]
+        assert f"re-estimated over {count} training batches" in notes[0]
+        assert "normalization_layer" in warned[0]
+    assert chosen(normalised(), steps, epochs, wanted=3) == (3, [])
+
+
+def test_averaged_weights_have_no_running_averages_of_their_own():
+    count, notes = chosen(normalised(), 250, 40, weights_are_averaged=True)
+    assert count > 0
+    assert "their average is validated" in notes[0]
+    assert chosen(normalised(), 250, 40) == (0, [])
 
 
 @pytest.mark.engines
@@ -48,4 +69,4 @@ def test_re_estimated_averages_are_the_plain_means_of_the_batches():
 def test_without_running_averages_there_is_nothing_to_say():
     frozen = keras.layers.BatchNormalization()
     frozen.trainable = False
-    assert not lagging_statistics(network(keras.layers.GroupNormalization(1), frozen), 1, 1)
+    assert chosen(network(keras.layers.GroupNormalization(1), frozen), 1, 1) == (0, [])

@@ -55,8 +55,8 @@ class TrainSection(Section):
     """Number of training steps before training may stop early or the reducer may act."""
     metrics: Texts = Field(default=[])
     """Names of the curves that are written. Default: the metrics of [model], for training and validation."""
-    statistics_batches: int = Field(default=0, ge=0)
-    """Training batches that re-estimate batch normalisation before validation; 0 means running averages."""
+    statistics_batches: int | None = Field(default=None, ge=0)
+    """Training batches that re-estimate batch normalisation before validation. Default: 20 where needed."""
     learning_rate_reducer: bool = False
     """Whether the learning rate is reduced when the monitored figure stops improving."""
     reducer_factor: float = Field(default=0.4, gt=0, lt=1)

@@ -66,7 +66,7 @@ from flexunet.training.optimizer.pace import pace_of
 from flexunet.training.processes.distribution import Team, check_batch, explained_losses, join
 from flexunet.training.processes.leading import AgreedStop, SilentStore
 from flexunet.training.run_callbacks import RunCallbacks
-from flexunet.training.running_averages import lagging_statistics
+from flexunet.training.running_averages import batches_for_statistics
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -193,8 +193,14 @@ def _train(
     validation = open_split(config, "valid", range_rule=range_rule, progress=progress) if validated else None
     cells = given.loss is None and needs_cells(config.model.loss)
     batches = training_batches(config, training, team.part, cells=cells)
-    if not config.train.statistics_batches:
-        notes += lagging_statistics(model, len(batches), config.train.epochs)
+    statistics_batches, told = batches_for_statistics(
+        model,
+        len(batches),
+        config.train.epochs,
+        wanted=config.train.statistics_batches,
+        weights_are_averaged=bool(config.train.ema_momentum),
+    )
+    notes += told
     compile_model(config, model, pace_of(batches, config.train.accumulate_steps), given.loss)
     prepare(model)
     data = {"train": training.folder.name, "valid": validation.folder.name if validation else None}
@@ -279,7 +285,7 @@ def _train(
             saver=saver,
             stop=stop,
             ended=callbacks.ended,
-            statistics_batches=config.train.statistics_batches,
+            statistics_batches=statistics_batches,
         ).run(start)
     if stopped:
         raise _stopped(config, stop, stopped, store)

@@ -14,31 +14,49 @@ from flexunet.training.processes.distribution import on_devices
 
 # After so many of its time constants, a running average has forgotten where it began (to one per cent).
 _SETTLED = 5
+_CHOSEN = 20  # batches; with four images in each, the means of 80
 
 
-def lagging_statistics(model: keras.Model, steps_per_epoch: int, epochs: int) -> list[str]:
-    """A note where batch normalisation makes validation lag behind training for much of a run.
+def batches_for_statistics(
+    model: keras.Model, steps_per_epoch: int, epochs: int, *, wanted: int | None, weights_are_averaged: bool
+) -> tuple[int, list[str]]:
+    """Over how many training batches batch normalisation is re-estimated before validation.
+
+    Running averages are too late in a run of few steps, and they are never those of averaged weights.
 
     Args:
         model: The model.
         steps_per_epoch: Training steps per epoch.
         epochs: Epochs of the run.
+        wanted: `[train] statistics_batches`; none: as many as are needed.
+        weights_are_averaged: Whether the average of the weights is validated.
 
     Returns:
-        The note, or nothing.
+        The number, 0 for running averages, and a note where it was chosen or where they lag behind.
     """
     momenta = [layer.momentum for layer in _batch_normalizations(model)]
-    if not momenta or max(momenta) >= 1:
-        return []
-    needed = round(_SETTLED / (1 - max(momenta)))
-    if steps_per_epoch * epochs >= 2 * needed:
-        return []
-    return [
-        f"batch normalisation keeps running averages with momentum {max(momenta):g}, which need about "
-        f"{needed} steps to settle, and this run makes {steps_per_epoch * epochs} ({steps_per_epoch} per "
-        "epoch): validation, and with it the best epoch, lags behind training. Set [train] "
-        "statistics_batches = 8, or [model] normalization_layer = 'group' if the architecture has it, or "
-        "train longer."
+    if not momenta or wanted:
+        return wanted or 0, []
+    steps = f"{steps_per_epoch * epochs} ({steps_per_epoch} per epoch)"
+    needed = round(_SETTLED / (1 - max(momenta))) if max(momenta) < 1 else 0
+    if steps_per_epoch * epochs < 2 * needed:
+        reason = (
+            f"its running averages, with momentum {max(momenta):g}, need about {needed} steps to settle, and "
+            f"this run makes {steps}"
+        )
+    elif weights_are_averaged:
+        reason = "its running averages are those of the weights, and their average is validated"
+    else:
+        return 0, []
+    if wanted is None:
+        return _CHOSEN, [
+            f"batch normalisation is re-estimated over {_CHOSEN} training batches before each validation: "
+            f"{reason}. [train] statistics_batches sets another number, 0 for running averages."
+        ]
+    return 0, [
+        f"batch normalisation: {reason}, so that validation, and with it the best epoch, lags behind "
+        f"training. Set [train] statistics_batches = {_CHOSEN}, or [model] normalization_layer = 'group' if "
+        "the architecture has it, or train longer."
     ]
 
 

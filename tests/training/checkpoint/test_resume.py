@@ -65,6 +65,7 @@ BEYOND = (
     "train.warmup_steps=2",
     "train.ema_momentum=0.5",
     "train.accumulate_steps=3",
+    "train.statistics_batches=0",  # of the other runs, batch normalisation is re-estimated
 )
 KINDS = {
     "published": (),

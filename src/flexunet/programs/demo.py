@@ -38,8 +38,7 @@ base_kernels = [3, 3]
 num_layers = 5
 dropout_rate = 0.0
 normalization = true
-# Without running averages, which lag behind in a run of so few steps.
-normalization_layer = "group"
+normalization_layer = "batch"
 deep_supervision = true
 optimizer = "AdamW"
 learning_rate = 0.002
@@ -59,6 +58,7 @@ monitor = "val_dice_per_image_mean"
 learning_rate_schedule = "cosine"
 warmup_steps = {warmup}
 ema_momentum = 0.95
+statistics_batches = 10
 num_infer_images = 6
 epoch_change_images_dir = "{data}/valid/images"
 

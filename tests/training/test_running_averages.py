@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from flexunet.training.running_averages import batches_for_statistics, re_estimate
+from flexunet.training.running_averages import ReEstimation, batches_for_statistics
 
 
 def network(*layers):
@@ -58,7 +58,7 @@ def test_re_estimated_averages_are_the_plain_means_of_the_batches():
     weights = [np.copy(keras.ops.convert_to_numpy(each)) for each in model.trainable_variables]
     ramp = np.tile([-1.0, 1.0], (2, 8, 4))[..., None].astype("float32")  # mean 0, variance 1
     batches = [(2 + ramp, None), (6 + 3 * ramp, None), (1000 + ramp, None)]
-    re_estimate(model, batches, 2)
+    ReEstimation(model, batches, 2)()
     assert float(layer.moving_mean[0]) == pytest.approx(4)
     assert float(layer.moving_variance[0]) == pytest.approx((1 + 9) / 2, rel=0.01)  # n or n - 1
     assert layer.momentum == 0.99

@@ -22,7 +22,7 @@ from flexunet.training.checkpoint.files import Checkpoint, CheckpointStore
 from flexunet.training.follow.told import LateList
 from flexunet.training.interrupt import StopSignal
 from flexunet.training.optimizer.weight_average import averaged_weights
-from flexunet.training.running_averages import re_estimate
+from flexunet.training.running_averages import ReEstimation
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Loop:
         self.saver = saver
         self.stop = stop
         self.ended = ended
-        self.statistics_batches = statistics_batches
+        self.re_estimate = ReEstimation(model, batches, statistics_batches)
 
     def run(self, checkpoint: Checkpoint | None = None) -> Position | None:
         """Train from the beginning, or from a checkpoint on.
@@ -195,8 +195,7 @@ class Loop:
         """The figures of the validation images; none if it was asked to stop."""
         if self.stop:
             return None
-        if self.statistics_batches:
-            re_estimate(self.model, self.batches, self.statistics_batches)
+        self.re_estimate()
         if self.validation is None:
             return {}
         figures = self.model.evaluate(

@@ -5,6 +5,7 @@ Source: Wu, Y. and Johnson, J. (2021), Rethinking "Batch" in BatchNorm, arXiv:21
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -60,8 +61,8 @@ def batches_for_statistics(
     ]
 
 
-def re_estimate(model: keras.Model, batches: Any, count: int) -> None:
-    """Replace the running averages of batch normalisation by plain means over some batches.
+class ReEstimation:
+    """Replaces the running averages of batch normalisation by plain means over some batches.
 
     Other weights stay. A model without such layers is left alone. Processes that train together all call
     this, and each batch is that of all of them.
@@ -71,19 +72,49 @@ def re_estimate(model: keras.Model, batches: Any, count: int) -> None:
         batches: What gives the pairs of images and targets by their index.
         count: Batches that are used, or all where there are fewer.
     """
-    layers = _batch_normalizations(model)
-    if not layers:
-        return
-    momenta = [layer.momentum for layer in layers]
-    try:
-        for seen in range(min(count, len(batches))):
-            for layer in layers:
-                # The first batch replaces what stood there; batch n then weighs 1 / n.
-                layer.momentum = seen / (seen + 1)
-            model(on_devices(batches[seen][0]), training=True)
-    finally:
-        for layer, momentum in zip(layers, momenta, strict=True):
-            layer.momentum = momentum
+
+    def __init__(self, model: keras.Model, batches: Any, count: int):
+        self.layers = _batch_normalizations(model)
+        self.batches = batches
+        self.count = count
+        self.see = _without_gradients(model)
+
+    def __call__(self) -> None:
+        """Do so now."""
+        averages = [each for layer in self.layers for each in (layer.moving_mean, layer.moving_variance)]
+        momenta = [layer.momentum for layer in self.layers]
+        used = min(self.count, len(self.batches))
+        if not (averages and used):
+            return
+        sums: list[Any] = [0.0] * len(averages)
+        try:
+            for layer in self.layers:
+                layer.momentum = 0.0  # the averages are then those of the last batch
+            for seen in range(used):
+                self.see(on_devices(self.batches[seen][0]))
+                sums = [
+                    total + keras.ops.convert_to_tensor(each)
+                    for total, each in zip(sums, averages, strict=True)
+                ]
+        finally:
+            for layer, momentum in zip(self.layers, momenta, strict=True):
+                layer.momentum = momentum
+        for each, total in zip(averages, sums, strict=True):
+            each.assign(total / used)
+
+
+def _without_gradients(model: keras.Model) -> Callable[[Any], Any]:
+    """A training step's way forward, of which nothing stays but what layers keep for themselves."""
+    engine = keras.config.backend()
+    if engine == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(lambda images: model(images, training=True))  # a quarter of the time, if small
+    if engine == "torch":
+        import torch
+
+        return torch.no_grad()(lambda images: model(images, training=True))
+    return lambda images: model(images, training=True)
 
 
 def _batch_normalizations(model: keras.Model) -> list[keras.layers.BatchNormalization]:

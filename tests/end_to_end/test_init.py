@@ -1,6 +1,7 @@
 """From a folder to a trained and evaluated model by `train DATASET` alone."""
 
 import json
+import shutil
 
 import pytest
 
@@ -50,3 +51,16 @@ def test_init_explains_each_choice(folder, flexunet, monkeypatch):
     explained = flexunet("init", "films", "--out", "other.toml", "--explain")
     assert "[model] image_width" in explained.stdout
     assert "48 x 64" in " ".join(explained.stdout.split())
+
+
+def test_a_data_set_of_the_same_name_elsewhere_is_not_mistaken(folder, flexunet, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for place in ("a", "b"):
+        shutil.copytree(folder / "films", tmp_path / place / "split")
+    flexunet("init", "a/split")
+    refused = flexunet("train", "b/split", *SHORT, check=False)
+    assert refused.returncode == 2
+    told = " ".join(refused.stderr.split())
+    assert "a/split/train/images" in told
+    assert "flexunet init b/split --out OTHER.toml" in told
+    assert not (tmp_path / "split_run").exists()

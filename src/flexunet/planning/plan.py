@@ -32,10 +32,9 @@ from flexunet.planning.rules import (
     decide,
 )
 from flexunet.planning.text import configuration_text
+from flexunet.planning.written import error_explanations, listing_digest, plan_file, refusal
 from flexunet.progress import Progress, silent
 from flexunet.version import __version__
-
-_SHOWN = 3  # findings of an audit that a refusal quotes
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,8 @@ class Plan:
         decisions: Each key that is set, and why.
         notes: What the user should know before training.
         timings: What was measured to fit a budget; empty without one.
+        listing: Digest of the names, sizes and times of change of the data set's files.
+        accepted_errors: What the audit found and the user accepted.
     """
 
     facts: DatasetFacts
@@ -55,6 +56,8 @@ class Plan:
     decisions: list[Decision]
     notes: list[str]
     timings: list[Timing]
+    listing: str
+    accepted_errors: list[str]
 
     def text(self, folder: Path, run_dir: str = "./run") -> str:
         """The configuration as TOML.
@@ -81,6 +84,8 @@ class Plan:
             "decisions": [asdict(decision) for decision in self.decisions],
             "notes": self.notes,
             "timings": [asdict(timing) for timing in self.timings],
+            "listing": self.listing,
+            "accepted_errors": self.accepted_errors,
         }
 
     def write(self, path: Path | str, run_dir: str = "./run") -> Path:
@@ -98,7 +103,7 @@ class Plan:
         """
         path = Path(path)
         refuse_existing(path)
-        document = path.with_suffix(".plan.json")
+        document = plan_file(path)
         write_text(document, json.dumps(self.document(), indent=1) + "\n")
         write_text(path, self.text(path.absolute().parent, run_dir))
         return document
@@ -147,9 +152,12 @@ def plan_training(
         >>> plan.write("planned.toml").name
         'planned.plan.json'
     """
+    listing = listing_digest(Path(root))  # before files are read: one that changes meanwhile is audited again
     audit = audit_dataset(root, masks=masks, progress=progress)
     if not audit.scores_hold and not accept_audit_errors:
-        raise DatasetError(_refusal(audit))
+        raise DatasetError(
+            f"{refusal(audit)} Or accept the errors with `flexunet init --i-accept-audit-errors`."
+        )
     facts = facts_of(measure_dataset(root, audit.masks, progress=progress))
     machine = machine or this_machine()
     pixels, filters = (GPU_PIXELS, GPU_FILTERS) if machine.has_gpu else (CPU_PIXELS, CPU_FILTERS)
@@ -157,16 +165,8 @@ def plan_training(
     timings: list[Timing] = []
     if budget is not None:
         draft, timings = fit_to_budget(draft, budget, progress)
-    return Plan(facts, machine, draft.decisions, _notes(facts, audit), timings)
-
-
-def _refusal(audit: AuditResult) -> str:
-    errors = [finding for finding in audit.findings if finding.severity == "error"]
-    quoted = "; ".join(finding.explanation.rstrip(".") for finding in errors[:_SHOWN])
-    more = f"; and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
-    return (
-        f"{audit.root}: the audit found what makes a test score untrue: {quoted}{more}. Mend it "
-        f"first (`flexunet audit {audit.root}` says how), or add --i-accept-audit-errors."
+    return Plan(
+        facts, machine, draft.decisions, _notes(facts, audit), timings, listing, error_explanations(audit)
     )
 
 

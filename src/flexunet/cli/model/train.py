@@ -100,7 +100,9 @@ def _planned(path: Path, budget: str | None) -> Path:
     """The configuration that is meant: for a data set, that which `init` wrote or writes now.
 
     Raises:
-        ConfigError: if there is a budget, and a configuration that says already how long training takes.
+        ConfigError: if there is a budget, and a configuration that says already how long training takes; or
+            a configuration of this name for another data set.
+        DatasetError: if the data set changed since it was planned for, and the audit now finds errors.
     """
     from flexunet.errors import ConfigError
     from flexunet.run_folder import RUN_CONFIG
@@ -117,5 +119,9 @@ def _planned(path: Path, budget: str | None) -> Path:
             "without --budget, or write another one with `flexunet init DATASET --out FILE --budget TIME`."
         )
     elif is_dataset:
+        from flexunet.planning.written import check_written
+
+        with progress() as shown:
+            check_written(path, file, shown)
         say(f"training as {file} says, which is there already")
     return file

@@ -6,10 +6,11 @@ import shutil
 import numpy as np
 import pytest
 
+from flexunet.cli.colors import masks_of
 from flexunet.cli.model.init import seconds_of
 from flexunet.config.checks import check_image_size
 from flexunet.config.files import load_config
-from flexunet.data.configured import split_pairs
+from flexunet.data.configured import mask_reader, split_pairs
 from flexunet.data.images.files import write_image
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.data.phantom.dataset import write_phantom_dataset
@@ -116,3 +117,85 @@ def test_budgets(text, seconds):
 def test_what_is_no_budget(text):
     with pytest.raises(ConfigError, match="expected a time such as 30m"):
         seconds_of(text)
+
+
+def write_set(folder, mask):
+    """Six films of noise, all with one mask, uint8 `(64, 48)`."""
+    random = np.random.default_rng(0)
+    for number in range(6):
+        write_image(
+            folder / "images" / f"{number}.png",
+            random.integers(0, 255, (64, 48), endpoint=True).astype(np.uint8),
+        )
+        write_image(folder / "masks" / f"{number}.png", mask)
+    return folder
+
+
+def written_from(dataset, given, tmp_path, **options):
+    """The configuration that is planned from the `[mask]` and `[image]` keys of a file."""
+    (tmp_path / "given.toml").write_text(given)
+    plan = plan_training(
+        dataset,
+        config=load_config(tmp_path / "given.toml"),
+        machine=LAPTOP,
+        accept_audit_errors=True,
+        **options,
+    )
+    document = plan.write(tmp_path / "written.toml")
+    return load_config(tmp_path / "written.toml"), json.loads(document.read_text())
+
+
+def test_a_threshold_is_taken_over(tmp_path):
+    """Grey 90 is above the threshold of 60, and by the nearest colour it would be black."""
+    mask = np.zeros((64, 48), np.uint8)
+    mask[10:30, 10:30], mask[40:50, 10:30] = 90, 40
+    dataset = write_set(tmp_path / "soft", mask)
+    config, document = written_from(dataset, "[mask]\nbinarize = true\nthreshold = 60\n", tmp_path)
+    read = mask_reader(config).read(dataset / "masks/0.png")
+    assert np.array_equal(read, mask > 60)
+    assert document["dataset"]["foreground"] == pytest.approx(400 / (64 * 48), abs=1e-4)
+    reasons = {d["key"]: d["reason"] for d in document["decisions"] if d["section"] == "mask"}
+    assert reasons["threshold"] == reasons["binarize"] == "as given.toml says"
+
+
+def test_ignored_pixels_layers_and_how_images_are_read_are_taken_over(tmp_path):
+    mask = np.zeros((64, 48), np.uint8)
+    mask[10:30, 10:30], mask[:5] = 1, 255
+    dataset = write_set(tmp_path / "set", mask)
+    layer = np.zeros((64, 48), np.uint8)
+    layer[40:50, 10:30] = 255
+    for number in range(6):
+        write_image(dataset / "masks_b" / f"{number}.png", layer)
+    given = """
+[model]
+num_classes = 3
+[image]
+normalize = "zscore"
+range = "0,255"
+[mask]
+rgb_map = {"0,0,0" = 0, "1,1,1" = 1, "2,2,2" = 2}
+ignore = [255, 255, 255]
+layers = {masks_b = {"255,255,255" = 2}}
+"""
+    config, document = written_from(dataset, given, tmp_path)
+    read = mask_reader(config).read(dataset / "masks/0.png")
+    expected = np.where(layer == 255, np.uint8(2), mask)
+    assert np.array_equal(read, expected)
+    assert (config.image.normalize, config.image.range) == ("zscore", "0,255")
+    assert config.model.num_classes == 3
+    assert next(d["reason"] for d in document["decisions"] if d["key"] == "rgb_map") == "as given.toml says"
+
+
+def test_the_option_replaces_the_colours_of_a_file_but_not_what_is_ignored(tmp_path):
+    mask = np.zeros((64, 48), np.uint8)
+    mask[10:30, 10:30], mask[:5] = 200, 100
+    dataset = write_set(tmp_path / "set", mask)
+    (tmp_path / "given.toml").write_text("[mask]\nignore = 100\n")
+    file = load_config(tmp_path / "given.toml")
+    masks = masks_of(file, "{(0, 0, 0): 0, (200, 200, 200): 1}")
+    plan_training(dataset, config=file, masks=masks, machine=LAPTOP, accept_audit_errors=True).write(
+        tmp_path / "written.toml"
+    )
+    read = mask_reader(load_config(tmp_path / "written.toml")).read(dataset / "masks/0.png")
+    assert set(np.unique(read[:5])) == {255}
+    assert read[10:30, 10:30].min() == read[10:30, 10:30].max() == 1

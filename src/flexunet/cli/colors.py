@@ -10,6 +10,7 @@ import typer
 from flexunet.cli.configuration import open_config
 
 if TYPE_CHECKING:
+    from flexunet.config.schema import Config
     from flexunet.data.images.masks import MaskReader
 
 RgbMap = Annotated[
@@ -27,15 +28,21 @@ ColorsFrom = Annotated[
 
 def chosen_masks(config_path: Path | None, rgb_map: str | None) -> MaskReader | None:
     """How masks are read: by the configuration, with the colours of `--rgb-map`; None to guess."""
-    if not config_path and not rgb_map:
+    return masks_of(open_config(config_path) if config_path else None, rgb_map)
+
+
+def masks_of(config: Config | None, rgb_map: str | None) -> MaskReader | None:
+    """The same for a configuration that is open already."""
+    if not config and not rgb_map:
         return None
     from dataclasses import replace
 
     from flexunet.data.configured import mask_reader
-    from flexunet.data.images.color_map import parse_rgb_map
+    from flexunet.data.images.color_map import ColorMap, parse_rgb_map
     from flexunet.data.images.masks import RGB_MAP_OPTION, MaskReader
 
-    reader = mask_reader(open_config(config_path)) if config_path else MaskReader()
+    reader = mask_reader(config) if config else MaskReader()
     if not rgb_map:
         return reader
-    return replace(reader, color_map=parse_rgb_map(rgb_map), setting=RGB_MAP_OPTION)
+    colors = ColorMap(parse_rgb_map(rgb_map).colors_to_class, reader.color_map.ignore)
+    return replace(reader, color_map=colors, setting=RGB_MAP_OPTION)

@@ -13,8 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from flexunet.config.schema import Config
 from flexunet.data.audit import audit_dataset
 from flexunet.data.audit.findings import AuditResult
+from flexunet.data.configured import mask_reader
 from flexunet.data.images.masks import MaskReader
 from flexunet.data.statistics.count import measure_dataset
 from flexunet.errors import DatasetError, PathError, counted
@@ -22,6 +24,7 @@ from flexunet.files import write_text
 from flexunet.machine import Machine, this_machine
 from flexunet.planning.budget import Timing, fit_to_budget
 from flexunet.planning.dataset_facts import DatasetFacts, facts_of
+from flexunet.planning.given import given_keys
 from flexunet.planning.rules import (
     CPU_FILTERS,
     CPU_PIXELS,
@@ -123,6 +126,7 @@ def plan_training(
     root: Path | str,
     *,
     masks: MaskReader | None = None,
+    config: Config | None = None,
     budget: float | None = None,
     machine: Machine | None = None,
     accept_audit_errors: bool = False,
@@ -132,7 +136,8 @@ def plan_training(
 
     Args:
         root: Folder of the data set, in any layout that `stats` knows.
-        masks: How masks are read; by default the colours are guessed.
+        masks: How masks are read; by default as `config` says, and without one the colours are guessed.
+        config: Configuration whose `[mask]` and `[image]` keys are taken over.
         budget: Seconds that training may take; model and epochs then follow from steps that are timed here.
         machine: Where training will run; this machine by default.
         accept_audit_errors: Whether a plan is made though the audit found errors.
@@ -153,6 +158,8 @@ def plan_training(
         'planned.plan.json'
     """
     listing = listing_digest(Path(root))  # before files are read: one that changes meanwhile is audited again
+    if masks is None and config is not None:
+        masks = mask_reader(config)
     audit = audit_dataset(root, masks=masks, progress=progress)
     if not audit.scores_hold and not accept_audit_errors:
         raise DatasetError(
@@ -161,7 +168,8 @@ def plan_training(
     facts = facts_of(measure_dataset(root, audit.masks, progress=progress))
     machine = machine or this_machine()
     pixels, filters = (GPU_PIXELS, GPU_FILTERS) if machine.has_gpu else (CPU_PIXELS, CPU_FILTERS)
-    draft = decide(Draft(facts, machine, pixels, filters))
+    given = [] if config is None else given_keys(config, audit.masks)
+    draft = decide(Draft(facts, machine, pixels, filters, given=given))
     timings: list[Timing] = []
     if budget is not None:
         draft, timings = fit_to_budget(draft, budget, progress)

@@ -7,7 +7,7 @@ reason. The same facts give the same plan. docs/recipes.md has the measurements 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +55,8 @@ class Draft:
         machine: The machine.
         pixels: Pixels of the model's input that a step may cost.
         filters: Filters of the first level.
+        steps: Steps that the run may make.
+        given: Keys that are not decided but taken over as they are.
         decisions: In the order in which they were made.
     """
 
@@ -63,11 +65,18 @@ class Draft:
     pixels: int
     filters: int
     steps: int = STEPS
+    given: list[Decision] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> Any:
         """The value of a key that was decided, by `section.key`."""
         return next(d.value for d in self.decisions if f"{d.section}.{d.key}" == name)
+
+    def take(self, decisions: Iterable[Decision]) -> None:
+        """Add decisions one by one; each replaces an earlier one on its key."""
+        for new in decisions:
+            name = (new.section, new.key)
+            self.decisions = [old for old in self.decisions if (old.section, old.key) != name] + [new]
 
     @property
     def most_steps(self) -> int:
@@ -317,9 +326,6 @@ RULES: tuple[Rule, ...] = (
 def decide(draft: Draft) -> Draft:
     """Fill a draft by all rules in their order; a later decision on a key replaces an earlier one."""
     for rule in RULES:
-        for decision in rule(draft):
-            draft.decisions = [
-                d for d in draft.decisions if (d.section, d.key) != (decision.section, decision.key)
-            ]
-            draft.decisions.append(decision)
+        draft.take(rule(draft))
+    draft.take(draft.given)
     return draft

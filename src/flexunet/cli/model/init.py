@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flexunet.cli.colors import ColorsFrom, RgbMap, chosen_masks
+from flexunet.cli.colors import RgbMap, masks_of
+from flexunet.cli.configuration import open_config
 from flexunet.cli.console import console, print_json, print_notes, progress
 from flexunet.cli.options import AsJson, Budget
 from flexunet.errors import ConfigError
 
 if TYPE_CHECKING:
+    from flexunet.config.schema import Config
+    from flexunet.data.images.masks import MaskReader
     from flexunet.planning.plan import Plan
 
 _UNITS = {"": 60, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
@@ -28,7 +31,12 @@ def init(
         typer.Option("--out", metavar="FILE", help="File to write. Default: NAME.toml in this folder."),
     ] = None,
     budget: Budget = None,
-    config_path: ColorsFrom = None,
+    config_path: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", metavar="FILE", help="Configuration whose [mask] and [image] keys are taken over."
+        ),
+    ] = None,
     rgb_map: RgbMap = None,
     accept_audit_errors: Annotated[
         bool,
@@ -39,8 +47,14 @@ def init(
 ) -> None:
     """Look at a data set and write a configuration for it, with a reason for every choice."""
     file = out or configuration_of(dataset)
+    config = open_config(config_path) if config_path else None
     plan = write_plan(
-        dataset, file, budget, chosen_masks(config_path, rgb_map), accept_audit_errors=accept_audit_errors
+        dataset,
+        file,
+        budget,
+        config,
+        masks_of(config, rgb_map),
+        accept_audit_errors=accept_audit_errors,
     )
     if as_json:
         print_json(plan.document() | {"written": str(file)})
@@ -57,7 +71,13 @@ def configuration_of(dataset: Path) -> Path:
 
 
 def write_plan(
-    dataset: Path, file: Path, budget: str | None, masks: object = None, *, accept_audit_errors: bool = False
+    dataset: Path,
+    file: Path,
+    budget: str | None,
+    config: Config | None = None,
+    masks: MaskReader | None = None,
+    *,
+    accept_audit_errors: bool = False,
 ) -> Plan:
     """Plan for a data set, and write the configuration and the plan.
 
@@ -71,7 +91,8 @@ def write_plan(
     with progress() as shown:
         plan = plan_training(
             dataset,
-            masks=masks,  # type: ignore[arg-type]
+            masks=masks,
+            config=config,
             budget=seconds,
             accept_audit_errors=accept_audit_errors,
             progress=shown,

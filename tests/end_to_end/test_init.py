@@ -3,8 +3,10 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
+from flexunet.data.images.files import write_image
 from flexunet.data.phantom.dataset import write_phantom_dataset
 
 SHORT = ("--set=train.epochs=1", "--set=train.steps_per_epoch=2", "--set=train.warmup_steps=0")
@@ -64,3 +66,40 @@ def test_a_data_set_of_the_same_name_elsewhere_is_not_mistaken(folder, flexunet,
     assert "a/split/train/images" in told
     assert "flexunet init b/split --out OTHER.toml" in told
     assert not (tmp_path / "split_run").exists()
+
+
+def write_films(folder, names, lesion_in):
+    """Films of grey noise, 64 x 80, with a disc of 20 pixels in the masks of some."""
+    random = np.random.default_rng(0)
+    rows, columns = np.mgrid[:80, :64]
+    disc = ((columns - 20) ** 2 + (rows - 40) ** 2 < 100).astype(np.uint8) * 255
+    for name in names:
+        image = random.integers(0, 255, (80, 64)).astype(np.uint8)
+        write_image(folder / "images" / f"{name}.png", image)
+        write_image(folder / "masks" / f"{name}.png", disc if name in lesion_in else 0 * disc)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("names", "lesion_in", "told"),
+    [
+        (["a"], ["a"], "All training images are of one source"),
+        (
+            ["P34_L_DM_CC", "P34_R_DM_CC", "P34_L_DM_MLO"],
+            ["P34_L_DM_CC"],
+            "All training images are of one patient",
+        ),
+        (["a", "b", "c"], [], "No training mask holds a class other than 0"),
+    ],
+)
+def test_what_init_writes_for_a_poor_data_set_can_be_trained(
+    tmp_path, flexunet, monkeypatch, names, lesion_in, told
+):
+    monkeypatch.chdir(tmp_path)
+    write_films(tmp_path / "poor", names, lesion_in)
+    written = flexunet("init", "poor", "--i-accept-audit-errors")
+    assert told in " ".join((written.stdout + written.stderr).split())
+    text = (tmp_path / "poor.toml").read_text()
+    assert "lesion at least 0 pixels" not in text
+    result = json.loads(flexunet("train", "poor", "--json", "--set=model.base_filters=2", *SHORT).stdout)
+    assert result["monitor"] == ("val_" if len(names) == 3 and not lesion_in else "") + "dice_per_image_mean"

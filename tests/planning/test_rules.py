@@ -24,6 +24,8 @@ FACTS = DatasetFacts(
     is_grey=True,
     foreground=0.03,
     without_lesion=0.2,
+    kept_with_lesion=32,
+    kept_without_lesion=8,
     class_shares=(0.97, 0.03),
     lesion_diameter=90.0,
     sides=0.5,
@@ -103,3 +105,11 @@ def test_colours_of_the_masks_are_the_classes():
     values = decided(colors=colors)
     assert values["mask.rgb_map"] == colors
     assert values["model.num_classes"] == 3
+
+
+def test_lesions_are_not_asked_for_where_training_has_none():
+    assert "train.lesion_share" not in decided(without_lesion=1.0, kept_with_lesion=0, lesion_diameter=None)
+    # All with a lesion, or all without one, are held back.
+    assert "train.lesion_share" not in decided(without_lesion=0.5, kept_with_lesion=0, kept_without_lesion=8)
+    assert "train.lesion_share" not in decided(without_lesion=0.5, kept_with_lesion=8, kept_without_lesion=0)
+    assert decided(without_lesion=0.5)["train.lesion_share"] == 0.5

@@ -140,16 +140,27 @@ def _folder_pairs(config: Config, split: str) -> list[Pair]:
     ]
 
 
+def held_back(patients: Iterable[str], seed: int) -> set[str]:
+    """The fifth of the patients whose images `[train] dataset_splitter` keeps for validation.
+
+    Args:
+        patients: Patients, or sources where they are unknown; none is held back of fewer than two.
+        seed: `[train] seed`.
+    """
+    groups = sorted(set(patients))
+    held_count = min(max(1, round(VALID_SHARE * len(groups))), len(groups) - 1)
+    return set(np.random.default_rng(seed).permutation(groups)[: max(0, held_count)].tolist())
+
+
 def _hold_back(pairs: list[Pair], seed: int) -> tuple[list[Pair], list[Pair]]:
     """Split pairs into training and validation so that no patient, and no source, is on both sides."""
-    groups = sorted({pair.patient for pair in pairs})
+    groups = {pair.patient for pair in pairs}
     if len(groups) < 2:
         raise DatasetError(
             f"[train] dataset_splitter needs at least two sources to split, found {len(groups)}: "
             "name a validation folder in [valid] images_dir and masks_dir"
         )
-    held_count = min(max(1, round(VALID_SHARE * len(groups))), len(groups) - 1)
-    held = set(np.random.default_rng(seed).permutation(groups)[:held_count].tolist())
+    held = held_back(groups, seed)
     training = [pair for pair in pairs if pair.patient not in held]
     validation = [pair for pair in pairs if pair.patient in held]
     return training, validation

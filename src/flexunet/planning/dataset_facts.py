@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from flexunet.config.schema import default_of
+from flexunet.data.configured import held_back
 from flexunet.data.dataset.layouts import find_layout
 from flexunet.data.derive.breast import find_breast
 from flexunet.data.images.files import as_rgb, read_image
 from flexunet.data.statistics.count import ALL, DatasetStatistics, ImageFacts
 from flexunet.errors import DatasetError, FlexUNetError, counted
 
+_SEED = default_of("train", "seed")  # of a plan, which sets none
 _LOOKED_AT = 48  # images that are opened to tell colour and side
 
 
@@ -37,6 +40,8 @@ class DatasetFacts:
         channels: Channels of images that are neither grey nor colour; 0 of others.
         foreground: Median share of the image that the classes from 1 on cover, of images where they occur.
         without_lesion: Share of the images whose mask holds class 0 alone.
+        kept_with_lesion: Images with a lesion that are trained on; none that is held back for validation.
+        kept_without_lesion: The same of images without.
         class_shares: Share of the pixels of each class.
         lesion_diameter: Diameter of a disc as large as the largest lesion of an image, in its pixels: 10th
             percentile over images with a lesion, None without any.
@@ -57,6 +62,8 @@ class DatasetFacts:
     is_grey: bool
     foreground: float
     without_lesion: float
+    kept_with_lesion: int
+    kept_without_lesion: int
     class_shares: tuple[float, ...]
     lesion_diameter: float | None
     sides: float | None
@@ -68,6 +75,11 @@ class DatasetFacts:
     def training_images(self) -> int:
         """Images that a model is trained on, a held-back fifth included where there is no valid split."""
         return self.splits.get("train", 0) or self.splits.get(ALL, 0)
+
+    @property
+    def is_validated(self) -> bool:
+        """Whether there are validation images: their own, or some that can be held back."""
+        return "valid" in self.splits or self.patients > 1
 
     @property
     def num_classes(self) -> int:
@@ -100,6 +112,8 @@ def facts_of(statistics: DatasetStatistics) -> DatasetFacts:
             "`flexunet audit` names what is wrong."
         )
     identities = [facts.entry.identity for facts in chosen]
+    held = set() if "valid" in splits else held_back([i.patient for i in identities], _SEED)
+    kept = [facts for facts in chosen if facts.entry.identity.patient not in held]
     areas = [max(facts.lesion_areas) for facts in chosen if facts.lesion_areas]
     shares = [facts.lesion_share for facts in chosen if facts.lesion_share > 0]
     pixels = np.sum([facts.class_pixels for facts in chosen], axis=0)
@@ -120,6 +134,8 @@ def facts_of(statistics: DatasetStatistics) -> DatasetFacts:
         same_size=len({(facts.width, facts.height) for facts in chosen}) == 1,
         is_grey=is_grey,
         foreground=round(float(np.median(shares)), 5) if shares else 0.0,
+        kept_with_lesion=sum(facts.lesion_share > 0 for facts in kept),
+        kept_without_lesion=sum(facts.lesion_share == 0 for facts in kept),
         without_lesion=round(1 - len(shares) / len(chosen), 3),
         class_shares=tuple(np.round(pixels / pixels.sum(), 5).tolist()),
         lesion_diameter=round(float(2 * np.sqrt(np.quantile(areas, 0.1) / np.pi)), 1) if areas else None,

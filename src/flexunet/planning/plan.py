@@ -185,6 +185,20 @@ def _notes(facts: DatasetFacts, audit: AuditResult) -> list[str]:
             "There are no test images, so no score of this model will be of images that it has never met. "
             f"`flexunet split {facts.root} OUT` makes train, valid and test."
         )
+    if not facts.is_validated:
+        whose = "patient" if facts.patients_known == 1 else "source"
+        notes.append(
+            f"All training images are of one {whose}, so none is held back: the best epoch is chosen by "
+            "images that the model has learned from. Images of a second one, or a folder valid, are "
+            "needed to tell whether it learns anything else."
+        )
+    if not facts.lesion_diameter:
+        notes.append("No training mask holds a class other than 0: a model learns from them to find nothing.")
+    elif not facts.kept_with_lesion:
+        notes.append(
+            "All images with a lesion are held back for validation: make a folder valid with "
+            f"`flexunet split {facts.root} OUT`."
+        )
     if facts.patients_known < 1:
         whose = "no image" if facts.patients_known == 0 else f"{1 - facts.patients_known:.0%} of the images"
         is_known = "is" if facts.patients_known == 0 else "is not"

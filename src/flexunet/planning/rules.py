@@ -204,12 +204,16 @@ def _lesions(draft: Draft) -> Iterator[Decision]:
             f"the classes cover {facts.foreground:.0%} of an image: overlap and every pixel count",
         )
         return
-    diameter = (facts.lesion_diameter or 0) * draft.scale
+    if not facts.lesion_diameter:
+        reason = "overlap and every pixel count; no mask holds a lesion yet"
+        yield Decision("model", "loss", "dice + categorical_crossentropy", reason)
+        return
+    diameter = facts.lesion_diameter * draft.scale
     told = f"nine images of ten have a lesion at least {diameter:.0f} pixels wide in the model's input"
     yield Decision(
         "model", "loss", "dice + categorical_crossentropy", f"{told}; overlap and every pixel count"
     )
-    if 0 < diameter < _SMALL_LESION and draft["model.image_width"] != facts.width:
+    if diameter < _SMALL_LESION and draft["model.image_width"] != facts.width:
         side = min(draft["model.image_width"], draft["model.image_height"])
         yield Decision(
             "train",
@@ -220,7 +224,8 @@ def _lesions(draft: Draft) -> Iterator[Decision]:
         yield Decision("model", "image_width", side, "crops are square")
         yield Decision("model", "image_height", side, "crops are square")
     is_cropped = any(d.key == "crop" for d in draft.decisions)
-    if facts.without_lesion > 0.34 or is_cropped:
+    can_be_drawn = facts.kept_with_lesion > 0 and (is_cropped or facts.kept_without_lesion > 0)
+    if (facts.without_lesion > 0.34 or is_cropped) and can_be_drawn:
         reason = f"{facts.without_lesion:.0%} of the images hold no lesion; half of each batch does"
         yield Decision("train", "lesion_share", 0.5, reason)
 
@@ -271,8 +276,9 @@ def _splits(draft: Draft) -> Iterator[Decision]:
         reason = "after each epoch validation images are shown: who watches test images chooses by them"
         yield Decision("train", "epoch_change_images_dir", chosen, reason)
     else:
-        reason = "there is no valid folder: a fifth of the patients is held back"
-        yield Decision("train", "dataset_splitter", True, reason)
+        if facts.is_validated:
+            reason = "there is no valid folder: a fifth of the patients is held back"
+            yield Decision("train", "dataset_splitter", True, reason)
         yield Decision(
             "train", "epoch_change_infer", False, "there is no folder of validation images to show"
         )
@@ -298,9 +304,12 @@ def _length(draft: Draft) -> Iterator[Decision]:
         f"{epochs * STEPS_PER_EPOCH} steps in all, in which each image is shown {views:.0f} times",
     )
     yield Decision("train", "patience", epochs, "a cosine schedule is meant to end")
-    yield Decision(
-        "train", "monitor", "val_dice_per_image_mean", "the figure that `flexunet evaluate` reports"
+    reason = (
+        "the figure that `flexunet evaluate` reports"
+        if draft.facts.is_validated
+        else "the Dice per image, of the training images where there are none for validation"
     )
+    yield Decision("train", "monitor", "val_dice_per_image_mean", reason)
     yield Decision(
         "train", "learning_rate_schedule", "cosine", "ends at a rate of 0, where the weights settle"
     )

@@ -171,10 +171,17 @@ def plan_training(
     given = [] if config is None else given_keys(config, audit.masks)
     draft = decide(Draft(facts, machine, pixels, filters, given=given))
     timings: list[Timing] = []
+    notes: list[str] = []
     if budget is not None:
-        draft, timings = fit_to_budget(draft, budget, progress)
+        draft, timings, notes = fit_to_budget(draft, budget, progress)
     return Plan(
-        facts, machine, draft.decisions, _notes(facts, audit), timings, listing, error_explanations(audit)
+        facts,
+        machine,
+        draft.decisions,
+        notes + _notes(facts, audit),
+        timings,
+        listing,
+        error_explanations(audit),
     )
 
 

@@ -22,6 +22,7 @@ STEPS = 2000
 _FEWEST_STEPS = 1000
 _VIEWS = 100  # times that each image is shown, from where on small sets are learned by heart
 STEPS_PER_EPOCH = 50
+FEWEST_EPOCHS = 4
 _SMALLEST_EDGE = 4  # pixels of the coarsest level's shorter side
 _MOST_LEVELS = 7
 _SMALL_LESION = 16.0  # pixels of a lesion's diameter in the model's input below which it is hard to learn
@@ -56,6 +57,8 @@ class Draft:
         pixels: Pixels of the model's input that a step may cost.
         filters: Filters of the first level.
         steps: Steps that the run may make.
+        budget: Seconds that training may take; None without a limit.
+        timed: What was timed for the budget, in words.
         given: Keys that are not decided but taken over as they are.
         decisions: In the order in which they were made.
     """
@@ -65,6 +68,8 @@ class Draft:
     pixels: int
     filters: int
     steps: int = STEPS
+    budget: float | None = None
+    timed: str = ""
     given: list[Decision] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
 
@@ -130,11 +135,8 @@ def _size(draft: Draft) -> Iterator[Decision]:
     width, height = (max(step, round(side * scale / step) * step) for side in (facts.width, facts.height))
     place = "a GPU" if draft.machine.has_gpu else "a processor"
     sizes = "all images are" if facts.same_size else "the median image is"
-    enough = (
-        "as large as they are"
-        if scale == 1
-        else f"near the {draft.pixels:,} pixels that {place} can train in the time"
-    )
+    limit = f"what a step may cost on {place}" if draft.budget is None else "as the budget allows"
+    enough = "as large as they are" if scale == 1 else f"near {draft.pixels:,} pixels, {limit}"
     yield Decision(
         "model",
         "image_width",
@@ -295,13 +297,14 @@ def _length(draft: Draft) -> Iterator[Decision]:
         STEPS_PER_EPOCH,
         "an epoch of a fixed length, whatever the number of images",
     )
-    epochs = max(4, min(draft.steps, draft.most_steps) // STEPS_PER_EPOCH)
+    epochs = max(FEWEST_EPOCHS, min(draft.steps, draft.most_steps) // STEPS_PER_EPOCH)
     views = epochs * STEPS_PER_EPOCH * batch / max(1, draft.facts.training_images)
     yield Decision(
         "train",
         "epochs",
         epochs,
-        f"{epochs * STEPS_PER_EPOCH} steps in all, in which each image is shown {views:.0f} times",
+        f"{epochs * STEPS_PER_EPOCH} steps in all, in which each image is shown {views:.0f} times"
+        + (f"; {draft.timed}" if draft.timed else ""),
     )
     yield Decision("train", "patience", epochs, "a cosine schedule is meant to end")
     reason = (

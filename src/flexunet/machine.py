@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import shutil
+import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 _GIB = 2**30
+_DRIVER = Path("/proc/driver/nvidia/gpus")
+_PATIENCE = 20  # seconds; a driver that hangs is none
 _PROCESSOR_FILE = Path("/proc/cpuinfo")
 
 
@@ -21,13 +25,15 @@ class Machine:
     Attributes:
         cores: Processors that this process may use.
         memory: Physical memory in GiB; None where the system does not tell.
-        has_gpu: Whether an NVIDIA driver shows a device; whether an engine can use it is not known before it
-            starts.
+        has_gpu: Whether an NVIDIA driver shows a device that this process may use; whether an engine can is
+            not known before it starts.
+        gpu_memory: Memory of the smallest such device in GiB; None where the driver does not tell.
     """
 
     cores: int
     memory: float | None
     has_gpu: bool
+    gpu_memory: float | None = None
 
     def document(self) -> dict[str, Any]:
         """All figures, for JSON."""
@@ -38,9 +44,56 @@ def this_machine() -> Machine:
     """The machine at hand."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     memory = memory_bytes()
-    devices = Path("/proc/driver/nvidia/gpus")
-    has_gpu = any(devices.iterdir()) if devices.is_dir() else shutil.which("nvidia-smi") is not None
-    return Machine(cores, round(memory / _GIB, 1) if memory else None, has_gpu)
+    program = shutil.which("nvidia-smi")
+    gpus = visible_gpus(program, os.environ.get("CUDA_VISIBLE_DEVICES"))
+    known = [memory for memory in gpus if memory is not None]
+    return Machine(
+        cores, round(memory / _GIB, 1) if memory else None, bool(gpus), min(known) if known else None
+    )
+
+
+@functools.cache
+def visible_gpus(program: str | None, visible: str | None) -> tuple[float | None, ...]:
+    """The NVIDIA GPUs that a process may use: memory of each in GiB, None where it is not told.
+
+    Args:
+        program: `nvidia-smi`, which has to run and to list them; None where there is none, and the driver's
+            files then tell how many there are.
+        visible: `CUDA_VISIBLE_DEVICES`; None where it is not set.
+    """
+    if visible is not None and visible.strip() in ("", "-1"):
+        return ()
+    if program is None:
+        gpus: list[float | None] = [None for _ in _DRIVER.iterdir()] if _DRIVER.is_dir() else []
+    else:
+        gpus = _listed(program)
+    if visible is None:
+        return tuple(gpus)
+    # As CUDA reads it: what stands before the first index that no device has. Names are not resolved.
+    chosen: list[float | None] = []
+    for name in visible.split(","):
+        if not name.strip().isdecimal():
+            return tuple(gpus) if name.strip()[:3] in ("GPU", "MIG") else tuple(chosen)
+        if int(name) >= len(gpus):
+            break
+        chosen.append(gpus[int(name)])
+    return tuple(chosen)
+
+
+def _listed(program: str) -> list[float | None]:
+    """The GPUs that `nvidia-smi` lists, as in `visible_gpus`; none where it fails."""
+    query = ["--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(  # noqa: S603
+            [program, *query], capture_output=True, text=True, timeout=_PATIENCE, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    lines = done.stdout.split("\n") if done.returncode == 0 else []
+    told = [line.strip() for line in lines]
+    # Where memory is not told, it says [N/A]; other words, such as "No devices were found", are no device.
+    gpus = [each for each in told if each.isdecimal() or each.startswith("[")]
+    return [round(int(each) / 1024, 1) if each.isdecimal() else None for each in gpus]
 
 
 def memory_bytes() -> int | None:

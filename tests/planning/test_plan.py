@@ -199,3 +199,19 @@ def test_the_option_replaces_the_colours_of_a_file_but_not_what_is_ignored(tmp_p
     read = mask_reader(load_config(tmp_path / "written.toml")).read(dataset / "masks/0.png")
     assert set(np.unique(read[:5])) == {255}
     assert read[10:30, 10:30].min() == read[10:30, 10:30].max() == 1
+
+
+def test_films_that_lie_and_films_that_stand_are_not_all_stretched_one_way(tmp_path):
+    """Half 50 x 100, half 100 x 50: the shape between them, and a note; medians apart would be 75 x 75."""
+    random = np.random.default_rng(0)
+    for number in range(6):
+        shape = (100, 50) if number % 2 else (50, 100)
+        mask = np.zeros(shape, np.uint8)
+        mask[10:30, 10:30] = 255
+        write_image(
+            tmp_path / "set/images" / f"{number}.png", random.integers(0, 255, shape).astype(np.uint8)
+        )
+        write_image(tmp_path / "set/masks" / f"{number}.png", mask)
+    plan = plan_training(tmp_path / "set", machine=LAPTOP, accept_audit_errors=True)
+    assert (plan.facts.width, plan.facts.height, plan.facts.shape_spread) == (71, 71, 4.0)
+    assert any("differ by a factor of 4" in note for note in plan.notes)

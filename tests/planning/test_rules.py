@@ -21,6 +21,7 @@ FACTS = DatasetFacts(
     width=480,
     height=960,
     same_size=True,
+    shape_spread=1.0,
     is_grey=True,
     foreground=0.03,
     without_lesion=0.2,
@@ -34,9 +35,16 @@ FACTS = DatasetFacts(
 )
 
 
+def planned(pixels=2**16, machine=LAPTOP, **changes):
+    return decide(Draft(replace(FACTS, **changes), machine, pixels, 24)).decisions
+
+
 def decided(pixels=2**16, machine=LAPTOP, **changes):
-    draft = decide(Draft(replace(FACTS, **changes), machine, pixels, 24))
-    return {f"{d.section}.{d.key}": d.value for d in draft.decisions}
+    return {f"{d.section}.{d.key}": d.value for d in planned(pixels, machine, **changes)}
+
+
+def reasons(pixels=2**16, machine=LAPTOP, **changes):
+    return {f"{d.section}.{d.key}": d.reason for d in planned(pixels, machine, **changes)}
 
 
 def test_an_upright_film_keeps_its_proportions():
@@ -74,7 +82,9 @@ def test_small_lesions_are_trained_on_crops_and_in_every_batch():
     """A lesion of 30 pixels of 480 x 960 is 11 pixels wide at 192 x 352."""
     values = decided(lesion_diameter=30.0)
     assert values["train.crop"] == "random"
-    assert values["model.image_width"] == values["model.image_height"] == 192
+    # As many pixels as a whole image would have: the side is the root of 65,536.
+    assert values["model.image_width"] == values["model.image_height"] == 256
+    assert values["model.num_layers"] == 7
     assert values["train.lesion_share"] == 0.5
     assert "train.crop" not in decided(lesion_diameter=90.0)
 
@@ -113,3 +123,36 @@ def test_lesions_are_not_asked_for_where_training_has_none():
     assert "train.lesion_share" not in decided(without_lesion=0.5, kept_with_lesion=0, kept_without_lesion=8)
     assert "train.lesion_share" not in decided(without_lesion=0.5, kept_with_lesion=8, kept_without_lesion=0)
     assert decided(without_lesion=0.5)["train.lesion_share"] == 0.5
+
+
+def test_crops_have_reasons_of_their_own():
+    told = reasons(lesion_diameter=30.0, without_lesion=0.0)
+    assert "0% of the images" not in told["train.lesion_share"]
+    assert "cropped round one" in told["train.lesion_share"]
+    assert "256 x 256" in told["model.image_width"]
+    assert "65,536" in told["model.image_width"]
+    assert told["model.num_layers"].startswith("the coarsest level is 4 x 4")
+    assert "30 pixels wide at full resolution" in told["model.loss"]
+    assert "11 with whole images at 192 x 352" in told["train.crop"]
+    assert "two crops per validation image" in told["train.monitor"]
+
+
+def test_crops_are_no_larger_than_the_images_and_fit_the_levels():
+    """4000 x 200 pixels: crops of 200 and fewer; six levels halve five times, and 192 is a multiple of 32."""
+    values = decided(width=4000, height=200, lesion_diameter=10.0)
+    assert values["train.crop"] == "random"
+    assert values["model.image_width"] == values["model.image_height"] == 192
+    assert values["model.num_layers"] == 6
+
+
+def test_what_rounding_takes_is_no_reason_for_crops():
+    """100 x 100 becomes 96 x 96: a scale of 0.96."""
+    values = decided(width=100, height=100, lesion_diameter=10.0)
+    assert "train.crop" not in values
+    assert (values["model.image_width"], values["model.num_layers"]) == (96, 5)
+
+
+def test_reasons_say_of_which_images_nine_of_ten_are_and_what_is_not_limited_by_time():
+    told = reasons()
+    assert told["model.loss"].startswith("nine of ten images with a lesion have one at least")
+    assert "time" not in told["model.image_width"]

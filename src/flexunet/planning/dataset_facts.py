@@ -33,9 +33,10 @@ class DatasetFacts:
         patients: People, or sources where the person is unknown.
         patients_known: Images whose patient is known, as a share of all.
         colors: Class of each colour of the masks.
-        width: Median width of the images, in pixels.
-        height: Median height of the images, in pixels.
+        width: Width of an image of the median area and the median ratio of sides, in pixels.
+        height: Its height, in pixels.
         same_size: Whether all images have that size.
+        shape_spread: 90th percentile of the ratios of width to height, divided by the 10th.
         is_grey: Whether the images looked at hold no colour.
         channels: Channels of images that are neither grey nor colour; 0 of others.
         foreground: Median share of the image that the classes from 1 on cover, of images where they occur.
@@ -59,6 +60,7 @@ class DatasetFacts:
     width: int
     height: int
     same_size: bool
+    shape_spread: float
     is_grey: bool
     foreground: float
     without_lesion: float
@@ -118,6 +120,7 @@ def facts_of(statistics: DatasetStatistics) -> DatasetFacts:
     shares = [facts.lesion_share for facts in chosen if facts.lesion_share > 0]
     pixels = np.sum([facts.class_pixels for facts in chosen], axis=0)
     spacings = sorted(_spacings(chosen))
+    width, height, spread = _typical_size([(facts.width, facts.height) for facts in chosen])
     is_grey, sides, channels = _look(chosen)
     return DatasetFacts(
         root=str(statistics.root),
@@ -129,9 +132,10 @@ def facts_of(statistics: DatasetStatistics) -> DatasetFacts:
             ",".join(map(str, color)): index
             for color, index in statistics.masks.color_map.colors_to_class.items()
         },
-        width=round(float(np.median([facts.width for facts in chosen]))),
-        height=round(float(np.median([facts.height for facts in chosen]))),
+        width=width,
+        height=height,
         same_size=len({(facts.width, facts.height) for facts in chosen}) == 1,
+        shape_spread=spread,
         is_grey=is_grey,
         foreground=round(float(np.median(shares)), 5) if shares else 0.0,
         kept_with_lesion=sum(facts.lesion_share > 0 for facts in kept),
@@ -168,6 +172,22 @@ def _pattern(root: Path, folders: Sequence[Path]) -> str:
             "does not tell apart from other folders: `flexunet split` writes them as one data set."
         )
     return pattern
+
+
+def _typical_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int, float]:
+    """Width and height of the median area and ratio of sides, and how far the ratios spread.
+
+    The medians of widths and heights apart would be the size of no image where some lie and others stand.
+
+    Args:
+        sizes: Width and height of each image, in pixels.
+    """
+    widths, heights = np.array(sizes, np.float64).T
+    ratios = np.log(widths / heights)
+    area, ratio = np.median(widths * heights), np.exp(np.median(ratios))
+    low, high = np.quantile(ratios, [0.1, 0.9])
+    width, height = max(1, round(np.sqrt(area * ratio))), max(1, round(np.sqrt(area / ratio)))
+    return width, height, round(float(np.exp(high - low)), 3)
 
 
 def _spacings(images: Sequence[ImageFacts]) -> list[float]:

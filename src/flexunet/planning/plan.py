@@ -39,6 +39,8 @@ from flexunet.planning.written import error_explanations, listing_digest, plan_f
 from flexunet.progress import Progress, silent
 from flexunet.version import __version__
 
+_WIDE = 1.5  # factor between ratios of sides from which images are stretched visibly
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -178,14 +180,14 @@ def plan_training(
         facts,
         machine,
         draft.decisions,
-        notes + _notes(facts, audit),
+        notes + _notes(facts, audit, draft.is_cropped),
         timings,
         listing,
         error_explanations(audit),
     )
 
 
-def _notes(facts: DatasetFacts, audit: AuditResult) -> list[str]:
+def _notes(facts: DatasetFacts, audit: AuditResult, is_cropped: bool) -> list[str]:
     notes = []
     if "test" not in facts.splits:
         notes.append(
@@ -212,6 +214,12 @@ def _notes(facts: DatasetFacts, audit: AuditResult) -> list[str]:
         notes.append(
             f"The patient of {whose} {is_known} known, so whether one person is on both sides of a split is "
             "not known either."
+        )
+    if facts.shape_spread > _WIDE and not is_cropped:
+        notes.append(
+            f"The ratios of width to height differ by a factor of {facts.shape_spread:.2g}, and training "
+            "resizes all images to one shape, which stretches some. Pad them to one shape beforehand if that "
+            "is not meant; [infer] fit = 'pad' is for prediction alone."
         )
     if facts.spacing_spread and facts.spacing_spread > 1.2:
         notes.append(

@@ -26,6 +26,7 @@ FEWEST_EPOCHS = 4
 _SMALLEST_EDGE = 4  # pixels of the coarsest level's shorter side
 _MOST_LEVELS = 7
 _SMALL_LESION = 16.0  # pixels of a lesion's diameter in the model's input below which it is hard to learn
+_REDUCED = 0.9  # scale from which on whole images have lost nothing that crops would keep
 _REGIONS = 0.25  # share of the image from which the classes are tissue rather than lesions
 _ONE_SIDE = 0.2  # share of breasts on the other side up to which it is a mistake of finding the chest wall
 
@@ -95,10 +96,31 @@ class Draft:
         return self.facts.foreground >= _REGIONS
 
     @property
-    def scale(self) -> float:
-        """Pixels of the model's input for one pixel of the image."""
+    def whole_size(self) -> tuple[int, int, int]:
+        """Width and height at which whole images are seen, in pixels, and the levels that they allow."""
         area = self.facts.width * self.facts.height
-        return math.sqrt(self["model.image_width"] * self["model.image_height"] / area)
+        scale = math.sqrt(min(self.pixels, area) / area)
+        levels = _levels(self.facts.width * scale, self.facts.height * scale)
+        step = 2 ** (levels - 1)
+        return (
+            max(step, round(self.facts.width * scale / step) * step),
+            max(step, round(self.facts.height * scale / step) * step),
+            levels,
+        )
+
+    @property
+    def scale(self) -> float:
+        """Pixels of the model's input for one pixel of the image, where whole images are seen."""
+        width, height, _ = self.whole_size
+        return math.sqrt(width * height / (self.facts.width * self.facts.height))
+
+    @property
+    def is_cropped(self) -> bool:
+        """Whether crops at full resolution are trained on: whole images would show lesions too small."""
+        diameter = self.facts.lesion_diameter
+        if self.are_regions or not diameter:
+            return False
+        return diameter * self.scale < _SMALL_LESION and self.scale < _REDUCED
 
 
 def _batch_size(draft: Draft) -> int:
@@ -128,22 +150,31 @@ def _channels(draft: Draft) -> Iterator[Decision]:
 
 def _size(draft: Draft) -> Iterator[Decision]:
     facts = draft.facts
-    pixels = min(draft.pixels, facts.width * facts.height)
-    scale = math.sqrt(pixels / (facts.width * facts.height))
-    levels = _levels(facts.width * scale, facts.height * scale)
-    step = 2 ** (levels - 1)
-    width, height = (max(step, round(side * scale / step) * step) for side in (facts.width, facts.height))
     place = "a GPU" if draft.machine.has_gpu else "a processor"
-    sizes = "all images are" if facts.same_size else "the median image is"
     limit = f"what a step may cost on {place}" if draft.budget is None else "as the budget allows"
-    enough = "as large as they are" if scale == 1 else f"near {draft.pixels:,} pixels, {limit}"
-    yield Decision(
-        "model",
-        "image_width",
-        width,
-        f"{sizes} {facts.width} x {facts.height}; {width} x {height} keeps their proportions, {enough}",
+    near = f"near {draft.pixels:,} pixels, {limit}"
+    of_images = f"{facts.width} x {facts.height}"
+    sizes = (
+        f"all images are {of_images}"
+        if facts.same_size
+        else f"by median area and shape, images are {of_images}"
     )
-    yield Decision("model", "image_height", height, f"a multiple of {step}, as is the width")
+    if draft.is_cropped:
+        side = math.sqrt(min(draft.pixels, min(facts.width, facts.height) ** 2))
+        levels = _levels(side, side)
+        step = 2 ** (levels - 1)
+        width = height = max(step, int(side / step) * step)
+        size = f"{sizes}; square crops of {width} x {height} pixels are taken of them, "
+        reason = size + (near if side**2 >= draft.pixels else "no larger than the shorter side")
+        other = "crops are square"
+    else:
+        width, height, levels = draft.whole_size
+        step = 2 ** (levels - 1)
+        enough = "as large as they are" if draft.pixels >= facts.width * facts.height else near
+        reason = f"{sizes}; {width} x {height} keeps their proportions, {enough}"
+        other = f"a multiple of {step}, as is the width"
+    yield Decision("model", "image_width", width, reason)
+    yield Decision("model", "image_height", height, other)
     yield Decision(
         "model",
         "num_layers",
@@ -211,23 +242,26 @@ def _lesions(draft: Draft) -> Iterator[Decision]:
         yield Decision("model", "loss", "dice + categorical_crossentropy", reason)
         return
     diameter = facts.lesion_diameter * draft.scale
-    told = f"nine images of ten have a lesion at least {diameter:.0f} pixels wide in the model's input"
+    told = "nine of ten images with a lesion have one at least {:.0f} pixels wide"
+    seen = told.format(facts.lesion_diameter if draft.is_cropped else diameter)
+    where = "at full resolution" if draft.is_cropped else "in the model's input"
     yield Decision(
-        "model", "loss", "dice + categorical_crossentropy", f"{told}; overlap and every pixel count"
+        "model", "loss", "dice + categorical_crossentropy", f"{seen} {where}; overlap and every pixel count"
     )
-    if diameter < _SMALL_LESION and draft["model.image_width"] != facts.width:
-        side = min(draft["model.image_width"], draft["model.image_height"])
-        yield Decision(
-            "train",
-            "crop",
-            "random",
-            f"{told}, which is below {_SMALL_LESION:.0f}: crops at full resolution keep lesions visible",
+    if draft.is_cropped:
+        width, height, _ = draft.whole_size
+        reason = (
+            f"{seen} {where}, and {diameter:.0f} with whole images at {width} x {height}, where less than "
+            f"{_SMALL_LESION:.0f} are hard to learn"
         )
-        yield Decision("model", "image_width", side, "crops are square")
-        yield Decision("model", "image_height", side, "crops are square")
-    is_cropped = any(d.key == "crop" for d in draft.decisions)
-    can_be_drawn = facts.kept_with_lesion > 0 and (is_cropped or facts.kept_without_lesion > 0)
-    if (facts.without_lesion > 0.34 or is_cropped) and can_be_drawn:
+        yield Decision("train", "crop", "random", reason)
+    can_be_drawn = facts.kept_with_lesion > 0 and (draft.is_cropped or facts.kept_without_lesion > 0)
+    if not can_be_drawn:
+        return
+    if draft.is_cropped:
+        reason = "a crop from anywhere holds a lesion by chance; half of each batch is cropped round one"
+        yield Decision("train", "lesion_share", 0.5, reason)
+    elif facts.without_lesion > 0.34:
         reason = f"{facts.without_lesion:.0%} of the images hold no lesion; half of each batch does"
         yield Decision("train", "lesion_share", 0.5, reason)
 
@@ -307,11 +341,14 @@ def _length(draft: Draft) -> Iterator[Decision]:
         + (f"; {draft.timed}" if draft.timed else ""),
     )
     yield Decision("train", "patience", epochs, "a cosine schedule is meant to end")
-    reason = (
-        "the figure that `flexunet evaluate` reports"
-        if draft.facts.is_validated
-        else "the Dice per image, of the training images where there are none for validation"
-    )
+    if not draft.facts.is_validated:
+        reason = "the Dice per image, of the training images where there are none for validation"
+    elif draft.is_cropped:
+        reason = (
+            "the Dice of two crops per validation image; `flexunet evaluate` reports that of whole images"
+        )
+    else:
+        reason = "the figure that `flexunet evaluate` reports"
     yield Decision("train", "monitor", "val_dice_per_image_mean", reason)
     yield Decision(
         "train", "learning_rate_schedule", "cosine", "ends at a rate of 0, where the weights settle"

@@ -215,3 +215,39 @@ def test_films_that_lie_and_films_that_stand_are_not_all_stretched_one_way(tmp_p
     plan = plan_training(tmp_path / "set", machine=LAPTOP, accept_audit_errors=True)
     assert (plan.facts.width, plan.facts.height, plan.facts.shape_spread) == (71, 71, 4.0)
     assert any("differ by a factor of 4" in note for note in plan.notes)
+
+
+def film(side="L", shape=(120, 90)):
+    """A bright half ellipse that is cut off at one side, on dark air; uint8."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    inside = (columns / (0.7 * shape[1])) ** 2 + ((rows - shape[0] / 2) / (0.45 * shape[0])) ** 2 < 1
+    image = np.where(inside, 120 + 40 * np.sin(columns / 9) * np.cos(rows / 7), 5).astype(np.uint8)
+    return image if side == "L" else image[:, ::-1]
+
+
+def facts_of_images(folder, images):
+    """The figures of a data set of these images, each with a disc in its mask."""
+    for number, image in enumerate(images):
+        mask = np.zeros(image.shape[:2], np.uint8)
+        mask[40:60, 20 + number : 40 + number] = 255
+        write_image(folder / "images" / f"{number}.png", image)
+        write_image(folder / "masks" / f"{number}.png", mask)
+    return plan_training(folder, machine=LAPTOP, accept_audit_errors=True).facts
+
+
+def test_a_few_coloured_pixels_are_no_colour(tmp_path):
+    """One red pixel in one film, and a marked corner in two more of six."""
+    films = [np.stack([film()] * 3, axis=2) for _ in range(6)]
+    films[0][0, 0] = [255, 0, 0]
+    films[1][:20, :20] = films[2][:20, :20] = [255, 0, 0]
+    assert facts_of_images(tmp_path / "marked", films).is_grey
+    for each in films[3:5]:
+        each[..., 2] //= 2
+    assert not facts_of_images(tmp_path / "coloured", films).is_grey
+
+
+def test_sides_are_told_of_breasts_alone(tmp_path):
+    assert facts_of_images(tmp_path / "films", [film(side) for side in "LLRLR"]).sides == 0.6
+    random = np.random.default_rng(0)
+    noise = [np.clip(random.normal(60, 40, (120, 90)), 0, 255).astype(np.uint8) for _ in range(5)]
+    assert facts_of_images(tmp_path / "noise", noise).sides is None

@@ -156,3 +156,16 @@ def test_reasons_say_of_which_images_nine_of_ten_are_and_what_is_not_limited_by_
     told = reasons()
     assert told["model.loss"].startswith("nine of ten images with a lesion have one at least")
     assert "time" not in told["model.image_width"]
+
+
+@pytest.mark.parametrize(
+    ("sides", "told"),
+    [
+        (0.82, "82% of the breasts looked at lie on the left: mirror images would be of what is rare"),
+        (0.0, "100% of the breasts looked at lie on the right: mirror images would be of what is rare"),
+        (0.4, "60% of the breasts looked at lie on the right: a mirrored one may come"),
+        (None, "no breast was made out in most images"),
+    ],
+)
+def test_the_share_of_sides_is_told_as_it_is(sides, told):
+    assert reasons(sides=sides)["random_transform.flip"].startswith(told)

@@ -144,7 +144,7 @@ def _channels(draft: Draft) -> Iterator[Decision]:
             "model", "image_channels", facts.channels, f"the images have {facts.channels} channels"
         )
         return
-    reason = "the images hold no colour" if facts.is_grey else "the images hold colour"
+    reason = "most images hold no colour" if facts.is_grey else "most images hold colour"
     yield Decision("model", "image_channels", 1 if facts.is_grey else 3, reason)
 
 
@@ -281,16 +281,17 @@ def _augmentation(draft: Draft) -> Iterator[Decision]:
     yield Decision(
         "random_transform", "enabled", True, "few images: shape and grey values are varied in every step"
     )
-    one_side = facts.sides is not None and min(facts.sides, 1 - facts.sides) < _ONE_SIDE
+    flip = "horizontal"
     if facts.sides is None:
-        flip, reason = "horizontal", "no breast was made out, so nothing speaks against mirror images"
-    elif one_side:
-        flip, reason = "never", "the breasts lie on one side, so a mirrored one would never come"
+        reason = "no breast was made out in most images, so nothing speaks against mirror images"
     else:
-        flip, reason = (
-            "horizontal",
-            f"{facts.sides:.0%} of the breasts lie on the left: a mirrored one may come",
-        )
+        side, share = ("left", facts.sides) if facts.sides >= 0.5 else ("right", 1 - facts.sides)
+        reason = f"{share:.0%} of the breasts looked at lie on the {side}"
+        if share > 1 - _ONE_SIDE:
+            flip = "never"
+            reason += ": mirror images would be of what is rare, or a mistake of finding the chest wall"
+        else:
+            reason += ": a mirrored one may come"
     yield Decision("random_transform", "flip", flip, f"{reason}; never upside down, as no film is")
 
 

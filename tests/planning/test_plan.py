@@ -65,6 +65,11 @@ def test_nothing_is_overwritten(dataset, tmp_path):
         plan_training(dataset, machine=LAPTOP).write(file)
     assert file.read_text() == "# mine\n"
     assert list(tmp_path.iterdir()) == [file]
+    plan = file.rename(tmp_path / "mine.plan.json")
+    with pytest.raises(PathError, match=r"mine\.plan\.json is there already"):
+        plan_training(dataset, machine=LAPTOP).write(file)
+    assert plan.read_text() == "# mine\n"
+    assert list(tmp_path.iterdir()) == [plan]
 
 
 def test_a_data_set_that_leaks_is_refused(dataset, tmp_path):

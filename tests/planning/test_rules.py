@@ -169,3 +169,16 @@ def test_reasons_say_of_which_images_nine_of_ten_are_and_what_is_not_limited_by_
 )
 def test_the_share_of_sides_is_told_as_it_is(sides, told):
     assert reasons(sides=sides)["random_transform.flip"].startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        (1.0, "a fifth of the patients is held back"),
+        (0.0, "a fifth of the source images, whose patients are unknown, is held back"),
+        (0.5, "a fifth of the patients, or of the source images where the patient is unknown, is held back"),
+    ],
+)
+def test_what_is_held_back_is_called_patients_only_where_they_are_known(known, words):
+    told = reasons(splits={"all": 30}, folders={"all": ("images", "masks")}, patients_known=known)
+    assert told["train.dataset_splitter"].endswith(words)

@@ -119,8 +119,23 @@ def is_validated(config: Config) -> bool:
 def described_validation(config: Config) -> str:
     """Where the validation images come from, in words."""
     if not config.valid.images_dir and config.train.dataset_splitter:
-        return f"a fifth of the patients in {config.train.images_dir}, held back by dataset_splitter"
+        known = [pair.identity.patient_known for pair in pairs_or_none(config, "train")]
+        fifth = held_back_words(sum(known) / len(known) if known else None)
+        return f"{fifth} in {config.train.images_dir}, held back by dataset_splitter"
     return str(config.valid.images_dir)
+
+
+def held_back_words(patients_known: float | None) -> str:
+    """What `dataset_splitter` holds back, in words.
+
+    Args:
+        patients_known: Share of the images whose patient is known; None where no image can be read.
+    """
+    if patients_known == 1:
+        return "a fifth of the patients"
+    if patients_known == 0:
+        return "a fifth of the source images, whose patients are unknown,"
+    return "a fifth of the patients, or of the source images where the patient is unknown,"
 
 
 def _folder_pairs(config: Config, split: str) -> list[Pair]:

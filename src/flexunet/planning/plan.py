@@ -97,14 +97,14 @@ class Plan:
         """Write the configuration, and `NAME.plan.json` beside it.
 
         Args:
-            path: The configuration, which must not be there yet.
+            path: The configuration; neither it nor its plan may be there yet.
             run_dir: Run folder, relative to it.
 
         Returns:
             The file of the plan.
 
         Raises:
-            PathError: if the file is there already, or cannot be written.
+            PathError: if a file is there already, or cannot be written.
         """
         path = Path(path)
         refuse_existing(path)
@@ -115,13 +115,16 @@ class Plan:
 
 
 def refuse_existing(path: Path) -> None:
-    """Refuse to write where a file is already.
+    """Refuse to write a configuration where it, or the plan that belongs beside it, is already.
 
     Raises:
-        PathError: if it is.
+        PathError: if one is.
     """
-    if path.exists():
-        raise PathError(f"{path} is there already, and is not overwritten: remove it, or choose --out FILE.")
+    for each in (path, plan_file(path)):
+        if each.exists():
+            raise PathError(
+                f"{each} is there already, and is not overwritten: remove it, or choose --out FILE."
+            )
 
 
 def plan_training(

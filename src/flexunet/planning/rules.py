@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from flexunet.data.configured import held_back_words
 from flexunet.data.statistics.count import ALL
 from flexunet.machine import Machine
 from flexunet.planning.dataset_facts import DatasetFacts
@@ -314,7 +315,8 @@ def _splits(draft: Draft) -> Iterator[Decision]:
         yield Decision("train", "epoch_change_images_dir", chosen, reason)
     else:
         if facts.is_validated:
-            reason = "there is no valid folder: a fifth of the patients is held back"
+            fifth = held_back_words(facts.patients_known)
+            reason = f"there is no valid folder: {fifth} is held back"
             yield Decision("train", "dataset_splitter", True, reason)
         yield Decision(
             "train", "epoch_change_infer", False, "there is no folder of validation images to show"

@@ -107,11 +107,21 @@ def test_colours_nobody_gave_are_guessed_with_a_note(coloured):
     assert "(0, 255, 0) for (0, 128, 0), class 1" in notes
 
 
-@pytest.mark.parametrize("option", [(), ("--rgb-map", "{(0,0,0): 0, (0,255,0): 1, (255,0,0): 2}")])
-def test_a_colour_off_the_map_names_the_option(coloured, option):
+@pytest.mark.parametrize(
+    ("option", "place", "remedy"),
+    [
+        ((), "the map guessed from the masks", "--rgb-map '#000000=0,#008000=1,#ff0000=2,#0000ff=3'"),
+        (
+            ("--rgb-map", "{(0,0,0): 0, (0,255,0): 1, (255,0,0): 2}"),
+            "--rgb-map",
+            "Add the colour to --rgb-map",
+        ),
+    ],
+)
+def test_a_colour_off_the_map_names_the_option(coloured, option, place, remedy):
     refused = str(score(coloured, "poor", *option).exception)
-    assert "far from every colour of --rgb-map, most often (0, 0, 255)" in refused
-    assert "Add the colour to --rgb-map" in refused
+    assert f"far from every colour of {place}, most often (0, 0, 255)" in refused
+    assert remedy in refused
     assert "[mask]" not in refused
 
 

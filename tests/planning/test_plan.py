@@ -256,3 +256,21 @@ def test_sides_are_told_of_breasts_alone(tmp_path):
     random = np.random.default_rng(0)
     noise = [np.clip(random.normal(60, 40, (120, 90)), 0, 255).astype(np.uint8) for _ in range(5)]
     assert facts_of_images(tmp_path / "noise", noise).sides is None
+
+
+def test_a_class_that_was_not_guessed_is_refused_with_a_line_to_paste(tmp_path):
+    """Blue in one mask of six is not guessed; the refusal gives an option with which it is a class."""
+    dataset = tmp_path / "set"
+    colors = ColorMap({(0, 0, 0): 0, (255, 0, 0): 1, (0, 0, 255): 2})
+    for number in range(6):
+        mask = np.zeros((120, 90), np.uint8)
+        mask[40:60, 20:40] = 1
+        mask[70:90, 20:40] = 2 if number == 3 else 0
+        write_image(dataset / "images" / f"{number}.png", film())
+        write_mask(dataset / "masks" / f"{number}.png", mask, colors)
+    with pytest.raises(DatasetError) as refused:
+        plan_training(dataset, machine=LAPTOP)
+    line = "#000000=0,#ff0000=1,#0000ff=2"
+    assert f"--rgb-map '{line}'" in str(refused.value)
+    plan = plan_training(dataset, masks=masks_of(None, line), machine=LAPTOP, accept_audit_errors=True)
+    assert plan.facts.num_classes == 3

@@ -10,7 +10,7 @@ from flexunet.data.dataset.identity import Identities
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.dataset.status import is_unchecked
 from flexunet.data.images.guess import guess_reader
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.masks import RGB_MAP_OPTION, MaskReader
 from flexunet.errors import DatasetError
 from flexunet.evaluation.leakage import look_for_leaks
 from flexunet.evaluation.mask_folders import MaskPair, pair_masks, score_pairs
@@ -135,7 +135,7 @@ def score_folders(
 def _guessed(truths: list[Path], predictions: list[Path], notes: list[str]) -> MaskReader:
     masks, guessed = guess_reader(truths, predictions)
     if guessed:
-        notes.append(f"{guessed} If they are wrong, give them with {masks.setting} or --config.")
+        notes.append(f"{guessed} If they are wrong, give them with {RGB_MAP_OPTION} or --config.")
     return masks
 
 

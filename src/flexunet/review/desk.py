@@ -41,6 +41,7 @@ from flexunet.review.tools.model import RunModel
 
 _LESION = "#ff3b6b"
 _LEAST_READINGS = 2  # of a consensus
+_MASKS_LOOKED_AT = 24  # to guess their colours, so that a desk of thousands opens at once
 
 
 class Desk:
@@ -206,7 +207,8 @@ class Desk:
         if reader is None and run:
             reader = mask_reader(run)
         if reader is None:
-            reader, note = guess_reader([entry.mask for entry in laid.entries if entry.mask])
+            drawn = [entry.mask for entry in laid.entries if entry.mask]
+            reader, note = guess_reader(drawn, most=_MASKS_LOOKED_AT)
             self.notes += [note] if note else []
         if run and color_map(run).num_classes != reader.color_map.num_classes:
             raise ConfigError(

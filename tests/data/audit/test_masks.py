@@ -130,6 +130,39 @@ class TestColors:
         assert guess_colors(masks)[0].colors_to_class == {black: 0, dark: 1}
         assert guess_colors(masks, predictions)[0].colors_to_class == {black: 0, dark: 1, bright: 2}
 
+    @pytest.mark.parametrize(
+        ("common", "rare"), [((0, 128), (0, 128, 255)), ((0, 255), (0, 100, 255)), ((0, 1), (0, 1, 2))]
+    )
+    def test_a_class_in_two_of_many_masks_is_not_lost(self, tmp_path, common, rare):
+        for number in range(60):
+            values = rare if number in (1, 3) else common
+            picture = np.repeat(np.repeat(np.array([values], np.uint8), 20, axis=1), 20, axis=0)
+            write_image(tmp_path / f"{number:02}.png", picture)
+        masks = sorted(tmp_path.iterdir())
+        color_map, guessed = guess_colors(masks)
+        assert guessed
+        assert list(color_map.colors_to_class) == [(value,) * 3 for value in rare]
+
+    def test_small_areas_of_a_colour_in_large_masks_count(self, tmp_path):
+        """A square of 7 x 7 pixels, 5 x 5 without its edge, in 2 of 10 masks of 400 x 400."""
+        for number in range(10):
+            picture = np.zeros((400, 400, 3), np.uint8)
+            picture[100:300, 100:300] = (255, 0, 0)
+            if number < 2:
+                picture[20:27, 20:27] = (0, 0, 255)
+            write_image(tmp_path / f"{number}.png", picture)
+        color_map, _ = guess_colors(sorted(tmp_path.iterdir()))
+        assert color_map.colors_to_class == {(0, 0, 0): 0, (0, 0, 255): 1, (255, 0, 0): 2}
+
+    def test_soft_edges_are_no_classes(self, tmp_path):
+        """A blurred disc has many greys, and none of them fills an area."""
+        rows, columns = np.mgrid[:100, :100]
+        for number in range(10):
+            distance = np.hypot(rows - 50, columns - 40 - number)
+            picture = np.clip(255 * (25 - distance) / 10, 0, 255).astype(np.uint8)
+            write_image(tmp_path / f"{number}.png", picture)
+        assert guess_colors(sorted(tmp_path.iterdir())) == (BINARY, False)
+
     def test_no_masks(self):
         assert guess_colors([]) == (BINARY, False)
 

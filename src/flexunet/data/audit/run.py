@@ -59,7 +59,9 @@ def audit_dataset(
     inventory = take_inventory(root)
     findings = list(inventory.findings)
     if masks is None:
-        masks, guessed = guess_reader([entry.mask for entry in inventory.entries if entry.mask])
+        masks, guessed = guess_reader(
+            [entry.mask for entry in inventory.entries if entry.mask], progress=progress
+        )
         if guessed:
             remedy = "If they are wrong, give them with --rgb-map or --config."
             findings.append(Finding("colours-guessed", "note", (), guessed, remedy))

@@ -43,12 +43,13 @@ __all__ = [
 ]
 
 RGB_MAP, RGB_MAP_OPTION = "[mask] rgb_map", "--rgb-map"  # where the colours of the classes are given
+GUESSED = "the map guessed from the masks"  # where nobody gave them
 FAR = 48  # Euclidean distance in RGB beyond which a colour counts as off the map
 TOLERANCE = 0.05  # share of pixels that may be off the map: antialiased edges, JPEG blocks
 _MOST_CLASSES = 256
 _LOOKED_AT = 24  # masks of a data set looked at for a note
 _OPAQUE = 128  # of 255; an antialiased edge is painted from its middle on
-_FLAT_AREA = 16  # pixels of one strange colour, their neighbours too: less is taken for an edge
+FLAT_AREA = 16  # pixels of one strange colour, their neighbours too: less is taken for an edge
 
 
 def read_mask(
@@ -139,16 +140,16 @@ def fit_colors(picture: np.ndarray, color_map: ColorMap) -> ColorMap:
     off = color_map.distance(picture) > FAR**2
     if not off.any():
         return color_map
-    colors, counts = np.unique(picture[_flat(picture, off)].reshape(-1, 3), axis=0, return_counts=True)
+    colors, counts = np.unique(picture[flat_pixels(picture, off)].reshape(-1, 3), axis=0, return_counts=True)
     colors = colors[np.argsort(-counts, kind="stable")].astype(np.int32)
     counts = np.sort(counts)[::-1]
     added: dict[tuple[int, int, int], tuple[int, int, int]] = {}
     while len(colors):
         near = ((colors - colors[0]) ** 2).sum(axis=1) <= FAR**2  # JPEG spreads one colour over many
         color = tuple(colors[0].tolist())
-        entry = color_map.entry_by_hue(color) if counts[near].sum() >= _FLAT_AREA else None
+        entry = color_map.entry_by_hue(color) if counts[near].sum() >= FLAT_AREA else None
         if entry is not None:
-            if entry in added.values() or np.count_nonzero((picture == entry).all(axis=2)) >= _FLAT_AREA:
+            if entry in added.values() or np.count_nonzero((picture == entry).all(axis=2)) >= FLAT_AREA:
                 return color_map
             added[color] = entry
         colors, counts = colors[~near], counts[~near]
@@ -166,7 +167,8 @@ class MaskReader:
         color_map: Colours of the classes; black and white by default.
         threshold: As in `read_mask` (`[mask] binarize`); None takes colours as they are.
         tolerance: As in `read_mask`.
-        setting: Where the user gives the colours, for messages: the configuration key or the option.
+        setting: Where the user gives the colours, for messages: the configuration key or the option, or
+            `GUESSED`.
         grey_range: As in `read_mask`.
     """
 
@@ -212,9 +214,10 @@ class MaskReader:
         ]
         if not told:
             return ""
+        place = RGB_MAP_OPTION if self.setting == GUESSED else self.setting
         return (
             f"masks hold colours that {self.setting} lacks; each is taken for the entry of its hue: "
-            f"{'; '.join(told)}. Write the colours of the masks into {self.setting} if that is not meant."
+            f"{'; '.join(told)}. Write the colours of the masks into {place} if that is not meant."
         )
 
     def read(self, path: Path | str) -> np.ndarray:
@@ -396,22 +399,27 @@ def _strange_colors(
     """
     if tolerance >= 1 or not off.any():
         return ""
-    flat = _flat(picture, off)
+    flat = flat_pixels(picture, off)
     background = int(np.bincount(mask.ravel()).argmax())
     objects = np.count_nonzero((mask != background) | off)
     count, flat_count = np.count_nonzero(off), np.count_nonzero(flat)
-    if count <= tolerance * off.size and (flat_count < _FLAT_AREA or flat_count <= tolerance * objects):
+    if count <= tolerance * off.size and (flat_count < FLAT_AREA or flat_count <= tolerance * objects):
         return ""
     strange, counts = np.unique(picture[flat if flat_count else off], axis=0, return_counts=True)
     color = tuple(int(value) for value in np.resize(strange[counts.argmax()], 3))
     expected = ", ".join(str(color) for color in color_map.colors_to_class)
+    remedy = f"Add the colour to {setting}"
+    if setting == GUESSED:
+        colors = color_map.colors_to_class | {color: color_map.num_classes}
+        given = ",".join(f"#{bytes(each).hex()}={index}" for each, index in colors.items())
+        remedy = f"If it is a class, give all colours, such as {RGB_MAP_OPTION} '{given}'"
     return (
         f"{count / off.size:.2%} of its pixels are far from every colour of {setting}, most often "
-        f"{color}. Expected {expected}. Add the colour to {setting}, or correct the mask."
+        f"{color}. Expected {expected}. {remedy}, or correct the mask."
     )
 
 
-def _flat(picture: np.ndarray, off: np.ndarray) -> np.ndarray:
+def flat_pixels(picture: np.ndarray, off: np.ndarray) -> np.ndarray:
     """Pixels of `off` whose neighbours all have their colour, boolean `(H, W)`."""
     packed = picture.astype(np.float32)
     if picture.ndim == 3:

@@ -56,7 +56,7 @@ from flexunet.training.checkpoint.state import prepare, restore_callbacks
 from flexunet.training.compiling import compile_model
 from flexunet.training.deep_supervision import supervise_deeply
 from flexunet.training.environment import describe_environment, write_environment
-from flexunet.training.follow.callbacks import BestCheckpoint
+from flexunet.training.follow.callbacks import BestCheckpoint, note_on_monitor
 from flexunet.training.given import Given
 from flexunet.training.interrupt import StopSignal
 from flexunet.training.loop import Loop, Position, Saver, position_of
@@ -235,7 +235,7 @@ def _train(
             ended=ended,
             curves_dir=history.eval_dir,
             resumed=resumed,
-            notes=notes,
+            notes=[*notes, *note_on_monitor(callbacks.monitor, history.epochs.get(callbacks.monitor, []))],
         )
 
     if start and is_over(start, config.train.epochs):

@@ -22,7 +22,8 @@ from flexunet.data.derive.crop import restore_mask
 from flexunet.data.derive.film_masks import AnnotatedMasks, GivenMasks
 from flexunet.data.derive.run import derive, list_films
 from flexunet.data.images.contact_sheet import contact_sheet, overlays
-from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.images.masks import ColorMap, MaskReader, read_mask
 from flexunet.data.phantom.dataset import plan_films, write_raw_phantoms
 

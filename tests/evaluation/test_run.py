@@ -8,7 +8,7 @@ import pytest
 
 from flexunet.config.files import load_config
 from flexunet.data.configured import open_split
-from flexunet.data.images.files import read_image
+from flexunet.data.images.files.read import read_image
 from flexunet.data.images.masks import ColorMap, read_mask
 from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.errors import DatasetError, PathError

@@ -10,7 +10,7 @@ from flexunet.cli.model.init import seconds_of
 from flexunet.config.checks import check_image_size
 from flexunet.config.files import load_config
 from flexunet.data.configured import split_pairs
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.errors import ConfigError, DatasetError, PathError

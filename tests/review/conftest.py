@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy
 import uvicorn
 
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.review.desk import Desk
 from flexunet.review.settings import DeskSettings

@@ -4,7 +4,7 @@ import hashlib
 
 import numpy as np
 
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.images.masks import ColorMap, read_mask, write_mask
 from flexunet.review.readings.runs import Box, decode_runs, encode_runs
 

@@ -10,7 +10,8 @@ import pytest
 
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.dataset.pairs import find_pairs
-from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.images.masks import ColorMap, read_mask, write_mask
 from flexunet.data.split.plan import plan_split
 from flexunet.data.split.write import write_split

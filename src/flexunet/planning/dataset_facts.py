@@ -12,7 +12,8 @@ import numpy as np
 
 from flexunet.data.dataset.layouts import find_layout
 from flexunet.data.derive.breast import find_breast
-from flexunet.data.images.files import as_rgb, read_image
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.pixels import as_rgb
 from flexunet.data.statistics.count import ALL, DatasetStatistics, ImageFacts
 from flexunet.errors import DatasetError, FlexUNetError, counted
 

@@ -35,7 +35,7 @@ from flexunet.data.configured import (
     refuse_drafts,
     split_pairs,
 )
-from flexunet.data.images.files import image_size
+from flexunet.data.images.files.header import image_size
 from flexunet.data.images.reader import survey_range
 from flexunet.errors import PathError, RunStoppedError
 from flexunet.files import replacing, sweep

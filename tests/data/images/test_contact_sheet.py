@@ -3,7 +3,7 @@
 import numpy as np
 
 from flexunet.data.images.contact_sheet import contact_sheet, overlays, shrink_picture, spread
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.images.masks import ColorMap, MaskReader, write_mask
 
 

@@ -13,7 +13,8 @@ from PIL import Image
 
 from flexunet.data.dataset.pairs import find_pairs
 from flexunet.data.images.color_map import parse_rgb_map
-from flexunet.data.images.files import list_images, write_image
+from flexunet.data.images.files.listing import list_images
+from flexunet.data.images.files.write import write_image
 from flexunet.data.images.masks import (
     ColorMap,
     MaskReader,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flexunet.data.dataset.manifest import Manifest, sha256_of
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.images.masks import ColorMap, MaskReader, write_mask
 from flexunet.data.phantom.draw import draw_phantom
 from flexunet.data.split.folds import plan_folds, write_folds

@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from flexunet.cli import app
 from flexunet.config.files import load_config
-from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
 from flexunet.errors import ConfigError
 from flexunet.inference.folder import infer_folder
 from flexunet.inference.predict.predictor import Predictor

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from flexunet.curves import SMALL, curve_chart, curve_names
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.training.follow.gallery import Gallery, outlined, strip_epochs
 

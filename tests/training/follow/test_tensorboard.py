@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from flexunet.config.schema import Config
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.images.masks import ColorMap, write_mask
 from flexunet.training.follow.callbacks import PredictEpoch
 from flexunet.training.follow.history import History

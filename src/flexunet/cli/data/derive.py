@@ -353,7 +353,7 @@ def _of_folder(
         known_sides,
         read_film_table,
     )
-    from flexunet.data.images.files import image_stem
+    from flexunet.data.images.files.names import image_stem
 
     paths = [film.path for film in listing()]
     stems = list(map(image_stem, paths))
@@ -398,7 +398,7 @@ def _read_outlines(
     from flexunet.data.annotations.read import read_annotations
     from flexunet.data.annotations.shapes import BROKEN
     from flexunet.data.dataset.matching import listed, names_of_films
-    from flexunet.data.images.files import image_stem
+    from flexunet.data.images.files.names import image_stem
     from flexunet.errors import counted
 
     outlines = read_annotations(annotations, films, fill_boxes=weak)
@@ -453,7 +453,7 @@ def _open_model(runs: list[Path], min_confidence: float) -> tuple[ModelMasks, Ma
 
 def _write_sheet(report: DeriveReport, out: Path, color_map: ColorMap) -> Path | None:
     from flexunet.data.images.contact_sheet import contact_sheet, overlays, spread
-    from flexunet.data.images.files import write_image
+    from flexunet.data.images.files.write import write_image
     from flexunet.data.images.masks import MaskReader
 
     rows = report.manifest.rows

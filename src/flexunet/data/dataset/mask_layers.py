@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from flexunet.data.images.color_map import IGNORED, Color, ColorMap
-from flexunet.data.images.files import MASK_SUFFIXES
+from flexunet.data.images.files.names import MASK_SUFFIXES
 from flexunet.data.images.masks import MaskReader, read_mask
 from flexunet.errors import MaskError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from flexunet.data.images.color_map import ColorMap
-from flexunet.data.images.files import read_image
+from flexunet.data.images.files.read import read_image
 from flexunet.data.images.masks import RGB_MAP_OPTION, MaskReader
 from flexunet.errors import ImageError
 

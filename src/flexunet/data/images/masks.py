@@ -17,15 +17,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from flexunet.data.dicom.read import MAX_PIXELS
 from flexunet.data.images.color_map import IGNORED, ColorMap, as_grey_if_grey
-from flexunet.data.images.files import (
-    MAX_PIXELS,
-    is_float_file,
-    read_alpha,
-    read_image,
-    read_palette_indices,
-    turned_alone,
-)
+from flexunet.data.images.files.header import is_float_file, turned_alone
+from flexunet.data.images.files.read import read_alpha, read_image, read_palette_indices
 from flexunet.errors import ImageError, MaskError
 from flexunet.files import NOWHERE, leads_nowhere, write_bytes
 

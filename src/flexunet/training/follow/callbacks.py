@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from flexunet.data.images.files import list_images
+from flexunet.data.images.files.listing import list_images
 from flexunet.errors import DivergedError, PathError
 from flexunet.inference.folder import write_epoch_predictions
 from flexunet.inference.predict.predictor import Predictor

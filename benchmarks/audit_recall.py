@@ -41,7 +41,7 @@ from flexunet.data.dataset.names import patient_of, source_of
 from flexunet.data.images.files.listing import list_images
 from flexunet.data.images.files.read import read_image
 from flexunet.data.images.files.write import write_image
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.data.split.groups import deal_groups
 
 CONFIG = """

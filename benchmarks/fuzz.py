@@ -126,7 +126,8 @@ def images(folder: Path) -> Area:
 def masks(folder: Path) -> Area:
     """Masks as PNG and as arrays."""
     from flexunet.data.images.color_map import ColorMap
-    from flexunet.data.images.masks import read_mask, write_mask
+    from flexunet.data.images.masks.read import read_mask
+    from flexunet.data.images.masks.write import write_mask
 
     colors = ColorMap({(0, 0, 0): 0, (255, 0, 0): 1, (0, 255, 0): 2})
     mask = np.random.default_rng(0).integers(0, 3, (24, 16)).astype(np.uint8)

@@ -9,7 +9,7 @@ import pytest
 
 from flexunet.data.images.color_map import ColorMap
 from flexunet.data.images.files.read import read_image
-from flexunet.data.images.masks import read_mask
+from flexunet.data.images.masks.read import read_mask
 from flexunet.data.phantom.dataset import write_phantom_dataset
 
 CONFIG = """

@@ -10,7 +10,7 @@ import typer
 from flexunet.cli.configuration import open_config
 
 if TYPE_CHECKING:
-    from flexunet.data.images.masks import MaskReader
+    from flexunet.data.images.masks.reader import MaskReader
 
 RgbMap = Annotated[
     str | None,
@@ -32,8 +32,8 @@ def chosen_masks(config_path: Path | None, rgb_map: str | None) -> MaskReader | 
     from dataclasses import replace
 
     from flexunet.data.configured import mask_reader
-    from flexunet.data.images.color_map import parse_rgb_map
-    from flexunet.data.images.masks import RGB_MAP_OPTION, MaskReader
+    from flexunet.data.images.color_map import RGB_MAP_OPTION, parse_rgb_map
+    from flexunet.data.images.masks.reader import MaskReader
 
     reader = mask_reader(open_config(config_path)) if config_path else MaskReader()
     if not rgb_map:

@@ -12,7 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.data.images.masks import IGNORED, without_ignored
+from flexunet.data.images.color_map import IGNORED
+from flexunet.data.images.masks.indices import without_ignored
 from flexunet.data.images.regions import fill_holes, find_regions
 from flexunet.errors import DatasetError
 from flexunet.evaluation.scores.pixels import Values, ratio

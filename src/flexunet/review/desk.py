@@ -14,9 +14,10 @@ from sqlalchemy import select
 from flexunet.data.configured import color_map, mask_reader
 from flexunet.data.dataset.identity import Identities
 from flexunet.data.dicom.read import read_facts
+from flexunet.data.images.color_map import ColorMap
 from flexunet.data.images.files.names import IMAGE_SUFFIXES
 from flexunet.data.images.guess import guess_reader
-from flexunet.data.images.masks import ColorMap, MaskReader
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.errors import ConfigError, InputError
 from flexunet.files import sweep
 from flexunet.inference.outputs.write import foreground_names

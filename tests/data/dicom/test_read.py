@@ -272,7 +272,7 @@ def test_folders_take_dicom_by_suffix_and_by_content(write_dicom, tmp_path):
 def test_training_reads_the_configured_window(write_dicom, tmp_path):
     from flexunet.data.dataset.identity import Identity
     from flexunet.data.dataset.pairs import Pair
-    from flexunet.data.images.masks import MaskReader
+    from flexunet.data.images.masks.reader import MaskReader
 
     image = write_dicom(tmp_path / "a.dcm", RAMP, BitsStored=12)
     Image.fromarray(np.zeros((64, 64), np.uint8)).save(tmp_path / "mask.png")

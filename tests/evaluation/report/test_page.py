@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flexunet.data.images.masks import ColorMap
+from flexunet.data.images.color_map import ColorMap
 from flexunet.evaluation.report.model_card import model_card
 from flexunet.evaluation.report.outputs import published_text, read_scores, scores_json, write_evaluation
 from flexunet.evaluation.report.overlays import COLORS, close_up, focus, overlay, regions

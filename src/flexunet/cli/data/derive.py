@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from flexunet.data.derive.film_masks import FilmMasks, ModelMasks, RawFilm
     from flexunet.data.derive.run import DeriveReport, MaskSource
     from flexunet.data.dicom.deidentify import Pseudonyms
-    from flexunet.data.images.masks import ColorMap, MaskReader
+    from flexunet.data.images.color_map import ColorMap
+    from flexunet.data.images.masks.reader import MaskReader
 
 
 @dataclass
@@ -377,7 +378,7 @@ def _size_and_masks(
     config_path: Path | None, width: int | None, height: int | None
 ) -> tuple[tuple[int, int], MaskReader]:
     """Size of images and how masks are read, by the configuration or the model; options count more."""
-    from flexunet.data.images.masks import MaskReader
+    from flexunet.data.images.masks.reader import MaskReader
 
     if config_path is None:
         return (width or 512, height or 512), MaskReader()
@@ -454,7 +455,7 @@ def _open_model(runs: list[Path], min_confidence: float) -> tuple[ModelMasks, Ma
 def _write_sheet(report: DeriveReport, out: Path, color_map: ColorMap) -> Path | None:
     from flexunet.data.images.contact_sheet import contact_sheet, overlays, spread
     from flexunet.data.images.files.write import write_image
-    from flexunet.data.images.masks import MaskReader
+    from flexunet.data.images.masks.reader import MaskReader
 
     rows = report.manifest.rows
     if not rows:

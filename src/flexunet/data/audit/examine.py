@@ -23,7 +23,8 @@ from flexunet.data.images.files.header import is_deep_file
 from flexunet.data.images.files.read import read_image
 from flexunet.data.images.foreground import find_foreground
 from flexunet.data.images.grey_range import apply_range
-from flexunet.data.images.masks import MaskReader, fit_colors
+from flexunet.data.images.masks.colors import fit_colors
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.data.images.pixels import to_model_range
 from flexunet.errors import ImageError, MaskError
 from flexunet.progress import Progress, silent

@@ -7,7 +7,8 @@ import numpy as np
 
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.images.files.read import read_image
-from flexunet.data.images.masks import MaskReader, resize_mask
+from flexunet.data.images.masks.indices import resize_mask
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.data.images.normalise import normalise
 from flexunet.data.images.pixels import resize_image
 

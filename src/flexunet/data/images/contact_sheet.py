@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from flexunet.data.images.files.read import read_image
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.data.images.overlay import draw_overlay
 from flexunet.data.images.pixels import as_picture, to_model_range
 

@@ -8,15 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.color_map import RGB_MAP_OPTION, Color, ColorMap
 from flexunet.data.images.files.read import read_image
-from flexunet.data.images.masks import RGB_MAP_OPTION, MaskReader
+from flexunet.data.images.masks.colors import FAR
+from flexunet.data.images.masks.reader import MaskReader, sample_of
 from flexunet.errors import ImageError
 
-_LOOKED_AT = 24
 _MOST_CLASSES = 16
 _NOTABLE = 0.0005  # share of a mask's pixels from which a colour counts
-_NEAR = 48
 
 
 def guess_reader(masks: Sequence[Path], also: Sequence[Path] = ()) -> tuple[MaskReader, str]:
@@ -52,7 +51,7 @@ def guess_colors(masks: Sequence[Path], also: Sequence[Path] = ()) -> tuple[Colo
     common = sorted(
         color for color, count in counts.items() if count + confirmed[color] >= max(2, 0.2 * looked)
     )
-    far = [c for c in common if min(_distance(c, (0, 0, 0)), _distance(c, (255, 255, 255))) > _NEAR]
+    far = [c for c in common if min(_distance(c, (0, 0, 0)), _distance(c, (255, 255, 255))) > FAR]
     indices = all(max(color) < _MOST_CLASSES for color in counts)  # class indices, not colours
     if not far or len(common) > _MOST_CLASSES or indices or not looked:
         if indices and looked and (highest := max(max(color) for color in counts)) > 1:
@@ -62,11 +61,11 @@ def guess_colors(masks: Sequence[Path], also: Sequence[Path] = ()) -> tuple[Colo
     return ColorMap({color: index for index, color in enumerate(ordered)}), True
 
 
-def _count_colors(masks: Sequence[Path]) -> tuple[Counter[tuple[int, int, int]], int]:
+def _count_colors(masks: Sequence[Path]) -> tuple[Counter[Color], int]:
     """In how many masks of a sample each notable colour is, and how many were looked at."""
-    counts: Counter[tuple[int, int, int]] = Counter()
+    counts: Counter[Color] = Counter()
     looked = 0
-    for path in masks[:: max(1, len(masks) // _LOOKED_AT)][:_LOOKED_AT]:
+    for path in sample_of(masks):
         if path.suffix.lower() == ".npz":
             continue
         try:
@@ -79,12 +78,12 @@ def _count_colors(masks: Sequence[Path]) -> tuple[Counter[tuple[int, int, int]],
     return counts, looked
 
 
-def _notable_colors(picture: np.ndarray) -> list[tuple[int, int, int]]:
+def _notable_colors(picture: np.ndarray) -> list[Color]:
     red, green, blue = np.moveaxis(picture.astype(np.uint32), 2, 0)
     packed, pixels = np.unique(red << 16 | green << 8 | blue, return_counts=True)
     chosen = packed[pixels > _NOTABLE * pixels.sum()].tolist()
     return [(value >> 16, value >> 8 & 255, value & 255) for value in chosen]
 
 
-def _distance(first: tuple[int, int, int], second: tuple[int, int, int]) -> float:
+def _distance(first: Color, second: Color) -> float:
     return float(np.linalg.norm(np.subtract(first, second)))

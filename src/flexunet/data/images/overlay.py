@@ -8,7 +8,7 @@ from itertools import product
 import cv2
 import numpy as np
 
-from flexunet.data.images.masks import foreground_classes
+from flexunet.data.images.masks.indices import foreground_classes
 from flexunet.data.images.pixels import as_picture, to_model_range
 from flexunet.errors import ShapeError
 

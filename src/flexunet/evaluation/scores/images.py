@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.data.images.masks import IGNORED, without_ignored
+from flexunet.data.images.color_map import IGNORED
+from flexunet.data.images.masks.indices import without_ignored
 from flexunet.errors import ShapeError
 from flexunet.evaluation.scores.lesions import Candidates, Lesions, lesion_scores
 from flexunet.evaluation.scores.pixels import (

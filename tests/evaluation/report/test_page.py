@@ -149,6 +149,8 @@ def test_the_table_of_scores_in_docs_is_that_of_the_rows():
     assert with_score_table(page) == page, (
         "write it again: python -m flexunet.evaluation.tables.document docs"
     )
+    with pytest.raises(ValueError, match="needs the lines"):
+        with_score_table("# Scores\n")
 
 
 def test_every_key_of_the_document_is_explained():

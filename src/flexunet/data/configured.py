@@ -23,7 +23,8 @@ from flexunet.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
-    from flexunet.data.cache.open import Cache, OwnSizeCache
+    from flexunet.data.cache.open import Cache
+    from flexunet.data.cache.own_size import OwnSizeCache
     from flexunet.data.copies.known import Pictures
 
 SPLITS = ("train", "valid", "test")

@@ -26,7 +26,8 @@ import keras
 import numpy as np
 
 from flexunet.config.files import as_config, save_config
-from flexunet.data.cache.open import Cache, OwnSizeCache
+from flexunet.data.cache.open import Cache
+from flexunet.data.cache.own_size import OwnSizeCache
 from flexunet.data.configured import (
     is_validated,
     keep_pictures,

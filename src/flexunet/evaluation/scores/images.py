@@ -13,13 +13,13 @@ from flexunet.errors import ShapeError
 from flexunet.evaluation.scores.lesions import Candidates, Lesions, lesion_scores
 from flexunet.evaluation.scores.pixels import (
     Counts,
-    Values,
     confusion_matrix,
     foreground_counts,
     mean_over_classes,
     pixel_scores,
 )
 from flexunet.evaluation.scores.reliability import ProbabilityCounts, count_probabilities
+from flexunet.evaluation.scores.row import Values
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.scores.surface import SURFACE_SCORES, score_boundaries
 from flexunet.inference.predict.calibration import Calibration

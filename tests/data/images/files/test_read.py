@@ -229,6 +229,17 @@ def test_orientation_is_applied_at_every_depth(tmp_path, orientation, dtype, suf
     assert image_size(path) == np.shape(ORIENTATIONS[orientation])[::-1]
 
 
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+def test_a_tag_that_means_no_orientation_turns_nothing(tmp_path, orientation):
+    """Of eight meanings 9 is none; the header and the pixels have to agree."""
+    path = tmp_path / "a.png"
+    exif = Image.Exif()
+    exif[274] = orientation
+    Image.fromarray(np.array(ORIENTATIONS[1], np.uint8)).save(path, exif=exif)
+    assert read_image(path, 1)[..., 0].tolist() == ORIENTATIONS[1]
+    assert image_size(path) == np.shape(ORIENTATIONS[1])[::-1]
+
+
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_orientation_of_sixteen_bit_colour(tmp_path, orientation):
     colour = np.repeat(np.array(ORIENTATIONS[1], np.uint16)[..., None], 3, axis=2)

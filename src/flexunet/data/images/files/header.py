@@ -42,8 +42,7 @@ def orientation_of(path: Path | str) -> int:
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         return 1
     with opened(path) as picture:
-        orientation = orientation_tag(picture)
-    return orientation if orientation in range(1, 9) else 1
+        return orientation_tag(picture)
 
 
 def turned_alone(image: Path, mask: Path) -> str:

@@ -76,8 +76,9 @@ def read_content(path: Path) -> bytes:
 
 
 def orientation_tag(picture: Image.Image) -> int:
-    """The orientation tag (EXIF) as the file has it, 1 for none."""
-    return picture.getexif().get(ExifTags.Base.Orientation, 1)
+    """The orientation tag of a picture (Exif 2.32, section 4.6.4 A), 1 for none or a meaningless one."""
+    told = picture.getexif().get(ExifTags.Base.Orientation, 1)
+    return told if told in range(1, 9) else 1
 
 
 def white_is_zero(picture: Image.Image) -> bool:

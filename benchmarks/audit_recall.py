@@ -38,8 +38,10 @@ from flexunet.data.augment.operations import planned
 from flexunet.data.copies.find import find_copies, inliers_needed
 from flexunet.data.copies.store import FingerprintStore
 from flexunet.data.dataset.names import patient_of, source_of
-from flexunet.data.images.files import list_images, read_image, write_image
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.files.listing import list_images
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.data.split.groups import deal_groups
 
 CONFIG = """

@@ -38,8 +38,9 @@ from flexunet.data.augment.operations import planned
 from flexunet.data.augment.pair import Job, Task, write_pair
 from flexunet.data.dataset.identity import Identity
 from flexunet.data.dataset.pairs import Pair
-from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.write import write_mask
 from flexunet.data.phantom.draw import draw_phantom
 
 CENTERS = [(0.3, 0.3), (0.7, 0.3), (0.5, 0.5), (0.3, 0.7), (0.7, 0.7)]

@@ -21,9 +21,12 @@ from flexunet.data.annotations.read import read_annotations
 from flexunet.data.derive.crop import restore_mask
 from flexunet.data.derive.film_masks import AnnotatedMasks, GivenMasks
 from flexunet.data.derive.run import derive, list_films
+from flexunet.data.images.color_map import ColorMap
 from flexunet.data.images.contact_sheet import contact_sheet, overlays
-from flexunet.data.images.files import read_image, write_image
-from flexunet.data.images.masks import ColorMap, MaskReader, read_mask
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.read import read_mask
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.data.phantom.dataset import plan_films, write_raw_phantoms
 
 BINARY = ColorMap.binary()

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 
 HEIGHT, WIDTH = 3328, 4096
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]

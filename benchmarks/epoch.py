@@ -96,7 +96,7 @@ def configured(folder: Path, epochs: int, precision: str) -> Any:
     import numpy as np
 
     import flexunet
-    from flexunet.data.images.files import write_image
+    from flexunet.data.images.files.write import write_image
 
     random = np.random.default_rng(0)
     for split, count in (("train", BATCH * STEPS), ("valid", VALID)):

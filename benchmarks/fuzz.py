@@ -95,7 +95,8 @@ def images(folder: Path) -> Area:
     import cv2
     from PIL import Image
 
-    from flexunet.data.images.files import image_size, read_image
+    from flexunet.data.images.files.header import image_size
+    from flexunet.data.images.files.read import read_image
 
     rng = np.random.default_rng(0)
     grey = rng.integers(0, 256, (24, 16), np.uint8)
@@ -125,7 +126,8 @@ def images(folder: Path) -> Area:
 def masks(folder: Path) -> Area:
     """Masks as PNG and as arrays."""
     from flexunet.data.images.color_map import ColorMap
-    from flexunet.data.images.masks import read_mask, write_mask
+    from flexunet.data.images.masks.read import read_mask
+    from flexunet.data.images.masks.write import write_mask
 
     colors = ColorMap({(0, 0, 0): 0, (255, 0, 0): 1, (0, 255, 0): 2})
     mask = np.random.default_rng(0).integers(0, 3, (24, 16)).astype(np.uint8)
@@ -226,7 +228,7 @@ def dicom(folder: Path) -> Area:
     import pydicom
     from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
-    from flexunet.data.images.files import read_image
+    from flexunet.data.images.files.read import read_image
 
     seeds = []
     pixels = (np.arange(24 * 16).reshape(24, 16) * 11 % 4096).astype("<u2")

@@ -51,7 +51,7 @@ def prepare(folder: str, size: int) -> None:
 
     from flexunet.config.files import save_config
     from flexunet.config.schema import Config
-    from flexunet.data.images.files import write_image
+    from flexunet.data.images.files.write import write_image
     from flexunet.data.phantom.draw import draw_phantom
     from flexunet.models.initial import draw_initial_weights
     from flexunet.models.registry import build_model

@@ -30,8 +30,9 @@ import numpy as np
 from flexunet.data.cache.open import open_cache
 from flexunet.data.cache.pair_reader import PairReader
 from flexunet.data.dataset.pairs import find_pairs
-from flexunet.data.images.files import to_model_range, write_image
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.reader import MaskReader
+from flexunet.data.images.pixels import to_model_range
 from flexunet.training.batches.dataset import Batches, encode_targets
 
 SIDE, BATCH = 512, 2

@@ -24,7 +24,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from flexunet.config.schema import Config
-from flexunet.data.images.files import list_images, read_image
+from flexunet.data.images.files.listing import list_images
+from flexunet.data.images.files.read import read_image
 from flexunet.errors import ImageError
 from flexunet.inference.cases import CaseReader
 from flexunet.inference.image_work import ImageWork

@@ -22,7 +22,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.masks.write import write_mask
 
 
 def draw_lesion(rng: np.random.Generator, mask: np.ndarray) -> None:

@@ -64,7 +64,7 @@ CALIBRATION = 8
 def prepare(folder: Path, options: argparse.Namespace) -> None:
     """Write a run with drawn weights, its export, and a 16-bit image of noise and a disc."""
     from flexunet.config.files import load_config
-    from flexunet.data.images.files import write_image
+    from flexunet.data.images.files.write import write_image
     from flexunet.models.initial import draw_initial_weights
     from flexunet.models.registry import build_model
     from flexunet.models.weights.load import save_weights
@@ -97,7 +97,7 @@ def prepare(folder: Path, options: argparse.Namespace) -> None:
 def export(folder: Path, options: argparse.Namespace) -> None:
     """Export the run for the engine, calibrated on phantoms."""
     from flexunet.config.files import load_config
-    from flexunet.data.images.files import write_image
+    from flexunet.data.images.files.write import write_image
     from flexunet.data.phantom.draw import draw_phantom
     from flexunet.deployment.export import export_bundle
 
@@ -124,7 +124,7 @@ def memory(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 def times(folder: Path, options: argparse.Namespace) -> list[dict[str, float]]:
     """Alternate the whole prediction and the bare model calls."""
     from flexunet.config.files import load_config
-    from flexunet.data.images.files import read_image
+    from flexunet.data.images.files.read import read_image
     from flexunet.inference.predict.predictor import Predictor
     from flexunet.inference.predict.tiling import Grid
 

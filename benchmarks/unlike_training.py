@@ -16,7 +16,9 @@ import numpy as np
 import skimage.data
 
 from flexunet.data.images.appearance import Appearance, unlike_training
-from flexunet.data.images.files import list_images, read_image, resize_image
+from flexunet.data.images.files.listing import list_images
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.pixels import resize_image
 
 SIDE = 512
 MOST = 40

@@ -38,6 +38,7 @@ def test_a_fold_links_the_images_of_its_split(
         share=None,
         with_validation=with_validation,
         with_source=sources,
+        with_drafts=None,
         work=tmp_path,
         data=mammograms,
     )
@@ -47,3 +48,20 @@ def test_a_fold_links_the_images_of_its_split(
         masks = sorted(file.stem for file in (folder / split / "masks").iterdir())
         assert images == masks
         assert len(images) == count
+
+
+def test_drafts_and_images_of_the_split_are_about_half_of_each(benchmark, tmp_path):
+    """Three images and eight drafts: each image stands there three times."""
+    for folder, names in ((tmp_path / "own", "abc"), (tmp_path / "drafts", "defghijk")):
+        for kind in ("images", "masks"):
+            (folder / kind).mkdir(parents=True)
+            for name in names:
+                (folder / kind / f"{name}.png").write_text(name)
+    benchmark.link_drafts(tmp_path / "drafts", tmp_path / "own")
+    for kind in ("images", "masks"):
+        found = sorted(file.read_text() for file in (tmp_path / "own" / kind).iterdir())
+        assert found == sorted("abc" * 3 + "defghijk")
+    names = [
+        sorted(file.name for file in (tmp_path / "own" / kind).iterdir()) for kind in ("images", "masks")
+    ]
+    assert names[0] == names[1]

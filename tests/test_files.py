@@ -8,7 +8,16 @@ import time
 import pytest
 
 from flexunet.errors import PathError
-from flexunet.files import explaining, impostor, replacing, sweep, write_bytes, write_text
+from flexunet.files import (
+    explaining,
+    impostor,
+    renew_page,
+    replacing,
+    sweep,
+    with_tables,
+    write_bytes,
+    write_text,
+)
 
 
 def write_half(path):
@@ -162,3 +171,21 @@ def test_what_stands_in_place_of_a_file_is_told(tmp_path, content, said):
     (tmp_path / "file").write_bytes(content)
     assert re.fullmatch(said, impostor(tmp_path / "file"))
     assert impostor(tmp_path / "missing") == ""
+
+
+def test_tables_of_a_page_are_made_anew_and_the_rest_stays(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# Größen\n<!-- from -->\n\n| old |\n\n<!-- to -->\nAfter.\n", encoding="utf-8")
+    renew_page(page, lambda text: with_tables(text, "<!-- from -->", "<!-- to -->", "| new |"))
+    renewed = "# Größen\n<!-- from -->\n\n| new |\n\n<!-- to -->\nAfter.\n"
+    assert page.read_bytes() == renewed.encode()
+    assert with_tables(renewed, "<!-- from -->", "<!-- to -->", "| new |") == renewed
+
+
+@pytest.mark.parametrize("lines", ["", "<!-- from -->", "<!-- to -->", "<!-- to -->\n<!-- from -->"])
+def test_a_page_without_a_place_for_tables_stays_as_it_is(tmp_path, lines):
+    page = tmp_path / "page.md"
+    page.write_text(lines)
+    with pytest.raises(ValueError, match="the page needs the lines '<!-- from -->' and '<!-- to -->'"):
+        renew_page(page, lambda text: with_tables(text, "<!-- from -->", "<!-- to -->", "| new |"))
+    assert page.read_text() == lines

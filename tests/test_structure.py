@@ -206,6 +206,26 @@ def test_no_module_imports_a_private_name_of_another():
     assert not wrong
 
 
+def passed_on(path):
+    """Names that a module has from others of the package and does not define; a package is a door and may."""
+    if path.name == "__init__.py":
+        return set()
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    return {name for found, name in imported_names(path) if found in MODULES and name} - defined
+
+
+def test_a_name_is_imported_from_the_module_that_defines_it():
+    elsewhere = {module: passed_on(path) for module, path in MODULES.items()}
+    wrong = [
+        (module, found, name)
+        for module, path in MODULES.items()
+        for found, name in imported_names(path)
+        if name in elsewhere.get(found, ())
+    ]
+    assert not wrong
+
+
 def test_no_engine_under_data():
     wrong = [
         (module, found)

@@ -55,11 +55,12 @@ from typing import Any
 import flexunet
 from flexunet.config.schema import Config
 from flexunet.data.configured import color_map
-from flexunet.data.images.files import image_size
+from flexunet.data.images.files.header import image_size
 from flexunet.evaluation.folds import evaluate_folds
 from flexunet.evaluation.run import evaluate_fold_runs
+from flexunet.evaluation.scores.intervals import Estimate
 from flexunet.evaluation.scores.rules import ScoringRules
-from flexunet.evaluation.tables.document import Estimate, Scores
+from flexunet.evaluation.tables.document import Scores
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

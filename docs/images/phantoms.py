@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from flexunet.data.images.contact_sheet import contact_sheet
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.phantom.dataset import plan_films
 
 films = plan_films(4, seed=21)

@@ -14,8 +14,9 @@ import numpy as np
 
 from flexunet.data.images.color_map import ColorMap
 from flexunet.data.images.contact_sheet import contact_sheet
-from flexunet.data.images.files import read_image, write_image
-from flexunet.data.images.masks import read_mask
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.read import read_mask
 from flexunet.data.images.overlay import draw_overlay
 
 CELL = 300

@@ -8,9 +8,9 @@ from .data.dataset.pairs import Pair as Pair
 from .data.dataset.pairs import find_pairs as find_pairs
 from .data.dicom.read import read_dicom as read_dicom
 from .data.images.color_map import ColorMap as ColorMap
-from .data.images.files import read_image as read_image
-from .data.images.masks import read_mask as read_mask
-from .data.images.masks import write_mask as write_mask
+from .data.images.files.read import read_image as read_image
+from .data.images.masks.read import read_mask as read_mask
+from .data.images.masks.write import write_mask as write_mask
 from .data.split.plan import plan_split as plan_split
 from .data.split.write import write_split as write_split
 from .errors import FlexUNetError as FlexUNetError

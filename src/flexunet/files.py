@@ -1,4 +1,4 @@
-"""Writing without loss: a file appears whole under its name, or not at all; dead links; templates of pages.
+"""Writing without loss: a file appears whole under its name, or not at all; dead links; parts of pages.
 
 What is being written stands under a hidden name that tells host and process,
 `.NAME.HOST-PROCESS-NUMBER.partial` and the suffix. So what a killed process left is known, and the next run
@@ -16,7 +16,7 @@ import sys
 import time
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -225,3 +225,32 @@ def templates_of(package: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def with_tables(page: str, first: str, last: str, tables: str) -> str:
+    """A page of the documentation with other tables between two of its lines.
+
+    Args:
+        page: The page.
+        first: Line before the tables.
+        last: Line after them.
+        tables: The new ones.
+
+    Raises:
+        ValueError: if the page lacks one of the lines.
+    """
+    before, start, rest = page.partition(first)
+    _, end, after = rest.partition(last)
+    if not (start and end):
+        raise ValueError(f"the page needs the lines {first!r} and {last!r}")
+    return f"{before}{start}\n\n{tables}\n\n{end}{after}"
+
+
+def renew_page(path: Path | str, renewed: Callable[[str], str]) -> None:
+    """Write a page again as `renewed` makes it of its text.
+
+    Raises:
+        ValueError: if the page has no place for what is generated; it then stays as it is.
+    """
+    path = Path(path)
+    write_text(path, renewed(path.read_text(encoding="utf-8")))

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from flexunet.cli import app
 from flexunet.data.dataset.manifest import Manifest
-from flexunet.data.images.files import read_image
+from flexunet.data.images.files.read import read_image
 from flexunet.data.phantom.dataset import write_raw_phantoms
 from flexunet.errors import ConfigError, PathError
 from flexunet.inference.predict.predictor import Predictor

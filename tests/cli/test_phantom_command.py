@@ -4,7 +4,7 @@ from typer.testing import CliRunner
 
 from flexunet.cli import app
 from flexunet.data.dataset.folder import DatasetFolder
-from flexunet.data.images.files import image_size
+from flexunet.data.images.files.header import image_size
 from flexunet.errors import PathError
 
 

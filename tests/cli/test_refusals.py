@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 from flexunet.locks import locked_output, locked_run
 
 CONFIG = """

@@ -11,8 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from flexunet.cli import app
-from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.write import write_mask
 from flexunet.errors import ConfigError, DatasetError, PairingError, PathError
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from typer.testing import CliRunner
 
 from flexunet.cli import app
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.errors import PathError
 

@@ -173,3 +173,11 @@ def test_a_splitter_without_effect_is_named():
 @pytest.mark.parametrize("text", ["\0", "~nobody-of-this-name/images"])
 def test_folders_that_are_no_paths_are_no_obstacle_to_advice(text):
     assert advice(config(valid={"images_dir": text}, test={"images_dir": text})) == []
+
+
+@pytest.mark.parametrize(("flip", "told"), [("never", "none of them"), ("horizontal", "alone"), ("both", "")])
+def test_flips_at_prediction_that_training_never_showed_are_named(flip, told):
+    settings = {"enabled": True, "flip": flip}
+    notes = advice(config(infer={"test_time_augmentation": True}, random_transform=settings))
+    assert [told in note for note in notes] == ([True] if told else [])
+    assert advice(config(random_transform=settings)) == []

@@ -8,7 +8,7 @@ import pytest
 from flexunet.config.checks import check_image_size
 from flexunet.config.convert import converted_text
 from flexunet.config.files import load_config
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 from flexunet.training.follow.callbacks import epoch_predictions
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"

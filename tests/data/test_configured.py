@@ -2,8 +2,9 @@ import pytest
 
 from flexunet.config.files import load_config
 from flexunet.data.configured import color_map, mask_reader, split_pairs
-from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.write import write_mask
 from flexunet.data.phantom.draw import draw_phantom
 from flexunet.errors import ConfigError, PairingError
 

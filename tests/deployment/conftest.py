@@ -6,7 +6,7 @@ import pytest
 
 from flexunet.config.files import load_config, save_config
 from flexunet.config.schema import Config
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 from flexunet.models.initial import draw_initial_weights
 from flexunet.models.registry import build_model
 from flexunet.models.weights.load import save_weights

@@ -8,8 +8,9 @@ import pytest
 
 from flexunet.config.files import load_config, save_config
 from flexunet.data.configured import open_split, split_pairs
-from flexunet.data.images.files import read_image, to_model_range
+from flexunet.data.images.files.read import read_image
 from flexunet.data.images.normalise import normalise
+from flexunet.data.images.pixels import to_model_range
 from flexunet.deployment.export import PARITY_TABLE, export_bundle
 from flexunet.errors import ConfigError, EngineError, ParityError, PathError
 from flexunet.inference.predict.predictor import Predictor

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from flexunet.cli import app
 from flexunet.config.files import load_config
 from flexunet.data.configured import split_pairs
-from flexunet.data.images.files import read_image
+from flexunet.data.images.files.read import read_image
 from flexunet.errors import ConfigError, PathError, WeightsError
 from flexunet.inference.predict.predictor import Predictor
 from flexunet.inference.runtimes.bundle import MANIFEST, Bundle, find_bundle, read_bundle

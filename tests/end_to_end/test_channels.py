@@ -9,8 +9,10 @@ from typer.testing import CliRunner
 import flexunet
 from flexunet.cli import app
 from flexunet.config.files import load_config
-from flexunet.data.images.files import read_image, write_image
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.write import write_mask
 from flexunet.errors import ImageError, ShapeError
 from flexunet.inference.folder import infer_folder
 from flexunet.inference.predict.predictor import Predictor

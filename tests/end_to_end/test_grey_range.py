@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from flexunet.data.dataset.manifest import Manifest
-from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.phantom.dataset import write_phantom_dataset, write_raw_phantoms
 
 CONFIG = """

@@ -8,8 +8,9 @@ from flexunet.data.audit.files import take_inventory
 from flexunet.data.augment.run import augment
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.dataset.pairs import find_pairs
-from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.write import write_mask
 from flexunet.data.split.split_images import collect_items, group_items
 from flexunet.data.statistics.count import measure_dataset
 from flexunet.evaluation.folders import score_folders

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from flexunet.data.images.color_map import ColorMap
-from flexunet.data.images.masks import IGNORED, read_mask
+from flexunet.data.images.color_map import IGNORED, ColorMap
+from flexunet.data.images.masks.read import read_mask
 from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.evaluation.scores.pixels import confusion_matrix
 

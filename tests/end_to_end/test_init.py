@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.phantom.dataset import write_phantom_dataset
 
 SHORT = ("--set=train.epochs=1", "--set=train.steps_per_epoch=2", "--set=train.warmup_steps=0")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from flexunet.data.images.color_map import ColorMap
-from flexunet.data.images.files import read_image
-from flexunet.data.images.masks import read_mask
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.masks.read import read_mask
 from flexunet.data.phantom.dataset import write_phantom_dataset
 
 CONFIG = """

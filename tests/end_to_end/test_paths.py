@@ -6,7 +6,7 @@ import unicodedata
 import numpy as np
 import pytest
 
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 
 # The character 表 ends in the byte of a backslash in Shift-JIS; é is an e with a combining accent.
 FOLDER = f"乳房表示/{unicodedata.normalize('NFD', 'é ö')}"

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.phantom.dataset import write_phantom_dataset
 
 PUBLISHED = """; train_eval_infer.config

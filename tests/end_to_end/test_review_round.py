@@ -14,7 +14,8 @@ from flexunet.cli import app
 from flexunet.config.files import load_config
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.derive.crop import CropBox
-from flexunet.data.images.masks import ColorMap, read_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.masks.read import read_mask
 from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.errors import DatasetError
 from flexunet.training.run import train

@@ -9,8 +9,10 @@ import pytest
 from PIL import Image
 
 from flexunet.data.dataset.identity import Identities
-from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, MaskReader, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.reader import MaskReader
+from flexunet.data.images.masks.write import write_mask
 from flexunet.data.images.spacing import parse_spacing
 from flexunet.errors import DatasetError, MaskError, PairingError, PathError
 from flexunet.evaluation.folders import score_folders

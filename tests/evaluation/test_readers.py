@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.masks.write import write_mask
 from flexunet.errors import PairingError
 from flexunet.evaluation.folders import score_folders
 from flexunet.evaluation.scores.rules import ScoringRules

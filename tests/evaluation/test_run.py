@@ -8,8 +8,9 @@ import pytest
 
 from flexunet.config.files import load_config
 from flexunet.data.configured import open_split
-from flexunet.data.images.files import read_image
-from flexunet.data.images.masks import ColorMap, read_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.masks.read import read_mask
 from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.errors import DatasetError, PathError
 from flexunet.evaluation.folds import find_folds, pool_tables

@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 from flexunet.cli import app
 from flexunet.config.files import load_config
 from flexunet.data.configured import split_pairs
-from flexunet.data.images.files import read_image
-from flexunet.data.images.masks import ColorMap, read_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.masks.read import read_mask
 from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.errors import ConfigError, InputError
 from flexunet.evaluation.run import evaluate

@@ -12,7 +12,8 @@ from PIL import Image
 from flexunet.config.schema import Config
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.derive.crop import CropBox
-from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
 from flexunet.errors import PathError, RunLockedError
 from flexunet.inference.folder import infer_folder
 from flexunet.inference.inputs import mask_names

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from flexunet.data.derive.run import list_films
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 from flexunet.errors import ImageError, PathError
 from flexunet.inference.inputs import find_images, find_volumes, image_labels, mask_names
 

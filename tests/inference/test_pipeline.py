@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from flexunet.config.schema import Config
-from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
 from flexunet.errors import ImageError, ShapeError
 from flexunet.inference.cases import Case, CaseReader
 from flexunet.inference.image_work import ImageWork

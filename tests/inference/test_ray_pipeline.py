@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from flexunet.config.schema import Config
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 from flexunet.errors import EngineError, PathError
 from flexunet.inference.cases import CaseReader
 from flexunet.inference.folder import infer_folder

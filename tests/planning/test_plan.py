@@ -11,8 +11,9 @@ from flexunet.cli.model.init import seconds_of
 from flexunet.config.checks import check_image_size
 from flexunet.config.files import load_config
 from flexunet.data.configured import mask_reader, split_pairs
-from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.write import write_mask
 from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.errors import ConfigError, DatasetError, PathError
 from flexunet.machine import Machine

@@ -11,8 +11,9 @@ import pytest
 import sqlalchemy
 import uvicorn
 
-from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.write import write_mask
 from flexunet.review.desk import Desk
 from flexunet.review.settings import DeskSettings
 from flexunet.review.sources.open import Given

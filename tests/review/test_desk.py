@@ -4,8 +4,10 @@ import hashlib
 
 import numpy as np
 
-from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, read_mask, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.read import read_mask
+from flexunet.data.images.masks.write import write_mask
 from flexunet.review.readings.runs import Box, decode_runs, encode_runs
 
 from .conftest import HEIGHT, WIDTH, picture, square

@@ -10,8 +10,11 @@ import pytest
 
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.dataset.pairs import find_pairs
-from flexunet.data.images.files import read_image, write_image
-from flexunet.data.images.masks import ColorMap, read_mask, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.read import read_mask
+from flexunet.data.images.masks.write import write_mask
 from flexunet.data.split.plan import plan_split
 from flexunet.data.split.write import write_split
 from flexunet.errors import DatasetError

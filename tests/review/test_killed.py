@@ -13,7 +13,8 @@ import httpx
 import numpy as np
 import pytest
 
-from flexunet.data.images.masks import ColorMap, read_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.masks.read import read_mask
 
 from .conftest import HEIGHT, WIDTH, Reader, square
 

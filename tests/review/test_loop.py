@@ -6,7 +6,7 @@ import pytest
 from flexunet.config.files import load_config
 from flexunet.config.writing import write_config
 from flexunet.data.dataset.manifest import Manifest
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.errors import ConfigError
 from flexunet.review.desk import Desk

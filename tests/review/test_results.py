@@ -8,7 +8,8 @@ import pytest
 
 from flexunet.config.schema import Config
 from flexunet.config.writing import write_config
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.masks.write import write_mask
 from flexunet.data.tables import write_rows
 
 from .conftest import square, write_folder

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from flexunet.config.files import load_config
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 from flexunet.errors import ShapeError
 from flexunet.review.readings.runs import Box, decode_runs
 from flexunet.review.tools.edges import grow, live_wire

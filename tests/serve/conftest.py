@@ -14,7 +14,7 @@ import pytest
 
 from flexunet.config.schema import Config
 from flexunet.config.writing import write_config
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 from flexunet.models.registry import build_model
 from flexunet.run_folder import RunFolder
 

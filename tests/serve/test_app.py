@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 
 from flexunet.config.files import load_config
-from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
 from flexunet.inference.folder import infer_folder
 from flexunet.inference.outputs.dicom_objects.segmentation import read_segmentation
 from flexunet.inference.predict.predictor import Predictor

@@ -3,7 +3,7 @@
 import json
 
 from flexunet.config.schema import Config
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 from flexunet.evaluation.folders import score_folders
 from flexunet.evaluation.scores.registry import shown_in
 from flexunet.serve.facts import evaluation_of, model_facts

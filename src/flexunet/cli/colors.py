@@ -11,7 +11,7 @@ from flexunet.cli.configuration import open_config
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
-    from flexunet.data.images.masks import MaskReader
+    from flexunet.data.images.masks.reader import MaskReader
 
 RgbMap = Annotated[
     str | None,
@@ -38,8 +38,8 @@ def masks_of(config: Config | None, rgb_map: str | None) -> MaskReader | None:
     from dataclasses import replace
 
     from flexunet.data.configured import mask_reader
-    from flexunet.data.images.color_map import ColorMap, parse_rgb_map
-    from flexunet.data.images.masks import RGB_MAP_OPTION, MaskReader
+    from flexunet.data.images.color_map import RGB_MAP_OPTION, ColorMap, parse_rgb_map
+    from flexunet.data.images.masks.reader import MaskReader
 
     reader = mask_reader(config) if config else MaskReader()
     if not rgb_map:

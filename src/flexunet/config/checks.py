@@ -15,6 +15,9 @@ MOST_WITH_IGNORED = 255  # classes, where some pixels are ignored
 # them with the rows of the losses, which the engine is needed for.
 OF_NEIGHBOURS = ("basnet_hybrid_loss", "boundary", "ssim_loss")
 
+# What a model has seen by `[random_transform] flip`, where that is less than what is predicted.
+_FLIPS_SEEN = {"never": "none of them", "horizontal": "mirrored ones alone", "both": ""}
+
 
 def check_config(config: Config) -> None:
     """Refuse keys that contradict each other, whatever the model.
@@ -68,6 +71,14 @@ def advice(config: Config) -> list[str]:
             f"[train] metrics: {', '.join(uncomputed)} will have no curve, because [model] metrics computes "
             f"{', '.join(config.computed_metrics)} only"
         )
+    if config.infer.test_time_augmentation and config.random_transform.enabled:
+        seen = _FLIPS_SEEN[config.random_transform.flip]
+        if seen:
+            notes.append(
+                "[infer] test_time_augmentation = true averages over mirrored and turned images, and "
+                f"[random_transform] flip = '{config.random_transform.flip}' trained on {seen}: compare with "
+                "and without it on the validation images"
+            )
     notes += _without_effect(config)
     notes += [f"{sentence} {remedy}" for sentence, remedy in _folders_of_two_splits(config).values()]
     for section, content in config.sections():

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import re
 import sys
-from pathlib import Path
 from typing import Any
 
 from flexunet.config.published_keys import ALIASES, NO_EFFECT
 from flexunet.config.schema import Config, section_class
 from flexunet.config.writing import toml_value
-from flexunet.files import write_text
+from flexunet.files import renew_page, with_tables
 
 _START = "<!-- The tables below are made by `python -m flexunet.config.page`; do not edit them. -->"
 _END = "<!-- End of the tables. -->"
@@ -57,25 +56,6 @@ def renewed(page: str) -> str:
         ValueError: if the page has no place for them.
     """
     return with_tables(page, _START, _END, key_tables())
-
-
-def with_tables(page: str, first: str, last: str, tables: str) -> str:
-    """A page with other tables between two of its lines.
-
-    Args:
-        page: The page.
-        first: Line before the tables.
-        last: Line after them.
-        tables: The new ones.
-
-    Raises:
-        ValueError: if the page lacks one of the lines.
-    """
-    before, start, rest = page.partition(first)
-    _, end, after = rest.partition(last)
-    if not (start and end):
-        raise ValueError(f"the page needs the lines {first!r} and {last!r}")
-    return f"{before}{start}\n\n{tables}\n\n{end}{after}"
 
 
 def _name(key: tuple[str, str]) -> str:
@@ -135,5 +115,4 @@ def _plural(kind: str) -> str:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1])
-    write_text(target, renewed(target.read_text(encoding="utf-8")))
+    renew_page(sys.argv[1], renewed)

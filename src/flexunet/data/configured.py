@@ -12,9 +12,10 @@ from platformdirs import user_cache_path
 from flexunet.data.dataset.mask_layers import LayeredMaskReader, MaskLayer
 from flexunet.data.dataset.pairs import Pair, find_pairs
 from flexunet.data.dataset.status import refuse_unchecked
-from flexunet.data.images.files import is_deep_file
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.header import is_deep_file
 from flexunet.data.images.grey_range import RANGE_RULES, check_range, recorded_rule
-from flexunet.data.images.masks import ColorMap, MaskReader
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.data.images.reader import ImageReader
 from flexunet.errors import ConfigError, DatasetError, InputError, PairingError
 from flexunet.progress import Progress, silent
@@ -22,7 +23,8 @@ from flexunet.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
-    from flexunet.data.cache.open import Cache, OwnSizeCache
+    from flexunet.data.cache.open import Cache
+    from flexunet.data.cache.own_size import OwnSizeCache
     from flexunet.data.copies.known import Pictures
 
 SPLITS = ("train", "valid", "test")

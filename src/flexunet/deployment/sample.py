@@ -11,7 +11,7 @@ import numpy as np
 
 from flexunet.data.configured import split_pairs
 from flexunet.data.dataset.pairs import Pair
-from flexunet.data.images.files import list_images
+from flexunet.data.images.files.listing import list_images
 from flexunet.deployment.parity import ComparedImage, change, dice_per_image_mean, dice_pooled, read_compared
 from flexunet.errors import InputError
 from flexunet.evaluation.scores.pixels import Counts, confusion_matrix

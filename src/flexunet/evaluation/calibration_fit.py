@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from flexunet.data.images.masks import IGNORED, without_ignored
+from flexunet.data.images.color_map import IGNORED
+from flexunet.data.images.masks.indices import without_ignored
 from flexunet.errors import DatasetError
-from flexunet.evaluation.scores.pixels import Values, ratio
+from flexunet.evaluation.scores.pixels import ratio
 from flexunet.evaluation.scores.reliability import IN_PLAY
+from flexunet.evaluation.scores.row import Values
 from flexunet.inference.predict.calibration import SMALLEST, Calibration, refuse_test
 from flexunet.inference.predict.probabilities import foreground_probability, two_channels
 

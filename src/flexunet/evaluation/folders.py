@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from flexunet.data.dataset.identity import Identities
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.dataset.status import is_unchecked
+from flexunet.data.images.color_map import RGB_MAP_OPTION
 from flexunet.data.images.guess import guess_reader
-from flexunet.data.images.masks import RGB_MAP_OPTION, MaskReader
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.errors import DatasetError
 from flexunet.evaluation.leakage import look_for_leaks
 from flexunet.evaluation.mask_folders import MaskPair, pair_masks, score_pairs

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flexunet.data.images.masks import ColorMap
+from flexunet.data.images.color_map import ColorMap
 from flexunet.errors import DatasetError, PathError, counted
 from flexunet.evaluation.report.outputs import Evaluation, read_previous, read_scores, write_evaluation
 from flexunet.evaluation.scores.lesions import joined

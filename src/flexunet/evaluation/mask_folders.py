@@ -11,9 +11,10 @@ from flexunet.data.dataset.identity import Identity
 from flexunet.data.dataset.instances import read_instances
 from flexunet.data.dataset.matching import Matches, common_ending, listed, match_names, stem_of
 from flexunet.data.dataset.pairs import list_masks
-from flexunet.data.images.files import list_images, read_image
+from flexunet.data.images.files.listing import list_images
+from flexunet.data.images.files.read import read_image
 from flexunet.data.images.foreground import breast_share
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.errors import ImageError, MaskError, PairingError, PathError
 from flexunet.evaluation.origins import origin_of
 from flexunet.evaluation.scores.rules import ScoringRules

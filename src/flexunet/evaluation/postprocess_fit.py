@@ -12,10 +12,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.data.images.masks import IGNORED, without_ignored
+from flexunet.data.images.color_map import IGNORED
+from flexunet.data.images.masks.indices import without_ignored
 from flexunet.data.images.regions import fill_holes, find_regions
 from flexunet.errors import DatasetError
-from flexunet.evaluation.scores.pixels import Values, ratio
+from flexunet.evaluation.scores.pixels import ratio
+from flexunet.evaluation.scores.row import Values
 from flexunet.inference.predict.calibration import refuse_test
 from flexunet.inference.predict.postprocess import ClassPostprocess, Postprocess
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flexunet.data.dataset.identity import Identity
 from flexunet.data.dataset.matching import stem_of
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.errors import PairingError
 from flexunet.evaluation.mask_folders import pair_masks, score_pairs
 from flexunet.evaluation.scores.rules import ScoringRules

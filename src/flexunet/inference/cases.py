@@ -14,7 +14,8 @@ from flexunet.data.dataset.identity import Identities, Identity
 from flexunet.data.derive.crop import CropBox
 from flexunet.data.dicom.read import is_dicom_file, read_facts
 from flexunet.data.images.appearance import Appearance, unlike_training
-from flexunet.data.images.files import IMAGE_SUFFIXES, read_image
+from flexunet.data.images.files.names import IMAGE_SUFFIXES
+from flexunet.data.images.files.read import read_image
 from flexunet.data.images.grey_range import apply_range
 from flexunet.data.images.normalise import normalise
 from flexunet.errors import ImageError

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flexunet.data.configured import channels_read, color_map, crop_size, image_reader
-from flexunet.data.images.masks import write_mask
+from flexunet.data.images.masks.write import write_mask
 from flexunet.data.images.reader import RangeSurvey
 from flexunet.files import sweep
 from flexunet.inference.cases import CaseReader

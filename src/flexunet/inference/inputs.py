@@ -18,7 +18,8 @@ from pathlib import Path
 from flexunet.data.dataset.matching import suffix_of
 from flexunet.data.dicom.directory import DICOMDIR, images_of_dicomdir
 from flexunet.data.dicom.read import is_dicom_file
-from flexunet.data.images.files import IMAGE_SUFFIXES, composed, is_for_programs, is_image_file
+from flexunet.data.images.files.listing import is_for_programs, is_image_file
+from flexunet.data.images.files.names import IMAGE_SUFFIXES, composed
 from flexunet.data.tables import read_table
 from flexunet.data.volumes.arrays import ARRAY_SUFFIXES
 from flexunet.data.volumes.read import VOLUME_SUFFIXES, is_volume_input, label_suffix, volume_stem

@@ -15,7 +15,8 @@ from flexunet.config.schema import default_of
 from flexunet.data.configured import held_back
 from flexunet.data.dataset.layouts import find_layout
 from flexunet.data.derive.breast import find_breast
-from flexunet.data.images.files import as_rgb, read_image
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.pixels import as_rgb
 from flexunet.data.statistics.count import ALL, DatasetStatistics, ImageFacts
 from flexunet.errors import DatasetError, FlexUNetError, counted
 

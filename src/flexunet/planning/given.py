@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from flexunet.config.schema import Config
-from flexunet.data.images.masks import RGB_MAP_OPTION, MaskReader
+from flexunet.data.images.color_map import RGB_MAP_OPTION
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.planning.rules import Decision
 
 _SECTIONS = ("image", "mask")

@@ -17,7 +17,7 @@ from flexunet.config.schema import Config
 from flexunet.data.audit import audit_dataset
 from flexunet.data.audit.findings import AuditResult
 from flexunet.data.configured import mask_reader
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.data.statistics.count import measure_dataset
 from flexunet.errors import DatasetError, PathError, counted
 from flexunet.files import write_text

@@ -18,7 +18,7 @@ from flexunet.data.dataset.manifest import FILE_NAME as MANIFEST
 from flexunet.data.dataset.manifest import find_root, is_descriptive
 from flexunet.data.dataset.pairs import Pair
 from flexunet.data.derive.record import EXCLUDED_FILE
-from flexunet.data.images.files import image_stem
+from flexunet.data.images.files.names import image_stem
 from flexunet.data.tables import read_own_rows
 from flexunet.errors import InputError, PathError
 from flexunet.evaluation.report.outputs import read_scores

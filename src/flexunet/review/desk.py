@@ -14,9 +14,10 @@ from sqlalchemy import select
 from flexunet.data.configured import color_map, mask_reader
 from flexunet.data.dataset.identity import Identities
 from flexunet.data.dicom.read import read_facts
-from flexunet.data.images.files import IMAGE_SUFFIXES
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.names import IMAGE_SUFFIXES
 from flexunet.data.images.guess import guess_reader
-from flexunet.data.images.masks import ColorMap, MaskReader
+from flexunet.data.images.masks.reader import MaskReader, sample_of
 from flexunet.errors import ConfigError, InputError
 from flexunet.files import sweep
 from flexunet.inference.outputs.write import foreground_names
@@ -41,7 +42,6 @@ from flexunet.review.tools.model import RunModel
 
 _LESION = "#ff3b6b"
 _LEAST_READINGS = 2  # of a consensus
-_MASKS_LOOKED_AT = 24  # to guess their colours, so that a desk of thousands opens at once
 
 
 class Desk:
@@ -208,7 +208,7 @@ class Desk:
             reader = mask_reader(run)
         if reader is None:
             drawn = [entry.mask for entry in laid.entries if entry.mask]
-            reader, note = guess_reader(drawn, most=_MASKS_LOOKED_AT)
+            reader, note = guess_reader(sample_of(drawn))  # a desk of thousands opens at once
             self.notes += [note] if note else []
         if run and color_map(run).num_classes != reader.color_map.num_classes:
             raise ConfigError(

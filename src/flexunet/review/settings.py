@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.errors import ConfigError
 from flexunet.review.sources.open import Given
 from flexunet.review.store.database import sqlite_url

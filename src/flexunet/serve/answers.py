@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 
 from flexunet.data.configured import color_map
-from flexunet.data.images.files import MAX_PIXELS, image_size
-from flexunet.data.images.masks import encode_mask
+from flexunet.data.dicom.read import MAX_PIXELS
+from flexunet.data.images.files.header import image_size
+from flexunet.data.images.masks.write import encode_mask
 from flexunet.data.images.overlay import draw_key, draw_overlay
 from flexunet.errors import FlexUNetError
 from flexunet.inference.cases import Case, CaseReader

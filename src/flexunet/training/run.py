@@ -26,7 +26,8 @@ import keras
 import numpy as np
 
 from flexunet.config.files import as_config, save_config
-from flexunet.data.cache.open import Cache, OwnSizeCache
+from flexunet.data.cache.open import Cache
+from flexunet.data.cache.own_size import OwnSizeCache
 from flexunet.data.configured import (
     is_validated,
     keep_pictures,
@@ -35,7 +36,7 @@ from flexunet.data.configured import (
     refuse_drafts,
     split_pairs,
 )
-from flexunet.data.images.files import image_size
+from flexunet.data.images.files.header import image_size
 from flexunet.data.images.reader import survey_range
 from flexunet.errors import PathError, RunStoppedError
 from flexunet.files import replacing, sweep
@@ -56,7 +57,7 @@ from flexunet.training.checkpoint.state import prepare, restore_callbacks
 from flexunet.training.compiling import compile_model
 from flexunet.training.deep_supervision import supervise_deeply
 from flexunet.training.environment import describe_environment, write_environment
-from flexunet.training.follow.callbacks import BestCheckpoint
+from flexunet.training.follow.callbacks import BestCheckpoint, note_on_monitor
 from flexunet.training.given import Given
 from flexunet.training.interrupt import StopSignal
 from flexunet.training.loop import Loop, Position, Saver, position_of
@@ -235,7 +236,7 @@ def _train(
             ended=ended,
             curves_dir=history.eval_dir,
             resumed=resumed,
-            notes=notes,
+            notes=[*notes, *note_on_monitor(callbacks.monitor, history.epochs.get(callbacks.monitor, []))],
         )
 
     if start and is_over(start, config.train.epochs):

@@ -21,7 +21,7 @@ from flexunet.data.annotations.shapes import (
     Polygon,
     marked_by,
 )
-from flexunet.data.images.files import read_image
+from flexunet.data.images.files.read import read_image
 from flexunet.errors import InputError, MaskError, PathError
 
 

@@ -6,9 +6,12 @@ from PIL import Image
 from flexunet.data.audit import audit_dataset
 from flexunet.data.audit.mask_findings import usual_contrast
 from flexunet.data.audit.mask_measures import measure_mask
-from flexunet.data.images.files import is_white_zero, write_image
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.header import is_white_zero
+from flexunet.data.images.files.write import write_image
 from flexunet.data.images.guess import guess_colors
-from flexunet.data.images.masks import ColorMap, read_mask, write_mask
+from flexunet.data.images.masks.read import read_mask
+from flexunet.data.images.masks.write import write_mask
 from flexunet.data.phantom.draw import draw_phantom
 
 BINARY = ColorMap.binary()

@@ -12,8 +12,10 @@ from flexunet.data.audit.kinds import KINDS
 from flexunet.data.audit.report import write_report
 from flexunet.data.dataset.layouts import find_layout
 from flexunet.data.dataset.manifest import Manifest
-from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, MaskReader, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.reader import MaskReader
+from flexunet.data.images.masks.write import write_mask
 from flexunet.data.phantom.draw import draw_phantom
 from flexunet.errors import PathError
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from flexunet.config.augment_sections import RandomTransformSection
 from flexunet.data.augment.mixing import Lesion, mix
-from flexunet.data.images.masks import IGNORED
+from flexunet.data.images.color_map import IGNORED
 
 
 def section(**keys):

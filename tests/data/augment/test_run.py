@@ -12,8 +12,11 @@ from flexunet.data.augment.operations import OPERATIONS, register_operation
 from flexunet.data.augment.run import augment
 from flexunet.data.dataset.folder import DatasetFolder
 from flexunet.data.dataset.manifest import Manifest, sha256_of
-from flexunet.data.images.files import read_image, write_image
-from flexunet.data.images.masks import ColorMap, read_mask, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.read import read_mask
+from flexunet.data.images.masks.write import write_mask
 from flexunet.errors import DatasetError, MaskError, OutOfMemoryError, RunLockedError
 
 SIZE = 40

@@ -11,8 +11,13 @@ import pytest
 from flexunet.data.cache.open import open_cache
 from flexunet.data.cache.pair_reader import CropReader
 from flexunet.data.dataset.pairs import find_pairs
-from flexunet.data.images.files import read_image, resize_image, write_image
-from flexunet.data.images.masks import ColorMap, MaskReader, resize_mask, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.indices import resize_mask
+from flexunet.data.images.masks.reader import MaskReader
+from flexunet.data.images.masks.write import write_mask
+from flexunet.data.images.pixels import resize_image
 from flexunet.errors import ImageError, MaskError, PathError
 
 BINARY = ColorMap.binary()

@@ -10,7 +10,7 @@ from flexunet.data.collections.registry import open_collection
 from flexunet.data.derive.collection_masks import CollectionMasks, raw_films
 from flexunet.data.derive.film import DeriveSettings
 from flexunet.data.derive.run import derive
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 
 
 def breast(height=200, width=160, side="L", dtype=np.uint8, value=150):

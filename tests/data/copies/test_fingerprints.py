@@ -12,7 +12,7 @@ from flexunet.data.copies.fingerprints import (
     take_fingerprint,
     unit_rows,
 )
-from flexunet.data.images.files import read_image
+from flexunet.data.images.files.read import read_image
 from flexunet.data.images.foreground import find_foreground, without_filling
 from flexunet.data.phantom.draw import draw_phantom
 

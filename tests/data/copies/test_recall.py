@@ -5,7 +5,7 @@ import numpy as np
 from flexunet.config.files import load_config
 from flexunet.data.augment.operations import planned
 from flexunet.data.copies.fingerprints import grey_of, match_fingerprints, take_fingerprint
-from flexunet.data.images.files import read_image
+from flexunet.data.images.files.read import read_image
 
 CONFIG = """
 [augmentor]

@@ -11,7 +11,7 @@ from flexunet.data.copies.find import find_copies_of_files
 from flexunet.data.copies.fingerprint_file import FingerprintFile
 from flexunet.data.copies.fingerprints import Fingerprint
 from flexunet.data.copies.store import FingerprintStore
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.phantom.draw import draw_phantom
 
 

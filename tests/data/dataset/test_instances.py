@@ -5,7 +5,7 @@ import pytest
 
 from flexunet.data.annotations.shapes import ANNOTATED, Box, Circle, Dot, FilmAnnotation, Polygon
 from flexunet.data.dataset.instances import fit_instances, instance_file, number_lesions, read_instances
-from flexunet.data.images.files import write_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.images.regions import find_regions, regions_of_numbers
 from flexunet.errors import MaskError
 

@@ -6,7 +6,7 @@ from PIL import Image
 
 from flexunet.config.files import load_config, save_config
 from flexunet.data.configured import mask_reader, open_split, split_pairs
-from flexunet.data.images.masks import IGNORED
+from flexunet.data.images.color_map import IGNORED
 from flexunet.errors import ConfigError, MaskError, PairingError
 
 CONFIG = """

@@ -5,8 +5,9 @@ import pytest
 
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.dataset.pairs import find_pairs
-from flexunet.data.images.files import read_image, write_image
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.errors import ImageError, MaskError, PairingError, PathError
 
 

@@ -5,7 +5,9 @@ import pytest
 
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.derive.back_to_film import read_film_mask
-from flexunet.data.images.masks import ColorMap, MaskReader, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.masks.reader import MaskReader
+from flexunet.data.images.masks.write import write_mask
 from flexunet.errors import MaskError
 
 READER = MaskReader(ColorMap.binary())

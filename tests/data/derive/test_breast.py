@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from flexunet.data.derive.breast import find_breast
-from flexunet.data.images.files import read_image
+from flexunet.data.images.files.read import read_image
 from flexunet.data.phantom.draw import draw_phantom
 from flexunet.errors import ImageError
 

@@ -8,7 +8,8 @@ from flexunet.cli import app
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.derive.channels import join_channels, stack_channels
 from flexunet.data.derive.film_masks import RawFilm
-from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
 from flexunet.errors import ConfigError, ImageError
 
 

@@ -18,8 +18,9 @@ from flexunet.data.derive.film_masks import (
     draft_mask,
 )
 from flexunet.data.derive.run import list_films
-from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, MaskReader
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.errors import MaskError, PairingError, PathError
 
 

@@ -18,8 +18,12 @@ from flexunet.data.derive.film import DeriveSettings
 from flexunet.data.derive.film_masks import AnnotatedMasks, GivenMasks, MaskDraft, ModelMasks
 from flexunet.data.derive.film_table import doubts_about_table
 from flexunet.data.derive.run import JOURNAL, derive, list_films
-from flexunet.data.images.files import read_image, write_image
-from flexunet.data.images.masks import ColorMap, MaskReader, read_mask, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.read import read_mask
+from flexunet.data.images.masks.reader import MaskReader
+from flexunet.data.images.masks.write import write_mask
 from flexunet.data.phantom.dataset import write_raw_phantoms
 from flexunet.errors import ConfigError, FlexUNetError, PathError, RunLockedError
 from flexunet.locks import locked_output

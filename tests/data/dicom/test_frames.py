@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from flexunet.data.dicom.read import read_dicom, read_facts
-from flexunet.data.images.files import read_image
+from flexunet.data.images.files.read import read_image
 from flexunet.errors import ImageError
 
 pytest.importorskip("pydicom")

@@ -10,7 +10,11 @@ from PIL import Image
 from flexunet.data.cache.pair_reader import PairReader
 from flexunet.data.dicom.header import view_of
 from flexunet.data.dicom.read import is_dicom_file, read_dicom, refusing_damage
-from flexunet.data.images.files import image_size, image_stem, list_images, read_image, to_model_range
+from flexunet.data.images.files.header import image_size
+from flexunet.data.images.files.listing import list_images
+from flexunet.data.images.files.names import image_stem
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.pixels import to_model_range
 from flexunet.errors import ConfigError, ImageError
 
 pydicom = pytest.importorskip("pydicom")
@@ -268,7 +272,7 @@ def test_folders_take_dicom_by_suffix_and_by_content(write_dicom, tmp_path):
 def test_training_reads_the_configured_window(write_dicom, tmp_path):
     from flexunet.data.dataset.identity import Identity
     from flexunet.data.dataset.pairs import Pair
-    from flexunet.data.images.masks import MaskReader
+    from flexunet.data.images.masks.reader import MaskReader
 
     image = write_dicom(tmp_path / "a.dcm", RAMP, BitsStored=12)
     Image.fromarray(np.zeros((64, 64), np.uint8)).save(tmp_path / "mask.png")
@@ -393,7 +397,7 @@ def test_without_pydicom_the_message_says_what_to_install(write_dicom, tmp_path)
     path = write_dicom(tmp_path / "a.dcm", SMALL)
     code = (
         "import sys; sys.modules['pydicom'] = None\n"
-        "from flexunet.data.images.files import read_image\n"
+        "from flexunet.data.images.files.read import read_image\n"
         f"read_image({str(path)!r})"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -403,7 +407,9 @@ def test_without_pydicom_the_message_says_what_to_install(write_dicom, tmp_path)
 def test_other_images_do_not_import_pydicom(tmp_path):
     Image.fromarray(SMALL).save(tmp_path / "a.png")
     code = (
-        "import sys\nfrom flexunet.data.images.files import list_images, read_image\n"
+        "import sys\n"
+        "from flexunet.data.images.files.listing import list_images\n"
+        "from flexunet.data.images.files.read import read_image\n"
         f"read_image(list_images({str(tmp_path)!r})[0]); assert 'pydicom' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

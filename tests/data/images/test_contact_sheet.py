@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from flexunet.data.images.color_map import ColorMap
 from flexunet.data.images.contact_sheet import contact_sheet, overlays, shrink_picture, spread
-from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, MaskReader, write_mask
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.reader import MaskReader
+from flexunet.data.images.masks.write import write_mask
 
 
 def test_sheet_has_room_for_all():

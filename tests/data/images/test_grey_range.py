@@ -8,7 +8,9 @@ from PIL import Image
 
 from flexunet.config.schema import Config
 from flexunet.data.configured import grey_range
-from flexunet.data.images.files import is_deep_file, read_image, write_image
+from flexunet.data.images.files.header import is_deep_file
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.images.grey_range import apply_range, check_range, range_of_highest, say_range
 from flexunet.data.images.reader import survey_range
 from flexunet.errors import ConfigError, ImageError

@@ -7,15 +7,11 @@ from PIL import Image
 
 from flexunet.config.files import load_config
 from flexunet.data.configured import mask_reader
-from flexunet.data.images.masks import (
-    IGNORED,
-    ColorMap,
-    MaskReader,
-    read_mask,
-    resize_mask,
-    without_ignored,
-    write_mask,
-)
+from flexunet.data.images.color_map import IGNORED, ColorMap
+from flexunet.data.images.masks.indices import resize_mask, without_ignored
+from flexunet.data.images.masks.read import read_mask
+from flexunet.data.images.masks.reader import MaskReader
+from flexunet.data.images.masks.write import write_mask
 from flexunet.errors import ConfigError
 
 GREY = ColorMap({(0, 0, 0): 0, (255, 255, 255): 1}, (128, 128, 128))

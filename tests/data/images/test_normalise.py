@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flexunet.data.images.files import to_model_range
 from flexunet.data.images.normalise import normalise
+from flexunet.data.images.pixels import to_model_range
 from flexunet.data.phantom.draw import draw_phantom
 
 RULES = ("zscore", "percentiles")

@@ -5,8 +5,9 @@ import pytest
 
 from flexunet.data.dataset.folder import DatasetFolder
 from flexunet.data.dataset.manifest import Manifest, sha256_of
-from flexunet.data.images.files import read_image
-from flexunet.data.images.masks import ColorMap, read_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.masks.read import read_mask
 from flexunet.data.phantom.dataset import plan_films, write_phantom_dataset, write_raw_phantoms
 from flexunet.errors import DatasetError, PathError
 

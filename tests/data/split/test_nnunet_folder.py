@@ -9,9 +9,12 @@ from typer.testing import CliRunner
 from flexunet.cli import app
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.dataset.nnunet import read_description, read_splits
-from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.images.label_values import read_label_values
-from flexunet.data.images.masks import ColorMap, MaskReader, write_mask
+from flexunet.data.images.masks.reader import MaskReader
+from flexunet.data.images.masks.write import write_mask
 from flexunet.data.split.nnunet import write_nnunet
 from flexunet.errors import ConfigError, DatasetError
 

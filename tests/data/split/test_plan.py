@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flexunet.data.dataset.manifest import Manifest, sha256_of
-from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, MaskReader, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.reader import MaskReader
+from flexunet.data.images.masks.write import write_mask
 from flexunet.data.phantom.draw import draw_phantom
 from flexunet.data.split.folds import plan_folds, write_folds
 from flexunet.data.split.groups import deal_groups

@@ -6,8 +6,11 @@ import re
 import numpy as np
 import pytest
 
-from flexunet.data.images.files import read_image, write_image
-from flexunet.data.images.masks import ColorMap, MaskReader, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.reader import MaskReader
+from flexunet.data.images.masks.write import write_mask
 from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.data.statistics.count import grey_levels, measure_dataset, quantiles
 from flexunet.data.statistics.write import write_statistics

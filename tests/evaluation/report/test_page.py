@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flexunet.data.images.masks import ColorMap
+from flexunet.data.images.color_map import ColorMap
 from flexunet.evaluation.report.model_card import model_card
 from flexunet.evaluation.report.outputs import published_text, read_scores, scores_json, write_evaluation
 from flexunet.evaluation.report.overlays import COLORS, close_up, focus, overlay, regions
@@ -149,6 +149,8 @@ def test_the_table_of_scores_in_docs_is_that_of_the_rows():
     assert with_score_table(page) == page, (
         "write it again: python -m flexunet.evaluation.tables.document docs"
     )
+    with pytest.raises(ValueError, match="needs the lines"):
+        with_score_table("# Scores\n")
 
 
 def test_every_key_of_the_document_is_explained():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flexunet.data.images.masks import ColorMap
+from flexunet.data.images.color_map import ColorMap
 from flexunet.evaluation.scores.images import score_image
 from flexunet.evaluation.scores.lesion_counts import COUNTED_SCORES
 from flexunet.evaluation.scores.rules import ScoringRules

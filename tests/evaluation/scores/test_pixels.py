@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from flexunet.data.images.masks import IGNORED
+from flexunet.data.images.color_map import IGNORED
 from flexunet.errors import MaskError, ShapeError
 from flexunet.evaluation.scores.images import score_image
 from flexunet.evaluation.scores.pixels import (

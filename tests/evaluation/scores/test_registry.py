@@ -6,7 +6,7 @@ import json
 import numpy as np
 from rich.console import Console
 
-from flexunet.data.images.masks import ColorMap
+from flexunet.data.images.color_map import ColorMap
 from flexunet.evaluation.report.console import scores_tables
 from flexunet.evaluation.report.model_card import model_card
 from flexunet.evaluation.report.outputs import read_scores, write_evaluation

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from flexunet.cli import app
-from flexunet.data.images.masks import ColorMap
+from flexunet.data.images.color_map import ColorMap
 from flexunet.errors import ConfigError
 from flexunet.evaluation.report.outputs import write_evaluation
 from flexunet.evaluation.scores.intervals import Resampling, permutation_p

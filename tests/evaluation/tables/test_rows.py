@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from flexunet.data.images.masks import ColorMap
+from flexunet.data.images.color_map import ColorMap
 from flexunet.errors import DatasetError, PathError
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.build import Circumstances, make_scores

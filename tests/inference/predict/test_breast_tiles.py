@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from flexunet.data.derive.breast import find_breast
-from flexunet.data.images.files import list_images, read_image
+from flexunet.data.images.files.listing import list_images
+from flexunet.data.images.files.read import read_image
 from flexunet.inference.predict.breast_tiles import tiles_of_breast
 from flexunet.inference.predict.tiling import Grid
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from flexunet.config.files import load_config
-from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
 from flexunet.errors import ConfigError, DatasetError, PathError
 from flexunet.inference.folder import infer_folder
 from flexunet.inference.predict.calibration import Calibration, identity_of

@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from flexunet.cli import app
 from flexunet.config.files import load_config
-from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
 from flexunet.errors import ConfigError
 from flexunet.inference.folder import infer_folder
 from flexunet.inference.predict.predictor import Predictor
@@ -123,12 +124,26 @@ def test_members_that_see_other_grey_values_are_refused(config):
 
 def test_a_folder_of_runs_on_the_command_line_is_all_of_them(runs, config, image, tmp_path):
     masks = []
-    for given in (["--runs", runs[0], "--runs", runs[1]], ["--runs", runs[0].parent]):
-        out = tmp_path / f"masks{len(given)}"
-        arguments = ["infer", config.source, "--out", out, *given]
+    for number, given in enumerate(
+        (
+            [config.source, "--runs", runs[0], "--runs", runs[1]],
+            [config.source, "--runs", runs[0].parent],
+            # Without a CONFIG, that of the first run counts, and what follows are images.
+            ["--runs", runs[0].parent, config.resolve(config.infer.images_dir)],
+        )
+    ):
+        out = tmp_path / f"masks{number}"
+        arguments = ["infer", "--out", out, *given]
         answer = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
         assert answer.exit_code == 0, answer.output
         masks.append(read_image(out / "a.png"))
     np.testing.assert_array_equal(masks[0], masks[1])
+    np.testing.assert_array_equal(masks[0], masks[2])
     alone = Predictor.load(runs[0])(image).argmax(-1)
     assert (masks[0].reshape(*alone.shape, -1)[..., 0] > 0).astype(int).tolist() != alone.tolist()
+
+
+def test_infer_without_configuration_and_runs_says_what_is_missing():
+    answer = CliRunner().invoke(app, ["infer"])
+    assert isinstance(answer.exception, ConfigError)
+    assert "--runs RUN" in str(answer.exception)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from flexunet.config.checks import check_config
 from flexunet.config.files import load_config
 from flexunet.config.schema import Config
-from flexunet.data.images.files import read_image
+from flexunet.data.images.files.read import read_image
 from flexunet.errors import ConfigError, ShapeError
 from flexunet.inference.folder import infer_folder
 from flexunet.inference.predict.fitting import PUBLISHED_TILE

@@ -6,7 +6,9 @@ from PIL import Image
 
 from flexunet.config.files import load_config
 from flexunet.config.schema import Config
-from flexunet.data.images.files import list_images, read_image, write_image
+from flexunet.data.images.files.listing import list_images
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
 from flexunet.errors import PathError, ShapeError
 from flexunet.inference.folder import infer_folder
 from flexunet.inference.inputs import mask_names

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.write import write_mask
 
 HEIGHT, WIDTH = 700, 900
 DISC = (450, 350, 120)  # column and row of the middle, radius

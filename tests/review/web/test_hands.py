@@ -8,8 +8,9 @@ import pytest
 
 from flexunet.config.schema import Config
 from flexunet.config.writing import write_config
-from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.write import write_mask
 from flexunet.data.tables import write_rows
 
 # Side, view, exam, and where the chest wall lies in the file: the left CC is the wrong way round.

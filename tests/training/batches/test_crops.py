@@ -3,8 +3,10 @@ import pytest
 
 from flexunet.data.cache.open import open_own_size_cache
 from flexunet.data.dataset.pairs import find_pairs
-from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, MaskReader, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.reader import MaskReader
+from flexunet.data.images.masks.write import write_mask
 from flexunet.training.batches.crops import FixedCrops, RandomCrops, Tiles
 from flexunet.training.batches.sampling import Draw
 

@@ -9,7 +9,9 @@ import pytest
 
 from flexunet.config.files import load_config
 from flexunet.data.configured import open_split
-from flexunet.data.images.files import list_images, read_image, write_image
+from flexunet.data.images.files.listing import list_images
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.errors import ConfigError, RunStoppedError
 from flexunet.evaluation.run import evaluate

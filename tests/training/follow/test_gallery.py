@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from flexunet.curves import SMALL, curve_chart, curve_names
-from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.write import write_mask
 from flexunet.training.follow.gallery import Gallery, outlined, strip_epochs
 
 COLORS = ColorMap({(0, 0, 0): 0, (255, 255, 255): 1, (255, 0, 0): 2})

@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from flexunet.errors import DivergedError
-from flexunet.training.follow.callbacks import BestCheckpoint, ShowProgress, StopOnNaN
+from flexunet.training.follow.callbacks import BestCheckpoint, ShowProgress, StopOnNaN, note_on_monitor
 from flexunet.training.follow.told import LateList
 
 
@@ -35,6 +35,31 @@ def told(tmp_path, *more):
     callbacks = LateList([*own, *more])
     callbacks.on_epoch_begin(0)
     return callbacks, lines
+
+
+def test_a_first_epoch_without_a_number_is_kept_until_one_comes(tmp_path):
+    best = BestCheckpoint(tmp_path / "best.keras", "val_dice", lower_is_better=False)
+    best.set_model(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]))
+    kept = []
+    for epoch, value in enumerate((float("nan"), float("nan"), 0.2, 0.1)):
+        best.on_epoch_end(epoch, {"val_dice": value})
+        kept.append(best.best_epoch)
+    assert kept == [1, 2, 3, 3]
+    assert (tmp_path / "best.keras").is_file()
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([0.0, 0.0], "was 0 in each of the 2 epochs"),
+        ([float("nan")] * 3, "was no number in each of the 3 epochs"),
+        ([0.0, 0.1], ""),
+        ([0.5], ""),
+    ],
+)
+def test_a_figure_that_never_moves_is_named(values, told):
+    notes = note_on_monitor("val_dice", values)
+    assert [told in note for note in notes] == ([True] if told else [])
 
 
 def test_a_step_is_read_when_the_next_is_under_way(tmp_path):

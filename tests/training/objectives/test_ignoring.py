@@ -6,7 +6,7 @@ import pytest
 
 from flexunet.config.checks import OF_NEIGHBOURS
 from flexunet.config.files import load_config
-from flexunet.data.images.masks import IGNORED
+from flexunet.data.images.color_map import IGNORED
 from flexunet.errors import ConfigError
 from flexunet.training.batches.cells import cells_of
 from flexunet.training.batches.dataset import encode_targets

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from flexunet.data.derive.film_masks import FilmMasks, ModelMasks, RawFilm
     from flexunet.data.derive.run import DeriveReport, MaskSource
     from flexunet.data.dicom.deidentify import Pseudonyms
-    from flexunet.data.images.masks import ColorMap, MaskReader
+    from flexunet.data.images.color_map import ColorMap
+    from flexunet.data.images.masks.reader import MaskReader
 
 
 @dataclass
@@ -353,7 +354,7 @@ def _of_folder(
         known_sides,
         read_film_table,
     )
-    from flexunet.data.images.files import image_stem
+    from flexunet.data.images.files.names import image_stem
 
     paths = [film.path for film in listing()]
     stems = list(map(image_stem, paths))
@@ -377,7 +378,7 @@ def _size_and_masks(
     config_path: Path | None, width: int | None, height: int | None
 ) -> tuple[tuple[int, int], MaskReader]:
     """Size of images and how masks are read, by the configuration or the model; options count more."""
-    from flexunet.data.images.masks import MaskReader
+    from flexunet.data.images.masks.reader import MaskReader
 
     if config_path is None:
         return (width or 512, height or 512), MaskReader()
@@ -398,7 +399,7 @@ def _read_outlines(
     from flexunet.data.annotations.read import read_annotations
     from flexunet.data.annotations.shapes import BROKEN
     from flexunet.data.dataset.matching import listed, names_of_films
-    from flexunet.data.images.files import image_stem
+    from flexunet.data.images.files.names import image_stem
     from flexunet.errors import counted
 
     outlines = read_annotations(annotations, films, fill_boxes=weak)
@@ -453,8 +454,8 @@ def _open_model(runs: list[Path], min_confidence: float) -> tuple[ModelMasks, Ma
 
 def _write_sheet(report: DeriveReport, out: Path, color_map: ColorMap) -> Path | None:
     from flexunet.data.images.contact_sheet import contact_sheet, overlays, spread
-    from flexunet.data.images.files import write_image
-    from flexunet.data.images.masks import MaskReader
+    from flexunet.data.images.files.write import write_image
+    from flexunet.data.images.masks.reader import MaskReader
 
     rows = report.manifest.rows
     if not rows:

@@ -9,9 +9,16 @@ from typing import Annotated
 import typer
 
 from flexunet.cli.console import console, gathered, print_failures, print_json, print_notes, progress
-from flexunet.cli.options import AsJson, ConfigPath, Engine, Overrides, Ray, Runs, Strict, ensemble_of
-from flexunet.errors import counted
+from flexunet.cli.options import AsJson, Engine, Overrides, Ray, Runs, Strict, each_run, ensemble_of
+from flexunet.errors import ConfigError, counted
 
+MaybeConfig = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="CONFIG",
+        help="A .toml or published .config file, or a run folder. Default: that of the first of --runs.",
+    ),
+]
 Inputs = Annotated[
     list[str] | None,
     typer.Argument(
@@ -50,7 +57,7 @@ def _command(section: str, text: str) -> Callable[..., None]:
     """The command that predicts by a section of the configuration; the options are those of both."""
 
     def predict(
-        config_path: ConfigPath,
+        config_path: MaybeConfig = None,
         inputs: Inputs = None,
         overrides: Overrides = None,
         images: Images = None,
@@ -65,7 +72,7 @@ def _command(section: str, text: str) -> Callable[..., None]:
         strict: Strict = False,
         as_json: AsJson = False,
     ) -> None:
-        given = [*(inputs or ()), *(images or ())]
+        config_path, given = _configuration(config_path, [*(inputs or ()), *(images or ())], runs)
         settings = [
             *_settings(section, overrides, runs, output, engine),
             *_dicom_settings(report, objects, maps, captures),
@@ -80,6 +87,30 @@ infer = _command("infer", "Predict images: masks, overlays and lesions, at the s
 tiledinfer = _command(
     "tiledinfer", "Predict images larger than the model, in overlapping tiles that are blended."
 )
+
+
+def _configuration(path: Path | None, inputs: list[str], runs: list[str] | None) -> tuple[Path, list[str]]:
+    """The configuration and what is predicted: without a CONFIG, that of the first of `--runs`.
+
+    Raises:
+        ConfigError: if neither is given.
+    """
+    if path is not None and not (runs and _is_input(path)):
+        return path, inputs
+    if not runs:
+        raise ConfigError(
+            "CONFIG is missing: give a .toml or published .config file, a run folder, or --runs RUN."
+        )
+    return each_run(runs)[0], [*([str(path)] if path is not None else []), *inputs]
+
+
+def _is_input(path: Path) -> bool:
+    """Whether a path is of images: a folder that is no run, or a file of another kind than configurations."""
+    from flexunet.run_folder import RUN_CONFIG
+
+    if path.is_dir():
+        return not (path / RUN_CONFIG).is_file()
+    return path.is_file() and path.suffix.lower() not in {".toml", ".config"}
 
 
 def _settings(

@@ -16,7 +16,7 @@ from flexunet.errors import ConfigError
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
-    from flexunet.data.images.masks import MaskReader
+    from flexunet.data.images.masks.reader import MaskReader
     from flexunet.planning.plan import Plan
 
 _UNITS = {"": 60, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}

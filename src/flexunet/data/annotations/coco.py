@@ -19,7 +19,8 @@ from flexunet.data.annotations.shapes import (
     Shape,
 )
 from flexunet.data.annotations.values import check_coordinate, read_frame, read_points
-from flexunet.data.images.files import MAX_PIXELS, name_stem
+from flexunet.data.dicom.read import MAX_PIXELS
+from flexunet.data.images.files.names import name_stem
 from flexunet.errors import MaskError
 
 

@@ -27,7 +27,7 @@ from flexunet.data.annotations.shapes import (
 )
 from flexunet.data.annotations.values import check_coordinate, read_frame, read_points
 from flexunet.data.documents import parse_xml
-from flexunet.data.images.files import name_stem
+from flexunet.data.images.files.names import name_stem
 from flexunet.errors import MaskError
 
 _MOST_BYTES = 256 << 20

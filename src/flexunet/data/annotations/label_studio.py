@@ -30,7 +30,8 @@ from flexunet.data.annotations.shapes import (
     turned,
 )
 from flexunet.data.annotations.values import check_coordinate, read_frame, read_points
-from flexunet.data.images.files import MAX_PIXELS, name_stem
+from flexunet.data.dicom.read import MAX_PIXELS
+from flexunet.data.images.files.names import name_stem
 from flexunet.errors import MaskError
 
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")  # what the program puts before the name of an uploaded file

@@ -24,7 +24,9 @@ from flexunet.data.annotations.shapes import (
     Shape,
 )
 from flexunet.data.annotations.values import read_frame, read_points
-from flexunet.data.images.files import MAX_PIXELS, decode_image, name_stem
+from flexunet.data.dicom.read import MAX_PIXELS
+from flexunet.data.images.files.decode import decode_image
+from flexunet.data.images.files.names import name_stem
 from flexunet.errors import ImageError, MaskError
 
 _LINES = ("line", "linestrip")

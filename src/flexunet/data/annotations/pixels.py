@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from flexunet.data.annotations.shapes import Runs
-from flexunet.data.images.files import MAX_PIXELS
+from flexunet.data.dicom.read import MAX_PIXELS
 from flexunet.errors import MaskError
 
 

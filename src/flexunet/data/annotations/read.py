@@ -31,7 +31,7 @@ from flexunet.data.annotations.via import is_via_document, is_via_table, read_vi
 from flexunet.data.annotations.yolo import is_yolo, read_yolo
 from flexunet.data.dicom.read import is_dicom_file, read_header, refusing_damage
 from flexunet.data.documents import read_json
-from flexunet.data.images.files import name_stem
+from flexunet.data.images.files.names import name_stem
 from flexunet.errors import FlexUNetError, MaskError, PathError
 
 _SUFFIXES = (".txt", ".csv", ".xml", ".json")

@@ -23,7 +23,7 @@ from flexunet.data.annotations.shapes import (
     Shape,
 )
 from flexunet.data.annotations.values import check_coordinate, read_points
-from flexunet.data.images.files import name_stem
+from flexunet.data.images.files.names import name_stem
 from flexunet.data.tables import read_table
 from flexunet.errors import MaskError
 

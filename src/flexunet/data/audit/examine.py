@@ -19,10 +19,13 @@ from flexunet.data.copies.store import FingerprintStore
 from flexunet.data.dataset.digests import digest_of
 from flexunet.data.dataset.listing import ListedImage
 from flexunet.data.images.appearance import is_nearly_constant
-from flexunet.data.images.files import is_deep_file, read_image, to_model_range
+from flexunet.data.images.files.header import is_deep_file
+from flexunet.data.images.files.read import read_image
 from flexunet.data.images.foreground import find_foreground
 from flexunet.data.images.grey_range import apply_range
-from flexunet.data.images.masks import MaskReader, fit_colors
+from flexunet.data.images.masks.colors import fit_colors
+from flexunet.data.images.masks.reader import MaskReader
+from flexunet.data.images.pixels import to_model_range
 from flexunet.errors import ImageError, MaskError
 from flexunet.progress import Progress, silent
 

@@ -10,7 +10,7 @@ from flexunet.data.dataset.layouts import find_layout
 from flexunet.data.dataset.listing import ListedImage, list_dataset
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.dataset.matching import Matches, listed, stem_of
-from flexunet.data.images.files import is_image_file, unread_pictures
+from flexunet.data.images.files.listing import is_image_file, unread_pictures
 from flexunet.errors import counted
 
 _HIDDEN = ("Thumbs.db", "desktop.ini")

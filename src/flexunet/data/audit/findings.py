@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.masks.reader import MaskReader
 
 SEVERITIES = ("error", "warning", "note")
 # A split whose scores are quoted. "" is a folder without splits: any of its images may be tested on later.

@@ -11,7 +11,7 @@ from flexunet.data.audit.examine import Examined
 from flexunet.data.audit.findings import SCORED_SPLITS, Finding, severity_of_share
 from flexunet.data.dataset.matching import listed
 from flexunet.data.dataset.status import is_unchecked
-from flexunet.data.images.files import is_white_zero, turned_alone
+from flexunet.data.images.files.header import is_white_zero, turned_alone
 
 MISPLACED = 0.5  # share of a lesion outside the breast from which its mask counts as misplaced
 PARTLY = 0.15

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from flexunet.data.images.color_map import ColorMap
-from flexunet.data.images.masks import without_ignored
+from flexunet.data.images.masks.indices import without_ignored
 from flexunet.data.images.regions import find_regions
 
 RING = 0.35  # width of the ring around a lesion, relative to the lesion's equivalent diameter

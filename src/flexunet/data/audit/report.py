@@ -15,8 +15,8 @@ from flexunet.data.audit.files import take_inventory
 from flexunet.data.audit.findings import SEVERITIES, AuditResult, Finding
 from flexunet.data.audit.kinds import KINDS
 from flexunet.data.copies.fingerprints import grey_of
-from flexunet.data.images.files import read_image
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.data.images.overlay import draw_overlay
 from flexunet.data.images.regions import find_regions
 from flexunet.errors import FlexUNetError, counted

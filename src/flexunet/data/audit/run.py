@@ -17,7 +17,7 @@ from flexunet.data.copies.fingerprint_file import FingerprintFile
 from flexunet.data.copies.store import FingerprintStore
 from flexunet.data.dataset.listing import ListedImage
 from flexunet.data.images.guess import guess_reader
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.progress import Progress, silent
 
 

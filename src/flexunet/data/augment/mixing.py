@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from flexunet.config.augment_sections import RandomTransformSection
-from flexunet.data.images.masks import IGNORED
+from flexunet.data.images.color_map import IGNORED
 
 _ATTEMPTS = 20
 _ON_BREAST = 0.9  # of the pixels of a lesion that is put somewhere

@@ -18,8 +18,13 @@ from flexunet.data.augment.steps import Step
 from flexunet.data.configured import color_map, mask_reader
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.dataset.pairs import Pair
-from flexunet.data.images.files import ARRAY_SUFFIX, image_stem, read_image, resize_image, write_image
-from flexunet.data.images.masks import ColorMap, resize_mask, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.names import ARRAY_SUFFIX, image_stem
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.indices import resize_mask
+from flexunet.data.images.masks.write import write_mask
+from flexunet.data.images.pixels import resize_image
 from flexunet.errors import DatasetError
 from flexunet.files import write_bytes
 

@@ -13,7 +13,9 @@ from flexunet.data.augment.random_transform import random_transform
 from flexunet.data.configured import mask_reader
 from flexunet.data.dataset.folder import DatasetFolder
 from flexunet.data.dataset.pairs import find_pairs
-from flexunet.data.images.files import read_picture, to_model_range, write_image
+from flexunet.data.images.files.read import read_picture
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.pixels import to_model_range
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config

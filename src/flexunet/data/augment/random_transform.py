@@ -19,7 +19,7 @@ from flexunet.data.augment import warps
 from flexunet.data.augment.fields import Field
 from flexunet.data.augment.grey_changes import GREY_CHANGES, Grey
 from flexunet.data.augment.mixing import mix
-from flexunet.data.images.files import to_model_range
+from flexunet.data.images.pixels import to_model_range
 
 _SEEDS = 2**63
 

@@ -31,7 +31,8 @@ from flexunet.data.cache.pair_reader import CropReader, PairReader
 from flexunet.data.cache.stack import IMAGES, MASKS, StackLayout
 from flexunet.data.dataset.digests import Digests, digest_of_text
 from flexunet.data.dataset.pairs import Pair
-from flexunet.data.images.masks import IGNORED, MaskReader
+from flexunet.data.images.color_map import IGNORED
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.errors import PathError
 from flexunet.files import explaining, sweep
 from flexunet.progress import Progress, silent

@@ -19,8 +19,8 @@ from flexunet.data.cache.entry import read_description, require_space
 from flexunet.data.cache.pair_reader import CropReader, PairReader
 from flexunet.data.cache.stack import Deeper, Depth, stream_pairs
 from flexunet.data.dataset.pairs import Pair
-from flexunet.data.images.files import image_size
-from flexunet.data.images.masks import without_ignored
+from flexunet.data.images.files.header import image_size
+from flexunet.data.images.masks.indices import without_ignored
 from flexunet.data.images.regions import find_regions
 from flexunet.data.images.shrink import lesion_positions
 from flexunet.errors import InputError, PathError

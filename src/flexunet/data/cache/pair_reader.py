@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 
 from flexunet.data.dataset.pairs import Pair
-from flexunet.data.images.files import read_image, resize_image
-from flexunet.data.images.masks import MaskReader, resize_mask
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.masks.indices import resize_mask
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.data.images.normalise import normalise
+from flexunet.data.images.pixels import resize_image
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from flexunet.data.images.files import is_for_programs
+from flexunet.data.images.files.listing import is_for_programs
 from flexunet.data.tables import read_table
 from flexunet.errors import DatasetError, PathError
 

@@ -12,9 +12,11 @@ import numpy as np
 from flexunet.data.annotations.shapes import ANNOTATED
 from flexunet.data.collections.collection import Collection, Film, MaskFiles
 from flexunet.data.dataset.instances import cut_out, number_lesions
-from flexunet.data.images.files import image_size
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.header import image_size
 from flexunet.data.images.label_values import read_label_values
-from flexunet.data.images.masks import ColorMap, read_mask, resize_mask
+from flexunet.data.images.masks.indices import resize_mask
+from flexunet.data.images.masks.read import read_mask
 from flexunet.errors import ImageError, MaskError
 
 _SAME_PROPORTIONS = 0.001  # of the longer side, beyond a pixel of rounding

@@ -6,12 +6,10 @@ Run `python -m flexunet.data.collections.page docs/datasets.md` after a change o
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-from flexunet.config.page import with_tables
 from flexunet.data.collections.collection import FACTS, ORIGINS, Collection
 from flexunet.data.collections.registry import COLLECTIONS
-from flexunet.files import write_text
+from flexunet.files import renew_page, with_tables
 
 _START = "<!-- The tables below are made by `python -m flexunet.data.collections.page`; do not edit them. -->"
 _END = "<!-- End of the tables. -->"
@@ -47,5 +45,4 @@ def _row(row: Collection) -> str:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1])
-    write_text(target, renewed(target.read_text(encoding="utf-8")))
+    renew_page(sys.argv[1], renewed)

@@ -26,7 +26,7 @@ from flexunet.data.copies.fingerprints import (
 )
 from flexunet.data.copies.store import FingerprintStore
 from flexunet.data.dataset.digests import digest_of
-from flexunet.data.images.files import read_image
+from flexunet.data.images.files.read import read_image
 from flexunet.progress import Progress, silent
 
 FEWEST_INLIERS = 14

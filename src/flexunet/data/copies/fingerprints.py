@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from flexunet.data.images.files import to_model_range
 from flexunet.data.images.foreground import find_foreground, without_filling
+from flexunet.data.images.pixels import to_model_range
 
 BREAST_SIDE = 160  # square root of the breast's area after scaling, pixels
 MAX_SIDE = 480  # of the scaled picture, where the breast is only a small part of it

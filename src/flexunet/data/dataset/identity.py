@@ -28,7 +28,7 @@ from pathlib import Path, PurePosixPath
 from flexunet.data.dataset.manifest import Manifest, find_root
 from flexunet.data.dataset.matching import stem_of
 from flexunet.data.dataset.names import operation_of, patient_of, source_of
-from flexunet.data.images.files import composed, image_stem
+from flexunet.data.images.files.names import composed, image_stem
 from flexunet.data.images.spacing import spacing_of_row
 from flexunet.errors import ConfigError, DatasetError
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from flexunet.data.images.files import image_stem
+from flexunet.data.images.files.names import image_stem
 from flexunet.data.images.label_values import read_label_values
-from flexunet.data.images.masks import foreground_classes
+from flexunet.data.images.masks.indices import foreground_classes
 from flexunet.data.images.regions import find_regions
 from flexunet.errors import MaskError
 

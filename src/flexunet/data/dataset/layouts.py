@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flexunet.data.dataset.folder import SPLITS
-from flexunet.data.images.files import is_for_programs, is_image_file
+from flexunet.data.images.files.listing import is_for_programs, is_image_file
 from flexunet.errors import PathError
 
 _IMAGES, _MASKS = ("images", "image"), ("masks", "mask")

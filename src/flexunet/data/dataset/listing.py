@@ -9,7 +9,8 @@ from flexunet.data.dataset.identity import Identities, Identity
 from flexunet.data.dataset.layouts import FolderPair
 from flexunet.data.dataset.matching import Matches, match_names
 from flexunet.data.dataset.pairs import mask_files
-from flexunet.data.images.files import image_stem, is_image_file
+from flexunet.data.images.files.listing import is_image_file
+from flexunet.data.images.files.names import image_stem
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from flexunet.data.images.color_map import IGNORED, Color, ColorMap
-from flexunet.data.images.files import MASK_SUFFIXES
-from flexunet.data.images.masks import MaskReader, read_mask
+from flexunet.data.images.files.names import MASK_SUFFIXES
+from flexunet.data.images.masks.read import read_mask
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.errors import MaskError
 
 _BLACK = (0, 0, 0)  # paints nothing, unless a layer gives that to another colour

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flexunet.data.images.files import MASK_SUFFIXES, composed, image_stem
+from flexunet.data.images.files.names import MASK_SUFFIXES, composed, image_stem
 
 # What data sets add to the names of images and of their masks, as DRIVE does: `21_training`, `21_manual1`.
 _IMAGE_WORD = r"[ _.-](training|test|image|images|img|original|\d{4})"

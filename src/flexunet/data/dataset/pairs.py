@@ -6,7 +6,8 @@ from pathlib import Path
 
 from flexunet.data.dataset.identity import Identities, Identity
 from flexunet.data.dataset.matching import Matches, listed, match_names
-from flexunet.data.images.files import image_stem, is_mask_file, list_images, unread_pictures
+from flexunet.data.images.files.listing import is_mask_file, list_images, unread_pictures
+from flexunet.data.images.files.names import image_stem
 from flexunet.errors import PairingError, PathError
 
 _LISTED = 10

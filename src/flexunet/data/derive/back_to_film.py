@@ -11,7 +11,7 @@ import numpy as np
 from flexunet.data.dataset.identity import Identities
 from flexunet.data.dataset.manifest import FILE_NAME, find_root
 from flexunet.data.derive.crop import CropBox
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.masks.reader import MaskReader
 
 
 def read_film_mask(reader: MaskReader, path: Path, shape: tuple[int, int], film: Path) -> np.ndarray:

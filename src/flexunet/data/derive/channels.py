@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from flexunet.data.derive.film_masks import RawFilm
-from flexunet.data.images.files import image_stem
+from flexunet.data.images.files.names import image_stem
 from flexunet.errors import ConfigError, ImageError
 
 

@@ -27,9 +27,12 @@ from flexunet.data.dicom.deidentify import Pseudonyms, has_text_in_pixels, told_
 from flexunet.data.dicom.read import DicomFacts, is_dicom_file, read_facts, read_header
 from flexunet.data.dicom.window import check_window
 from flexunet.data.images.appearance import is_nearly_constant
-from flexunet.data.images.files import ARRAY_SUFFIX, read_image, write_image
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.names import ARRAY_SUFFIX
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.images.grey_range import check_range
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.masks.write import write_mask
 from flexunet.errors import ConfigError, FlexUNetError, ImageError
 from flexunet.files import cannot_read
 

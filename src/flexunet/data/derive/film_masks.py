@@ -22,8 +22,10 @@ from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.dataset.matching import listed, match_names
 from flexunet.data.dataset.pairs import list_masks
 from flexunet.data.derive.back_to_film import read_film_mask
-from flexunet.data.images.files import image_stem, orientation_of
-from flexunet.data.images.masks import MaskReader, foreground_classes
+from flexunet.data.images.files.header import orientation_of
+from flexunet.data.images.files.names import image_stem
+from flexunet.data.images.masks.indices import foreground_classes
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.errors import ImageError, MaskError, PairingError, counted
 
 LABELLED, TO_REVIEW, EXCLUDED, DRAFT = "labelled", "to_review", "excluded", "draft"

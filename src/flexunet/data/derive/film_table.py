@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flexunet.data.dataset.identity import doubtful_patients, find_patient, patient_pattern
 from flexunet.data.dataset.matching import listed, names_of_films
-from flexunet.data.images.files import composed, name_stem
+from flexunet.data.images.files.names import composed, name_stem
 from flexunet.data.tables import read_table
 from flexunet.errors import DatasetError, PathError
 

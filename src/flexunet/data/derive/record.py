@@ -10,7 +10,7 @@ from flexunet.data.dataset.manifest import COLUMNS, Manifest, sha256_of
 from flexunet.data.derive.film import FAILED, WRITTEN, Row
 from flexunet.data.derive.film_masks import EXCLUDED, LABELLED, TO_REVIEW
 from flexunet.data.dicom.deidentify import Pseudonyms, is_personal
-from flexunet.data.images.files import image_stem
+from flexunet.data.images.files.names import image_stem
 from flexunet.data.tables import write_rows
 from flexunet.journal import read_journal
 

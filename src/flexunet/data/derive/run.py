@@ -37,15 +37,11 @@ from flexunet.data.derive.film_masks import (
     RawFilm,
 )
 from flexunet.data.derive.record import finished_rows, remove_stale, write_records
-from flexunet.data.images.files import (
-    ARRAY_SUFFIX,
-    image_stem,
-    is_for_programs,
-    is_image_file,
-    read_image,
-    unread_pictures,
-)
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.listing import is_for_programs, is_image_file, unread_pictures
+from flexunet.data.images.files.names import ARRAY_SUFFIX, image_stem
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.masks.write import write_mask
 from flexunet.data.images.reader import survey_range
 from flexunet.errors import FlexUNetError, PathError, counted
 from flexunet.files import sweep

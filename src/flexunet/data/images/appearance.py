@@ -23,8 +23,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from flexunet.data.images.files import resize_image, to_model_range
 from flexunet.data.images.grey_range import apply_range
+from flexunet.data.images.pixels import resize_image, to_model_range
 from flexunet.files import write_text
 
 NEARLY_CONSTANT = "nearly constant"

@@ -10,6 +10,8 @@ import numpy as np
 from flexunet.errors import ConfigError, MaskError
 
 Color = tuple[int, int, int]
+RGB_MAP, RGB_MAP_OPTION = "[mask] rgb_map", "--rgb-map"  # where the colours of the classes are given
+GUESSED = "the map guessed from the masks"  # where nobody gave them
 _UNDECIDED = 65535
 _SAME_HUE = 15  # degrees within which a colour is a darker or paler one of the map
 _OTHER_HUE = 45  # degrees that all other classes must be away then
@@ -150,7 +152,7 @@ class ColorMap:
         return known if self.ignore is None else known | (values == IGNORED)
 
     def _check(self) -> None:
-        key = "[mask] rgb_map"
+        key = RGB_MAP
         if not self.colors_to_class:
             raise ConfigError(f"{key} is empty. Expected a class index for each colour, e.g. (0, 0, 0): 0.")
         for color, index in self.colors_to_class.items():
@@ -184,7 +186,7 @@ class ColorMap:
         """Raise MaskError if the mask holds a class that has no colour."""
         if mask.size and int(mask.max()) >= self.num_classes and not self.is_index(mask).all():
             raise MaskError(
-                f"the mask holds class {int(mask.max())}, but [mask] rgb_map has classes 0 to "
+                f"the mask holds class {int(mask.max())}, but {RGB_MAP} has classes 0 to "
                 f"{self.num_classes - 1} only."
             )
 
@@ -253,13 +255,13 @@ def parse_rgb_map(text: str) -> ColorMap:
         colors = MaskSection(rgb_map=values).rgb_map
     except (ValueError, SyntaxError, ValidationError) as error:
         raise ConfigError(
-            f"--rgb-map {text!r} is not a colour map. Expected a class index for each colour, e.g. "
+            f"{RGB_MAP_OPTION} {text!r} is not a colour map. Expected a class index for each colour, e.g. "
             "'{(0, 0, 0): 0, (255, 255, 255): 1}' or '#000000=0,#ffffff=1'."
         ) from error
     try:
         return ColorMap(colors)
     except ConfigError as error:
-        raise ConfigError(str(error).replace("[mask] rgb_map", "--rgb-map")) from error
+        raise ConfigError(str(error).replace(RGB_MAP, RGB_MAP_OPTION)) from error
 
 
 def as_grey_if_grey(rgb: np.ndarray) -> np.ndarray:

@@ -8,9 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from flexunet.data.images.files import as_picture, read_image, to_model_range
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.data.images.overlay import draw_overlay
+from flexunet.data.images.pixels import as_picture, to_model_range
 
 _GAP = 4
 _LINE = 16

@@ -10,22 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
-from flexunet.data.images.color_map import ColorMap, as_grey_if_grey
-from flexunet.data.images.files import read_image
-from flexunet.data.images.masks import FLAT_AREA, GUESSED, MaskReader, flat_pixels
+from flexunet.data.images.color_map import GUESSED, Color, ColorMap, as_grey_if_grey
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.masks.colors import FAR, FLAT_AREA, flat_pixels
+from flexunet.data.images.masks.reader import MaskReader, sample_of
 from flexunet.errors import ImageError
 from flexunet.progress import Progress, silent
 
-_LOOKED_AT = 24
 _MOST_CLASSES = 16
 _NOTABLE = 0.0005  # share of a mask's pixels from which a colour counts
 _COMMON = 0.2  # share of the masks in which a colour is a class without a further look
 _FEWEST = 2  # masks that a class is in
-_NEAR = 48
 _LOSSY = (".jpg", ".jpeg", ".webp")  # flat areas there may be blocks of the compression
 _THREADS = 4
-
-_Color = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -38,33 +35,32 @@ class _Counts:
         looked: Masks looked at.
     """
 
-    notable: Counter[_Color]
-    flat: Counter[_Color]
+    notable: Counter[Color]
+    flat: Counter[Color]
     looked: int
 
 
 def guess_reader(
-    masks: Sequence[Path], also: Sequence[Path] = (), *, most: int | None = None, progress: Progress = silent
+    masks: Sequence[Path], also: Sequence[Path] = (), *, progress: Progress = silent
 ) -> tuple[MaskReader, str]:
     """How masks are read whose colours nobody gave, and a sentence on what was guessed.
 
     Args:
         masks: The mask files.
         also: As in `guess_colors`.
-        most: As in `guess_colors`.
         progress: As in `guess_colors`.
 
     Returns:
         The reader, and the sentence; "" where the masks are taken for black and white.
     """
-    color_map, guessed = guess_colors(masks, also, most=most, progress=progress)
+    color_map, guessed = guess_colors(masks, also, progress=progress)
     colors = ", ".join(f"{color}: {index}" for color, index in color_map.colors_to_class.items())
     note = f"the colours of the classes were guessed from the masks: {colors}." if guessed else ""
     return MaskReader(color_map, setting=GUESSED), note
 
 
 def guess_colors(
-    masks: Sequence[Path], also: Sequence[Path] = (), *, most: int | None = None, progress: Progress = silent
+    masks: Sequence[Path], also: Sequence[Path] = (), *, progress: Progress = silent
 ) -> tuple[ColorMap, bool]:
     """Colour map of mask files, and whether it was guessed.
 
@@ -72,25 +68,24 @@ def guess_colors(
     filling areas in two of them or more; then these, darkest first. A colour in one mask alone is no class.
 
     Args:
-        masks: The mask files.
+        masks: The mask files; all of a data set, so that no rare class is lost.
         also: Predictions of them: they confirm a colour that few of the masks have, and bring none of
             their own. Some of them are looked at.
-        most: Masks that are looked at; all of them by default, so that no rare class is lost.
         progress: Told how many masks are looked at.
     """
     binary = ColorMap.binary()
-    found = _count_colors(masks, most, progress)
-    confirmed = _count_colors(also, _LOOKED_AT, silent).notable
+    found = _count_colors(masks, progress)
+    confirmed = _count_colors(sample_of(also), silent).notable
     least = max(_FEWEST, _COMMON * found.looked)
     common = {color for color, count in found.notable.items() if count + confirmed[color] >= least}
     rare = {
         color
         for color, count in found.flat.items()
-        if count >= _FEWEST and all(_distance(color, each) > _NEAR for each in common)
+        if count >= _FEWEST and all(_distance(color, each) > FAR for each in common)
     }
     if len(common | rare) <= _MOST_CLASSES:  # else they are shades of a picture
         common |= rare
-    far = [c for c in common if min(_distance(c, (0, 0, 0)), _distance(c, (255, 255, 255))) > _NEAR]
+    far = [c for c in common if min(_distance(c, (0, 0, 0)), _distance(c, (255, 255, 255))) > FAR]
     indices = all(max(color) < _MOST_CLASSES for color in found.notable)  # class indices, not colours
     if not far or len(common) > _MOST_CLASSES or indices or not found.looked:
         if indices and found.looked:
@@ -103,13 +98,11 @@ def guess_colors(
     return ColorMap({color: index for index, color in enumerate(ordered)}), True
 
 
-def _count_colors(masks: Sequence[Path], most: int | None, progress: Progress) -> _Counts:
-    most = most or max(1, len(masks))
-    chosen = masks[:: max(1, len(masks) // most)][:most]
-    notable, flat, looked = Counter[_Color](), Counter[_Color](), 0
+def _count_colors(masks: Sequence[Path], progress: Progress) -> _Counts:
+    notable, flat, looked = Counter[Color](), Counter[Color](), 0
     with ThreadPoolExecutor(_THREADS) as pool:
-        for number, colors in enumerate(pool.map(_colors_of, chosen)):
-            progress("colours of masks", number + 1, len(chosen))
+        for number, colors in enumerate(pool.map(_colors_of, masks)):
+            progress("colours of masks", number + 1, len(masks))
             if colors is not None:
                 looked += 1
                 notable.update(colors[0])
@@ -117,7 +110,7 @@ def _count_colors(masks: Sequence[Path], most: int | None, progress: Progress) -
     return _Counts(notable, flat, looked)
 
 
-def _colors_of(path: Path) -> tuple[list[_Color], list[_Color]] | None:
+def _colors_of(path: Path) -> tuple[list[Color], list[Color]] | None:
     """The notable and the flat colours of a mask file; None of a file that has no colours."""
     if path.suffix.lower() == ".npz":
         return None
@@ -155,9 +148,9 @@ def _tally(picture: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndar
     return values, np.bincount(places, np.diff(np.r_[starts, packed.size]), minlength=len(values))
 
 
-def _unpacked(packed: np.ndarray) -> list[_Color]:
+def _unpacked(packed: np.ndarray) -> list[Color]:
     return [(value >> 16, value >> 8 & 255, value & 255) for value in packed.tolist()]
 
 
-def _distance(first: tuple[int, int, int], second: tuple[int, int, int]) -> float:
+def _distance(first: Color, second: Color) -> float:
     return float(np.linalg.norm(np.subtract(first, second)))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from flexunet.data.images.color_map import as_grey_if_grey
-from flexunet.data.images.files import read_image, read_palette_indices
+from flexunet.data.images.files.read import read_image, read_palette_indices
 from flexunet.data.volumes.read import is_volume_file, read_plane
 from flexunet.errors import ImageError, MaskError
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from flexunet.data.images.files import to_model_range
 from flexunet.data.images.foreground import find_foreground
+from flexunet.data.images.pixels import to_model_range
 
 _COARSE = 256  # side at which the breast is looked for and measured: alike for films of any resolution
 _WHITE8, _WHITE16 = 255, 65535

@@ -8,8 +8,8 @@ from itertools import product
 import cv2
 import numpy as np
 
-from flexunet.data.images.files import as_picture, to_model_range
-from flexunet.data.images.masks import foreground_classes
+from flexunet.data.images.masks.indices import foreground_classes
+from flexunet.data.images.pixels import as_picture, to_model_range
 from flexunet.errors import ShapeError
 
 # Okabe, M. and Ito, K. (2008), Color Universal Design: told apart by people with any kind of colour vision.

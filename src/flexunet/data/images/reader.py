@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from flexunet.data.images.files import is_deep_file, read_image
+from flexunet.data.images.files.header import is_deep_file
+from flexunet.data.images.files.read import read_image
 from flexunet.data.images.grey_range import range_of_highest, say_range
 from flexunet.errors import InputError
 

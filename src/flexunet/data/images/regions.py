@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.data.images.masks import foreground_classes
+from flexunet.data.images.masks.indices import foreground_classes
 
 Box3 = tuple[slice, slice, slice]
 _ROUNDING = 1e-9

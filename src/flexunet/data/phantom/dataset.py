@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from flexunet.data.dataset.manifest import Manifest, sha256_of
-from flexunet.data.images.files import write_image
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.write import write_mask
 from flexunet.data.phantom.draw import SIDES, VIEWS, Phantom, draw_phantom
 from flexunet.data.phantom.masses import Mass, draw_masses
 from flexunet.errors import DatasetError, PathError

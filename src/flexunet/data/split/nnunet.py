@@ -25,9 +25,11 @@ from flexunet.data.dataset.nnunet import (
     write_description,
     write_splits,
 )
-from flexunet.data.images.files import read_image, write_image
+from flexunet.data.images.color_map import IGNORED
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
 from flexunet.data.images.guess import guess_reader
-from flexunet.data.images.masks import IGNORED, MaskReader
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.data.images.reader import survey_range
 from flexunet.data.split.split_images import SplitImage, collect_items
 from flexunet.data.split.write import growing

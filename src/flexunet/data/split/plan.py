@@ -18,7 +18,7 @@ from flexunet.data.dataset.folder import SPLITS
 from flexunet.data.dataset.identity import doubtful_patients
 from flexunet.data.dataset.status import refuse_unchecked
 from flexunet.data.images.guess import guess_reader
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.data.split.groups import deal_groups
 from flexunet.data.split.official import OFFICIAL, official_split
 from flexunet.data.split.split_images import (

@@ -15,7 +15,8 @@ from flexunet.data.dataset.identity import Identity, find_patient
 from flexunet.data.dataset.layouts import find_layout
 from flexunet.data.dataset.manifest import sha256_of
 from flexunet.data.dataset.pairs import Pair, find_pairs
-from flexunet.data.images.masks import MaskReader, without_ignored
+from flexunet.data.images.masks.indices import without_ignored
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.errors import DatasetError, PairingError
 from flexunet.progress import Progress, silent
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flexunet.data.images.contact_sheet import contact_sheet, overlays, shrink_picture, spread
-from flexunet.data.images.files import read_picture, write_image
+from flexunet.data.images.files.read import read_picture
+from flexunet.data.images.files.write import write_image
 from flexunet.errors import printable
 from flexunet.files import replacing
 

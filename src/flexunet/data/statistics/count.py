@@ -22,9 +22,11 @@ from flexunet.data.dataset.identity import doubtful_patients
 from flexunet.data.dataset.layouts import FolderPair, find_layout
 from flexunet.data.dataset.listing import ListedImage, list_dataset
 from flexunet.data.dataset.pairs import complaint_about
-from flexunet.data.images.files import read_picture, to_model_range
+from flexunet.data.images.files.read import read_picture
 from flexunet.data.images.guess import guess_reader
-from flexunet.data.images.masks import MaskReader, without_ignored
+from flexunet.data.images.masks.indices import without_ignored
+from flexunet.data.images.masks.reader import MaskReader
+from flexunet.data.images.pixels import to_model_range
 from flexunet.data.images.regions import find_regions
 from flexunet.errors import FlexUNetError
 from flexunet.progress import Progress, silent

@@ -10,7 +10,7 @@ import numpy as np
 from flexunet.data.configured import channels_read, image_reader
 from flexunet.data.dataset.identity import Identity
 from flexunet.data.dicom.read import is_dicom_file, read_facts
-from flexunet.data.images.files import IMAGE_SUFFIXES
+from flexunet.data.images.files.names import IMAGE_SUFFIXES
 from flexunet.evaluation.drift.measures import (
     Measured,
     measures_of_acquisition,

@@ -19,8 +19,6 @@ from flexunet.evaluation.summary.comparison import other_rules, why_not_comparab
 from flexunet.evaluation.tables.document import Scores
 from flexunet.evaluation.tables.extremes import Extremes
 from flexunet.evaluation.tables.files import (
-    PER_IMAGE,
-    PER_LESION,
     find_evaluation,
     image_columns,
     lesion_columns,
@@ -31,7 +29,7 @@ from flexunet.evaluation.tables.files import (
 from flexunet.evaluation.tables.rows import Tables
 from flexunet.extras import import_extra
 from flexunet.files import explaining, write_text
-from flexunet.run_folder import REPORT, SCORES
+from flexunet.run_folder import PER_IMAGE, PER_LESION, REPORT, SCORES
 
 
 class Evaluation(NamedTuple):

@@ -10,7 +10,7 @@ from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from flexunet.curves import curve_chart
-from flexunet.data.images.files import read_image
+from flexunet.data.images.files.read import read_image
 from flexunet.errors import InputError, counted
 from flexunet.evaluation.charts import scores as report_charts
 from flexunet.evaluation.report.overlays import close_up, data_uri, overlay

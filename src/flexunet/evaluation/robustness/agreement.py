@@ -8,7 +8,8 @@ import numpy as np
 
 from flexunet.evaluation.robustness.document import Agreement
 from flexunet.evaluation.scores.intervals import Resampling
-from flexunet.evaluation.scores.pixels import Values, ratio
+from flexunet.evaluation.scores.pixels import ratio
+from flexunet.evaluation.scores.row import Values
 from flexunet.evaluation.scores.rules import ScoringRules
 
 _DEVIATIONS = 1.96

@@ -20,7 +20,7 @@ import numpy as np
 
 from flexunet.data.augment.grey_changes import Grey
 from flexunet.data.augment.warps import Affine, Change, rotation
-from flexunet.data.images.files import to_model_range
+from flexunet.data.images.pixels import to_model_range
 
 _WHITE8, _WHITE16 = 255, 65535
 Draw = np.random.Generator

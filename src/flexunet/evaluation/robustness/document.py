@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from flexunet.evaluation.scores.intervals import Estimate
-from flexunet.evaluation.tables.document import Part
+from flexunet.evaluation.tables.part import Part
 
 Answered = Literal["loss", "uneven", "none shown", "not known"]
 

@@ -10,7 +10,7 @@ from flexunet.data.dataset.names import film_of
 from flexunet.errors import counted
 from flexunet.evaluation.robustness.agreement import agreement
 from flexunet.evaluation.robustness.document import Retest
-from flexunet.evaluation.scores.pixels import Values
+from flexunet.evaluation.scores.row import Values
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.tables.rows import ImageOrigin, Tables
 

@@ -12,9 +12,9 @@ from flexunet.evaluation.robustness.document import Curve, FallOff, Point, Robus
 from flexunet.evaluation.robustness.measure import Condition, Measured
 from flexunet.evaluation.robustness.retest import retests
 from flexunet.evaluation.scores.intervals import Estimate, Resampling
-from flexunet.evaluation.scores.pixels import Values, apply_empty_rule, ratio
+from flexunet.evaluation.scores.pixels import apply_empty_rule, ratio
 from flexunet.evaluation.scores.registry import SET_LESION_SCORES, SET_SCORES, SetScore
-from flexunet.evaluation.scores.row import LesionScore
+from flexunet.evaluation.scores.row import LesionScore, Values
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.lesions import lesion_estimate
 from flexunet.evaluation.summary.pixels import foreground_counts_of, resampling_of, set_estimate

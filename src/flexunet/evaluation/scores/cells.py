@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from flexunet.data.images.regions import Regions
-from flexunet.evaluation.scores.pixels import Values, ratio
+from flexunet.evaluation.scores.pixels import ratio
+from flexunet.evaluation.scores.row import Values
 
 _NEIGHBOURS = 8  # boundary pixels looked at for lesions that are equally near
 _TIE = 1e-9

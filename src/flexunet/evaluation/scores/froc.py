@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.evaluation.scores.pixels import Values, ratio
-from flexunet.evaluation.scores.row import LesionScore
+from flexunet.evaluation.scores.pixels import ratio
+from flexunet.evaluation.scores.row import LesionScore, Values
 
 RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexunet.evaluation.scores.froc import DetectionTable
-from flexunet.evaluation.scores.pixels import Values, ratio
-from flexunet.evaluation.scores.row import LesionScore
+from flexunet.evaluation.scores.pixels import ratio
+from flexunet.evaluation.scores.row import LesionScore, Values
 
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 """Probabilities at which a decision is weighed: 0.05 to 0.95."""

@@ -7,18 +7,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.data.images.masks import IGNORED, without_ignored
+from flexunet.data.images.color_map import IGNORED
+from flexunet.data.images.masks.indices import without_ignored
 from flexunet.errors import ShapeError
 from flexunet.evaluation.scores.lesions import Candidates, Lesions, lesion_scores
 from flexunet.evaluation.scores.pixels import (
     Counts,
-    Values,
     confusion_matrix,
     foreground_counts,
     mean_over_classes,
     pixel_scores,
 )
 from flexunet.evaluation.scores.reliability import ProbabilityCounts, count_probabilities
+from flexunet.evaluation.scores.row import Values
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.scores.surface import SURFACE_SCORES, score_boundaries
 from flexunet.inference.predict.calibration import Calibration

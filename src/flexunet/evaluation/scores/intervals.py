@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from flexunet.evaluation.scores.pixels import Values, ratio
+from flexunet.evaluation.scores.pixels import ratio
+from flexunet.evaluation.scores.row import Values
 
 _BLOCK = 500_000
 _EXACT_UP_TO = 12

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.data.images.masks import IGNORED
+from flexunet.data.images.color_map import IGNORED
 from flexunet.errors import MaskError, ShapeError
 from flexunet.evaluation.scores.row import ImageScore, Summary, Values
 

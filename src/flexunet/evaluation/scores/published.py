@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.evaluation.scores.pixels import Counts, Values
+from flexunet.evaluation.scores.pixels import Counts
+from flexunet.evaluation.scores.row import Values
 
 SMOOTH = 1.0
 EPSILON = 1e-6

@@ -84,4 +84,4 @@ def score_table() -> str:
         keys = [score.key for score in (*SET_SCORES, *SET_LESION_SCORES) if score.row is row]
         names = ", ".join(f"`{key}`" for key in keys)
         lines.append(f"| {names} | {row.better} | {row.definition} | {row.undefined} | {row.source} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)

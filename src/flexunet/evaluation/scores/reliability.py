@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.evaluation.scores.pixels import Values, ratio
+from flexunet.evaluation.scores.pixels import ratio
+from flexunet.evaluation.scores.row import Values
 
 IN_PLAY = 0.01
 

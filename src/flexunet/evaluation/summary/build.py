@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from flexunet.data.images.masks import ColorMap
+from flexunet.data.images.color_map import ColorMap
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.comparison import compare_tables
 from flexunet.evaluation.summary.lesions import set_lesion_scores

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexunet.evaluation.scores.intervals import Estimate, Resampling
-from flexunet.evaluation.scores.pixels import Counts, Values, apply_empty_rule
+from flexunet.evaluation.scores.pixels import Counts, apply_empty_rule
 from flexunet.evaluation.scores.published import PUBLISHED_METRICS, published_metric
 from flexunet.evaluation.scores.registry import SET_SCORES, SetScore
-from flexunet.evaluation.scores.row import ImageScore
+from flexunet.evaluation.scores.row import ImageScore, Values
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.lesions import set_lesion_scores
 from flexunet.evaluation.tables.document import (

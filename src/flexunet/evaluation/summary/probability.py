@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from flexunet.evaluation.scores.intervals import Estimate, Resampling
-from flexunet.evaluation.scores.pixels import Values, apply_empty_rule, ratio
+from flexunet.evaluation.scores.pixels import apply_empty_rule, ratio
 from flexunet.evaluation.scores.reliability import (
     ProbabilityCounts,
     brier_score,
     empty_brier_score,
     expected_calibration_error,
 )
+from flexunet.evaluation.scores.row import Values
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.tables.document import (
     FittedCalibration,

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.evaluation.scores.pixels import Values, apply_empty_rule
+from flexunet.evaluation.scores.pixels import apply_empty_rule
 from flexunet.evaluation.scores.registry import SetScore
-from flexunet.evaluation.scores.row import ImageScore, LesionScore
+from flexunet.evaluation.scores.row import ImageScore, LesionScore, Values
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.pixels import foreground_counts_of
 from flexunet.evaluation.tables.rows import Tables

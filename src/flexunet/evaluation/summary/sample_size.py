@@ -17,9 +17,8 @@ from scipy import stats
 
 from flexunet.errors import ConfigError, counted
 from flexunet.evaluation.scores.intervals import Resampling, wilson
-from flexunet.evaluation.scores.pixels import Values
 from flexunet.evaluation.scores.registry import SET_LESION_SCORES, SET_SCORES, SetScore
-from flexunet.evaluation.scores.row import LesionScore
+from flexunet.evaluation.scores.row import LesionScore, Values
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.comparison import paired_quotients
 from flexunet.evaluation.summary.quotients import Quotient, has_quotient, quotient_of

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from flexunet.data.dataset.manifest import is_descriptive
 from flexunet.errors import DatasetError
+from flexunet.evaluation.scores.intervals import Estimate
 from flexunet.evaluation.scores.registry import shown_in
 from flexunet.evaluation.scores.row import LesionScore
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.lesions import lesion_estimate
 from flexunet.evaluation.summary.pixels import foreground_counts_of, resampling_of, set_estimate
-from flexunet.evaluation.tables.document import Estimate, Subgroup, SubgroupColumn
+from flexunet.evaluation.tables.document import Subgroup, SubgroupColumn
 from flexunet.evaluation.tables.files import attribute_names
 from flexunet.evaluation.tables.rows import Tables
 

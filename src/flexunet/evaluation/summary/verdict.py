@@ -7,13 +7,13 @@ from typing import Any, Literal
 import numpy as np
 
 from flexunet.errors import counted
-from flexunet.evaluation.scores.intervals import Resampling
-from flexunet.evaluation.scores.pixels import Values, apply_empty_rule, mean_over_classes, ratio
+from flexunet.evaluation.scores.intervals import Estimate, Resampling
+from flexunet.evaluation.scores.pixels import apply_empty_rule, mean_over_classes, ratio
+from flexunet.evaluation.scores.row import Values
 from flexunet.evaluation.tables.document import (
     Answer,
     ComparedScore,
     Comparison,
-    Estimate,
     LesionScores,
     PixelScores,
     PublishedMetrics,

@@ -25,6 +25,7 @@ from flexunet.evaluation.scores.registry import (
 )
 from flexunet.evaluation.tables.part import Part
 from flexunet.evaluation.tables.readers import ReaderAgreement
+from flexunet.files import renew_page, with_tables, write_text
 
 _START, _END = "<!-- scores: written by flexunet.evaluation.tables.document -->", "<!-- end of scores -->"
 
@@ -312,14 +313,15 @@ def json_schema() -> dict[str, Any]:
 
 
 def with_score_table(page: str) -> str:
-    """docs/scores-schema.md with its table of scores made anew from the registry."""
-    before, start, rest = page.partition(_START)
-    _, end, after = rest.partition(_END)
-    return f"{before}{start}\n\n{score_table()}\n{end}{after}"
+    """docs/scores-schema.md with its table of scores made anew from the registry.
+
+    Raises:
+        ValueError: if the page has no place for it.
+    """
+    return with_tables(page, _START, _END, score_table())
 
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    (folder / "scores.schema.json").write_text(json.dumps(json_schema(), indent=2) + "\n", encoding="utf-8")
-    explained = folder / "scores-schema.md"
-    explained.write_text(with_score_table(explained.read_text(encoding="utf-8")), encoding="utf-8")
+    write_text(folder / "scores.schema.json", json.dumps(json_schema(), indent=2) + "\n")
+    renew_page(folder / "scores-schema.md", with_score_table)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flexunet.data.images.files import composed
+from flexunet.data.images.files.names import composed
 from flexunet.data.tables import read_own_rows, write_rows
 from flexunet.errors import DatasetError, PathError
 from flexunet.evaluation.scores.lesions import Candidates, Lesions, rows_of

@@ -18,9 +18,10 @@ from flexunet.evaluation.scores.froc import DetectionTable
 from flexunet.evaluation.scores.images import ImageScores
 from flexunet.evaluation.scores.lesion_counts import LesionCounts
 from flexunet.evaluation.scores.lesions import Candidates, Lesions, joined, rows_of
-from flexunet.evaluation.scores.pixels import Counts, Values, mean_over_classes, pixel_scores
+from flexunet.evaluation.scores.pixels import Counts, mean_over_classes, pixel_scores
 from flexunet.evaluation.scores.published import ClassSums
 from flexunet.evaluation.scores.reliability import ProbabilityCounts
+from flexunet.evaluation.scores.row import Values
 from flexunet.evaluation.scores.surface import SURFACE_SCORES
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flexunet.cluster import work_on_cluster
-from flexunet.data.images.masks import IGNORED, without_ignored
+from flexunet.data.images.color_map import IGNORED
+from flexunet.data.images.masks.indices import without_ignored
 from flexunet.evaluation.scores.images import ImageScores, score_image
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.tables.extremes import Extremes

@@ -27,8 +27,9 @@ import numpy as np
 
 from flexunet.data.configured import color_map, crop_size, grey_range
 from flexunet.data.derive.film_masks import draft_mask
-from flexunet.data.images.files import ARRAY_SUFFIX, write_image
-from flexunet.data.images.masks import write_mask
+from flexunet.data.images.files.names import ARRAY_SUFFIX
+from flexunet.data.images.files.write import write_image
+from flexunet.data.images.masks.write import write_mask
 from flexunet.data.images.overlay import draw_key, draw_overlay
 from flexunet.errors import ImageError
 from flexunet.files import replacing, write_text

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from flexunet.data.images.files import resize_image, to_model_range
+from flexunet.data.images.pixels import resize_image, to_model_range
 
 
 class Fit(Protocol):

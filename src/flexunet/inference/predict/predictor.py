@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from flexunet.data.configured import crop_size, image_reader
-from flexunet.data.images.files import to_model_range
 from flexunet.data.images.normalise import normalise
+from flexunet.data.images.pixels import to_model_range
 from flexunet.errors import ConfigError, ShapeError
 from flexunet.inference.predict.batch_size import batch_size_for
 from flexunet.inference.predict.breast_tiles import tiles_of_breast

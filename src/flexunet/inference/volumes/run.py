@@ -17,7 +17,7 @@ import numpy as np
 
 from flexunet.data.configured import color_map, crop_size
 from flexunet.data.dataset.digests import digest_of, digest_of_text
-from flexunet.data.images.files import resize_image
+from flexunet.data.images.pixels import resize_image
 from flexunet.data.images.regions import drop_small_bodies
 from flexunet.data.volumes.read import (
     Volume,

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from flexunet.data.images.files import resize_image
+from flexunet.data.images.pixels import resize_image
 from flexunet.errors import PathError
 from flexunet.files import replacing
 from flexunet.inference.volumes.slices import SliceAxes, grey_levels

@@ -8,7 +8,7 @@ from pathlib import Path
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.dicom.deidentify import Pseudonyms, deidentify, has_text_in_pixels, told_by_name
 from flexunet.data.dicom.read import is_dicom_file, read_dataset, refusing_damage
-from flexunet.data.images.files import IMAGE_SUFFIXES
+from flexunet.data.images.files.names import IMAGE_SUFFIXES
 from flexunet.data.tables import write_rows
 from flexunet.files import replacing
 

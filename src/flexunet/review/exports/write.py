@@ -18,8 +18,8 @@ from flexunet.data.dataset.identity import Identities
 from flexunet.data.dataset.manifest import Manifest, sha256_of
 from flexunet.data.dataset.status import ANNOTATOR, REVIEWED_AT, STATUS
 from flexunet.data.dicom.read import is_dicom_file
-from flexunet.data.images.files import IMAGE_SUFFIXES, image_stem
-from flexunet.data.images.masks import write_mask
+from flexunet.data.images.files.names import IMAGE_SUFFIXES, image_stem
+from flexunet.data.images.masks.write import write_mask
 from flexunet.data.tables import write_rows
 from flexunet.errors import DatasetError, ShapeError
 from flexunet.files import replacing

@@ -28,8 +28,9 @@ from flexunet.data.configured import color_map, image_reader, split_pairs
 from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.dataset.status import CHECKED, DRAFT
 from flexunet.data.derive.film_masks import draft_mask
-from flexunet.data.images.files import image_stem, list_images
-from flexunet.data.images.masks import write_mask
+from flexunet.data.images.files.listing import list_images
+from flexunet.data.images.files.names import image_stem
+from flexunet.data.images.masks.write import write_mask
 from flexunet.errors import ConfigError
 from flexunet.files import replacing
 from flexunet.review.desk import Desk

@@ -21,7 +21,9 @@ import cv2
 import numpy as np
 
 from flexunet.data.dicom.read import is_dicom_file, read_header
-from flexunet.data.images.files import IMAGE_SUFFIXES, as_grey, read_image
+from flexunet.data.images.files.names import IMAGE_SUFFIXES
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.pixels import as_grey
 from flexunet.errors import PathError
 from flexunet.files import replacing
 from flexunet.review.pictures.windows import Window, windows_of

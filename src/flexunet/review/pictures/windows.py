@@ -16,7 +16,7 @@ import numpy as np
 
 from flexunet.data.dicom.read import is_dicom_file, read_header, refusing_damage
 from flexunet.data.dicom.tones import stored_range, tone_table
-from flexunet.data.images.files import IMAGE_SUFFIXES
+from flexunet.data.images.files.names import IMAGE_SUFFIXES
 from flexunet.errors import ImageError
 
 if TYPE_CHECKING:

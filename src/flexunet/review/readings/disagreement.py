@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import select, update
 
-from flexunet.data.images.masks import MaskReader
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.errors import FlexUNetError
 from flexunet.review.readings.comparing import dice_of
 from flexunet.review.store.database import Database

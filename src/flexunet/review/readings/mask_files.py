@@ -14,7 +14,8 @@ from pathlib import Path
 
 from sqlalchemy import select, update
 
-from flexunet.data.images.masks import ColorMap, write_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.masks.write import write_mask
 from flexunet.errors import FlexUNetError
 from flexunet.review.readings.masks import Mask
 from flexunet.review.readings.tracks import folder_of_track

@@ -8,7 +8,7 @@ from pathlib import Path
 from flexunet.data.dataset.layouts import find_layout
 from flexunet.data.dataset.listing import ListedImage, list_dataset
 from flexunet.data.dicom.read import read_facts
-from flexunet.data.images.files import IMAGE_SUFFIXES
+from flexunet.data.images.files.names import IMAGE_SUFFIXES
 from flexunet.errors import InputError
 from flexunet.review.sources.entry import Entry
 from flexunet.review.sources.inside import Fence

@@ -12,7 +12,7 @@ from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.dataset.matching import match_names
 from flexunet.data.dataset.pairs import list_masks
 from flexunet.data.dicom.read import DICOM_SUFFIXES, is_dicom_file
-from flexunet.data.images.files import is_image_file
+from flexunet.data.images.files.listing import is_image_file
 from flexunet.errors import ConfigError, PathError
 from flexunet.review.sources.doubt import audit_doubts, predictions_table
 from flexunet.review.sources.entry import Entry

@@ -8,7 +8,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from flexunet.data.images.masks import IGNORED, without_ignored
+from flexunet.data.images.color_map import IGNORED
+from flexunet.data.images.masks.indices import without_ignored
 
 # Components of a class beyond the largest ones have no cell of their own, but lie in that of a neighbour.
 MOST_CELLS = 15

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from flexunet.data.images.files import to_model_range
-from flexunet.data.images.masks import IGNORED
+from flexunet.data.images.color_map import IGNORED
+from flexunet.data.images.pixels import to_model_range
 from flexunet.errors import ConfigError, ShapeError
 from flexunet.training.batches.cells import cells_of
 from flexunet.training.batches.sampling import Draw, Sampling

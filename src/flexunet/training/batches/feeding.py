@@ -16,7 +16,8 @@ from flexunet.training.batches.sampling import Draw, LesionSampling, PlainSampli
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
-    from flexunet.data.cache.open import Cache, OwnSizeCache
+    from flexunet.data.cache.open import Cache
+    from flexunet.data.cache.own_size import OwnSizeCache
 
 
 def training_batches(

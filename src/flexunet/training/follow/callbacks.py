@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 
-from flexunet.data.images.files import list_images
+from flexunet.data.images.files.listing import list_images
 from flexunet.errors import DivergedError, PathError
 from flexunet.inference.folder import write_epoch_predictions
 from flexunet.inference.predict.predictor import Predictor
@@ -21,6 +21,9 @@ from flexunet.training.processes.distribution import undistributed
 
 if TYPE_CHECKING:
     from flexunet.progress import Progress
+
+
+_FEWEST_EPOCHS = 2  # of which one can be the best
 
 
 class BestCheckpoint(keras.callbacks.Callback):
@@ -40,11 +43,30 @@ class BestCheckpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         value = float((logs or {})[self.monitor])
-        if value < self.best if self.lower_is_better else value > self.best:
+        is_better = value < self.best if self.lower_is_better else value > self.best
+        # A first epoch whose figure is no number is kept too: some model is better than none.
+        if is_better or math.isnan(self.best) or self.best_epoch is None:
             if self.writes:
                 with undistributed():
                     save_weights(without_heads(self.model), self.path)
             self.best, self.best_epoch = value, epoch + 1
+
+
+def note_on_monitor(monitor: str, values: Sequence[float]) -> list[str]:
+    """A note where the monitored figure was the same in every epoch, and could choose none.
+
+    Args:
+        monitor: Name of the figure.
+        values: One an epoch.
+    """
+    distinct = {value for value in values if not math.isnan(value)}
+    if len(values) < _FEWEST_EPOCHS or len(distinct) > 1:
+        return []
+    value = f"{distinct.pop():g}" if distinct else "no number"
+    return [
+        f"{monitor} was {value} in each of the {len(values)} epochs, so the epoch that is kept was chosen by "
+        "nothing: give validation images that hold every class, or set [train] monitor = 'val_loss'."
+    ]
 
 
 class LateLoss:

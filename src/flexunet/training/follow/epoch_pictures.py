@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from flexunet.data.images.files import as_rgb, to_model_range
 from flexunet.data.images.overlay import draw_overlay
+from flexunet.data.images.pixels import as_rgb, to_model_range
 from flexunet.data.images.reader import ImageReader
 from flexunet.data.images.shrink import shrink_mask
 from flexunet.inference.folder import epoch_mask_path

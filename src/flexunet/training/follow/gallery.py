@@ -19,7 +19,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from flexunet.curves import SMALL, curve_chart, curve_names
-from flexunet.data.images.masks import foreground_classes
+from flexunet.data.images.masks.indices import foreground_classes
 from flexunet.data.images.overlay import OUTLINE_COLORS
 from flexunet.data.images.reader import ImageReader
 from flexunet.data.images.regions import find_regions

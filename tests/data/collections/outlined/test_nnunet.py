@@ -7,7 +7,7 @@ import pytest
 
 from flexunet.data.annotations.shapes import ANNOTATED, BROKEN, NORMAL, UNKNOWN, UNMARKED
 from flexunet.data.collections.collection import NO_FILM, NO_OUTLINE
-from flexunet.data.images.files import read_image
+from flexunet.data.images.files.read import read_image
 from flexunet.errors import DatasetError, ImageError
 
 LABELS = {"background": 0, "mass": 1, "calcification": 2}

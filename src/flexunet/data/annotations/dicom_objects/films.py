@@ -12,7 +12,7 @@ import numpy as np
 from flexunet.data.annotations.shapes import ANNOTATED, BROKEN, UNKNOWN, UNMARKED, FilmAnnotation, Shape
 from flexunet.data.dicom.header import spacing_of
 from flexunet.data.dicom.read import is_dicom_file, read_header, refusing_damage
-from flexunet.data.images.files import image_stem
+from flexunet.data.images.files.names import image_stem
 from flexunet.errors import ImageError, MaskError
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from pathlib import Path
 from flexunet.data.annotations.shapes import ANNOTATED, BROKEN, NORMAL, UNKNOWN, FilmAnnotation
 from flexunet.data.collections.collection import Collection, Contents, Erratum, Film, MaskFiles, facts
 from flexunet.data.collections.download import Download
-from flexunet.data.images.masks import ColorMap, read_mask
+from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.masks.read import read_mask
 from flexunet.errors import FlexUNetError
 
 NAME = "busi"

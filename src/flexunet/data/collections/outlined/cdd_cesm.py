@@ -13,7 +13,7 @@ from flexunet.data.annotations.via import read_via_table
 from flexunet.data.collections.collection import Collection, Contents, Erratum, Film, facts, joined
 from flexunet.data.collections.download import Download
 from flexunet.data.dataset.matching import listed
-from flexunet.data.images.files import name_stem
+from flexunet.data.images.files.names import name_stem
 from flexunet.data.workbook import read_sheet
 
 NAME = "cdd-cesm"

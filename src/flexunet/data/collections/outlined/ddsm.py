@@ -13,7 +13,7 @@ from flexunet.data.annotations.chain_codes import Abnormality, read_overlay
 from flexunet.data.annotations.shapes import ANNOTATED, BROKEN, NORMAL, UNKNOWN, UNMARKED, FilmAnnotation
 from flexunet.data.collections.collection import Collection, Contents, Erratum, Film, facts, joined
 from flexunet.data.collections.download import Download
-from flexunet.data.images.files import image_size
+from flexunet.data.images.files.header import image_size
 from flexunet.data.tables import decode_text
 from flexunet.errors import FlexUNetError
 

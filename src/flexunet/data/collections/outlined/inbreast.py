@@ -13,7 +13,7 @@ from flexunet.data.annotations.property_list import read_open_line, read_propert
 from flexunet.data.annotations.shapes import BROKEN, NORMAL, UNKNOWN, UNMARKED, FilmAnnotation, Polygon
 from flexunet.data.collections.collection import Collection, Contents, Erratum, Film, facts, joined
 from flexunet.data.collections.download import Download, read_rows
-from flexunet.data.images.files import image_size
+from flexunet.data.images.files.header import image_size
 from flexunet.errors import FlexUNetError, MaskError
 
 NAME = "inbreast"

@@ -14,7 +14,7 @@ from flexunet.data.annotations.shapes import Circle, FilmAnnotation
 from flexunet.data.collections.collection import Collection, Contents, Erratum
 from flexunet.data.collections.download import Download
 from flexunet.data.collections.outlined.mini_mias import ERRATA, read_films
-from flexunet.data.images.files import image_size
+from flexunet.data.images.files.header import image_size
 from flexunet.errors import FlexUNetError
 
 NAME = "mias"

@@ -15,7 +15,7 @@ from flexunet.data.annotations.mias import read_mias
 from flexunet.data.annotations.shapes import ANNOTATED, UNMARKED, Annotations, FilmAnnotation
 from flexunet.data.collections.collection import Collection, Contents, Erratum, Film, facts, joined
 from flexunet.data.collections.download import Download
-from flexunet.data.images.files import image_size
+from flexunet.data.images.files.header import image_size
 from flexunet.errors import FlexUNetError
 
 NAME = "mini-mias"

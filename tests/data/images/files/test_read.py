@@ -6,21 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from flexunet.data.images.files import (
-    image_size,
-    image_stem,
-    is_image_file,
-    list_images,
-    read_image,
-    read_picture,
-    resize_image,
-    to_model_range,
-    write_image,
-)
-from flexunet.errors import ImageError, PathError
+from flexunet.data.images.files.header import image_size
+from flexunet.data.images.files.listing import list_images
+from flexunet.data.images.files.read import read_image
+from flexunet.data.images.files.write import write_image
+from flexunet.errors import ImageError
 
 GRADIENT = np.add.outer(np.arange(40) * 3, np.arange(50) * 2).astype(np.uint8)
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
@@ -237,6 +229,17 @@ def test_orientation_is_applied_at_every_depth(tmp_path, orientation, dtype, suf
     assert image_size(path) == np.shape(ORIENTATIONS[orientation])[::-1]
 
 
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+def test_a_tag_that_means_no_orientation_turns_nothing(tmp_path, orientation):
+    """Of eight meanings 9 is none; the header and the pixels have to agree."""
+    path = tmp_path / "a.png"
+    exif = Image.Exif()
+    exif[274] = orientation
+    Image.fromarray(np.array(ORIENTATIONS[1], np.uint8)).save(path, exif=exif)
+    assert read_image(path, 1)[..., 0].tolist() == ORIENTATIONS[1]
+    assert image_size(path) == np.shape(ORIENTATIONS[1])[::-1]
+
+
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_orientation_of_sixteen_bit_colour(tmp_path, orientation):
     colour = np.repeat(np.array(ORIENTATIONS[1], np.uint16)[..., None], 3, axis=2)
@@ -339,129 +342,7 @@ def test_kinds_that_are_not_images_of_8_or_16_bit(tmp_path):
         read_image(path)
 
 
-def test_names_need_not_be_ascii(tmp_path):
-    write_image(tmp_path / "Brust – 乳房.png", NOISE)
-    assert np.array_equal(read_image(tmp_path / "Brust – 乳房.png"), NOISE)
-
-
-SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12)
-
-
-@given(
-    st.sampled_from([".png", ".tif", ".pnm"]),
-    st.sampled_from([np.uint8, np.uint16]),
-    st.sampled_from([1, 3]),
-    st.data(),
-)
-def test_writing_and_reading_is_lossless(tmp_path_factory, suffix, dtype, channels, data):
-    image = data.draw(hnp.arrays(dtype, SHAPES.map(lambda shape: (*shape, channels))))
-    path = tmp_path_factory.mktemp("round") / f"a{suffix}"
-    write_image(path, image)
-    found = read_image(path, None)
-    assert found.dtype == dtype
-    assert np.array_equal(found, image)
-
-
-def test_writing_refuses_what_the_format_cannot_hold(tmp_path):
-    for name, image, message in [
-        ("a.jpg", DEEP, "8 bits"),
-        ("a.gif", NOISE, "must end in"),
-        ("a.png", NOISE.astype(np.float32), "found float32"),
-        ("a.png", NOISE[..., :2], "found shape"),
-        ("a.png", NOISE[:0], "found shape"),
-    ]:
-        with pytest.raises(ImageError, match=message):
-            write_image(tmp_path / name, image)
-    assert not list(tmp_path.iterdir())
-
-
 def test_a_volume_is_told_from_an_image(tmp_path):
     (tmp_path / "a.nii.gz").write_bytes(b"\x1f\x8b and so on")
     with pytest.raises(ImageError, match="is a volume"):
         read_image(tmp_path / "a.nii.gz")
-
-
-def test_listing(tmp_path):
-    for name in ["b.png", "a.JPG", "c.txt", ".hidden.png", "d.tiff"]:
-        (tmp_path / name).touch()
-    (tmp_path / "folder.png").mkdir()
-    assert [path.name for path in list_images(tmp_path)] == ["a.JPG", "b.png", "d.tiff"]
-
-
-def test_listing_an_empty_or_missing_folder(tmp_path):
-    with pytest.raises(PathError, match="no images in"):
-        list_images(tmp_path)
-    with pytest.raises(PathError, match="does not exist"):
-        list_images(tmp_path / "nowhere")
-    (tmp_path / "file").touch()
-    with pytest.raises(PathError, match="is a file"):
-        list_images(tmp_path / "file")
-
-
-def test_resizing_keeps_the_channel_axis():
-    assert resize_image(NOISE[..., :1], 20, 10).shape == (10, 20, 1)
-    assert resize_image(NOISE, 20, 10).shape == (10, 20, 3)
-    assert resize_image(NOISE, 50, 40) is NOISE
-
-
-def test_resizing_is_the_published_linear_one(reference):
-    with np.load(reference / "masks" / "resize_behaviours.npz") as arrays:
-        for width, height in [(64, 64), (200, 128), (150, 100), (53, 37)]:
-            expected = arrays[f"cv2_linear_{width}x{height}"]
-            height, width = expected.shape[:2]
-            assert np.array_equal(resize_image(arrays["src"], width, height), expected)
-
-
-def test_model_range():
-    assert to_model_range(np.array([0, 255], np.uint8)).tolist() == [0.0, 255.0]
-    assert to_model_range(np.array([0, 257, 65535], np.uint16)).tolist() == [0.0, 1.0, 255.0]
-    already = np.array([12.5], np.float32)
-    assert to_model_range(already) is already
-
-
-@pytest.mark.parametrize("channels", [1, 2, 3, 4, 7])
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_arrays_keep_any_number_of_channels(tmp_path, channels, dtype):
-    image = np.random.default_rng(channels).integers(0, 256, (6, 9, channels)).astype(dtype)
-    image[0, 0] = np.iinfo(dtype).max
-    write_image(tmp_path / "a.npy", image)
-    assert is_image_file(tmp_path / "a.npy")
-    assert image_stem(tmp_path / "a.npy") == "a"
-    assert image_size(tmp_path / "a.npy") == (9, 6)
-    assert np.array_equal(read_image(tmp_path / "a.npy", None), image)
-    assert read_image(tmp_path / "a.npy", channels).shape[2] == channels
-    shown = read_picture(tmp_path / "a.npy")
-    assert shown.shape == (6, 9, 3)
-    if channels not in (1, 3):
-        assert np.array_equal(shown[..., 0], image[..., 1])
-        with pytest.raises(ImageError, match=rf"has {channels} channels; expected 3"):
-            read_image(tmp_path / "a.npy", 3)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (np.zeros((4, 4, 65), np.uint8), "at most 64"),
-        (np.zeros((4,), np.uint8), "height x width x channels"),
-        (np.array([[{}]], object), "truncated or damaged|no array of numbers"),
-        (np.full((4, 4), 0.5), "LOW,HIGH"),
-    ],
-)
-def test_arrays_that_are_no_images_are_refused(tmp_path, content, message):
-    np.save(tmp_path / "a.npy", content)
-    with pytest.raises(ImageError, match=message):
-        read_image(tmp_path / "a.npy", None)
-    (tmp_path / "b.npy").write_bytes(b"\x93NUMPY and so on")
-    with pytest.raises(ImageError, match=r"b\.npy is truncated or damaged"):
-        read_image(tmp_path / "b.npy", None)
-
-
-def test_an_array_without_a_name_is_known_by_its_first_bytes(tmp_path):
-    image = np.arange(6 * 9 * 4, dtype=np.uint8).reshape(6, 9, 4)
-    write_image(tmp_path / "a.npy", image)
-    (tmp_path / "a.npy").rename(tmp_path / "upload")
-    assert image_size(tmp_path / "upload") == (9, 6)
-    assert np.array_equal(read_image(tmp_path / "upload", None), image)
-    (tmp_path / "upload").rename(tmp_path / "a.png")
-    with pytest.raises(ImageError, match="not a readable image"):
-        read_image(tmp_path / "a.png", None)

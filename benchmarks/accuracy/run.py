@@ -10,6 +10,7 @@
     python benchmarks/accuracy/run.py lesions --with-source csaw_s_1024      # other sources in training
     python benchmarks/accuracy/run.py tissue --arm all --with-validation     # validation images train too
     python benchmarks/accuracy/run.py tissue --arm all --with-validation --ensemble 137 138   # together
+    python benchmarks/accuracy/run.py tissue --arm all --with-validation --ensemble 137 138 --joined-by batch
     python benchmarks/accuracy/run.py tissue --arm drafts --with-drafts mini_mias_512         # self-training
 
 A table is a data set of ../shared/data, its split file (folds/NAME.csv: fold, split, image) and a recipe
@@ -133,6 +134,9 @@ def main() -> None:
         help="Train on validation images too. They still choose the epoch, which then says little.",
     )
     parser.add_argument("--ensemble", type=int, nargs="+", metavar="SEED", help="Test trained runs together.")
+    parser.add_argument(
+        "--joined-by", nargs="+", default=[], metavar="ARM", help="Arms whose runs join an --ensemble."
+    )
     parser.add_argument("--test-on", nargs="+", default=[], metavar="DATASET", help="Test on other sources.")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--work", type=Path, default=Path("/tmp/flexunet-accuracy"))
@@ -183,16 +187,22 @@ def run_table(arguments: argparse.Namespace) -> None:
 
 
 def test_ensemble(arguments: argparse.Namespace) -> None:
-    """Test the runs of several seeds of an arm together, fold by fold and pooled."""
+    """Test the runs of several seeds of one or more arms together, fold by fold and pooled."""
     seeds, runs = arguments.ensemble, []
+    arms = [arguments.arm, *arguments.joined_by]
     for fold in arguments.folds:
         members = []
-        for arguments.seed in seeds:
-            members.append(run_folder(arguments, fold).resolve().as_posix())
+        for arm in arms:
+            for seed in seeds:
+                member = copy.copy(arguments)
+                member.arm, member.seed = arm, seed
+                members.append(run_folder(member, fold).resolve().as_posix())
         arguments.seed = seeds[0]
-        together = run_folder(arguments, fold).resolve().parents[1] / f"{variant(arguments)}-ensemble"
+        name = "-and-".join([variant(arguments), *(re.sub(r"[^\w-]+", "_", arm) for arm in arms[1:])])
+        together = run_folder(arguments, fold).resolve().parents[1] / f"{name}-ensemble"
         row_of = copy.copy(arguments)
-        row_of.settings = [f"seeds {' '.join(map(str, seeds))} together", *arguments.settings]
+        joined = "".join(f", those of {arm} too" for arm in arms[1:])
+        row_of.settings = [f"seeds {' '.join(map(str, seeds))} together{joined}", *arguments.settings]
         config = flexunet.load_config(
             run_folder(arguments, fold),
             [

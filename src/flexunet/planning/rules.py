@@ -209,7 +209,7 @@ def _architecture(draft: Draft) -> Iterator[Decision]:
         "model",
         "normalization_layer",
         "batch",
-        "ahead of group normalisation on every fold of docs/recipes.md",
+        "learns in fewer steps than group normalisation: docs/recipes.md",
     )
     yield Decision(
         "train",

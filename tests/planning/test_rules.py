@@ -29,6 +29,7 @@ FACTS = DatasetFacts(
     kept_without_lesion=8,
     class_shares=(0.97, 0.03),
     lesion_diameter=90.0,
+    small_lesion=200.0,
     sides=0.5,
     spacing=None,
     spacing_spread=None,
@@ -182,3 +183,9 @@ def test_the_share_of_sides_is_told_as_it_is(sides, told):
 def test_what_is_held_back_is_called_patients_only_where_they_are_known(known, words):
     told = reasons(splits={"all": 30}, folders={"all": ("images", "masks")}, patients_known=known)
     assert told["train.dataset_splitter"].endswith(words)
+
+
+def test_specks_are_smaller_than_a_quarter_of_a_small_lesion():
+    assert decided(small_lesion=200.0)["infer.min_lesion_pixels"] == 50
+    assert "infer.min_lesion_pixels" not in decided(small_lesion=5.0)  # a pixel may be all of it
+    assert "infer.min_lesion_pixels" not in decided(foreground=0.5, small_lesion=200.0)

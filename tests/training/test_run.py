@@ -393,7 +393,8 @@ def test_a_model_a_loss_and_callbacks_given_in_python(configured):
     assert result.ended == "stopped by a callback after epoch 2"
     for weight, at_start in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, at_start)
-    assert [note.split(" given")[0] for note in result.notes] == ["A model", "The loss 'half'"]
+    told_of = [note.split(" given")[0].split(" was")[0] for note in result.notes]
+    assert told_of == ["A model", "The loss 'half'", "val_loss"]  # which was one half in each epoch
     environment = json.loads((config.run_dir / "environment.json").read_text())
     assert environment["the loss given"] == "half"
     # The file in the run folder is the model that was given.

@@ -54,6 +54,7 @@ class DatasetFacts:
         class_shares: Share of the pixels of each class.
         lesion_diameter: Diameter of a disc as large as the largest lesion of an image, in its pixels: 10th
             percentile over images with a lesion, None without any.
+        small_lesion: Pixels of a lesion, 10th percentile over all of them, None without any.
         sides: Share of the breasts looked at whose chest wall is at the left; None where fewer than half of
             the images looked at show one.
         spacing: Median pixel spacing in mm; None where the manifest tells none.
@@ -77,6 +78,7 @@ class DatasetFacts:
     kept_without_lesion: int
     class_shares: tuple[float, ...]
     lesion_diameter: float | None
+    small_lesion: float | None
     sides: float | None
     spacing: float | None
     spacing_spread: float | None
@@ -126,6 +128,7 @@ def facts_of(statistics: DatasetStatistics) -> DatasetFacts:
     held = set() if "valid" in splits else held_back([i.patient for i in identities], _SEED)
     kept = [facts for facts in chosen if facts.entry.identity.patient not in held]
     areas = [max(facts.lesion_areas) for facts in chosen if facts.lesion_areas]
+    every = [area for facts in chosen for area in facts.lesion_areas]
     shares = [facts.lesion_share for facts in chosen if facts.lesion_share > 0]
     pixels = np.sum([facts.class_pixels for facts in chosen], axis=0)
     spacings = sorted(_spacings(chosen))
@@ -152,6 +155,7 @@ def facts_of(statistics: DatasetStatistics) -> DatasetFacts:
         without_lesion=round(1 - len(shares) / len(chosen), 3),
         class_shares=tuple(np.round(pixels / pixels.sum(), 5).tolist()),
         lesion_diameter=round(float(2 * np.sqrt(np.quantile(areas, 0.1) / np.pi)), 1) if areas else None,
+        small_lesion=round(float(np.quantile(every, 0.1)), 1) if every else None,
         sides=sides,
         spacing=round(float(np.median(spacings)), 4) if spacings else None,
         spacing_spread=round(spacings[-1] / spacings[0], 3) if spacings else None,

@@ -28,6 +28,7 @@ _SMALLEST_EDGE = 4  # pixels of the coarsest level's shorter side
 _MOST_LEVELS = 7
 _SMALL_LESION = 16.0  # pixels of a lesion's diameter in the model's input below which it is hard to learn
 _REDUCED = 0.9  # scale from which on whole images have lost nothing that crops would keep
+_SPECK = 0.25  # of a small lesion: predicted regions with less of its pixels are dropped
 _REGIONS = 0.25  # share of the image from which the classes are tissue rather than lesions
 _ONE_SIDE = 0.2  # share of breasts on the other side up to which it is a mistake of finding the chest wall
 
@@ -256,6 +257,13 @@ def _lesions(draft: Draft) -> Iterator[Decision]:
             f"{_SMALL_LESION:.0f} are hard to learn"
         )
         yield Decision("train", "crop", "random", reason)
+    least = int(_SPECK * (facts.small_lesion or 0))
+    if least > 1:
+        reason = (
+            f"nine of ten lesions have {facts.small_lesion:.0f} pixels or more; predicted regions of less "
+            "than a quarter of that are specks"
+        )
+        yield Decision("infer", "min_lesion_pixels", least, reason)
     can_be_drawn = facts.kept_with_lesion > 0 and (draft.is_cropped or facts.kept_without_lesion > 0)
     if not can_be_drawn:
         return

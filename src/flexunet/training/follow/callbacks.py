@@ -63,9 +63,10 @@ def note_on_monitor(monitor: str, values: Sequence[float]) -> list[str]:
     if len(values) < _FEWEST_EPOCHS or len(distinct) > 1:
         return []
     value = f"{distinct.pop():g}" if distinct else "no number"
+    cure = "" if monitor == "val_loss" else ", or set [train] monitor = 'val_loss'"
     return [
         f"{monitor} was {value} in each of the {len(values)} epochs, so the epoch that is kept was chosen by "
-        "nothing: give validation images that hold every class, or set [train] monitor = 'val_loss'."
+        f"nothing: look whether the validation images hold every class{cure}."
     ]
 
 

@@ -71,9 +71,10 @@ def check_written(root: Path, file: Path, progress: Progress = silent) -> None:
     audit = audit_dataset(root, masks=mask_reader(config), progress=progress)
     accepted = plan.get("accepted_errors", [])
     if any(explanation not in accepted for explanation in error_explanations(audit)):
+        since = "is not as it was" if "listing" in plan else "may not be as it was"
         raise DatasetError(
-            f"{refusal(audit)} The data set is not as it was when {file} was written. After a look at the "
-            f"errors, `flexunet train {file}` trains nevertheless."
+            f"{refusal(audit)} The data set {since} when {file} was written. After a look at the errors, "
+            f"`flexunet train {file}` trains nevertheless."
         )
 
 

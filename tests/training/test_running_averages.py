@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from flexunet.config.run_sections import TrainSection
 from flexunet.training.running_averages import ReEstimation, batches_for_statistics
 
 
@@ -20,9 +21,9 @@ def normalised(momentum=0.99):
 
 
 def chosen(model, steps, epochs, wanted=None, weights_are_averaged=False):
-    return batches_for_statistics(
-        model, steps, epochs, wanted=wanted, weights_are_averaged=weights_are_averaged
-    )
+    average = 0.9 if weights_are_averaged else 0.0
+    settings = TrainSection(epochs=epochs, statistics_batches=wanted, ema_momentum=average)
+    return batches_for_statistics(model, steps, settings)
 
 
 @pytest.mark.parametrize(

@@ -194,13 +194,7 @@ def _train(
     validation = open_split(config, "valid", range_rule=range_rule, progress=progress) if validated else None
     cells = given.loss is None and needs_cells(config.model.loss)
     batches = training_batches(config, training, team.part, cells=cells)
-    statistics_batches, told = batches_for_statistics(
-        model,
-        len(batches),
-        config.train.epochs,
-        wanted=config.train.statistics_batches,
-        weights_are_averaged=bool(config.train.ema_momentum),
-    )
+    statistics_batches, told = batches_for_statistics(model, len(batches), config.train)
     notes += told
     compile_model(config, model, pace_of(batches, config.train.accumulate_steps), given.loss)
     prepare(model)

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from flexunet.config.run_sections import TrainSection
 from flexunet.models.keras_private import all_layers
 from flexunet.training.processes.distribution import on_devices
 
@@ -19,7 +20,7 @@ _CHOSEN = 20  # batches; with four images in each, the means of 80
 
 
 def batches_for_statistics(
-    model: keras.Model, steps_per_epoch: int, epochs: int, *, wanted: int | None, weights_are_averaged: bool
+    model: keras.Model, steps_per_epoch: int, settings: TrainSection
 ) -> tuple[int, list[str]]:
     """Over how many training batches batch normalisation is re-estimated before validation.
 
@@ -28,25 +29,27 @@ def batches_for_statistics(
     Args:
         model: The model.
         steps_per_epoch: Training steps per epoch.
-        epochs: Epochs of the run.
-        wanted: `[train] statistics_batches`; none: as many as are needed.
-        weights_are_averaged: Whether the average of the weights is validated.
+        settings: `[train]`: its epochs, whether weights are averaged, and `statistics_batches`, or none for
+            as many as are needed.
 
     Returns:
         The number, 0 for running averages, and a note where it was chosen or where they lag behind.
     """
+    wanted = settings.statistics_batches
     momenta = [layer.momentum for layer in _batch_normalizations(model)]
     if not momenta or wanted:
         return wanted or 0, []
-    steps = f"{steps_per_epoch * epochs} ({steps_per_epoch} per epoch)"
+    steps = steps_per_epoch * settings.epochs
     needed = round(_SETTLED / (1 - max(momenta))) if max(momenta) < 1 else 0
-    if steps_per_epoch * epochs < 2 * needed:
+    if steps < 2 * needed:
         reason = (
             f"its running averages, with momentum {max(momenta):g}, need about {needed} steps to settle, and "
-            f"this run makes {steps}"
+            f"this run makes {steps} ({steps_per_epoch} per epoch)"
         )
-    elif weights_are_averaged:
+        longer = ", or train longer"
+    elif settings.ema_momentum:
         reason = "its running averages are those of the weights, and their average is validated"
+        longer = ""
     else:
         return 0, []
     if wanted is None:
@@ -57,7 +60,7 @@ def batches_for_statistics(
     return 0, [
         f"batch normalisation: {reason}, so that validation, and with it the best epoch, lags behind "
         f"training. Set [train] statistics_batches = {_CHOSEN}, or [model] normalization_layer = 'group' if "
-        "the architecture has it, or train longer."
+        f"the architecture has it{longer}."
     ]
 
 

@@ -71,13 +71,7 @@ def time_epoch(config: Config) -> EpochTime:
     validation = open_split(config, "valid") if validated else None
     decoded = time.perf_counter() - decoding  # once for all runs
     batches = training_batches(config, training, cells=cells)
-    count, _ = batches_for_statistics(
-        model,
-        len(batches),
-        config.train.epochs,
-        wanted=config.train.statistics_batches,
-        weights_are_averaged=bool(config.train.ema_momentum),
-    )
+    count, _ = batches_for_statistics(model, len(batches), config.train)
     with explained_memory_errors(config):
         compile_model(config, model, Pace(len(batches)))
         steps = list(_timed(model.train_on_batch, batches, _WARM_UP, _TIMED))

@@ -175,9 +175,20 @@ def test_folders_that_are_no_paths_are_no_obstacle_to_advice(text):
     assert advice(config(valid={"images_dir": text}, test={"images_dir": text})) == []
 
 
-@pytest.mark.parametrize(("flip", "told"), [("never", "none of them"), ("horizontal", "alone"), ("both", "")])
-def test_flips_at_prediction_that_training_never_showed_are_named(flip, told):
+@pytest.mark.parametrize(
+    ("flip", "passes", "told"),
+    [
+        ("never", None, "averages nothing"),
+        ("never", 2, "trained on 1 of these"),
+        ("horizontal", None, ""),
+        ("horizontal", 2, ""),
+        ("horizontal", 8, "trained on 2 of these"),
+        ("both", None, ""),
+    ],
+)
+def test_flips_at_prediction_that_training_never_showed_are_named(flip, passes, told):
     settings = {"enabled": True, "flip": flip}
-    notes = advice(config(infer={"test_time_augmentation": True}, random_transform=settings))
+    infer = {"test_time_augmentation": True, "test_time_passes": passes}
+    notes = advice(config(infer=infer, random_transform=settings))
     assert [told in note for note in notes] == ([True] if told else [])
     assert advice(config(random_transform=settings)) == []

@@ -249,3 +249,8 @@ class RandomTransformSection(Section):
     """Areas of a box that is taken from another image of the batch, as fractions of the image."""
     cutmix_probability: Probability = 0.0
     """Probability that a box is taken from another image, image and mask alike (CutMix)."""
+
+    @property
+    def orientations(self) -> int | None:
+        """In how many orientations an image is shown to the model; None: not known, as this is switched off."""
+        return {"never": 1, "horizontal": 2, "both": 4}[self.flip] if self.enabled else None

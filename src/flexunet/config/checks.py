@@ -15,9 +15,6 @@ MOST_WITH_IGNORED = 255  # classes, where some pixels are ignored
 # them with the rows of the losses, which the engine is needed for.
 OF_NEIGHBOURS = ("basnet_hybrid_loss", "boundary", "ssim_loss")
 
-# What a model has seen by `[random_transform] flip`, where that is less than what is predicted.
-_FLIPS_SEEN = {"never": "none of them", "horizontal": "mirrored ones alone", "both": ""}
-
 
 def check_config(config: Config) -> None:
     """Refuse keys that contradict each other, whatever the model.
@@ -71,14 +68,8 @@ def advice(config: Config) -> list[str]:
             f"[train] metrics: {', '.join(uncomputed)} will have no curve, because [model] metrics computes "
             f"{', '.join(config.computed_metrics)} only"
         )
-    if config.infer.test_time_augmentation and config.random_transform.enabled:
-        seen = _FLIPS_SEEN[config.random_transform.flip]
-        if seen:
-            notes.append(
-                "[infer] test_time_augmentation = true averages over mirrored and turned images, and "
-                f"[random_transform] flip = '{config.random_transform.flip}' trained on {seen}: compare with "
-                "and without it on the validation images"
-            )
+    if config.infer.test_time_augmentation:
+        notes += _unseen_turns(config)
     notes += _without_effect(config)
     notes += [f"{sentence} {remedy}" for sentence, remedy in _folders_of_two_splits(config).values()]
     for section, content in config.sections():
@@ -87,6 +78,23 @@ def advice(config: Config) -> list[str]:
             if isinstance(text, str) and "..." in text.replace("\\", "/").split("/"):
                 notes.append(f"[{section}] {key} = {text!r}: a folder named '...' is rare; is '..' meant?")
     return notes
+
+
+def _unseen_turns(config: Config) -> list[str]:
+    """What turns at prediction that training did not show are worth saying of."""
+    seen, asked = config.random_transform.orientations, config.infer.test_time_passes
+    trained = f"[random_transform] flip = {config.random_transform.flip!r} trained on"
+    if seen is not None and asked is not None and asked > seen:
+        return [
+            f"[infer] test_time_passes = {asked}, but {trained} {seen} of these orientations: compare with "
+            f"test_time_passes = {seen} on the validation images"
+        ]
+    if seen == 1 and asked is None:
+        return [
+            f"[infer] test_time_augmentation = true averages nothing, because {trained} images as they are; "
+            "set test_time_passes to predict flipped ones all the same"
+        ]
+    return []
 
 
 def _without_effect(config: Config) -> list[str]:

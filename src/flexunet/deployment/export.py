@@ -255,7 +255,7 @@ class _Work:
         stored = Calibration.read(self.config.run_dir)
         if stored is None or stored.weights != identity_of(self.config) or self.config.infer.ensemble:
             return
-        weights = identity_of_weights([self.bundle().weights], self.config.infer)
+        weights = identity_of_weights([self.bundle().weights], self.config)
         replace(stored, weights=weights).write(self.folder)
 
     def refusal(self, parity: Parity, more: str = "") -> str:

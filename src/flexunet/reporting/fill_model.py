@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from flexunet.errors import counted
+from flexunet.inference.predict.passes import most_turns
 from flexunet.reporting.answers import Answer, filled, unknown
 from flexunet.reporting.facts import RunFacts
 
@@ -100,9 +101,9 @@ def ensemble(facts: RunFacts) -> Answer:
             f"Probabilities of {counted(len(infer.ensemble), 'run')} are averaged.",
             "config.toml: [infer] ensemble",
         )
-    if infer.test_time_augmentation:
+    if infer.test_time_augmentation and most_turns(facts.config) != 1:
         return filled(
-            "One model, its probabilities averaged over flips and quarter turns.",
+            "One model, its probabilities averaged over orientations of the image.",
             "config.toml: [infer] test_time_augmentation",
         )
     return Answer("not applicable", "One model predicts.", "config.toml: [infer] ensemble")

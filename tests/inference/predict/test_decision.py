@@ -108,6 +108,9 @@ def test_a_fit_of_something_else_is_refused(run):
         Decision.configured(load_config(run, ["infer.threshold=run", "infer.fit=pad"]))
     fitted(turned).write(run)
     assert Decision.configured(turned).threshold == 0.3
+    mirrored = load_config(run, [*turned.overrides, "random_transform.enabled=true"])
+    with pytest.raises(DatasetError, match="another way to predict"):
+        Decision.configured(mirrored)
 
 
 @pytest.mark.parametrize("setting", ["threshold=1.5", "threshold=0", "temperature=0", "threshold=best"])

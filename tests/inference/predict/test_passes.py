@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from flexunet.inference.predict.passes import Passes, Turn, turns_for
+from flexunet.config.schema import Config
+from flexunet.inference.predict.passes import Passes, Turn, most_turns, turns_for
 from flexunet.inference.predict.uncertainty import entropy, mutual_information
 
 
@@ -28,7 +29,7 @@ def test_turns_differ_and_each_is_undone(height, width, count):
 
 def test_the_mean_of_turned_copies_turns_with_the_image():
     pixels = np.random.default_rng(0).uniform(0, 255, (2, 8, 8, 1)).astype(np.float32)
-    passes = Passes(turned=True)
+    passes = Passes(most_turns=None)
     straight = passes.mean(corner_model, pixels)
     assert np.abs(straight - corner_model(pixels)).max() > 0.1
     for turn in turns_for(8, 8):
@@ -41,7 +42,7 @@ def test_the_mean_of_turned_copies_turns_with_the_image():
 
 def test_mean_entropy_comes_as_a_last_channel():
     pixels = np.random.default_rng(0).uniform(0, 255, (1, 8, 8, 1)).astype(np.float32)
-    found = Passes(turned=True, with_entropy=True).mean(corner_model, pixels)
+    found = Passes(most_turns=None, with_entropy=True).mean(corner_model, pixels)
     assert found.shape == (1, 8, 8, 3)
     answers = [turn.undo(corner_model(turn.apply(pixels))) for turn in turns_for(8, 8)]
     np.testing.assert_allclose(found[..., 2], np.mean([entropy(each) for each in answers], 0), atol=1e-6)
@@ -75,7 +76,26 @@ def test_the_number_of_turns_can_be_limited(size, count):
     assert {(turn.quarters, turn.flipped) for turn in first} == {(0, False), (0, True), (2, False), (2, True)}
     assert turns_for(*size, most=2) == [Turn(0, False), Turn(0, True)]
     pixels = np.random.default_rng(0).random((1, *size, 1), dtype=np.float32)
-    passes = Passes(turned=True, most_turns=2)
+    passes = Passes(most_turns=2)
     left = np.linspace(0, 1, size[1], dtype=np.float32)[:, None]
     expected = pixels * (left + left[::-1]) / 2
     np.testing.assert_allclose(passes.mean(lambda given: given * left, pixels), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changed", "flip", "passes", "expected"),
+    [
+        (True, "never", None, 1),
+        (True, "horizontal", None, 2),
+        (True, "both", None, 4),
+        (True, "both", 2, 2),
+        (False, "both", None, None),  # whatever changed the images then, its orientations are not known
+        (False, "both", 3, 3),
+    ],
+)
+def test_by_itself_only_orientations_of_training_are_predicted(changed, flip, passes, expected):
+    config = Config.model_validate({"random_transform": {"enabled": changed, "flip": flip}})
+    assert most_turns(config) == 1
+    config.infer.test_time_augmentation = True
+    config.infer.test_time_passes = passes
+    assert most_turns(config) == expected

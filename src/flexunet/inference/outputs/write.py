@@ -45,6 +45,7 @@ from flexunet.inference.outputs.lesions import (
     write_lesion_table,
 )
 from flexunet.inference.predict.decision import Decision
+from flexunet.inference.predict.passes import most_turns
 from flexunet.inference.runtimes.load import engine_name
 from flexunet.version import __version__
 
@@ -187,7 +188,7 @@ class Outputs:
             "breast_only": bool(size) and tiles.breast_only,
             "fit": None if size else infer.fit,
             "test_time_augmentation": infer.test_time_augmentation,
-            "test_time_passes": infer.test_time_passes if infer.test_time_augmentation else None,
+            "test_time_passes": most_turns(self.config) if infer.test_time_augmentation else None,
             "monte_carlo": infer.monte_carlo,
             "temperature": self.decision.temperature,
             "threshold": self.decision.threshold,

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from flexunet.errors import DatasetError
 from flexunet.files import write_text
+from flexunet.inference.predict.passes import most_turns
 from flexunet.inference.predict.postprocess import Postprocess
 from flexunet.inference.predict.probabilities import two_channels
 from flexunet.inference.runtimes.bundle import MANIFEST, read_bundle
 from flexunet.run_folder import CALIBRATION, ENSEMBLE_CALIBRATION, RunFolder
 
 if TYPE_CHECKING:
-    from flexunet.config.run_sections import InferSection
     from flexunet.config.schema import Config
 
 SCHEMA = "flexunet.calibration/1"
@@ -134,15 +134,17 @@ def identity_of(config: Config) -> str:
         PathError: if a run has no trained model.
         ConfigError: if the configuration of one cannot be read.
     """
-    return identity_of_weights([_weights_of(run) for run in member_configs(config)], config.infer)
+    return identity_of_weights([_weights_of(run) for run in member_configs(config)], config)
 
 
-def identity_of_weights(weights: list[str], infer: InferSection) -> str:
+def identity_of_weights(weights: list[str], config: Config) -> str:
     """`identity_of` where the digests of the weights are at hand."""
+    infer = config.infer
     fit = [] if infer.fit == "resize" else [infer.fit]
     if not (infer.ensemble or infer.test_time_augmentation or infer.monte_carlo or fit):
         return weights[0]
-    passes = [infer.test_time_passes] if infer.test_time_augmentation and infer.test_time_passes else []
+    most = most_turns(config)
+    passes = [most] if infer.test_time_augmentation and most else []
     told = json.dumps([weights, infer.test_time_augmentation, infer.monte_carlo, *fit, *passes])
     return hashlib.sha256(told.encode()).hexdigest()
 

@@ -15,6 +15,7 @@ import numpy as np
 from flexunet.inference.predict.uncertainty import entropy
 
 if TYPE_CHECKING:
+    from flexunet.config.schema import Config
     from flexunet.inference.predict.dropout import DropoutSampler
 
 
@@ -54,21 +55,30 @@ def turns_for(height: int, width: int, most: int | None = None) -> list[Turn]:
     )[:most]
 
 
+def most_turns(config: Config) -> int | None:
+    """How many turns are predicted at most, the image as it is included; None: all that keep its size.
+
+    A model answers worse for an orientation that training never showed, so by itself only those are
+    predicted that `[random_transform]` showed.
+    """
+    if not config.infer.test_time_augmentation:
+        return 1
+    return config.infer.test_time_passes or config.random_transform.orientations
+
+
 @dataclass(frozen=True)
 class Passes:
     """How often a batch goes through the model, and in which guise.
 
     Attributes:
-        turned: Whether flips and turns are predicted too.
-        most_turns: How many of them at most, the image as it is included; None: all.
+        most_turns: Flips and turns at most, the image as it is included; None: all that keep its size.
         samples: Samples with dropout; 0: one prediction without it.
         sampler: Draws them.
         sample_batch: How many of them at a time.
         with_entropy: Whether the mean entropy of the predictions is kept as a last channel.
     """
 
-    turned: bool = False
-    most_turns: int | None = None
+    most_turns: int | None = 1
     samples: int = 0
     sampler: DropoutSampler | None = None
     sample_batch: int = 1
@@ -87,8 +97,7 @@ class Passes:
         total: Any = 0
         count = 0
         height, width = pixels.shape[1:3]
-        turns = turns_for(height, width, self.most_turns) if self.turned else [Turn(0, False)]
-        for turn in turns:
+        for turn in turns_for(height, width, self.most_turns):
             for probabilities in self._predictions(call, turn.apply(pixels)):
                 found = turn.undo(probabilities)
                 if self.with_entropy:

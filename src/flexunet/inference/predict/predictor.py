@@ -18,7 +18,7 @@ from flexunet.inference.predict.batch_size import batch_size_for
 from flexunet.inference.predict.breast_tiles import tiles_of_breast
 from flexunet.inference.predict.engine_choice import with_engine
 from flexunet.inference.predict.fitting import PADDED, PUBLISHED_TILE, RESIZED, Fit
-from flexunet.inference.predict.passes import Passes
+from flexunet.inference.predict.passes import Passes, most_turns
 from flexunet.inference.predict.pasting import predict_pasted
 from flexunet.inference.predict.tiling import predict_tiled
 from flexunet.inference.predict.uncertainty import Measure, choose_measure, entropy, mutual_information
@@ -213,8 +213,7 @@ class Predictor:
 
             sampler = DropoutSampler(self.model, self.config.train.seed)
         return Passes(
-            turned=infer.test_time_augmentation,
-            most_turns=infer.test_time_passes,
+            most_turns=most_turns(self.config),
             samples=infer.monte_carlo,
             sampler=sampler,
             sample_batch=self.config.train.batch_size,

@@ -252,5 +252,5 @@ class RandomTransformSection(Section):
 
     @property
     def orientations(self) -> int | None:
-        """In how many orientations an image is shown to the model; None: not known, as this is switched off."""
+        """In how many orientations the model is shown an image; None: not known, as this is switched off."""
         return {"never": 1, "horizontal": 2, "both": 4}[self.flip] if self.enabled else None

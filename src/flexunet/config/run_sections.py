@@ -182,7 +182,7 @@ class InferSection(Section):
     test_time_augmentation: bool = False
     """Whether probabilities are averaged over flips and quarter turns of each image."""
     test_time_passes: Positive | None = None
-    """Flips and turns averaged at most. Default: those of `[random_transform] flip` where enabled, else all."""
+    """Flips and turns averaged at most. Default: those of an enabled [random_transform] flip, or else all."""
     ensemble: Texts = Field(default=[], json_schema_extra={"path": "input"})
     """Run folders whose probabilities are averaged, instead of the model of this run."""
     monte_carlo: int = Field(default=0, ge=0)

@@ -280,9 +280,7 @@ def _optimizer(draft: Draft) -> Iterator[Decision]:
     yield Decision("model", "learning_rate", 0.002, "with warm-up, normalisation and a cosine that ends at 0")
     yield Decision("model", "weight_decay", 0.01, "as is usual with AdamW")
     yield Decision("model", "clipvalue", 1.0, "rarely acts; keeps a bad batch from ending the run")
-    yield Decision(
-        "model", "metrics", ["dice_coef_foreground"], "the Dice of lesions, without the background"
-    )
+    yield Decision("model", "metrics", ["dice_coef_foreground"], "Dice without the background")
 
 
 def _augmentation(draft: Draft) -> Iterator[Decision]:

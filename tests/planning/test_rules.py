@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from flexunet.machine import Machine
 from flexunet.planning.dataset_facts import DatasetFacts
-from flexunet.planning.rules import Draft, decide
+from flexunet.planning.rules import Draft, decide, first_size
 
 LAPTOP = Machine(cores=2, memory=8.0, has_gpu=False)
 FACTS = DatasetFacts(
@@ -189,3 +189,30 @@ def test_specks_are_smaller_than_a_quarter_of_a_small_lesion():
     assert decided(small_lesion=200.0)["infer.min_lesion_pixels"] == 50
     assert "infer.min_lesion_pixels" not in decided(small_lesion=5.0)  # a pixel may be all of it
     assert "infer.min_lesion_pixels" not in decided(foreground=0.5, small_lesion=200.0)
+
+
+@pytest.mark.parametrize(
+    ("memory", "pixels", "batch", "reason"),
+    [
+        # One image of 2**19 pixels and 32 filters takes 110 bytes for each, 1.72 GiB; a fifth of the memory
+        # and 1 GiB are left to others.
+        (24.0, 2**19, 8, "two or more"),  # 18.2 GiB are left for 10 images
+        (8.0, 2**19, 3, "a GPU of 8 GiB holds"),  # 5.4 for 3
+        (4.0, 2**18, 2, "a GPU of 4 GiB holds"),  # 2.2 for 1; of half the pixels for 2
+        (1.0, 2**16, 2, "a GPU of 1 GiB holds"),  # for none
+        (None, 2**19, 8, "two or more"),
+    ],
+)
+def test_batches_fit_into_the_memory_of_a_gpu(memory, pixels, batch, reason):
+    machine = Machine(cores=8, memory=64.0, has_gpu=True, gpu_memory=memory)
+    assert first_size(machine) == (pixels, 32)
+    decisions = decide(Draft(replace(FACTS, width=2000, height=3000), machine, pixels, 32)).decisions
+    told = {decision.key: (decision.value, decision.reason) for decision in decisions}
+    assert told["batch_size"][0] == batch
+    assert reason in told["batch_size"][1]
+    assert ("" if memory is None else f"on a GPU of {memory:g} GiB") in told["image_width"][1]
+    assert told["max_filters"][0] == 512
+
+
+def test_a_processor_has_its_own_size():
+    assert first_size(LAPTOP) == (2**16, 16)

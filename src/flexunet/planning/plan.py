@@ -26,13 +26,10 @@ from flexunet.planning.budget import Timing, fit_to_budget
 from flexunet.planning.dataset_facts import DatasetFacts, facts_of
 from flexunet.planning.given import given_keys
 from flexunet.planning.rules import (
-    CPU_FILTERS,
-    CPU_PIXELS,
-    GPU_FILTERS,
-    GPU_PIXELS,
     Decision,
     Draft,
     decide,
+    first_size,
 )
 from flexunet.planning.text import configuration_text
 from flexunet.planning.written import error_explanations, listing_digest, plan_file, refusal
@@ -172,7 +169,7 @@ def plan_training(
         )
     facts = facts_of(measure_dataset(root, audit.masks, progress=progress))
     machine = machine or this_machine()
-    pixels, filters = (GPU_PIXELS, GPU_FILTERS) if machine.has_gpu else (CPU_PIXELS, CPU_FILTERS)
+    pixels, filters = first_size(machine)
     given = [] if config is None else given_keys(config, audit.masks)
     draft = decide(Draft(facts, machine, pixels, filters, given=given))
     timings: list[Timing] = []

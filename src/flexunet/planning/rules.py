@@ -19,6 +19,13 @@ from flexunet.planning.dataset_facts import DatasetFacts
 # Pixels of the model's input, and filters of its first level: what a step costs.
 CPU_PIXELS, GPU_PIXELS = 2**16, 2**19
 CPU_FILTERS, GPU_FILTERS = 16, 32
+_CPU_BATCH, _GPU_BATCH = 4, 8  # images of a batch at most
+_SMALLEST_BATCH = 2
+# Memory of a training step in float32, for one pixel of an image and filter of the first level, in bytes:
+# benchmarks/step_memory.py. In 16 bits it is about half, which is left as room.
+_STEP_BYTES = 110
+_GPU_SHARE = 0.8  # of a GPU's memory; the rest is for its driver and for what convolutions need meanwhile
+_GPU_FIXED = 1.0  # GiB of the engine, the weights and the optimizer
 STEPS = 2000
 _FEWEST_STEPS = 1000
 _VIEWS = 100  # times that each image is shown, from where on small sets are learned by heart
@@ -125,8 +132,32 @@ class Draft:
         return diameter * self.scale < _SMALL_LESION and self.scale < _REDUCED
 
 
+def images_on_gpu(machine: Machine, pixels: int, filters: int) -> int | None:
+    """Images of a batch that the memory of the smallest GPU holds, estimated; None where it is not told."""
+    if machine.gpu_memory is None:
+        return None
+    free = machine.gpu_memory * _GPU_SHARE - _GPU_FIXED
+    return max(0, int(free * 2**30 / (_STEP_BYTES * pixels * filters)))
+
+
+def first_size(machine: Machine) -> tuple[int, int]:
+    """Pixels of the model's input and filters of its first level, where no budget chooses them."""
+    if not machine.has_gpu:
+        return CPU_PIXELS, CPU_FILTERS
+    pixels, filters = GPU_PIXELS, GPU_FILTERS
+    while pixels > CPU_PIXELS:
+        fitting = images_on_gpu(machine, pixels, filters)
+        if fitting is None or fitting >= _SMALLEST_BATCH:
+            break
+        pixels //= 2
+    return pixels, filters
+
+
 def _batch_size(draft: Draft) -> int:
-    return max(2, min(8 if draft.machine.has_gpu else 4, draft.facts.training_images))
+    most = _GPU_BATCH if draft.machine.has_gpu else _CPU_BATCH
+    fitting = images_on_gpu(draft.machine, draft.pixels, draft.filters)
+    held = most if fitting is None else min(most, fitting)
+    return max(_SMALLEST_BATCH, min(held, draft.facts.training_images))
 
 
 Rule = Callable[[Draft], Iterator[Decision]]
@@ -153,6 +184,8 @@ def _channels(draft: Draft) -> Iterator[Decision]:
 def _size(draft: Draft) -> Iterator[Decision]:
     facts = draft.facts
     place = "a GPU" if draft.machine.has_gpu else "a processor"
+    if draft.machine.gpu_memory is not None:
+        place = f"a GPU of {draft.machine.gpu_memory:g} GiB"
     limit = f"what a step may cost on {place}" if draft.budget is None else "as the budget allows"
     near = f"near {draft.pixels:,} pixels, {limit}"
     of_images = f"{facts.width} x {facts.height}"
@@ -299,7 +332,7 @@ def _augmentation(draft: Draft) -> Iterator[Decision]:
             reason += ": mirror images would be of what is rare, or a mistake of finding the chest wall"
         else:
             reason += ": a mirrored one may come"
-    yield Decision("random_transform", "flip", flip, f"{reason}; never upside down, as no film is")
+    yield Decision("random_transform", "flip", flip, f"{reason}; never upside down, which gained nothing")
 
 
 def _splits(draft: Draft) -> Iterator[Decision]:
@@ -331,9 +364,11 @@ def _splits(draft: Draft) -> Iterator[Decision]:
 
 def _length(draft: Draft) -> Iterator[Decision]:
     batch = _batch_size(draft)
-    yield Decision(
-        "train", "batch_size", batch, "two or more; small batches make more updates in the same time"
-    )
+    reason = "two or more; small batches make more updates in the same time"
+    memory = draft.machine.gpu_memory
+    if memory is not None and batch < min(_GPU_BATCH, draft.facts.training_images):
+        reason = f"as many images as a GPU of {memory:g} GiB holds, estimated, but at least {_SMALLEST_BATCH}"
+    yield Decision("train", "batch_size", batch, reason)
     yield Decision(
         "train",
         "steps_per_epoch",

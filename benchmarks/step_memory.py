@@ -4,9 +4,9 @@
     python benchmarks/step_memory.py --size 256 --filters 16
 
 Forward and backward pass of configs/tissue.toml at another size and number of filters, in float32 on a
-processor. Each batch has a process of its own, so that its peak of resident memory is its alone; the figure is
-the slope between batches, in bytes for one pixel and filter of the first level. `flexunet.planning.rules` plans
-with it.
+processor. Each batch has a process of its own, so that its peak of resident memory is its alone; the figure
+is the slope between batches, in bytes for one pixel and filter of the first level.
+`flexunet.planning.rules` plans with it.
 """
 
 from __future__ import annotations

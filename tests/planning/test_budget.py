@@ -8,7 +8,7 @@ from flexunet.data.phantom.dataset import write_phantom_dataset
 from flexunet.data.statistics.count import measure_dataset
 from flexunet.errors import OutOfMemoryError
 from flexunet.machine import Machine
-from flexunet.planning.budget import Timing, choose, fit_to_budget
+from flexunet.planning.budget import Timing, choose, fit_to_budget, ladder_of
 from flexunet.planning.dataset_facts import facts_of
 from flexunet.planning.rules import Draft
 from flexunet.progress import silent
@@ -67,3 +67,24 @@ def test_where_none_makes_enough_steps_a_smaller_model_must_save_half_the_time()
     assert choose(timings) == 1
     # With enough steps of the last one, that is chosen.
     assert choose([*timings[:2], replace(timings[2], steps=800)]) == 2
+
+
+@pytest.mark.parametrize(
+    ("memory", "models"),
+    [
+        (None, [(2**20, 32), (2**19, 32), (2**17, 32), (2**16, 24)]),
+        (24.0, [(2**20, 32), (2**19, 32), (2**17, 32), (2**16, 24)]),
+        (
+            8.0,
+            [(2**19, 32), (2**17, 32), (2**16, 24)],
+        ),  # two images of 2**20 pixels would take 6.9 of 5.4 GiB
+        (1.0, [(2**16, 24)]),  # nothing is left for any; the smallest is tried all the same
+    ],
+)
+def test_models_that_a_gpu_cannot_hold_are_not_timed(memory, models):
+    machine = Machine(cores=8, memory=64.0, has_gpu=True, gpu_memory=memory)
+    assert list(ladder_of(machine)) == models
+
+
+def test_a_processor_is_timed_with_smaller_models():
+    assert max(ladder_of(LAPTOP)) == (2**17, 16)

@@ -11,7 +11,15 @@ from pathlib import Path
 from flexunet.config.files import load_config
 from flexunet.config.schema import Config
 from flexunet.errors import OutOfMemoryError
-from flexunet.planning.rules import FEWEST_EPOCHS, STEPS_PER_EPOCH, Draft, decide
+from flexunet.machine import Machine
+from flexunet.planning.rules import (
+    FEWEST_EPOCHS,
+    SMALLEST_BATCH,
+    STEPS_PER_EPOCH,
+    Draft,
+    decide,
+    images_on_gpu,
+)
 from flexunet.planning.text import configuration_text
 from flexunet.progress import Progress
 
@@ -68,6 +76,22 @@ class Timing:
         return f"an epoch takes {self.epoch:.2g} s as timed here: {', '.join(parts)}"
 
 
+def ladder_of(machine: Machine) -> Ladder:
+    """Pixels and filters of the models that are tried on a machine, the costliest first.
+
+    Those whose smallest batch the memory of a GPU does not hold are left out; the last one stays.
+    """
+    if not machine.has_gpu:
+        return _CPU_LADDER
+    held = [images_on_gpu(machine, pixels, filters) for pixels, filters in _GPU_LADDER]
+    fitting = [
+        model
+        for model, images in zip(_GPU_LADDER, held, strict=True)
+        if images is None or images >= SMALLEST_BATCH
+    ]
+    return fitting or _GPU_LADDER[-1:]
+
+
 def fit_to_budget(
     draft: Draft, budget: float, progress: Progress, ladder: Ladder | None = None
 ) -> tuple[Draft, list[Timing], list[str]]:
@@ -88,7 +112,7 @@ def fit_to_budget(
     Raises:
         OutOfMemoryError: if none of the models fits into memory.
     """
-    ladder = ladder or (_GPU_LADDER if draft.machine.has_gpu else _CPU_LADDER)
+    ladder = ladder or ladder_of(draft.machine)
     drafts: list[Draft] = []
     timings: list[Timing] = []
     for number, (pixels, filters) in enumerate(ladder):

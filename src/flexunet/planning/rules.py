@@ -20,7 +20,7 @@ from flexunet.planning.dataset_facts import DatasetFacts
 CPU_PIXELS, GPU_PIXELS = 2**16, 2**19
 CPU_FILTERS, GPU_FILTERS = 16, 32
 _CPU_BATCH, _GPU_BATCH = 4, 8  # images of a batch at most
-_SMALLEST_BATCH = 2
+SMALLEST_BATCH = 2
 # Memory of a training step in float32, for one pixel of an image and filter of the first level, in bytes:
 # benchmarks/step_memory.py. In 16 bits it is about half, which is left as room.
 _STEP_BYTES = 110
@@ -147,7 +147,7 @@ def first_size(machine: Machine) -> tuple[int, int]:
     pixels, filters = GPU_PIXELS, GPU_FILTERS
     while pixels > CPU_PIXELS:
         fitting = images_on_gpu(machine, pixels, filters)
-        if fitting is None or fitting >= _SMALLEST_BATCH:
+        if fitting is None or fitting >= SMALLEST_BATCH:
             break
         pixels //= 2
     return pixels, filters
@@ -157,7 +157,7 @@ def _batch_size(draft: Draft) -> int:
     most = _GPU_BATCH if draft.machine.has_gpu else _CPU_BATCH
     fitting = images_on_gpu(draft.machine, draft.pixels, draft.filters)
     held = most if fitting is None else min(most, fitting)
-    return max(_SMALLEST_BATCH, min(held, draft.facts.training_images))
+    return max(SMALLEST_BATCH, min(held, draft.facts.training_images))
 
 
 Rule = Callable[[Draft], Iterator[Decision]]
@@ -367,7 +367,7 @@ def _length(draft: Draft) -> Iterator[Decision]:
     reason = "two or more; small batches make more updates in the same time"
     memory = draft.machine.gpu_memory
     if memory is not None and batch < min(_GPU_BATCH, draft.facts.training_images):
-        reason = f"as many images as a GPU of {memory:g} GiB holds, estimated, but at least {_SMALLEST_BATCH}"
+        reason = f"as many images as a GPU of {memory:g} GiB holds, estimated, but at least {SMALLEST_BATCH}"
     yield Decision("train", "batch_size", batch, reason)
     yield Decision(
         "train",

@@ -38,6 +38,7 @@ NAMES = [
     "register_operation",
     "score_folders",
     "score_image",
+    "show_progress",
     "train",
     "write_mask",
     "write_split",

@@ -21,6 +21,7 @@ from .inference.predict.predictor import Predictor as Predictor
 from .inference.predict.probabilities import mask_of as mask_of
 from .models.registry import build_model as build_model
 from .planning.plan import plan_training as plan_training
+from .progress import show_progress as show_progress
 from .training.objectives.named import register_loss as register_loss
 from .training.objectives.named import register_metric as register_metric
 from .training.run import train as train

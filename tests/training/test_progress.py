@@ -5,21 +5,20 @@ import io
 import pytest
 from rich.console import Console
 
-from flexunet.cli import console as shown
+from flexunet.progress import in_bars, progress_bars
 from flexunet.training.follow.callbacks import BestCheckpoint, ShowProgress
 
 
 @pytest.fixture
-def run(monkeypatch):
+def run():
     """Bars whose clock the test sets, and what they show in a window of 80 columns."""
     screen = Console(file=io.StringIO(), force_terminal=True, width=80)
-    monkeypatch.setattr(shown, "error_console", screen)
-    bars = shown.progress_bars()
+    bars = progress_bars(screen)
     clock = [0.0]
     bars.get_time = lambda: clock[0]
     best = BestCheckpoint(None, "val_loss")
     best.best, best.best_epoch = 0.1234, 1
-    return bars, clock, ShowProgress(shown.in_bars(bars), 100, 50, 4, best), screen
+    return bars, clock, ShowProgress(in_bars(bars), 100, 50, 4, best), screen
 
 
 def step_through(callback, clock, epoch, steps, seconds):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +15,9 @@ from rich.table import Table
 
 from flexunet.cli.tables import fit_table
 from flexunet.errors import printable
+from flexunet.progress import show_progress
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bars
-    from rich.progress import TaskID
-
     from flexunet.progress import Progress
 
 
@@ -51,63 +48,9 @@ def print_json(document: Any) -> None:
     print(json.dumps(document, indent=2, default=str))  # noqa: T201
 
 
-def progress_bars() -> Bars:
-    """Progress bars with counts, rate and time left, on standard error."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as Bars
-    from rich.table import Column
-
-    # Where the window is narrow the note gives way, and then the bar; times and counts stay whole.
-    whole = partial(Column, no_wrap=True, min_width=5)
-    return Bars(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None, table_column=Column(min_width=6, max_width=40, ratio=1)),
-        MofNCompleteColumn(table_column=whole()),
-        TimeElapsedColumn(table_column=whole(min_width=7)),
-        TextColumn("left"),
-        TimeRemainingColumn(compact=True, table_column=whole()),
-        TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
-        console=error_console,
-        # Rich forgets what is older than 30 seconds; an epoch takes longer, and would never have a time left.
-        speed_estimate_period=3600,
-    )
-
-
-@contextmanager
-def progress(logged: str | None = None) -> Iterator[Progress]:
-    """Show progress in bars, one per stage.
-
-    Args:
-        logged: Stage whose finished units are also printed as lines where standard error is no terminal:
-            bars vanish in a log file.
-    """
-    with progress_bars() as bars:
-        yield in_bars(bars, logged)
-
-
-def in_bars(bars: Bars, logged: str | None = None) -> Progress:
-    """The progress that is shown in these bars."""
-    tasks: dict[str, TaskID] = {}
-
-    def show(stage: str, done: float, total: float, note: str | None = None) -> None:
-        if stage not in tasks:
-            tasks[stage] = bars.add_task(stage, total=total, note=note or "")
-        elif done == 0:
-            # A stage that starts over has a clock of its own.
-            bars.reset(tasks[stage], total=total)
-        bars.update(tasks[stage], completed=done, total=total)
-        if note is not None:
-            bars.update(tasks[stage], note=note)
-        if stage == logged and note and done == int(done) and not bars.console.is_terminal:
-            bars.console.print(f"{stage.removesuffix('s')} {done:.0f}/{total:.0f}: {note}")
-
-    return show
+def progress(logged: str | None = None) -> AbstractContextManager[Progress]:
+    """Show progress in bars on standard error, one per stage; `logged` as in `show_progress`."""
+    return show_progress(error_console, logged=logged)
 
 
 def say(text: str) -> None:

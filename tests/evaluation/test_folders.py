@@ -209,3 +209,15 @@ def test_lesions_that_touch_are_counted_apart_where_a_file_tells_them_apart(tmp_
     assert tables.lesions.area.tolist() == [100, 100]
     assert sorted(tables.lesions.dice.tolist()) == [0.0, 1.0]
     assert sorted(tables.lesions.column.tolist()) == [9.5, 19.5]
+
+
+def test_pictures_are_found_where_masks_have_an_ending_of_their_own(folders, tmp_path):
+    out, images = tmp_path / "scored", tmp_path / "pictures"
+    for index in range(5):  # none of case_5
+        write_image(images / f"case_{index}.png", np.full((40, 30, 1), 200, np.uint8))
+    for folder in folders:
+        for path in list(folder.iterdir()):
+            path.rename(path.with_name(f"{path.stem}_mask.png"))
+    evaluation = score_folders(*folders, masks=MaskReader(COLORS), images=images, out=out)
+    assert evaluation.notes == [f"{images} has no picture of 1 of the 6 masks"]
+    assert "1 image below is drawn on grey" in (out / "report.html").read_text(encoding="utf-8")

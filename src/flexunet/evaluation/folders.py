@@ -12,7 +12,7 @@ from flexunet.data.dataset.status import is_unchecked
 from flexunet.data.images.color_map import RGB_MAP_OPTION
 from flexunet.data.images.guess import guess_reader
 from flexunet.data.images.masks.reader import MaskReader
-from flexunet.errors import DatasetError
+from flexunet.errors import DatasetError, counted
 from flexunet.evaluation.leakage import look_for_leaks
 from flexunet.evaluation.mask_folders import MaskPair, pair_masks, score_pairs
 from flexunet.evaluation.readers import score_readers
@@ -88,6 +88,8 @@ def score_folders(
     pairs = pair_masks(truth, prediction, images)
     truths, predictions = [pair.truth for pair in pairs], [pair.prediction for pair in pairs]
     masks = masks or _guessed(truths, predictions, notes)
+    if images is not None and (without := sum(pair.image is None for pair in pairs)):
+        notes.append(f"{images} has no picture of {without} of the {counted(len(pairs), 'mask')}")
     notes += dict.fromkeys(note for paths in (truths, predictions) if (note := masks.note_on(paths)))
     identities = Identities.of_manifest(manifest) if manifest else Identities.of_folder(truth)
     previous = None

@@ -64,8 +64,8 @@ def pair_masks(truth: Path | str, prediction: Path | str, images: Path | str | N
             f"{listed(lonely, _LISTED, '; ')}. A missing prediction is not an empty one: write it, or "
             f"remove its mask.{_told_apart(matches)}"
         )
-    pictures = _pictures(Path(truth), images)
-    return [MaskPair(path, mask, pictures.get(stem_of(path))) for path, mask in matches.partners.items()]
+    pictures = _pictures(list(matches.partners), Path(truth), images)
+    return [MaskPair(path, mask, pictures.get(path)) for path, mask in matches.partners.items()]
 
 
 def _told_apart(matches: Matches) -> str:
@@ -74,13 +74,15 @@ def _told_apart(matches: Matches) -> str:
     return f" The predictions end in {ending}, the masks do not: rename them." if ending else ""
 
 
-def _pictures(truth: Path, images: Path | str | None) -> dict[str, Path]:
-    if images is not None:
-        return {stem_of(path): path for path in list_images(images)}
+def _pictures(masks: list[Path], truth: Path, images: Path | str | None) -> dict[Path, Path]:
+    """Picture of each mask that has one, by the names that a data set may have: `a_mask` of `a` too."""
     try:
-        return {stem_of(path): path for path in list_images(truth.resolve().parent / "images")}
+        files = list_images(truth.resolve().parent / "images" if images is None else images)
     except PathError:
+        if images is not None:
+            raise
         return {}
+    return {mask: image for image, mask in match_names(files, masks).partners.items()}
 
 
 def score_pairs(

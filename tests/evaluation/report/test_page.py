@@ -9,13 +9,22 @@ import numpy as np
 import pytest
 
 from flexunet.data.images.color_map import ColorMap
+from flexunet.evaluation.charts.scores import froc_chart
 from flexunet.evaluation.report.model_card import model_card
 from flexunet.evaluation.report.outputs import published_text, read_scores, scores_json, write_evaluation
 from flexunet.evaluation.report.overlays import COLORS, close_up, focus, overlay, regions
+from flexunet.evaluation.report.page import write_report
 from flexunet.evaluation.scores.images import score_image
+from flexunet.evaluation.scores.intervals import Estimate
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.build import Circumstances, make_scores
-from flexunet.evaluation.tables.document import Scores, json_schema, with_score_table
+from flexunet.evaluation.tables.document import (
+    PublishedMetric,
+    PublishedMetrics,
+    Scores,
+    json_schema,
+    with_score_table,
+)
 from flexunet.evaluation.tables.extremes import Extremes
 
 ROOT = Path(__file__).parents[3]
@@ -112,6 +121,64 @@ def test_the_page_says_what_the_scores_say(written):
     assert "Against the last run" in words
     for rate in ("1/8", "1/4", "1/2"):
         assert rate in words
+
+
+def words_of(page):
+    """The text of a report, words apart by one blank."""
+    parsed = Page()
+    parsed.feed(page)
+    return " ".join(" ".join(parsed.text).split())
+
+
+def draw_report(scores, tables, folder, gallery=None):
+    """The text of a report of its own."""
+    write_report(folder / "own.html", scores, tables, gallery, title="own")
+    return (folder / "own.html").read_text(encoding="utf-8")
+
+
+def test_a_loss_is_no_bar_beside_the_dice_coefficients(written, make_tables):
+    folder, scores = written
+    metrics = [
+        PublishedMetric(name="dice + categorical_crossentropy", value=0.9842, empty_prediction=None),
+        PublishedMetric(name="dice_coef_foreground", value=0.4564, empty_prediction=0.0),
+    ]
+    published = PublishedMetrics(computed_on="batches", figures=metrics)
+    page = draw_report(scores.model_copy(update={"published": published}), make_tables(images=20), folder)
+    bars = page.split('<div class="bars">')[1].split("<p")[0]
+    assert "--part: 0.4564" in bars
+    assert "0.9842" not in bars
+    assert "dice + categorical_crossentropy: 0.9842." in words_of(page)
+
+
+def test_the_axis_of_the_froc_curve_reaches_the_predicted_masks(written):
+    lesions = written[1].lesions
+    many = lesions.model_copy(update={"false_positives_per_image": Estimate(value=125.0)})
+    center = [float(re.search(r'cx="([\d.]+)".*r="6"', froc_chart(one)).group(1)) for one in (lesions, many)]
+    assert center[0] < center[1] < 400  # the axis ends at 420
+    assert ">128</text>" in froc_chart(many)
+    assert ">32</text>" not in froc_chart(lesions)
+
+
+def test_hard_masks_are_not_said_to_have_probabilities(make_tables, written):
+    tables = make_tables(images=20)
+    scores = make_scores(
+        tables, ScoringRules(bootstrap_samples=50), Circumstances("t", "p", ColorMap.binary())
+    )
+    assert "Hard masks decide the same at every threshold" in words_of(
+        draw_report(scores, tables, written[0])
+    )
+    soft = (written[0] / "report.html").read_text(encoding="utf-8")
+    assert "only as far as the reliability curve says so" in words_of(soft)
+
+
+def test_few_images_are_not_called_the_worst(written, make_tables):
+    gallery, truth = Extremes(2), np.eye(30, dtype=np.uint8)
+    for name in ("a", "b"):
+        gallery.offer(name, None, truth, truth, score_image(truth, truth, 2, ScoringRules()))
+    page = words_of(draw_report(written[1], make_tables(images=20), written[0], gallery))
+    assert "Images, the worst first" in page
+    assert "Worst images" not in page
+    assert "2 images below are drawn on grey" in page
 
 
 def test_labels_of_charts_stand_apart(written, charts):

@@ -92,6 +92,9 @@ def test_few_patients_are_not_sure():
 def test_one_patient_proves_nothing():
     answers = verdict(lambda truth: truth, patients=1)
     assert answers[0].answer == "unsure"
+    assert "1 source proves nothing" in answers[0].sentence
+    known = verdict(lambda truth: truth, patients=1, patients_known=True)[0]
+    assert "1 patient proves nothing" in known.sentence
     assert (answers[3].question, answers[3].answer) == ("Enough patients?", "no")
 
 
@@ -100,6 +103,12 @@ def test_many_images_whose_patients_are_not_known_are_not_called_enough():
     assert (answer.answer, answer.good) == ("unknown", None)
     assert "--manifest" in answer.sentence
     assert verdict(lambda truth: truth, healthy=20, sick=20, patients_known=True)[3].answer == "yes"
+
+
+def test_the_published_metric_is_said_to_hardly_differ_only_where_it_does():
+    nothing, right = verdict(np.zeros_like)[0].sentence, verdict(lambda truth: truth)[0].sentence
+    assert "counts background and hardly differs: 0.9201 against 0.9201" in nothing
+    assert "counts background: 1.0000 against 0.9201" in right
 
 
 def test_against_drafts_nothing_is_called_better():

@@ -67,11 +67,17 @@ def froc_chart(lesions: LesionScores) -> Markup | None:
     if not lesions.froc:
         return None
     ticks = list(zip(RATES, _RATE_LABELS, strict=True))
+    rate, sensitivity = lesions.false_positives_per_image.value, lesions.sensitivity.value
+    most = max(_MOST_RATE, 2 * (rate or 0))
+    further = 4 * RATES[-1]
+    while further <= most:
+        ticks.append((further, f"{further:g}"))
+        further *= 4
     chart = Chart(
         "FROC curve",
         "false positives per image",
         "sensitivity",
-        (_LEAST_RATE, _MOST_RATE),
+        (_LEAST_RATE, most),
         x_ticks=ticks,
         log_x=True,
     )
@@ -88,8 +94,7 @@ def froc_chart(lesions: LesionScores) -> Markup | None:
         before = max((y for x, y in curve if x <= _LEAST_RATE), default=0.0)
         inside = [(x, y) for x, y in curve if x > _LEAST_RATE]
         last = inside[-1][1] if inside else before
-        chart.line([(_LEAST_RATE, before), *inside, (_MOST_RATE, last)], BLUE, steps=True)
-    rate, sensitivity = lesions.false_positives_per_image.value, lesions.sensitivity.value
+        chart.line([(_LEAST_RATE, before), *inside, (most, last)], BLUE, steps=True)
     if rate is not None and sensitivity is not None:
         name = f"predicted masks: {sensitivity:.3f} at {rate:.2f} false positives per image"
         chart.dots([(rate, sensitivity)], ORANGE, [name], radius=6)
@@ -129,7 +134,9 @@ def decision_chart(lesions: LesionScores) -> Markup | None:
 
 def reliability_chart(probability: ProbabilityScores) -> Markup:
     """Share of foreground against probability, pixels in play."""
-    chart = Chart("Reliability curve", "predicted probability of foreground", "share that is", (0, 1))
+    chart = Chart(
+        "Reliability curve", "predicted probability of foreground", "share that is foreground", (0, 1)
+    )
     chart.line([(0, 0), (1, 1)], GREY, dashed=True)
     for part, color in ((probability.pixels_in_play, BLUE), (probability.after_fit, GREEN)):
         if part is not None:

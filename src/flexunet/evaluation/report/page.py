@@ -14,9 +14,10 @@ from flexunet.data.images.files.read import read_image
 from flexunet.errors import InputError, counted
 from flexunet.evaluation.charts import scores as report_charts
 from flexunet.evaluation.report.overlays import close_up, data_uri, overlay
+from flexunet.evaluation.scores.intervals import Estimate
 from flexunet.evaluation.scores.registry import SET_LESION_SCORES, SET_SCORES, shown_in
 from flexunet.evaluation.summary.build import default_class_names
-from flexunet.evaluation.summary.verdict import lesions_in_words
+from flexunet.evaluation.summary.verdict import in_words, lesions_in_words
 from flexunet.evaluation.tables.document import Scores
 from flexunet.evaluation.tables.extremes import Extremes, ScoredImage
 from flexunet.evaluation.tables.rows import Tables
@@ -65,6 +66,7 @@ def write_report(
         curves_dir: Folder of the training curves (`train_losses.csv`, `train_metrics.csv`), if any.
     """
     chosen = gallery or Extremes(0)
+    worst, best = ([_drawn(image) for image in images] for images in (chosen.worst, chosen.best))
     page = (
         environment()
         .get_template("report.html.jinja")
@@ -79,12 +81,14 @@ def write_report(
                 "reliability": scores.probability and report_charts.reliability_chart(scores.probability),
                 "training": training_charts(curves_dir) if curves_dir else [],
             },
-            worst=[_drawn(image) for image in chosen.worst],
-            best=[_drawn(image) for image in chosen.best],
+            worst=worst,
+            best=best,
+            unpictured=sum(not image["pictured"] for image in (*worst, *best)),
             marks=_MARKS,
             rate_names=_RATE_NAMES,
             number=number,
             interval=_interval,
+            in_words=_in_words,
             plain=_plain,
             breakable=breakable,
             empty_dice=empty_dice(tables, scores.rules["empty_masks"]),
@@ -137,6 +141,7 @@ def _drawn(image: ScoredImage) -> dict[str, Any]:
     truth, prediction = image.masks()
     return {
         **image._asdict(),
+        "pictured": picture is not None,
         "whole": data_uri(overlay(picture, truth, prediction)),
         "close": data_uri(close_up(picture, truth, prediction)),
     }
@@ -183,7 +188,13 @@ def _interval(one: dict[str, Any]) -> Markup:
     return interval_bar(one["low"], one["value"], one["high"])
 
 
+def _in_words(one: dict[str, Any]) -> str:
+    return in_words(Estimate.model_validate(one))
+
+
 def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, dict):
         return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
     if isinstance(value, (list, tuple)):

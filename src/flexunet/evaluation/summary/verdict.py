@@ -27,6 +27,7 @@ _ASSUMED_BREAST = 0.2  # share of an image, where the image is not at hand
 GAIN = 0.02
 """Dice up to which a gain over a trivial prediction is none: two outlines of one breast differ as much."""
 _LEVEL = 0.05
+_HARDLY = 0.05  # published Dice from that of an empty prediction
 
 
 def in_words(estimate: Estimate, digits: int = 3) -> str:
@@ -73,7 +74,12 @@ def _filled(truth: Values, area: Values) -> Values:
 
 
 def better_than_trivial(
-    tables: Tables, draw: Resampling, published: PublishedMetrics, foreground: PixelScores, drafts: int = 0
+    tables: Tables,
+    draw: Resampling,
+    published: PublishedMetrics,
+    foreground: PixelScores,
+    patients_known: bool,
+    drafts: int = 0,
 ) -> Answer:
     """Whether the predictions beat those that need no model (`trivial_scores`).
 
@@ -107,8 +113,9 @@ def better_than_trivial(
         if doubtful:
             sentence += f" Chance is not excluded against: {', '.join(doubtful)}."
         if few:
-            who = "One patient proves" if draw.num_groups == 1 else f"{draw.num_groups} patients prove"
-            sentence += f" {who} nothing; at least {FEWEST_PATIENTS} are needed."
+            who = counted(draw.num_groups, "patient" if patients_known else "source")
+            proves = "proves" if draw.num_groups == 1 else "prove"
+            sentence += f" {who} {proves} nothing; at least {FEWEST_PATIENTS} are needed."
     if drafts:
         sentence += (
             f" {drafts} of the {len(tables)} true masks are drafts that no person has accepted: this says "
@@ -123,9 +130,10 @@ def better_than_trivial(
         sentence += " Where the image is not at hand, the breast is taken as a fifth of it."
     metric = next((one for one in published.figures if one.name == "dice_coef_multiclass"), None)
     if metric is not None and metric.empty_prediction is not None:
+        told = " and hardly differs" if abs(metric.value - metric.empty_prediction) <= _HARDLY else ""
         sentence += (
-            f" The published dice_coef_multiclass counts background and hardly differs: {metric.value:.4f} "
-            f"against {metric.empty_prediction:.4f} of an empty prediction."
+            f" The published dice_coef_multiclass counts background{told}: {metric.value:.4f} against "
+            f"{metric.empty_prediction:.4f} of an empty prediction."
         )
     good = {"yes": True, "no": False}.get(answer)
     return Answer(question=question, answer=answer, good=good, sentence=sentence)

@@ -319,6 +319,30 @@ class TestReport:
         assert "<b>x" not in page
         assert "&lt;b&gt;x" in page
 
+    def test_what_is_not_known_is_said_beside_the_verdict(self, tmp_path):
+        for seed, split in ((1, "train"), (2, "test")):
+            put(tmp_path, split, f"film{seed}", seed)
+        result = audit_dataset(tmp_path, compare=False)
+        page = write_report(result, tmp_path / "audit.html").read_text()
+        verdict = page.split('<section class="verdict')[1].split("</section>")[0]
+        assert "whether one person is in two splits, for the 2 images whose patient is unknown" in verdict
+        assert "the pictures were not compared" in verdict
+        (tmp_path / "manifest.csv").write_text(
+            "file,mask,split,patient\n"
+            "train/images/film1.png,train/masks/film1.png,train,a\n"
+            "test/images/film2.png,test/masks/film2.png,test,b\n"
+        )
+        known = write_report(audit_dataset(tmp_path), tmp_path / "audit.html").read_text()
+        assert "Not known" not in known
+
+    def test_a_finding_without_pictures_is_read_without_a_click(self, tmp_path):
+        put(tmp_path, "train", "film1", 1)
+        page = write_report(audit_dataset(tmp_path, compare=False), tmp_path / "audit.html").read_text()
+        section = page.split('id="note-patients-unknown"')[1].split("</section>")[0]
+        assert "the patient of 1 of 1 images is unknown" in section.split("<details>")[0]
+        assert "<img" not in section
+        assert "train/images/film1.png" in section
+
     def test_every_kind_of_finding_is_explained(self):
         import flexunet.data.audit as audit
 
@@ -326,6 +350,13 @@ class TestReport:
         used = set(re.findall(r'(?:Finding|_unpaired|_mixed)\(\s*(?:read,\s*)?"([a-z-]+)"', text))
         assert used <= set(KINDS)
         assert len(used) > 15
+
+
+def test_a_set_without_an_image_has_no_verdict(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    with pytest.raises(PathError, match="no image to audit"):
+        audit_dataset(tmp_path)
 
 
 def test_rows_of_a_manifest_that_lack_values_are_said(dataset):

@@ -77,6 +77,7 @@ def test_a_set_of_8_bits_or_of_all_16_needs_no_word(tmp_path):
     write_image(tmp_path / "b.png", np.full((8, 8), 60000, np.uint16))
     assert survey_range(tmp_path.iterdir()).rule == "full"
     assert say_range("full", 60000, 1, "images") == ""
+    assert say_range("auto", 3920, 1, "images").startswith("1 16-bit image has values to 3920 of 65535")
 
 
 def test_a_run_remembers_its_range(tmp_path):

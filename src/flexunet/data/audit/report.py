@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from flexunet.data.images.regions import find_regions
 from flexunet.errors import FlexUNetError, counted
 from flexunet.files import sweep, templates_of, write_text
 from flexunet.svg import prose
+from flexunet.version import __version__
 
 _SIDE = 220  # pixels of a thumbnail
 _SHOWN = 12  # findings of one kind with pictures
@@ -59,6 +61,9 @@ def write_report(result: AuditResult, path: Path | str) -> Path:
         kinds=[_kind(group, gallery) for group in _grouped(result.findings)],
         splits=result.splits,
         figures=result.figures,
+        unknown=sum(len(finding.files) for finding in result.with_code("patients-unknown")),
+        version=__version__,
+        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
         num_classes=max((len(row["class_shares"]) for row in result.splits.values()), default=0),
     )
     write_text(path, page)
@@ -76,12 +81,12 @@ def _grouped(findings: Sequence[Finding]) -> list[list[Finding]]:
 def _kind(group: Sequence[Finding], gallery: _Gallery) -> dict[str, Any]:
     first = group[0]
     heading, why = KINDS[first.code]
-    shown = [] if first.code in _UNPICTURED else list(group[:_SHOWN])
+    shown, pictured = list(group[:_SHOWN]), first.code not in _UNPICTURED
     examples: list[dict[str, Any]] = [
         {
             "text": finding.explanation,
-            "pictures": gallery.pictures(finding),
-            "more": max(0, len(finding.files) - _PICTURES),
+            "pictures": gallery.pictures(finding) if pictured else [],
+            "more": len(finding.files) > (_PICTURES if pictured else 0),
             "files": finding.files,
         }
         for finding in shown

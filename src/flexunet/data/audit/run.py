@@ -18,6 +18,7 @@ from flexunet.data.copies.store import FingerprintStore
 from flexunet.data.dataset.listing import ListedImage
 from flexunet.data.images.guess import guess_reader
 from flexunet.data.images.masks.reader import MaskReader
+from flexunet.errors import PathError
 from flexunet.progress import Progress, silent
 
 
@@ -48,7 +49,7 @@ def audit_dataset(
         The findings, and figures of each split.
 
     Raises:
-        PathError: if there is no data set at `root`.
+        PathError: if there is no data set at `root`, or no image in it.
         DatasetError: if its manifest cannot be read.
 
     Example:
@@ -57,6 +58,8 @@ def audit_dataset(
         True
     """
     inventory = take_inventory(root)
+    if not inventory.entries:
+        raise PathError(f"{root} holds no image to audit. Check the path, and that its images/ is not empty.")
     findings = list(inventory.findings)
     if masks is None:
         masks, guessed = guess_reader(

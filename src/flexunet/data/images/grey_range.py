@@ -121,8 +121,10 @@ def say_range(rule: str, highest: int, count: int, where: str) -> str:
         if rule == "full"
         else ""
     )
+    if count == 1:
+        where = where.removesuffix("s")
     return (
-        f"{count} 16-bit {where} have values to {highest} of {_WHITE} "
+        f"{count} 16-bit {where} {'has' if count == 1 else 'have'} values to {highest} of {_WHITE} "
         f"({100 * highest / _WHITE:.1f} % of the range): {read}{dark}."
     )
 

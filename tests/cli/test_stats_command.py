@@ -56,3 +56,30 @@ def test_colours_nobody_gave_are_guessed(tmp_path):
 
 def test_missing_folder(tmp_path):
     assert isinstance(run(tmp_path / "missing").exception, PathError)
+
+
+def test_a_set_without_an_image_is_no_table_of_nothing(tmp_path):
+    (tmp_path / "ds" / "images").mkdir(parents=True)
+    result = run(tmp_path / "ds")
+    assert isinstance(result.exception, PathError)
+    assert "no image to count" in str(result.exception)
+
+
+def test_every_class_is_counted_where_there_are_several(tmp_path):
+    for name in "ab":
+        mask = np.zeros((10, 10), np.uint8)
+        mask[:3] = 128
+        if name == "b":
+            mask[5:7] = 255
+        write_image(tmp_path / "ds" / "images" / f"{name}.png", np.zeros((10, 10), np.uint8))
+        write_image(tmp_path / "ds" / "masks" / f"{name}.png", mask)
+    result = run(tmp_path / "ds", "--rgb-map", "#000000=0,#808080=1,#ffffff=2")
+    rows = [line.split() for line in result.stdout.splitlines()]
+    assert ["class", "1,", "images", "2"] in rows
+    assert ["class", "1,", "%", "of", "the", "pixels", "30"] in rows
+    assert ["class", "2,", "images", "1"] in rows
+    assert ["class", "2,", "%", "of", "the", "pixels", "10"] in rows
+    assert (tmp_path / "ds" / "statistics" / "classes.png").is_file()
+    two = run(tmp_path / "ds", "--rgb-map", "#000000=0,#808080=1,#ffffff=1", "--out", tmp_path / "two")
+    assert "class 1" not in two.stdout
+    assert not (tmp_path / "two" / "classes.png").exists()

@@ -55,3 +55,12 @@ def test_small_lesion_has_an_outline_on_the_sheet(tmp_path):
     assert with_mask.shape == (100, 100, 3)
     assert (with_mask[50, 48:56] == (230, 159, 0)).all(axis=-1).any()
     assert (bare == 90).all()
+
+
+def test_titles_keep_their_letters_without_accents():
+    def title(text):
+        return contact_sheet([(text, np.zeros((32, 32), np.uint8))], cell=64)[64:]
+
+    assert (title("Müller") == title("Muller")).all()
+    assert (title("Müller") != title("M.ller")).any()
+    assert (title("a very long name_L_MLO") == title("..._L_MLO")).all()

@@ -12,6 +12,7 @@ from flexunet.data.images.files.write import write_image
 from flexunet.data.images.masks.reader import MaskReader
 from flexunet.data.images.masks.write import write_mask
 from flexunet.data.phantom.dataset import write_phantom_dataset
+from flexunet.data.statistics.charts import _counts, _lesions
 from flexunet.data.statistics.count import grey_levels, measure_dataset, quantiles
 from flexunet.data.statistics.write import write_statistics
 from flexunet.errors import PathError
@@ -140,3 +141,26 @@ def test_grey_levels_by_hand():
         "q99": 200.0,
         "black": 0.5,
     }
+
+
+def test_an_image_without_a_mask_is_not_drawn_as_one_without_a_lesion(tmp_path):
+    mask = np.zeros((10, 20), np.uint8)
+    write_pair(tmp_path, "", "healthy", mask, 10)
+    mask[2:6, 2:6] = 1
+    write_pair(tmp_path, "", "sick", mask, 10)
+    for name in ("1", "2"):
+        write_image(tmp_path / "images" / f"unknown{name}.png", np.full((10, 20), 10, np.uint8))
+    (axes,) = _counts(measure_dataset(tmp_path)).axes
+    heights = {bars.get_label(): bars[0].get_height() for bars in axes.containers}
+    assert heights == {"with a lesion": 1, "without": 1, "no readable mask": 2}
+
+
+def test_lesions_of_one_size_are_no_spread(tmp_path):
+    mask = np.zeros((100, 100), np.uint8)
+    mask[:10, :10] = 1  # 1 %
+    write_pair(tmp_path, "", "only", mask, 10)
+    figure = _lesions(measure_dataset(tmp_path))
+    low, high = figure.axes[0].get_xlim()
+    assert low < 1 / 1.4
+    assert high > 1.4
+    assert not figure.legends  # one group needs no key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -69,6 +69,11 @@ def _print_tables(statistics: DatasetStatistics) -> None:
     }
     for title, key in rows.items():
         table.add_row(title, *(str(figures[key]) for figures in document.values()))
+    for value in range(1, classes := statistics.masks.color_map.num_classes):
+        if classes > 2:
+            table.add_row(f"class {value}, images", *(_of_class(each, value) for each in document.values()))
+            shares = (_share(each, value) for each in document.values())
+            table.add_row(f"class {value}, % of the pixels", *shares)
     areas = (_percent(figures["lesion_share_of_image"]) for figures in document.values())
     table.add_row("area of all lesions of an image, median %", *areas)
     table.add_row("grey level, mean", *(_grey(figures["grey"]) for figures in document.values()))
@@ -78,6 +83,16 @@ def _print_tables(statistics: DatasetStatistics) -> None:
 
 def _percent(figures: dict[str, float] | None) -> str:
     return f"{figures['median'] * 100:.3g}" if figures else "-"
+
+
+def _of_class(figures: dict[str, Any], value: int) -> str:
+    counts = figures["images_with_class"]
+    return str(counts[value]) if value < len(counts) else "-"
+
+
+def _share(figures: dict[str, Any], value: int) -> str:
+    shares = figures["class_share_of_pixels"]
+    return f"{100 * shares[value]:.3g}" if value < len(shares) else "-"
 
 
 def _grey(figures: dict[str, float] | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -100,7 +101,11 @@ def _cell(title: str, picture: np.ndarray, size: int) -> np.ndarray:
     left = (size - width) // 2
     canvas[:height, left : left + width] = small
     letters = max(4, size // 7)
-    text = title if len(title) <= letters else "…" + title[1 - letters :]
-    text = text.encode("ascii", "replace").decode().replace("?", ".")
+    # OpenCV has the letters of ASCII alone: accents are dropped, other scripts become question marks.
+    plain = unicodedata.normalize("NFKD", title.replace("ß", "ss"))
+    plain = (
+        "".join(sign for sign in plain if not unicodedata.combining(sign)).encode("ascii", "replace").decode()
+    )
+    text = plain if len(plain) <= letters else "..." + plain[3 - letters :]
     cv2.putText(canvas, text, (2, size + 12), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (225, 225, 225), 1, cv2.LINE_AA)
     return canvas

@@ -11,10 +11,11 @@ import numpy as np
 from flexunet.data.images.contact_sheet import contact_sheet, overlays, shrink_picture, spread
 from flexunet.data.images.files.read import read_picture
 from flexunet.data.images.files.write import write_image
-from flexunet.errors import printable
+from flexunet.errors import counted, printable
 from flexunet.files import replacing
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from flexunet.data.statistics.count import DatasetStatistics, ImageFacts
@@ -26,12 +27,17 @@ _COLORS = {"train": "#0072B2", "valid": "#E69F00", "test": "#009E73", "all": "#5
 
 
 def write_charts(statistics: DatasetStatistics, out: Path) -> list[Path]:
-    """Write `counts.png`, `lesions.png` and `intensity.png`; the first is the published bar chart."""
+    """Write `counts.png` (the published bar chart), `lesions.png` and `intensity.png`.
+
+    With more classes than background and one other, `classes.png` shows each of them.
+    """
     charts = {
         "counts": _counts(statistics),
         "lesions": _lesions(statistics),
         "intensity": _intensity(statistics),
     }
+    if statistics.masks.color_map.num_classes > 2:
+        charts["classes"] = _classes(statistics)
     paths = []
     for name, figure in charts.items():
         path = out / f"{name}.png"
@@ -88,15 +94,16 @@ def _figure(columns: int = 1) -> Figure:
 
 
 def _counts(statistics: DatasetStatistics) -> Figure:
-    """Images a split, the part with a lesion apart."""
+    """Images per split: with a lesion, without one, and those whose mask does not tell."""
     figure = _figure()
     axes = figure.subplots()
     splits = statistics.splits
     groups = [statistics.of_split(split) for split in splits]
     lesion = [sum(bool(facts.lesion_areas) for facts in group) for group in groups]
+    unknown = [sum(not facts.class_pixels for facts in group) for group in groups]
     total = [len(group) for group in groups]
     colors = [_COLORS.get(split, "#999999") for split in splits]
-    rest = [all_images - with_lesion for all_images, with_lesion in zip(total, lesion, strict=True)]
+    rest = [count - seen - dark for count, seen, dark in zip(total, lesion, unknown, strict=True)]
     axes.bar(splits, lesion, 0.6, color=colors, label="with a lesion")
     axes.bar(
         splits,
@@ -109,13 +116,18 @@ def _counts(statistics: DatasetStatistics) -> Figure:
         edgecolor="white",
         label="without",
     )
+    if any(unknown):
+        known = [count - dark for count, dark in zip(total, unknown, strict=True)]
+        axes.bar(
+            splits, unknown, 0.6, bottom=known, color="white", edgecolor=colors, label="no readable mask"
+        )
     for position, count in enumerate(total):
         axes.annotate(str(count), (position, count), ha="center", va="bottom", fontsize=11)
     axes.set_ylabel("images")
     axes.set_title(f"{printable(statistics.root.name)}: {sum(total)} images")
     axes.set_xlim(-0.7, len(splits) - 0.3)
     axes.set_ylim(0, 1.12 * max([*total, 1]))
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     return figure
 
@@ -133,7 +145,10 @@ def _lesions(statistics: DatasetStatistics) -> Figure:
     known = [share for values in shares.values() for share in values]
     if known:
         low, high = min(known), max(known)
-        bins = np.geomspace(low * 0.999, max(high, low * 1.01) * 1.001, 25)
+        if high < 2 * low:  # an axis that differs in the third decimal alone would look like a spread
+            low, high = (np.sqrt(low * high) * end for end in (np.sqrt(0.5), np.sqrt(2)))
+        most_bins = 2 + 2 * int(np.sqrt(max(map(len, shares.values()))))
+        bins = np.geomspace(low * 0.999, high * 1.001, min(25, most_bins + 1))
         for split, values in shares.items():
             if values:
                 weights = np.full(len(values), 100 / len(values))
@@ -148,7 +163,7 @@ def _lesions(statistics: DatasetStatistics) -> Figure:
         share_axes.xaxis.set_minor_formatter(NullFormatter())
     share_axes.set_xlabel("lesion area, % of the image")
     share_axes.set_ylabel("% of the images with a lesion")
-    share_axes.set_title("lesion sizes")
+    share_axes.set_title("area of all lesions of an image")
     most = max((len(f.lesion_areas) for f in statistics.images), default=0)
     highest = min(most, 8)
     width = 0.8 / max(1, len(groups))
@@ -164,12 +179,53 @@ def _lesions(statistics: DatasetStatistics) -> Figure:
     count_axes.set_xticks(range(highest + 1), labels)
     count_axes.set_xlabel("lesions in an image")
     count_axes.set_ylabel("% of the images")
-    count_axes.set_title("lesions an image")
-    handles, names = count_axes.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False)
+    count_axes.set_title("lesions per image")
+    _name_splits(figure, count_axes)
     for axes in (share_axes, count_axes):
         axes.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def _classes(statistics: DatasetStatistics) -> Figure:
+    """Share of the image that each class above background covers, a point for each image that has it."""
+    figure = _figure()
+    axes = figure.subplots()
+    classes, splits = statistics.masks.color_map.num_classes, statistics.splits
+    names = [f"class {value}" for value in range(1, classes)]
+    for number, split in enumerate(splits):
+        color = _COLORS.get(split, "#999999")
+        shift = (number - (len(splits) - 1) / 2) * 0.8 / len(splits)
+        points = [
+            (value - 1 + shift, 100 * facts.class_pixels[value] / sum(facts.class_pixels))
+            for facts in statistics.of_split(split)
+            for value in range(1, len(facts.class_pixels))
+            if facts.class_pixels[value]
+        ]
+        axes.scatter(*np.array(points or np.zeros((0, 2))).T, color=color, alpha=0.5, label=split)
+    for value, count in enumerate(_images_with_class(statistics)):
+        names[value] += f"\n{counted(count, 'image')}"
+    axes.set_xticks(range(classes - 1), names)
+    axes.set_xlim(-0.6, classes - 1.4)
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("% of the image")
+    axes.set_title("area of each class, in the images that have it")
+    _name_splits(figure, axes)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _images_with_class(statistics: DatasetStatistics) -> list[int]:
+    return [
+        sum(bool(facts.class_pixels) and facts.class_pixels[value] > 0 for facts in statistics.images)
+        for value in range(1, statistics.masks.color_map.num_classes)
+    ]
+
+
+def _name_splits(figure: Figure, axes: Axes) -> None:
+    """Tell the colours of the splits, where there are several."""
+    handles, names = axes.get_legend_handles_labels()
+    if len(names) > 1:
+        figure.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False)
 
 
 def _intensity(statistics: DatasetStatistics) -> Figure:
@@ -191,8 +247,7 @@ def _intensity(statistics: DatasetStatistics) -> Figure:
     level_axes.set_ylabel("% of the pixels")
     level_axes.set_yscale("log")
     level_axes.set_title("grey levels")
-    handles, labels = level_axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    _name_splits(figure, level_axes)
     shown = [(name, values) for name, values in zip(names, boxes, strict=True) if values]
     if shown:
         mean_axes.boxplot([values for _, values in shown], showfliers=True, flierprops={"markersize": 3})

@@ -28,7 +28,7 @@ from flexunet.data.images.masks.indices import without_ignored
 from flexunet.data.images.masks.reader import MaskReader
 from flexunet.data.images.pixels import to_model_range
 from flexunet.data.images.regions import find_regions
-from flexunet.errors import FlexUNetError
+from flexunet.errors import FlexUNetError, PathError
 from flexunet.progress import Progress, silent
 
 ALL = "all"  # the split of images that lie in none
@@ -121,10 +121,12 @@ def measure_dataset(
         progress: Told how many images are measured.
 
     Raises:
-        PathError: if there is no data set.
+        PathError: if there is no data set, or no image in it.
     """
     root, notes = Path(root), list[str]()
     planned = [facts for folder in find_layout(root) for facts in _plan(root, folder, notes)]
+    if not planned:
+        raise PathError(f"{root} holds no image to count. Check the path, and that its images/ is not empty.")
     if masks is None:
         masks, guessed = guess_reader([path for facts in planned if (path := facts.entry.mask)])
         notes += [guessed] if guessed else []
@@ -172,6 +174,9 @@ def summarise(images: Sequence[ImageFacts]) -> dict[str, Any]:
         "lesion_area_pixels": quantiles(areas),
         "lesion_share_of_image": quantiles([facts.lesion_share for facts in with_lesion]),
         "class_share_of_pixels": [round(float(share), 6) for share in pixels / max(1, pixels.sum())],
+        "images_with_class": [
+            sum(bool(facts.class_pixels[value]) for facts in masked) for value in range(classes)
+        ],
         "ignored_share_of_pixels": round(ignored / max(1, ignored + int(pixels.sum())), 6),
         "grey": grey_levels(histogram),
         "lesion_grey_mean": _mean([facts.lesion_grey for facts in with_lesion]),

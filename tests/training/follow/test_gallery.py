@@ -66,6 +66,14 @@ def test_what_is_told_of_masks_by_hand(folder):
     assert [figures["val_loss"] for figures in told["figures"]] == [1.0, None, 0.8]
 
 
+def test_the_colours_of_several_classes_are_named(folder):
+    text, _ = written(folder)
+    key = re.findall(r'background:rgb\((.*?)\)"></i>(.*?)</span>', text)
+    assert key == [("230, 159, 0", "class 1"), ("86, 180, 233", "class 2")]
+    alone = Gallery(folder, [folder / "images" / "film.png"], "one class").write(FIGURES, 3, 10)
+    assert "class 1" not in alone.read_text(encoding="utf-8")
+
+
 def test_names_are_escaped_and_nothing_is_fetched(folder):
     text, _ = written(folder)
     assert UNKIND not in text

@@ -82,6 +82,7 @@ class Gallery:
         self._pictures = [_jpeg(page_image(path, reader)) for path in images]
         self._masks: list[list[EpochMask | None]] = [[] for _ in images]
         self._small: list[np.ndarray | None] = [None for _ in images]
+        self._classes: set[int] = set()
 
     def write(self, figures: dict[str, list[float]], best_epoch: int | None, planned: int) -> Path:
         """Write the page of the epochs so far; their masks lie in the folder.
@@ -106,6 +107,7 @@ class Gallery:
             shown=shown,
             strip=strip_epochs(epochs, best_epoch),
             cards=cards,
+            classes=[(f"class {value}", _color_of(value)) for value in sorted(self._classes)],
             charts=[(name, _drawn_curve(name, figures, best_epoch)) for name in curve_names(figures)],
             told={
                 "masks": [[mask and asdict(mask) for mask in card.masks] for card in cards],
@@ -131,6 +133,7 @@ class Gallery:
         small = page_mask(mask)
         before, self._small[place] = self._small[place], small
         pixels = int(np.count_nonzero(mask))
+        self._classes.update(foreground_classes(mask))
         self._masks[place].append(
             EpochMask(
                 outlined(small),
@@ -168,7 +171,7 @@ def outlined(mask: np.ndarray) -> str:
         inner = cv2.erode(area, np.ones((3, 3), np.uint8), iterations=2, borderValue=0)
         drawn[area > 0] = len(palette)
         drawn[area > inner] = len(palette) + 1
-        color = tuple(OUTLINE_COLORS[1 + (value - 1) % (len(OUTLINE_COLORS) - 1)].tolist())
+        color = _color_of(value)
         palette += [color, color]
         opacity += [_FILL, _LINE]
     picture = Image.fromarray(drawn)
@@ -176,6 +179,12 @@ def outlined(mask: np.ndarray) -> str:
     stream = io.BytesIO()
     picture.save(stream, format="PNG", optimize=True, transparency=bytes(opacity))
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def _color_of(value: int) -> tuple[int, int, int]:
+    """Colour of a class above background; more classes than colours start over."""
+    red, green, blue = OUTLINE_COLORS[1 + (value - 1) % (len(OUTLINE_COLORS) - 1)].tolist()
+    return red, green, blue
 
 
 def _drawn_curve(name: str, figures: dict[str, list[float]], best_epoch: int | None) -> Markup:

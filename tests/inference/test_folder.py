@@ -441,3 +441,9 @@ def test_images_are_listed_by_doubt(tmp_path, open_page):
     assert page.locator("tbody td:first-child").all_inner_texts() == ["unsure.png", "sure<b>.png"]
     widths = page.locator("img").evaluate_all("images => images.map(each => each.naturalWidth)")
     assert widths == [16, 16]
+    assert page.locator("a").first.get_attribute("href") == "../masks_overlay/unsure.png"
+    narrow = open_page((tmp_path / "masks_lesions" / "images.html").as_uri(), 400)
+    picture, name = narrow.locator("img").first.bounding_box(), narrow.locator("td").first.bounding_box()
+    assert picture["x"] < 20  # in sight, above its name, without scrolling sideways
+    assert picture["y"] < name["y"]
+    assert narrow.evaluate("document.documentElement.scrollWidth") <= 400

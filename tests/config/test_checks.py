@@ -85,6 +85,24 @@ def test_class_indices_count_from_zero_without_gaps(rgb_map):
         check_config(config(mask={"rgb_map": rgb_map}))
 
 
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["mass"], "has 1 name, and .* num_classes = 3 asks for 2"),
+        (["mass", "Mass"], "a name of its own"),
+        (["mass", "background"], "a name of its own"),
+        (["mass", " "], "of 1 to 64 letters"),
+        (["mass", "x" * 65], "of 1 to 64 letters"),
+        (["mass", "a\nb"], "on one line"),
+    ],
+)
+def test_each_class_has_a_name_of_its_own(names, told):
+    colors = {BLACK: 0, WHITE: 1, RED: 2}
+    check_config(config(model={"num_classes": 3}, mask={"rgb_map": colors, "class_names": ["mass", "Kalk"]}))
+    with pytest.raises(ConfigError, match=rf"\[mask\] class_names.*{told}"):
+        check_config(config(model={"num_classes": 3}, mask={"rgb_map": colors, "class_names": names}))
+
+
 def test_tiles_overlap_less_than_their_size():
     with pytest.raises(ConfigError, match=r"overlapping = 64 must be less than split_size = 64"):
         check_config(config(tiledinfer={"split_size": 64, "overlapping": 64}))

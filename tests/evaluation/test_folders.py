@@ -72,8 +72,18 @@ def test_the_manifest_gives_patients_spacing_and_subgroups(folders):
     )
     assert [column.column for column in scores.subgroups][:1] == ["density"]
     assert [one.index for one in scores.classes] == [1, 2]
+    assert [one.name for one in scores.classes] == ["class 1", "class 2"]
     assert scores.classes[1].color == (0, 255, 0)
     assert np.sum(scores.confusion) == 6 * 40 * 30
+
+
+def test_scores_bear_the_names_of_the_classes(folders, tmp_path):
+    colors = ColorMap(COLORS.colors_to_class, names=["gland", "pectoral <muscle>"])
+    scores = score_folders(*folders, masks=MaskReader(colors), out=tmp_path / "out").scores
+    assert [one.name for one in scores.classes] == ["gland", "pectoral <muscle>"]
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert page.count("pectoral &lt;muscle&gt;") >= 2  # the row of the class, and the matrix of confusion
+    assert "pectoral <muscle>" not in page
 
 
 def test_everything_is_written_and_compared_with_what_was_there(folders, tmp_path):

@@ -146,16 +146,23 @@ def test_probability_maps(images, tmp_path):
         assert np.abs(arrays["probabilities"] - expected).max() < 5e-4
 
 
-def test_each_class_has_its_own_probability_map_and_lesions(images, tmp_path):
+@pytest.mark.parametrize(
+    ("given", "named"), [([], ["class 1", "class 2"]), (["mass", "Kalk"], ["mass", "Kalk"])]
+)
+def test_each_class_has_its_own_probability_map_and_lesions(images, tmp_path, given, named):
     colors = {(0, 0, 0): 0, (255, 0, 0): 1, (0, 255, 0): 2}
     config = configured(images, probabilities="png")
-    config = Config(infer=config.infer.model_dump(), model={"num_classes": 3}, mask={"rgb_map": colors})
+    config = Config(
+        infer=config.infer.model_dump(),
+        model={"num_classes": 3},
+        mask={"rgb_map": colors} | {"class_names": given},
+    )
     infer_folder(config, predictor=Brightness(config, classes=3))
     for label, share in ((1, 0.75), (2, 0.25)):
         levels = read_image(tmp_path / "masks_probabilities" / f"class_{label}" / "one.png", 1)
         assert levels.max() / 65535 == pytest.approx(200 / 255 * share, abs=1e-4)
     document = json.loads((tmp_path / "masks_lesions" / "contours.json").read_text())
-    assert [category["name"] for category in document["categories"]] == ["class 1", "class 2"]
+    assert [category["name"] for category in document["categories"]] == named
 
 
 @pytest.mark.parametrize("given", ["configured folder", "glob", "list", "files", "folder above"])

@@ -8,9 +8,10 @@ import re
 
 from flexunet.config.architectures import BY_NAME, folded
 from flexunet.config.schema import Config
-from flexunet.errors import ConfigError
+from flexunet.errors import ConfigError, counted
 
 MOST_WITH_IGNORED = 255  # classes, where some pixels are ignored
+MOST_LETTERS = 64  # of the name of a class: those of a label in DICOM
 # Losses in which pixels depend on their neighbours, so that ignored ones cannot be left out; a test compares
 # them with the rows of the losses, which the engine is needed for.
 OF_NEIGHBOURS = ("basnet_hybrid_loss", "boundary", "ssim_loss")
@@ -23,6 +24,7 @@ def check_config(config: Config) -> None:
         ConfigError: naming both keys, their values and a remedy.
     """
     _check_classes(config)
+    _check_class_names(config)
     _check_learning_rate(config)
     if config.train.crop != "none" and config.model.image_width != config.model.image_height:
         raise _error(
@@ -268,6 +270,27 @@ def _check_classes(config: Config) -> None:
             f"[mask] rgb_map has {len(found)} class indices, 0 to {found[-1]}, but [model] num_classes = "
             f"{num_classes} asks for {wanted}; set num_classes = {max(len(found), 2)}, or give each class "
             f"from 0 to {wanted - 1} a colour",
+        )
+
+
+def _check_class_names(config: Config) -> None:
+    names, wanted = config.mask.class_names, wanted_classes(config.model.num_classes) - 1
+    if not names:
+        return
+    if len(names) != wanted:
+        raise _error(
+            config,
+            f"[mask] class_names has {counted(len(names), 'name')}, and [model] num_classes = "
+            f"{config.model.num_classes} asks for {wanted}, one for each class above background",
+        )
+    wrong = [
+        name for name in names if not (name.strip() and name.isprintable() and len(name) <= MOST_LETTERS)
+    ]
+    if wrong or len({name.casefold() for name in [*names, "background"]}) <= len(names):
+        raise _error(
+            config,
+            f"[mask] class_names = {names}: each class needs a name of its own, other than background, of 1 "
+            f"to {MOST_LETTERS} letters on one line",
         )
 
 

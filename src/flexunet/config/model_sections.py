@@ -192,6 +192,8 @@ class MaskSection(Section):
     """Grey value above which a mask pixel is foreground; used with binarize = true."""
     rgb_map: RgbMap = Field(default={})
     """Class index of each mask colour. Default: black and white; for more classes, as published."""
+    class_names: Texts = Field(default=[])
+    """Names of the classes above background, by their indices, for scores, pictures and DICOM."""
     layers: dict[str, RgbMap] = Field(default={})
     """Folders of masks beside masks_dir that are painted over its masks: class index of each colour."""
     ignore: OptionalColor = None

@@ -34,7 +34,7 @@ VALID_SHARE = 0.2
 
 def color_map(config: Config) -> ColorMap:
     """The colours of the classes; a model of one class has background and foreground."""
-    return ColorMap(config.mask.rgb_map, config.mask.ignore)
+    return ColorMap(config.mask.rgb_map, config.mask.ignore, config.mask.class_names)
 
 
 def mask_reader(config: Config) -> MaskReader:

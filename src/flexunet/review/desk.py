@@ -20,7 +20,6 @@ from flexunet.data.images.guess import guess_reader
 from flexunet.data.images.masks.reader import MaskReader, sample_of
 from flexunet.errors import ConfigError, InputError
 from flexunet.files import sweep
-from flexunet.inference.outputs.write import foreground_names
 from flexunet.review.pictures.pyramid import Pyramids
 from flexunet.review.readings.agreement import Agreement
 from flexunet.review.readings.comparing import majority
@@ -94,7 +93,7 @@ class Desk:
     @property
     def class_names(self) -> list[str]:
         """Names of classes 1 and up."""
-        return foreground_names(self.colors.num_classes)
+        return self.colors.foreground_names
 
     @property
     def classes(self) -> list[dict[str, object]]:

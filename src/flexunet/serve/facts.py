@@ -9,7 +9,6 @@ from flexunet.errors import InputError
 from flexunet.evaluation.report.outputs import read_scores
 from flexunet.evaluation.scores.registry import shown_in
 from flexunet.evaluation.tables.document import estimate_of
-from flexunet.inference.outputs.write import foreground_names
 from flexunet.inference.runtimes.load import engine_name
 from flexunet.version import __version__
 
@@ -29,7 +28,7 @@ def model_facts(config: Config, digest: str, *, tiled: bool) -> dict[str, Any]:
         tiled: Whether images are predicted tile by tile; after training on crops they are in any case.
     """
     colors = color_map(config)
-    names = ["background", *foreground_names(colors.num_classes)]
+    names = ["background", *colors.foreground_names]
     return {
         "run": config.run_dir.resolve().name,
         "flexunet": __version__,

@@ -120,6 +120,18 @@ def test_maps_that_make_no_sense(mapping, message):
         ColorMap(mapping)
 
 
+def test_classes_have_the_names_that_are_given():
+    three = {(0, 0, 0): 0, (255, 0, 0): 1, (0, 255, 0): 2}
+    named = ColorMap(three, names=["mass", "calcification"])
+    assert named.foreground_names == ["mass", "calcification"]
+    assert named.with_colors({(128, 0, 0): 1}).foreground_names == named.foreground_names
+    assert named == ColorMap(three)  # masks are read alike
+    assert ColorMap(three).foreground_names == ["class 1", "class 2"]
+    assert BINARY.foreground_names == ["lesion"]
+    with pytest.raises(ConfigError, match=r"class_names has 1 name, and .* asks for 2, one for each class"):
+        ColorMap(three, names=["mass"])
+
+
 def test_encoding_is_fast():
     generator = np.random.default_rng(0)
     color_map = ColorMap({tuple(c): i for i, c in enumerate(generator.integers(0, 256, (12, 3)).tolist())})

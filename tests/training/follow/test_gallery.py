@@ -42,9 +42,9 @@ def folder(tmp_path):
     return tmp_path
 
 
-def written(folder, best=3):
+def written(folder, best=3, **options):
     images = [folder / "images" / "film.png", folder / "images" / UNKIND]
-    page = Gallery(folder, images, "a <run> & more").write(FIGURES, best, 10)
+    page = Gallery(folder, images, "a <run> & more", **options).write(FIGURES, best, 10)
     text = page.read_text(encoding="utf-8")
     told = re.search(r'<script type="application/json" id="told">(.*?)</script>', text, re.DOTALL).group(1)
     return text, json.loads(told)
@@ -70,6 +70,8 @@ def test_the_colours_of_several_classes_are_named(folder):
     text, _ = written(folder)
     key = re.findall(r'background:rgb\((.*?)\)"></i>(.*?)</span>', text)
     assert key == [("230, 159, 0", "class 1"), ("86, 180, 233", "class 2")]
+    given, _ = written(folder, class_names=["mass", "<Kalk>"])
+    assert re.findall(r"background:rgb.*?</i>(.*?)</span>", given) == ["mass", "&lt;Kalk&gt;"]
     alone = Gallery(folder, [folder / "images" / "film.png"], "one class").write(FIGURES, 3, 10)
     assert "class 1" not in alone.read_text(encoding="utf-8")
 

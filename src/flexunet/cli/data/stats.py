@@ -69,11 +69,11 @@ def _print_tables(statistics: DatasetStatistics) -> None:
     }
     for title, key in rows.items():
         table.add_row(title, *(str(figures[key]) for figures in document.values()))
-    for value in range(1, classes := statistics.masks.color_map.num_classes):
-        if classes > 2:
-            table.add_row(f"class {value}, images", *(_of_class(each, value) for each in document.values()))
-            shares = (_share(each, value) for each in document.values())
-            table.add_row(f"class {value}, % of the pixels", *shares)
+    names = statistics.masks.color_map.foreground_names
+    for value, name in enumerate(names if len(names) > 1 else [], start=1):
+        table.add_row(f"{name}, images", *(_of_class(each, value) for each in document.values()))
+        shares = (_share(each, value) for each in document.values())
+        table.add_row(f"{name}, % of the pixels", *shares)
     areas = (_percent(figures["lesion_share_of_image"]) for figures in document.values())
     table.add_row("area of all lesions of an image, median %", *areas)
     table.add_row("grey level, mean", *(_grey(figures["grey"]) for figures in document.values()))

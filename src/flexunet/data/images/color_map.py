@@ -2,12 +2,12 @@
 
 import ast
 import colorsys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 
-from flexunet.errors import ConfigError, MaskError
+from flexunet.errors import ConfigError, MaskError, counted
 
 Color = tuple[int, int, int]
 RGB_MAP, RGB_MAP_OPTION = "[mask] rgb_map", "--rgb-map"  # where the colours of the classes are given
@@ -29,15 +29,18 @@ class ColorMap:
             order given is the one written.
         ignore: Colour of pixels that count for nothing (`[mask] ignore`); they become `IGNORED`. None: no
             such pixels.
+        names: Names of the classes above background, in the order of their indices (`[mask] class_names`).
 
     Attributes:
         num_classes: Highest class index + 1; ignored pixels are no class.
         palette: Colour of each class, uint8 array `(num_classes, 3)`.
         entries: Pairs of colour and class index, by class.
+        names: The names as given; they are no part of what makes two maps equal.
 
     Raises:
         ConfigError: if the map is empty, or a colour or class index is out of range, or a class between
-            0 and the highest has no colour, or the colour of ignored pixels is that of a class.
+            0 and the highest has no colour, or the colour of ignored pixels is that of a class, or there are
+            names, but not one for each class above background.
 
     Example:
         >>> colors = flexunet.ColorMap({(0, 0, 0): 0, (255, 0, 0): 1})
@@ -45,7 +48,7 @@ class ColorMap:
         2
     """
 
-    def __init__(self, colors: Mapping[Color, int], ignore: Color | None = None):
+    def __init__(self, colors: Mapping[Color, int], ignore: Color | None = None, names: Sequence[str] = ()):
         self.colors_to_class: dict[Color, int] = {
             tuple(int(c) for c in color): int(i)  # type: ignore[misc]  # `_check` sees to the length
             for color, i in colors.items()
@@ -58,6 +61,12 @@ class ColorMap:
         self._colors = np.array([color for color, _ in self._read], np.int32)
         self._classes = np.array([index for _, index in self._read], np.uint8)
         self.num_classes = self.entries[-1][1] + 1
+        self.names = tuple(names)
+        if self.names and len(self.names) != self.num_classes - 1:
+            raise ConfigError(
+                f"[mask] class_names has {counted(len(self.names), 'name')}, and {RGB_MAP} asks for "
+                f"{self.num_classes - 1}, one for each class above background."
+            )
         first = [int(np.argmax(self._classes == index)) for index in range(self.num_classes)]
         self.palette = self._colors[first].astype(np.uint8)
         greys = np.repeat(np.arange(256)[:, None], 3, axis=1)
@@ -80,7 +89,14 @@ class ColorMap:
 
     def with_colors(self, colors: Mapping[Color, int]) -> "ColorMap":
         """The same with further colours of its classes."""
-        return ColorMap(self.colors_to_class | dict(colors), self.ignore)
+        return ColorMap(self.colors_to_class | dict(colors), self.ignore, self.names)
+
+    @property
+    def foreground_names(self) -> list[str]:
+        """Names of the classes above background; without given ones `lesion`, or `class 1` and so on."""
+        if self.names or self.num_classes <= 2:
+            return list(self.names) or ["lesion"]
+        return [f"class {label}" for label in range(1, self.num_classes)]
 
     def encode(self, rgb: np.ndarray) -> np.ndarray:
         """Class of the nearest colour (squared Euclidean in RGB, ties to the lowest class), as published.

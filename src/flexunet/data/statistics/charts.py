@@ -191,7 +191,7 @@ def _classes(statistics: DatasetStatistics) -> Figure:
     figure = _figure()
     axes = figure.subplots()
     classes, splits = statistics.masks.color_map.num_classes, statistics.splits
-    names = [f"class {value}" for value in range(1, classes)]
+    names = [printable(name) for name in statistics.masks.color_map.foreground_names]
     for number, split in enumerate(splits):
         color = _COLORS.get(split, "#999999")
         shift = (number - (len(splits) - 1) / 2) * 0.8 / len(splits)

@@ -39,9 +39,8 @@ class Circumstances:
     Attributes:
         truth: Where the true masks are.
         prediction: Where the predictions are from.
-        color_map: Colours of the classes.
+        color_map: Colours and names of the classes.
         split: Split, where known.
-        class_names: Names of the classes; `class 1` and so on by default.
         patients_known: Whether patients come from a manifest.
         published: The published metrics of a model; those of hard masks by default.
         calibration: Temperature and threshold fitted on the validation split.
@@ -58,7 +57,6 @@ class Circumstances:
     prediction: str
     color_map: ColorMap
     split: str | None = None
-    class_names: Sequence[str] = ()
     patients_known: bool = False
     published: PublishedMetrics | None = None
     calibration: Calibration | None = None
@@ -93,7 +91,8 @@ def make_scores(tables: Tables, rules: ScoringRules, about: Circumstances) -> Sc
     if about.previous is not None:
         name, earlier = about.previous
         comparison = compare_tables(earlier, tables, (name, "this evaluation"), rules)
-    names = list(about.class_names) or default_class_names(tables.num_classes)
+    given = about.color_map.names
+    names = ["background", *given] if given else default_class_names(tables.num_classes)
     return Scores(
         flexunet=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -80,7 +80,7 @@ class Outputs:
         self.rules = config.infer
         self.decision = Decision.configured(config)
         self.colors = color_map(config)
-        self.class_names = foreground_names(self.colors.num_classes)
+        self.class_names = self.colors.foreground_names
         self.model = model
         self.output_dir = output_dir
         self.overlay_dir = overlay_dir
@@ -252,13 +252,6 @@ def may_be_written(output_dir: Path, overlay_dir: Path, name: str) -> list[Path]
             for suffix in SUFFIXES.values()
         ),
     ]
-
-
-def foreground_names(num_classes: int) -> list[str]:
-    """Names of the classes above background: `lesion` where there is one alone."""
-    if num_classes <= 2:
-        return ["lesion"]
-    return [f"class {label}" for label in range(1, num_classes)]
 
 
 def _levels(shares: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from flexunet.data.configured import image_reader
+from flexunet.data.configured import color_map, image_reader
 from flexunet.run_folder import RunFolder
 from flexunet.training.follow.callbacks import BestCheckpoint, PredictEpoch
 from flexunet.training.follow.gallery import Gallery
@@ -69,6 +69,10 @@ class WriteGallery(keras.callbacks.Callback):
         if self.gallery is None:
             title = self.config.run_dir.resolve().name
             self.gallery = Gallery(
-                self.predicted.output_dir, self.predicted.images, title, image_reader(self.config)
+                self.predicted.output_dir,
+                self.predicted.images,
+                title,
+                image_reader(self.config),
+                color_map(self.config).foreground_names,
             )
         self.gallery.write(self.history.epochs, self.best.best_epoch, self.config.train.epochs)

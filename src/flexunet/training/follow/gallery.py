@@ -72,9 +72,17 @@ class Gallery:
         images: The chosen images.
         title: What the page is of.
         reader: Reads the images.
+        class_names: Names of the classes above background; `class 1` and so on where they are not told.
     """
 
-    def __init__(self, folder: Path, images: Sequence[Path], title: str, reader: ImageReader = ImageReader()):
+    def __init__(
+        self,
+        folder: Path,
+        images: Sequence[Path],
+        title: str,
+        reader: ImageReader = ImageReader(),
+        class_names: Sequence[str] = (),
+    ):
         self.folder = folder
         self.images = list(images)
         self.title = title
@@ -83,6 +91,10 @@ class Gallery:
         self._masks: list[list[EpochMask | None]] = [[] for _ in images]
         self._small: list[np.ndarray | None] = [None for _ in images]
         self._classes: set[int] = set()
+        self._class_names = class_names
+
+    def _name_of(self, value: int) -> str:
+        return self._class_names[value - 1] if value <= len(self._class_names) else f"class {value}"
 
     def write(self, figures: dict[str, list[float]], best_epoch: int | None, planned: int) -> Path:
         """Write the page of the epochs so far; their masks lie in the folder.
@@ -107,7 +119,7 @@ class Gallery:
             shown=shown,
             strip=strip_epochs(epochs, best_epoch),
             cards=cards,
-            classes=[(f"class {value}", _color_of(value)) for value in sorted(self._classes)],
+            classes=[(self._name_of(value), _color_of(value)) for value in sorted(self._classes)],
             charts=[(name, _drawn_curve(name, figures, best_epoch)) for name in curve_names(figures)],
             told={
                 "masks": [[mask and asdict(mask) for mask in card.masks] for card in cards],

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from flexunet.errors import printable
+from flexunet.errors import printable, typed
 
 STEERING = "\x1b[31mred\x1b]0;title\x07 \x9b2J \u202egnp.exe \x00"
 
@@ -13,6 +13,14 @@ STEERING = "\x1b[31mred\x1b]0;title\x07 \x9b2J \u202egnp.exe \x00"
 def test_what_could_steer_a_terminal_is_shown():
     shown = printable(f"{STEERING}\n乳房 é")
     assert shown == r"\x1b[31mred\x1b]0;title\x07 \x9b2J \u202egnp.exe \x00" + "\n乳房 é"
+
+
+def test_paths_of_commands_are_quoted_where_the_shell_needs_it(monkeypatch):
+    assert typed("data/films-1.toml") == "data/films-1.toml"
+    assert typed("my films; rm") == "'my films; rm'"
+    monkeypatch.setattr("flexunet.errors._ON_WINDOWS", True)
+    assert typed(r"C:\films\a.toml") == r"C:\films\a.toml"
+    assert typed(r"C:\my films") == r'"C:\my films"'
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_folders_that_the_configuration_names(tmp_path):
 def test_the_model_is_found_in_whatever_form_it_was_saved(tmp_path):
     (tmp_path / "config.toml").write_text("[train]\nsave_weights_only = true\n")
     run = RunFolder.of(load_config(tmp_path))
-    with pytest.raises(PathError, match=r"no trained model in .*models: .*flexunet train .*config.toml'"):
+    with pytest.raises(PathError, match=r"no trained model in .*models: .*flexunet train .*config.toml`"):
         run.find_model()
     Path(run.models).mkdir()
     # From the one that counts least to the one that was configured.

@@ -23,12 +23,18 @@ comes from elsewhere: `printable` is the one function through which it reaches a
 
 import io
 import logging
+import os
+import re
+import shlex
 import sys
 import threading
 import traceback
 import warnings
+from pathlib import Path
 from types import TracebackType
 from typing import TextIO
+
+_ON_WINDOWS = os.name == "nt"
 
 
 class FlexUNetError(Exception):
@@ -129,6 +135,18 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
     ('1 patient', '0 patients', '2 copies')
     """
     return f"{count} {noun if count == 1 else plural or noun + 's'}"
+
+
+def typed(path: Path | str) -> str:
+    """A path as it is typed in a command: in quotes where it holds blanks or signs of the shell.
+
+    >>> typed("data/films")
+    'data/films'
+    """
+    text = str(path)
+    if not _ON_WINDOWS:
+        return shlex.quote(text)
+    return text if re.fullmatch(r"[\w@%+=:./\\-]+", text) else f'"{text}"'
 
 
 def printable(text: str) -> str:

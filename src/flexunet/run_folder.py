@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flexunet.errors import PathError, WeightsError
+from flexunet.errors import PathError, WeightsError, typed
 from flexunet.files import impostor
 
 if TYPE_CHECKING:
@@ -204,7 +204,8 @@ class RunFolder:
             )
         raise PathError(
             f"no trained model in {self.models}: expected {MODEL_FILE}, {WEIGHTS_FILE} or {PUBLISHED_FILE} "
-            f"there. Train one with 'flexunet train {self.source}', or point [train] model_dir at its folder."
+            f"there. Train one with `flexunet train {typed(self.source or 'CONFIG')}`, or point [train] "
+            "model_dir at its folder."
         )
 
 

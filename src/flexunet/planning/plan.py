@@ -19,7 +19,7 @@ from flexunet.data.audit.findings import AuditResult
 from flexunet.data.configured import mask_reader
 from flexunet.data.images.masks.reader import MaskReader
 from flexunet.data.statistics.count import measure_dataset
-from flexunet.errors import DatasetError, PathError, counted
+from flexunet.errors import DatasetError, PathError, counted, typed
 from flexunet.files import write_text
 from flexunet.machine import Machine, this_machine
 from flexunet.planning.budget import Timing, fit_to_budget
@@ -192,7 +192,7 @@ def _notes(facts: DatasetFacts, audit: AuditResult, is_cropped: bool) -> list[st
     if "test" not in facts.splits:
         notes.append(
             "There are no test images, so no score of this model will be of images that it has never met. "
-            f"`flexunet split {facts.root} OUT` makes train, valid and test."
+            f"`flexunet split {typed(facts.root)} OUT` makes train, valid and test."
         )
     if not facts.is_validated:
         whose = "patient" if facts.patients_known == 1 else "source"
@@ -206,7 +206,7 @@ def _notes(facts: DatasetFacts, audit: AuditResult, is_cropped: bool) -> list[st
     elif not facts.kept_with_lesion:
         notes.append(
             "All images with a lesion are held back for validation: make a folder valid with "
-            f"`flexunet split {facts.root} OUT`."
+            f"`flexunet split {typed(facts.root)} OUT`."
         )
     if facts.patients_known < 1:
         whose = "no image" if facts.patients_known == 0 else f"{1 - facts.patients_known:.0%} of the images"
@@ -228,7 +228,7 @@ def _notes(facts: DatasetFacts, audit: AuditResult, is_cropped: bool) -> list[st
     warnings = sum(finding.severity == "warning" for finding in audit.findings)
     if warnings:
         told = counted(warnings, "warning")
-        notes.append(f"The audit has {told}: `flexunet audit {facts.root}` shows more.")
+        notes.append(f"The audit has {told}: `flexunet audit {typed(facts.root)}` shows more.")
     if not audit.scores_hold:
         notes.append(
             "The audit found errors, which were accepted: a test score of this data set is not true."

@@ -19,7 +19,7 @@ from flexunet.data.configured import mask_reader
 from flexunet.data.dataset.digests import digest_of_text
 from flexunet.data.dataset.layouts import find_layout
 from flexunet.data.dataset.manifest import FILE_NAME
-from flexunet.errors import ConfigError, DatasetError
+from flexunet.errors import ConfigError, DatasetError, typed
 from flexunet.progress import Progress, silent
 
 _SHOWN = 3  # findings of an audit that a refusal quotes
@@ -74,7 +74,7 @@ def check_written(root: Path, file: Path, progress: Progress = silent) -> None:
         since = "is not as it was" if "listing" in plan else "may not be as it was"
         raise DatasetError(
             f"{refusal(audit)} The data set {since} when {file} was written. After a look at the errors, "
-            f"`flexunet train {file}` trains nevertheless."
+            f"`flexunet train {typed(file)}` trains nevertheless."
         )
 
 
@@ -84,8 +84,8 @@ def _check_folders(root: Path, config: Config, file: Path) -> None:
     if others := sorted(named - own):
         raise ConfigError(
             f"{file} is there already and trains on {', '.join(map(os.fspath, others))}, which is not of the "
-            f"data set {root.resolve()}. Write another file with `flexunet init {root} --out OTHER.toml` and "
-            f"train that, or remove {file}."
+            f"data set {root.resolve()}. Write another file with `flexunet init {typed(root)} --out "
+            f"OTHER.toml` and train that, or remove {file}."
         )
 
 
@@ -110,5 +110,5 @@ def refusal(audit: AuditResult) -> str:
     more = f"; and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
     return (
         f"{audit.root}: the audit found what makes a test score untrue: {quoted}{more}. Mend it "
-        f"first (`flexunet audit {audit.root}` says how)."
+        f"first (`flexunet audit {typed(audit.root)}` says how)."
     )

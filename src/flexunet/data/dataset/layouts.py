@@ -4,6 +4,7 @@
     ROOT/{train,valid,test}/{images,masks}/    the published data set
     ROOT/CLASS/{images,masks}/                 a folder a class (Cancer, Non-Cancer)
     ROOT/{images,masks}/CLASS/                 the same the other way round
+    ROOT/{imagesTr,labelsTr,imagesTs,labelsTs}/  the raw folder of nnU-Net, with one channel a case
     ROOT/                                      images alone
 
 The older dialect's `image/` and `mask/` count as well. Class folders may also lie inside splits.
@@ -15,11 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flexunet.data.dataset.folder import SPLITS
+from flexunet.data.dataset.nnunet import DESCRIPTION, read_description
 from flexunet.data.images.files.listing import is_for_programs, is_image_file
-from flexunet.errors import PathError
+from flexunet.data.images.files.names import IMAGE_SUFFIXES
+from flexunet.errors import DatasetError, PathError, typed
 
 _IMAGES, _MASKS = ("images", "image"), ("masks", "mask")
+_NNUNET = (("train", "imagesTr", "labelsTr"), ("test", "imagesTs", "labelsTs"))
 _DEPTH = 2  # folders between the root and images/
+_SHOWN = 6  # folders that a refusal names
 
 
 @dataclass(frozen=True)
@@ -44,21 +49,66 @@ def find_layout(root: Path | str) -> list[FolderPair]:
 
     Raises:
         PathError: if `root` is missing or no layout fits.
+        DatasetError: if it is a raw folder of nnU-Net that cannot be used as it is.
     """
     root = Path(root)
     if not root.is_dir():
         what = "is a file, not a folder" if root.exists() else "does not exist"
         raise PathError(f"data set {root} {what}. Check the path.")
-    found = _search(root, "", "", _DEPTH)
+    found = _nnunet(root) or _search(root, "", "", _DEPTH)
     if not found and _holds_images(root):
         found = [FolderPair("", "", root, None)]
     if not found:
         raise PathError(
             f"{root} is no data set: expected images/ and masks/ in it, or in train/, valid/ and test/, or "
-            "in a folder for each class."
+            f"in a folder for each class, {_there(root)}"
         )
     order = {split: position for position, split in enumerate(SPLITS)}
     return sorted(found, key=lambda pair: (order.get(pair.split, -1), pair.class_name))
+
+
+def _nnunet(root: Path) -> list[FolderPair]:
+    """The folders of a raw folder of nnU-Net; test images without labels are there to be predicted alone.
+
+    Raises:
+        DatasetError: if `dataset.json` tells of what masks of class indices beside images cannot express.
+    """
+    pairs = [
+        FolderPair(split, "", root / images, root / labels)
+        for split, images, labels in _NNUNET
+        if (root / images).is_dir() and (root / labels).is_dir()
+    ]
+    if not pairs or not (root / DESCRIPTION).is_file():
+        return pairs
+    about = read_description(root / DESCRIPTION)
+    reasons = [
+        (len(about.channels) > 1, f"{len(about.channels)} channels, each in a file of its own"),
+        (about.ignored is not None, f"the label 'ignore' ({about.ignored})"),
+        (about.ending.lower() not in IMAGE_SUFFIXES, f"files ending in {about.ending}"),
+    ]
+    for applies, what in reasons:
+        if applies:
+            raise DatasetError(
+                f"{root} is a raw folder of nnU-Net with {what}, which is not used as it is. "
+                f"`flexunet derive {typed(root)} DATASET --dataset nnunet` makes a data set of its images; "
+                "volumes of several slices are predicted (`flexunet infer3d`), not trained on."
+            )
+    return pairs
+
+
+def _there(root: Path) -> str:
+    """What a folder of no known layout holds, and what to do; ends the sentence of a refusal."""
+    folders = _subfolders(root)
+    inside = next((folder for folder in folders if (folder / _NNUNET[0][1]).is_dir()), None)
+    if inside:
+        return f"found a raw folder of nnU-Net in it: give {inside}."
+    if not folders:
+        return "found no folder in it. Check the path."
+    more = ", ..." if len(folders) > _SHOWN else ""
+    return (
+        f"found {', '.join(f'{folder.name}/' for folder in folders[:_SHOWN])}{more}. Rename the folders, or "
+        "make a data set of raw films and their masks or outlines with `flexunet derive`."
+    )
 
 
 def _search(folder: Path, split: str, class_name: str, depth: int) -> list[FolderPair]:

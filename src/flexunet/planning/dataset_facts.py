@@ -18,7 +18,8 @@ from flexunet.data.derive.breast import find_breast
 from flexunet.data.images.files.read import read_image
 from flexunet.data.images.pixels import as_rgb
 from flexunet.data.statistics.count import ALL, DatasetStatistics, ImageFacts
-from flexunet.errors import DatasetError, FlexUNetError, counted
+from flexunet.data.volumes.read import is_volume_file
+from flexunet.errors import DatasetError, FlexUNetError, counted, typed
 
 _SEED = default_of("train", "seed")  # of a plan, which sets none
 _LOOKED_AT = 48  # images that are opened to tell colour and side
@@ -108,6 +109,25 @@ def _told(splits: Mapping[str, int]) -> str:
     return f" ({', '.join(f'{count} in {split}' for split, count in splits.items())})" if splits else ""
 
 
+def _way_to_masks(root: Path) -> str:
+    """What to do where no image has a mask, by what lies in the folders."""
+    folders = find_layout(root)
+    volumes = sorted(path.name for pair in folders for path in pair.images.iterdir() if is_volume_file(path))
+    if volumes:
+        return (
+            f"{counted(len(volumes), 'file is a volume', 'files are volumes')}, {volumes[0]} for example: "
+            "models are trained on images, and predict volumes slice by slice (`flexunet infer3d`). Write "
+            "the slices and their masks as PNG files."
+        )
+    if any(pair.masks for pair in folders):
+        return f"`flexunet audit {typed(root)}` names what is wrong."
+    return (
+        "Masks lie in a folder `masks` beside `images`, under the same names. Masks elsewhere, or beside "
+        f"their images: `flexunet derive {typed(root)} OUT --masks FOLDER`; outlines in a file (COCO, VIA, "
+        "LabelMe, ...): `--annotations FILE` in its place; none yet: `flexunet review` draws them."
+    )
+
+
 def facts_of(statistics: DatasetStatistics) -> DatasetFacts:
     """The figures of a measured data set; a split `test` counts in `splits` alone.
 
@@ -121,8 +141,7 @@ def facts_of(statistics: DatasetStatistics) -> DatasetFacts:
         raise DatasetError(
             f"{statistics.root}: expected images with masks to train on, found "
             f"{counted(len(statistics.images), 'image')}, of which {len(usable)} have a readable mask"
-            f"{_told(splits)}. Masks lie in a folder `masks` beside `images`, under the same names; "
-            "`flexunet audit` names what is wrong."
+            f"{_told(splits)}. {_way_to_masks(statistics.root)}"
         )
     identities = [facts.entry.identity for facts in chosen]
     held = set() if "valid" in splits else held_back([i.patient for i in identities], _SEED)

@@ -110,6 +110,10 @@ class TestFiles:
         write_mask(dataset / "test" / "masks" / "s9.png", np.zeros((64, 64), np.uint8), BINARY)
         result = audit_dataset(dataset, compare=False)
         assert {"mask-size", "depth-varies", "blank-image"} <= codes(result)
+        assert [finding.explanation for finding in result.with_code("mask-size")] == [
+            "test/images/s9.png is 160 x 160, its mask 64 x 64 pixels.",  # of a split that is scored
+            "train/images/s0.png is 64 x 64, its mask 160 x 160 pixels.",
+        ]
         assert result.with_code("size-varies")[0].files == ("train/images/s0.png",)
 
     def test_films_of_12_bits_beside_films_of_16(self, dataset):

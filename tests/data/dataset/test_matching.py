@@ -109,6 +109,7 @@ def test_names_of_published_sets(files, partners, paired):
             ["a_mask.png", "b_mask.png", "b_mask_1.png"],
             "b_mask_1.png looks like a second mask of b",
         ),
+        (["a_1.png", "b_1.png"], ["mask_a_1.png", "mask_b_1.png"], "These masks begin with mask_: rename"),
         (["a.png", "b.png"], ["a.png"], ""),
         (["a.png"], ["a.png"], ""),
     ],

@@ -224,3 +224,18 @@ def test_second_masks_that_touch_the_first_are_numbered(tmp_path):
     assert np.array_equal(numbers > 0, touching.mask > 0)
     assert len(np.unique(numbers)) == 3
     assert all(answer.instances is None for name, answer in answers.items() if name != "benign (2)")
+
+
+def test_a_file_in_place_of_a_folder_is_told_its_option(tmp_path):
+    (tmp_path / "annotations.json").write_text("{}")
+    with pytest.raises(PathError, match=r"found a file.*--annotations"):
+        GivenMasks.find(tmp_path / "annotations.json", [film(tmp_path, "a")], MaskReader())
+
+
+def test_masks_that_count_as_films_are_told(tmp_path):
+    write_masks(tmp_path / "raw" / "img", "a")
+    write_masks(tmp_path / "raw" / "labels", "b")
+    films = list_films(tmp_path / "raw")
+    assert len(films) == 2
+    with pytest.raises(PairingError, match=r"lies in it, so all its files count as films"):
+        GivenMasks.find(tmp_path / "raw" / "labels", films, MaskReader())

@@ -78,7 +78,7 @@ def _other_size(e: Examined) -> Finding:
         "mask-size",
         _severity(e.entry.split),
         (e.entry.name,),
-        f"the image is {e.width} x {e.height}, its mask {width} x {height} pixels."
+        f"{e.entry.name} is {e.width} x {e.height}, its mask {width} x {height} pixels."
         f"{turned_alone(e.entry.image, e.entry.mask) if e.entry.mask else ''}",
         "Write the mask at the size of the image; check that they belong together.",
     )

@@ -66,6 +66,8 @@ class Matches:
                     f"{listed(names, 3, ' and ')} are {len(names)} images of the mask {stranger.name}: "
                     "keep one image (channel) a mask."
                 )
+        if begin := self._beginning:
+            return f"These masks begin with {begin}: rename them so that an image and its mask have one name."
         ends = [_shared_ending(list(map(stem_of, paths))) for paths in (self.alone, self.strangers)]
         if len(self.alone) > 1 and len(self.strangers) > 1 and any(ends):
             told = [
@@ -76,6 +78,19 @@ class Matches:
                 f"These {told[0]}, these {told[1]}: rename them so that an image and its mask have one name."
             )
         return ""
+
+    @property
+    def _beginning(self) -> str:
+        """What most partners that are alone have before the name of a file that is alone, as `mask_`."""
+        known = set(map(stem_of, self.alone))
+        counts = Counter(
+            name[: cut + 1]
+            for name in map(stem_of, self.strangers)
+            for cut in _cuts(name)
+            if name[cut + 1 :] in known
+        )
+        best = counts.most_common(1)
+        return best[0][0] if best and 2 * best[0][1] > len(self.strangers) else ""
 
 
 def match_names(files: Sequence[Path], partners: Sequence[Path], ending: str | None = None) -> Matches:

@@ -26,7 +26,7 @@ from flexunet.data.images.files.header import orientation_of
 from flexunet.data.images.files.names import image_stem
 from flexunet.data.images.masks.indices import foreground_classes
 from flexunet.data.images.masks.reader import MaskReader
-from flexunet.errors import ImageError, MaskError, PairingError, counted
+from flexunet.errors import ImageError, MaskError, PairingError, PathError, counted
 
 LABELLED, TO_REVIEW, EXCLUDED, DRAFT = "labelled", "to_review", "excluded", "draft"
 
@@ -251,10 +251,15 @@ class GivenMasks:
             suffix: What a mask's name has after that of its film (`_mask`); found if all have the same.
 
         Raises:
-            PathError: if the folder is missing or has no masks.
-            PairingError: if no mask belongs to any film, or one to two films.
+            PathError: if the folder is missing, is a file, or has no masks.
+            PairingError: if no mask belongs to any film, one to two films, or all masks count as films.
         """
         folder = Path(folder)
+        if folder.is_file():
+            raise PathError(
+                f"--masks {folder}: expected a folder of mask files, found a file. Outlines in a file "
+                "(COCO, VIA, CSV, ...) are given with --annotations."
+            )
         groups = sorted({film.group for film in films if film.group and (folder / film.group).is_dir()})
         places = [(folder / group, [film for film in films if film.group == group]) for group in groups]
         if not groups or any(path.is_file() for path in folder.iterdir()):
@@ -276,10 +281,16 @@ class GivenMasks:
                     further[film.name] = matches.further[film.path]
                 elif film.path in matches.further:  # a plain name and a number may be another film's
                     doubtful[film.name] = matches.further[film.path][0]
+        if not masks:
+            raise PairingError(
+                f"{folder} is the folder of the films or lies in it, so all its files count as films, "
+                "and none is named as a mask. Give derive the folder of the films alone, or name masks after "
+                "their films (a_mask.png beside a.png)."
+            )
         if not paths:
             raise PairingError(
                 f"no mask in {folder} belongs to a film: films are named like {films[0].path.name}, "
-                f"masks like {masks[0].name if masks else 'none'}. Name them alike, or say "
+                f"masks like {masks[0].name}. Name them alike, or say "
                 "with --mask-suffix what masks have in addition."
             )
         used = Counter(paths.values())

@@ -37,12 +37,23 @@ def test_published_ratios(folder, tmp_path):
     assert counts == [16, 3, 1]
     assert "20 images with masks, in" in answer.stdout
     assert len(Manifest.read(tmp_path / "out").rows) == 20
+    told = " ".join(answer.stderr.split())
+    assert "test has 1 source, and a score of fewer than 10 proves nothing" in told
 
 
 def test_json_is_one_document(folder, tmp_path):
     answer = split(folder, tmp_path / "out", "--ratios", "0.5,0.5", "--no-look", "--json")
     (fold,) = json.loads(answer.stdout)["folds"]
     assert [row["images"] for row in fold["splits"]] == [10, 10]
+
+
+@pytest.mark.parametrize(
+    ("options", "is_told"), [((), True), (("--ratios", "0.3,0.2,0.5"), False), (("--folds", 5), False)]
+)
+def test_too_few_test_images_are_told_where_a_few_more_are_to_be_had(folder, tmp_path, options, is_told):
+    answer = split(folder, tmp_path / "out", "--no-look", "--dry-run", *options)
+    assert answer.exit_code == 0, answer.output
+    assert ("proves nothing" in " ".join(answer.stderr.split())) == is_told
 
 
 @pytest.mark.parametrize("options", [(), ("--folds", 5)])

@@ -108,7 +108,7 @@ def split(
         if folds is not None and by == OFFICIAL:
             raise ConfigError("--folds makes splits of its own: choose --by patient, source or file.")
         if folds is None:
-            plans, notes = [plan], notes_of(plan)
+            plans, notes = [plan], [*notes_of(plan), *_few_tested(plan)]
             if not dry_run:
                 write_split(plan, out, link=link, progress=shown)
         else:
@@ -126,6 +126,21 @@ def split(
     written = "nothing written (--dry-run)" if dry_run else f"in {out}"
     images = counted(len(plan.items), "image with mask", "images with masks")
     console.print(f"{images}, {written}", highlight=False, soft_wrap=True)
+
+
+def _few_tested(plan: SplitPlan) -> list[str]:
+    """A note where the test split is so small that its score proves nothing."""
+    from flexunet.data.split.official import OFFICIAL
+    from flexunet.errors import counted
+    from flexunet.evaluation.summary.verdict import FEWEST_PATIENTS
+
+    tested = next((row.groups for row in plan.table() if row.split == "test"), None)
+    if plan.by == OFFICIAL or tested is None or tested >= FEWEST_PATIENTS:
+        return []
+    return [
+        f"test has {counted(tested, plan.by)}, and a score of fewer than {FEWEST_PATIENTS} proves nothing: "
+        "give it more (--ratios 0.6,0.2,0.2), or have each one tested once (--folds 5)."
+    ]
 
 
 def _rows(plan: SplitPlan) -> list[dict[str, Any]]:

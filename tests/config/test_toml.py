@@ -188,7 +188,7 @@ def test_an_override_puts_right_what_the_file_has_wrong(load):
 def test_missing_files_and_folders(tmp_path):
     with pytest.raises(PathError, match=r"there is no such file or folder.*flexunet init DATASET"):
         load_config(tmp_path / "none.toml")
-    with pytest.raises(PathError, match=r"if it holds config\.toml, and this one does not"):
+    with pytest.raises(PathError, match=r"if it holds config\.toml, and this one does not.*`flexunet init`"):
         load_config(tmp_path)
 
 

@@ -6,7 +6,7 @@ from flexunet.data.images.color_map import ColorMap
 from flexunet.data.images.files.write import write_image
 from flexunet.data.images.masks.write import write_mask
 from flexunet.data.phantom.draw import draw_phantom
-from flexunet.errors import ConfigError, PairingError
+from flexunet.errors import ConfigError, PairingError, PathError
 
 
 @pytest.fixture
@@ -32,6 +32,13 @@ def test_as_many_folders_of_masks_as_of_images(config):
     config.train.masks_dir = "train/Early/masks"
     with pytest.raises(PairingError, match="finds 2 folders and masks_dir 1"):
         split_pairs(config, "train")
+
+
+def test_a_missing_folder_is_told_with_the_file_and_the_section(tmp_path):
+    file = tmp_path / "typo.toml"
+    file.write_text('[train]\nimages_dir = "tain/images"\nmasks_dir = "tain/masks"\n')
+    with pytest.raises(PathError, match=r"typo\.toml, \[train\]: image folder .*tain.images does not exist"):
+        split_pairs(load_config(file), "train")
 
 
 def test_unknown_split_names_the_known_ones(config):

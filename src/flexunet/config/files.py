@@ -98,7 +98,8 @@ def config_file(path: Path) -> Path:
     if path.is_dir():
         if not (path / RUN_CONFIG).is_file():
             raise PathError(
-                f"{path}: a folder is a run folder if it holds {RUN_CONFIG}, and this one does not"
+                f"{path}: a folder is a run folder if it holds {RUN_CONFIG}, and this one does not. For a "
+                "data set, give the configuration that `flexunet init` or `train` wrote for it, NAME.toml."
             )
         return path / RUN_CONFIG
     if not path.is_file():

@@ -17,7 +17,7 @@ from flexunet.data.images.files.header import is_deep_file
 from flexunet.data.images.grey_range import RANGE_RULES, check_range, recorded_rule
 from flexunet.data.images.masks.reader import MaskReader
 from flexunet.data.images.reader import ImageReader
-from flexunet.errors import ConfigError, DatasetError, InputError, PairingError
+from flexunet.errors import ConfigError, DatasetError, InputError, PairingError, PathError
 from flexunet.progress import Progress, silent
 from flexunet.run_folder import RunFolder
 
@@ -150,11 +150,16 @@ def _folder_pairs(config: Config, split: str) -> list[Pair]:
         )
     # A film without a mask is of use if what its layer does not paint can be ignored.
     layers = list(config.mask.layers) if config.mask.ignore else []
-    return [
-        pair
-        for images_dir, masks_dir in zip(images_dirs, masks_dirs, strict=True)
-        for pair in find_pairs(images_dir, masks_dir, others=[masks_dir.parent / layer for layer in layers])
-    ]
+    try:
+        return [
+            pair
+            for images_dir, masks_dir in zip(images_dirs, masks_dirs, strict=True)
+            for pair in find_pairs(
+                images_dir, masks_dir, others=[masks_dir.parent / layer for layer in layers]
+            )
+        ]
+    except PathError as error:
+        raise PathError(f"{config.source or 'the configuration'}, [{split}]: {error}") from error
 
 
 def held_back(patients: Iterable[str], seed: int) -> set[str]:

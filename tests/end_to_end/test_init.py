@@ -1,6 +1,7 @@
 """From a folder to a trained and evaluated model by `train DATASET` alone."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -42,6 +43,7 @@ def test_a_second_time_the_file_is_used_as_it_is(folder, flexunet, monkeypatch):
     again = flexunet("train", "films", "--resume", "auto", *SHORT)
     assert "films.toml says, which is there already" in again.stderr + again.stdout
     assert "nothing was trained" in again.stdout
+    assert re.search(r"next +flexunet evaluate \S+films_run\n", again.stdout)
     assert (folder / "films.toml").read_text() == text
     refused = flexunet("train", "films", "--budget", "1h", check=False)
     assert refused.returncode == 2
@@ -53,6 +55,19 @@ def test_init_explains_each_choice(folder, flexunet, monkeypatch):
     explained = flexunet("init", "films", "--out", "other.toml", "--explain")
     assert "[model] image_width" in explained.stdout
     assert "48 x 64" in " ".join(explained.stdout.split())
+
+
+def test_explain_of_what_is_written_already_changes_nothing(folder, flexunet, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    flexunet("init", folder / "films")
+    (tmp_path / "films.toml").write_text("# changed by hand\n")
+    explained = flexunet("init", folder / "films", "--explain")
+    assert "[model] image_width" in explained.stdout
+    assert "films.toml is there already, and was left as it is" in explained.stdout
+    assert (tmp_path / "films.toml").read_text() == "# changed by hand\n"
+    refused = flexunet("init", folder / "films", check=False)
+    assert refused.returncode == 2
+    assert "films.toml is there already, and is not overwritten" in refused.stderr
 
 
 def test_a_data_set_of_the_same_name_elsewhere_is_not_mistaken(folder, flexunet, monkeypatch, tmp_path):

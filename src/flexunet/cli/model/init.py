@@ -12,7 +12,7 @@ from flexunet.cli.colors import RgbMap, masks_of
 from flexunet.cli.configuration import open_config
 from flexunet.cli.console import console, print_json, print_notes, progress
 from flexunet.cli.options import AsJson, Budget
-from flexunet.errors import ConfigError
+from flexunet.errors import ConfigError, typed
 
 if TYPE_CHECKING:
     from flexunet.config.schema import Config
@@ -48,6 +48,7 @@ def init(
     """Look at a data set and write a configuration for it, with a reason for every choice."""
     file = out or configuration_of(dataset)
     config = open_config(config_path) if config_path else None
+    kept = explain and file.exists()
     plan = write_plan(
         dataset,
         file,
@@ -55,14 +56,18 @@ def init(
         config,
         masks_of(config, rgb_map),
         accept_audit_errors=accept_audit_errors,
+        keep=explain,
     )
     if as_json:
-        print_json(plan.document() | {"written": str(file)})
+        print_json(plan.document() | {"written": None if kept else str(file)})
         return
     if explain:
         _print_decisions(plan)
     print_notes(plan.notes)
-    console.print(f"wrote {file}; train with: flexunet train {file}", highlight=False, soft_wrap=True)
+    if kept:
+        console.print(f"{file} is there already, and was left as it is", highlight=False, soft_wrap=True)
+        return
+    console.print(f"wrote {file}; train with: flexunet train {typed(file)}", highlight=False, soft_wrap=True)
 
 
 def configuration_of(dataset: Path) -> Path:
@@ -78,15 +83,27 @@ def write_plan(
     masks: MaskReader | None = None,
     *,
     accept_audit_errors: bool = False,
+    keep: bool = False,
 ) -> Plan:
     """Plan for a data set, and write the configuration and the plan.
 
+    Args:
+        dataset: Folder of the data set.
+        file: The configuration.
+        budget: Time that training may take, as `seconds_of` reads it.
+        config: Configuration whose `[mask]` and `[image]` keys are taken over.
+        masks: How masks are read.
+        accept_audit_errors: Whether a plan is made though the audit found errors.
+        keep: Whether a configuration that is there already is left as it is, and nothing written.
+
     Raises:
-        PathError: if the file is there already.
+        PathError: if the file is there already, unless it is to be kept.
     """
     from flexunet.planning.plan import plan_training, refuse_existing
 
-    refuse_existing(file)
+    kept = keep and file.exists()
+    if not kept:
+        refuse_existing(file)
     seconds = None if budget is None else seconds_of(budget)
     with progress() as shown:
         plan = plan_training(
@@ -97,7 +114,8 @@ def write_plan(
             accept_audit_errors=accept_audit_errors,
             progress=shown,
         )
-    plan.write(file, f"./{file.stem}_run")
+    if not kept:
+        plan.write(file, f"./{file.stem}_run")
     return plan
 
 

@@ -62,6 +62,8 @@ def train(
     config = open_config(config_path, overrides, strict)
 
     from flexunet.cli.model.refusals import refuse_training
+    from flexunet.data.configured import pairs_or_none
+    from flexunet.errors import typed
     from flexunet.membership import choose_memberships
 
     refuse_training(config)
@@ -94,6 +96,12 @@ def train(
     )
     console.print(f"model   {result.model_path}", highlight=False, soft_wrap=True)
     console.print(f"curves  {result.curves_dir}", highlight=False, soft_wrap=True)
+    # With --set or --run, only the run folder's copy of the configuration tells of this run.
+    trained = typed(config.run_dir if overrides else config_path)
+    command = (
+        f"evaluate {trained}" if pairs_or_none(config, "test") else f"infer {trained} IMAGES --out MASKS"
+    )
+    console.print(f"next    flexunet {command}", highlight=False, soft_wrap=True)
 
 
 def _planned(path: Path, budget: str | None) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 import tempfile
@@ -48,10 +49,17 @@ def choose_engine() -> str:
 def start_engine() -> str:
     """Choose the engine and import it; what it has to say about itself is shown only if the import fails."""
     engine = choose_engine()
+    # Several models in one process (`init --budget`, folds) are traced again on purpose.
+    logging.getLogger("tensorflow").addFilter(_is_no_retracing)
     if engine not in sys.modules:
         with _quiet():
             importlib.import_module(engine)
     return engine
+
+
+def _is_no_retracing(record: logging.LogRecord) -> bool:
+    """Whether a log line is other than TensorFlow's advice to its programmers on `tf.function`."""
+    return "triggered tf.function retracing" not in record.getMessage()
 
 
 @contextmanager

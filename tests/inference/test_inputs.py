@@ -88,6 +88,9 @@ def test_what_is_not_there(tree):
     (tree / "empty").mkdir()
     with pytest.raises(PathError, match="nothing to predict in"):
         find_images([tree / "empty"])
+    (tree / "empty" / "images").mkdir()
+    with pytest.raises(PathError, match=r"Perhaps .*empty.images is meant"):
+        find_images([tree / "empty"])
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from pathlib import Path
 from flexunet.data.dataset.matching import suffix_of
 from flexunet.data.dicom.directory import DICOMDIR, images_of_dicomdir
 from flexunet.data.dicom.read import is_dicom_file
-from flexunet.data.images.files.listing import is_for_programs, is_image_file
+from flexunet.data.images.files.listing import is_for_programs, is_image_file, perhaps_inside
 from flexunet.data.images.files.names import IMAGE_SUFFIXES, composed
 from flexunet.data.tables import read_table
 from flexunet.data.volumes.arrays import ARRAY_SUFFIXES
@@ -172,7 +172,10 @@ def _find(inputs: Iterable[Path | str], kinds: str, wanted: Wanted, search: Sear
     for given in inputs:
         paths = _expand(str(given), wanted, search)
         if not paths:
-            raise PathError(f"nothing to predict in {given}: expected {kinds}{_other_files(Path(given))}.")
+            raise PathError(
+                f"nothing to predict in {given}: expected {kinds}{_other_files(Path(given))}."
+                f"{perhaps_inside(Path(given), 'images')}"
+            )
         for path in paths:
             found.setdefault(_absolute(path), path)
     return list(found.values())

@@ -70,7 +70,13 @@ def test_missing_and_empty_folders(folders):
     touch(images, "a.png")
     with pytest.raises(PathError, match="no masks in"):
         find_pairs(images, masks)
-    with pytest.raises(PathError, match=r"mask folder .*nowhere does not exist"):
+    (masks / "masks").mkdir()
+    with pytest.raises(PathError, match=r"Perhaps .*masks.masks is meant"):
+        find_pairs(images, masks)
+    (masks / "images").mkdir()
+    with pytest.raises(PathError, match=r"Perhaps .*masks.images is meant"):
+        find_pairs(masks, images)
+    with pytest.raises(PathError, match=r"mask folder .*nowhere does not exist\. Check the path\.$"):
         find_pairs(images, masks.parent / "nowhere")
     with pytest.raises(PathError, match=r"image folder .*nowhere does not exist"):
         find_pairs(images.parent / "nowhere", masks)

@@ -6,7 +6,12 @@ from pathlib import Path
 
 from flexunet.data.dataset.identity import Identities, Identity
 from flexunet.data.dataset.matching import Matches, listed, match_names
-from flexunet.data.images.files.listing import is_mask_file, list_images, unread_pictures
+from flexunet.data.images.files.listing import (
+    is_mask_file,
+    list_images,
+    perhaps_inside,
+    unread_pictures,
+)
 from flexunet.data.images.files.names import image_stem
 from flexunet.errors import PairingError, PathError
 
@@ -114,10 +119,10 @@ def list_masks(folder: Path | str) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "does not exist"
-        raise PathError(f"mask folder {folder} {what}. Check the path in the configuration.")
+        raise PathError(f"mask folder {folder} {what}. Check the path.")
     masks = mask_files(folder)
     if not masks:
-        told = unread_pictures(folder, masks=True)
+        told = unread_pictures(folder, masks=True) + perhaps_inside(folder, "masks")
         raise PathError(f"no masks in {folder}: expected images or .npz files.{told}")
     return masks
 

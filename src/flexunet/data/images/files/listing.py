@@ -47,14 +47,19 @@ def list_images(folder: Path | str) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "does not exist"
-        raise PathError(f"image folder {folder} {what}. Check the path in the configuration.")
+        raise PathError(f"image folder {folder} {what}. Check the path.")
     found = sorted((path for path in folder.iterdir() if is_image_file(path)), key=lambda path: path.name)
     if not found:
         raise PathError(
             f"no images in {folder}: expected DICOM files, or files ending in {', '.join(IMAGE_SUFFIXES)}."
-            f"{unread_pictures(folder)}"
+            f"{unread_pictures(folder)}{perhaps_inside(folder, 'images')}"
         )
     return found
+
+
+def perhaps_inside(folder: Path, name: str) -> str:
+    """A sentence on the folder `name` in a folder that holds no files that are read; "" if there is none."""
+    return f" Perhaps {folder / name} is meant." if (folder / name).is_dir() else ""
 
 
 def unread_pictures(folder: Path, masks: bool = False) -> str:

@@ -62,7 +62,7 @@ def test_a_set_without_an_image_is_no_table_of_nothing(tmp_path):
     (tmp_path / "ds" / "images").mkdir(parents=True)
     result = run(tmp_path / "ds")
     assert isinstance(result.exception, PathError)
-    assert "no image to count" in str(result.exception)
+    assert "holds no image" in str(result.exception)
 
 
 def test_every_class_is_counted_where_there_are_several(tmp_path):

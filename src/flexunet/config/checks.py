@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Sequence
 
 from flexunet.config.architectures import BY_NAME, folded
 from flexunet.config.schema import Config
@@ -283,15 +284,19 @@ def _check_class_names(config: Config) -> None:
             f"[mask] class_names has {counted(len(names), 'name')}, and [model] num_classes = "
             f"{config.model.num_classes} asks for {wanted}, one for each class above background",
         )
-    wrong = [
-        name for name in names if not (name.strip() and name.isprintable() and len(name) <= MOST_LETTERS)
-    ]
-    if wrong or len({name.casefold() for name in [*names, "background"]}) <= len(names):
+    if not are_class_names(names):
         raise _error(
             config,
             f"[mask] class_names = {names}: each class needs a name of its own, other than background, of 1 "
             f"to {MOST_LETTERS} letters on one line",
         )
+
+
+def are_class_names(names: Sequence[str]) -> bool:
+    """Whether classes above background can be named so: each with a line of its own that fits into DICOM."""
+    unlike = {name.strip().casefold() for name in [*names, "background"]}
+    fits = all(name.strip() and name.isprintable() and len(name) <= MOST_LETTERS for name in names)
+    return fits and len(unlike) == len(names) + 1
 
 
 def wanted_classes(num_classes: int) -> int:

@@ -11,14 +11,15 @@ from typing import Any
 import cv2
 import numpy as np
 
+from flexunet.config.checks import are_class_names
 from flexunet.config.schema import default_of
 from flexunet.data.configured import held_back
 from flexunet.data.dataset.layouts import find_layout
+from flexunet.data.dataset.nnunet import DESCRIPTION, read_description
 from flexunet.data.derive.breast import find_breast
 from flexunet.data.images.files.read import read_image
 from flexunet.data.images.pixels import as_rgb
 from flexunet.data.statistics.count import ALL, DatasetStatistics, ImageFacts
-from flexunet.data.volumes.read import is_volume_file
 from flexunet.errors import DatasetError, FlexUNetError, counted, typed
 
 _SEED = default_of("train", "seed")  # of a plan, which sets none
@@ -48,6 +49,7 @@ class DatasetFacts:
         shape_spread: 90th percentile of the ratios of width to height, divided by the 10th.
         is_grey: Whether no more than half of the images looked at hold colour.
         channels: Channels of images that are neither grey nor colour; 0 of others.
+        class_names: Names of the classes above background, where `dataset.json` of nnU-Net gives them.
         foreground: Median share of the image that the classes from 1 on cover, of images where they occur.
         without_lesion: Share of the images whose mask holds class 0 alone.
         kept_with_lesion: Images with a lesion that are trained on; none that is held back for validation.
@@ -84,6 +86,7 @@ class DatasetFacts:
     spacing: float | None
     spacing_spread: float | None
     channels: int = 0
+    class_names: tuple[str, ...] = ()
 
     @property
     def training_images(self) -> int:
@@ -111,15 +114,7 @@ def _told(splits: Mapping[str, int]) -> str:
 
 def _way_to_masks(root: Path) -> str:
     """What to do where no image has a mask, by what lies in the folders."""
-    folders = find_layout(root)
-    volumes = sorted(path.name for pair in folders for path in pair.images.iterdir() if is_volume_file(path))
-    if volumes:
-        return (
-            f"{counted(len(volumes), 'file is a volume', 'files are volumes')}, {volumes[0]} for example: "
-            "models are trained on images, and predict volumes slice by slice (`flexunet infer3d`). Write "
-            "the slices and their masks as PNG files."
-        )
-    if any(pair.masks for pair in folders):
+    if any(pair.masks for pair in find_layout(root)):
         return f"`flexunet audit {typed(root)}` names what is wrong."
     return (
         "Masks lie in a folder `masks` beside `images`, under the same names. Masks elsewhere, or beside "
@@ -179,7 +174,21 @@ def facts_of(statistics: DatasetStatistics) -> DatasetFacts:
         spacing=round(float(np.median(spacings)), 4) if spacings else None,
         spacing_spread=round(spacings[-1] / spacings[0], 3) if spacings else None,
         channels=channels,
+        class_names=_names_of_classes(statistics),
     )
+
+
+def _names_of_classes(statistics: DatasetStatistics) -> tuple[str, ...]:
+    """Names of the classes above background as `dataset.json` of nnU-Net gives them; () where it does not."""
+    if not (file := statistics.root / DESCRIPTION).is_file():
+        return ()
+    try:
+        labels = read_description(file).labels
+    except FlexUNetError:
+        return ()  # some other program's dataset.json
+    names = tuple(labels[index] for index in sorted(labels))
+    is_complete = set(labels) == set(range(1, statistics.masks.color_map.num_classes))
+    return names if is_complete and are_class_names(names) else ()
 
 
 def _folders(root: Path, split: str) -> tuple[str, str]:

@@ -167,6 +167,8 @@ def _classes(draft: Draft) -> Iterator[Decision]:
     facts = draft.facts
     count = facts.num_classes
     yield Decision("mask", "rgb_map", facts.colors, f"the colours of the masks, {count} classes")
+    if facts.class_names:
+        yield Decision("mask", "class_names", list(facts.class_names), "the labels that dataset.json names")
     yield Decision("model", "num_classes", count, f"{count} classes, background included")
 
 

@@ -359,7 +359,7 @@ class TestReport:
 def test_a_set_without_an_image_has_no_verdict(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "masks").mkdir()
-    with pytest.raises(PathError, match="no image to audit"):
+    with pytest.raises(PathError, match="holds no image"):
         audit_dataset(tmp_path)
 
 

@@ -15,10 +15,10 @@ from flexunet.data.audit.picture_findings import picture_findings
 from flexunet.data.copies.find import CopyPair, compare_pictures
 from flexunet.data.copies.fingerprint_file import FingerprintFile
 from flexunet.data.copies.store import FingerprintStore
+from flexunet.data.dataset.layouts import find_layout, no_images
 from flexunet.data.dataset.listing import ListedImage
 from flexunet.data.images.guess import guess_reader
 from flexunet.data.images.masks.reader import MaskReader
-from flexunet.errors import PathError
 from flexunet.progress import Progress, silent
 
 
@@ -59,7 +59,7 @@ def audit_dataset(
     """
     inventory = take_inventory(root)
     if not inventory.entries:
-        raise PathError(f"{root} holds no image to audit. Check the path, and that its images/ is not empty.")
+        raise no_images(Path(root), find_layout(Path(root)))
     findings = list(inventory.findings)
     if masks is None:
         masks, guessed = guess_reader(

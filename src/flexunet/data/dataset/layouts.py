@@ -12,6 +12,7 @@ The older dialect's `image/` and `mask/` count as well. Class folders may also l
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from flexunet.data.dataset.folder import SPLITS
 from flexunet.data.dataset.nnunet import DESCRIPTION, read_description
 from flexunet.data.images.files.listing import is_for_programs, is_image_file
 from flexunet.data.images.files.names import IMAGE_SUFFIXES
-from flexunet.errors import DatasetError, PathError, typed
+from flexunet.data.volumes.read import is_volume_file
+from flexunet.errors import DatasetError, PathError, counted, typed
 
 _IMAGES, _MASKS = ("images", "image"), ("masks", "mask")
 _NNUNET = (("train", "imagesTr", "labelsTr"), ("test", "imagesTs", "labelsTs"))
@@ -65,6 +67,18 @@ def find_layout(root: Path | str) -> list[FolderPair]:
         )
     order = {split: position for position, split in enumerate(SPLITS)}
     return sorted(found, key=lambda pair: (order.get(pair.split, -1), pair.class_name))
+
+
+def no_images(root: Path, folders: Iterable[FolderPair]) -> PathError:
+    """The error of a data set in whose folders no image lies."""
+    volumes = sorted(path.name for pair in folders for path in pair.images.iterdir() if is_volume_file(path))
+    if volumes:
+        return PathError(
+            f"{root} holds no image. {counted(len(volumes), 'file is a volume', 'files are volumes')}, "
+            f"{volumes[0]} for example: models are trained on images, and predict volumes slice by slice "
+            "(`flexunet infer3d`). Write the slices and their masks as PNG files."
+        )
+    return PathError(f"{root} holds no image. Check the path, and that its images/ is not empty.")
 
 
 def _nnunet(root: Path) -> list[FolderPair]:

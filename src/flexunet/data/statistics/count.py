@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from flexunet.data.dataset.identity import doubtful_patients
-from flexunet.data.dataset.layouts import FolderPair, find_layout
+from flexunet.data.dataset.layouts import FolderPair, find_layout, no_images
 from flexunet.data.dataset.listing import ListedImage, list_dataset
 from flexunet.data.dataset.pairs import complaint_about
 from flexunet.data.images.files.read import read_picture
@@ -28,7 +28,7 @@ from flexunet.data.images.masks.indices import without_ignored
 from flexunet.data.images.masks.reader import MaskReader
 from flexunet.data.images.pixels import to_model_range
 from flexunet.data.images.regions import find_regions
-from flexunet.errors import FlexUNetError, PathError
+from flexunet.errors import FlexUNetError
 from flexunet.progress import Progress, silent
 
 ALL = "all"  # the split of images that lie in none
@@ -124,9 +124,10 @@ def measure_dataset(
         PathError: if there is no data set, or no image in it.
     """
     root, notes = Path(root), list[str]()
-    planned = [facts for folder in find_layout(root) for facts in _plan(root, folder, notes)]
+    folders = find_layout(root)
+    planned = [facts for folder in folders for facts in _plan(root, folder, notes)]
     if not planned:
-        raise PathError(f"{root} holds no image to count. Check the path, and that its images/ is not empty.")
+        raise no_images(root, folders)
     if masks is None:
         masks, guessed = guess_reader([path for facts in planned if (path := facts.entry.mask)])
         notes += [guessed] if guessed else []

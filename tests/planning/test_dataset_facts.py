@@ -26,8 +26,6 @@ def test_volumes(tmp_path):
         (tmp_path / folder / "scan.nii.gz").write_bytes(b"not opened")
     told = r"holds no image\. 1 file is a volume, scan\.nii\.gz for .*`flexunet infer3d`"
     with pytest.raises(PathError, match=told):
-        PathError, match=r"holds no image\. 1 file is a volume, scan\.nii\.gz for .*`flexunet infer3d`"
-    ):
         plan_training(tmp_path, machine=LAPTOP)
 
 

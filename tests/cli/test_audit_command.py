@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -35,6 +36,20 @@ def test_a_clean_set_exits_0(dataset):
     answer = audit(dataset)
     assert answer.exit_code == 0
     assert "nothing found that would make a test score untrue" in answer.stdout
+
+
+def test_what_was_not_looked_at_stands_beside_the_verdict(dataset):
+    shutil.rmtree(dataset / "train")
+    (dataset / "valid").rename(dataset.parent / "films")
+    shutil.rmtree(dataset.parent / "films" / "masks")
+    answer = audit(dataset.parent / "films", "--no-compare")
+    assert answer.exit_code == 0
+    told = [line for line in answer.stdout.splitlines() if line.startswith("not known: ")]
+    assert [" ".join(line.split()[2:6]) for line in told] == [
+        "whether one person is",
+        "whether a picture is",
+        "whether masks are right,",
+    ]
 
 
 def test_a_leak_exits_1_and_is_named(dataset):

@@ -329,8 +329,8 @@ class TestReport:
         result = audit_dataset(tmp_path, compare=False)
         page = write_report(result, tmp_path / "audit.html").read_text()
         verdict = page.split('<section class="verdict')[1].split("</section>")[0]
-        assert "whether one person is in two splits, for the 2 images whose patient is unknown" in verdict
-        assert "the pictures were not compared" in verdict
+        assert "whether one person is in two splits, for 2 images without a patient" in verdict
+        assert "whether a picture is there twice, for none were compared" in verdict
         (tmp_path / "manifest.csv").write_text(
             "file,mask,split,patient\n"
             "train/images/film1.png,train/masks/film1.png,train,a\n"

@@ -93,5 +93,7 @@ def _print(result: AuditResult, out: Path | None) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    for unseen in result.not_known:
+        console.print(f"not known: {unseen}", highlight=False, soft_wrap=True)
     if out is not None:
         console.print(f"page with pictures: {out / 'audit.html'}", highlight=False, soft_wrap=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flexunet.data.images.masks.reader import MaskReader
+from flexunet.errors import counted
 
 SEVERITIES = ("error", "warning", "note")
 # A split whose scores are quoted. "" is a folder without splits: any of its images may be tested on later.
@@ -83,6 +84,23 @@ class AuditResult:
         """0 if scores hold, 1 if not."""
         return 0 if self.scores_hold else 1
 
+    @property
+    def not_known(self) -> list[str]:
+        """What the audit could not look at, and what a verdict therefore says nothing of."""
+        unnamed = sum(len(finding.files) for finding in self.with_code("patients-unknown"))
+        parts = [
+            (
+                unnamed,
+                f"whether one person is in two splits, for {counted(unnamed, 'image')} without a patient",
+            ),
+            (
+                not self.figures.get("compared", True),
+                "whether a picture is there twice, for none were compared",
+            ),
+            (self.with_code("no-masks"), "whether masks are right, for there are none"),
+        ]
+        return [text for applies, text in parts if applies]
+
     def with_code(self, code: str) -> list[Finding]:
         """Findings of one kind."""
         return [finding for finding in self.findings if finding.code == code]
@@ -96,6 +114,7 @@ class AuditResult:
         return {
             "dataset": str(self.root),
             "scores_hold": self.scores_hold,
+            "not_known": self.not_known,
             **self._for_verdict(),
             "counts": {s: sum(f.severity == s for f in self.findings) for s in SEVERITIES},
             "findings": [
@@ -129,6 +148,7 @@ class AuditResult:
         return {
             "dataset": str(self.root),
             "scores_hold": self.scores_hold,
+            "not_known": self.not_known,
             **self._for_verdict(),
             "splits": self.splits,
             "figures": self.figures,

@@ -61,7 +61,7 @@ def write_report(result: AuditResult, path: Path | str) -> Path:
         kinds=[_kind(group, gallery) for group in _grouped(result.findings)],
         splits=result.splits,
         figures=result.figures,
-        unknown=sum(len(finding.files) for finding in result.with_code("patients-unknown")),
+        not_known=result.not_known,
         version=__version__,
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
         num_classes=max((len(row["class_shares"]) for row in result.splits.values()), default=0),

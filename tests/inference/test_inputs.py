@@ -242,3 +242,10 @@ def test_what_else_lies_in_a_folder_is_named(tmp_path):
     (tmp_path / "volume.mat").touch()
     with pytest.raises(PathError, match=r"expected files ending in .*; \.mat is there, and is not read\."):
         find_volumes([tmp_path])
+
+
+def test_volumes_among_images_are_sent_to_their_command(tmp_path):
+    (tmp_path / "scan.nii.gz").touch()
+    told = r"; \.nii\.gz is there, and is not read\. Volumes are predicted with `flexunet infer3d`\."
+    with pytest.raises(PathError, match=told):
+        find_images([tmp_path])

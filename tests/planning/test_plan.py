@@ -81,6 +81,10 @@ def test_a_data_set_that_leaks_is_refused(dataset, tmp_path):
     shutil.copy(leaking / "train/masks" / image.name, leaking / "test/masks/renamed.png")
     with pytest.raises(DatasetError, match=r"(?s)audit found.*renamed.*--i-accept-audit-errors"):
         plan_training(leaking, machine=LAPTOP)
+    config = tmp_path / "colours.toml"
+    config.write_text('[mask]\nrgb_map = {"0,0,0" = 0, "255,255,255" = 1}\n')
+    with pytest.raises(DatasetError, match=rf"`flexunet audit .*leaking --config {config}` says how"):
+        plan_training(leaking, machine=LAPTOP, config=load_config(config))
     accepted = plan_training(leaking, machine=LAPTOP, accept_audit_errors=True)
     assert any("is not true" in note for note in accepted.notes)
 

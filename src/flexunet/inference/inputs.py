@@ -22,7 +22,13 @@ from flexunet.data.images.files.listing import is_for_programs, is_image_file, p
 from flexunet.data.images.files.names import IMAGE_SUFFIXES, composed
 from flexunet.data.tables import read_table
 from flexunet.data.volumes.arrays import ARRAY_SUFFIXES
-from flexunet.data.volumes.read import VOLUME_SUFFIXES, is_volume_input, label_suffix, volume_stem
+from flexunet.data.volumes.read import (
+    VOLUME_SUFFIXES,
+    is_volume_file,
+    is_volume_input,
+    label_suffix,
+    volume_stem,
+)
 from flexunet.errors import ImageError, PathError
 
 LIST_COLUMNS = ("path", "image", "file")
@@ -163,8 +169,12 @@ def _candidates(folders: str, stem: str, name: str) -> Iterator[str]:
 def _other_files(folder: Path) -> str:
     """What else lies in a folder, for a message; "" where it is none, or holds no files with a suffix."""
     files = [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
-    suffixes = sorted({path.suffix.lower() for path in files if path.suffix and path.name[0] != "."})
-    return f"; {', '.join(suffixes[:5])} is there, and is not read" if suffixes else ""
+    named = [path for path in files if path.suffix and path.name[0] != "."]
+    suffixes = sorted({path.name.removeprefix(volume_stem(path)).lower() for path in named})
+    if not suffixes:
+        return ""
+    volumes = ". Volumes are predicted with `flexunet infer3d`" if any(map(is_volume_file, files)) else ""
+    return f"; {', '.join(suffixes[:5])} is there, and is not read{volumes}"
 
 
 def _find(inputs: Iterable[Path | str], kinds: str, wanted: Wanted, search: Search) -> list[Path]:

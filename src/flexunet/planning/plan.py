@@ -164,9 +164,8 @@ def plan_training(
         masks = mask_reader(config)
     audit = audit_dataset(root, masks=masks, progress=progress)
     if not audit.scores_hold and not accept_audit_errors:
-        raise DatasetError(
-            f"{refusal(audit)} Or accept the errors with `flexunet init --i-accept-audit-errors`."
-        )
+        told = refusal(audit, None if config is None else config.source)
+        raise DatasetError(f"{told} Or accept the errors with `flexunet init --i-accept-audit-errors`.")
     facts = facts_of(measure_dataset(root, audit.masks, progress=progress))
     machine = machine or this_machine()
     pixels, filters = first_size(machine)

@@ -73,8 +73,8 @@ def check_written(root: Path, file: Path, progress: Progress = silent) -> None:
     if any(explanation not in accepted for explanation in error_explanations(audit)):
         since = "is not as it was" if "listing" in plan else "may not be as it was"
         raise DatasetError(
-            f"{refusal(audit)} The data set {since} when {file} was written. After a look at the errors, "
-            f"`flexunet train {typed(file)}` trains nevertheless."
+            f"{refusal(audit, file)} The data set {since} when {file} was written. After a look at the "
+            f"errors, `flexunet train {typed(file)}` trains nevertheless."
         )
 
 
@@ -103,12 +103,18 @@ def error_explanations(audit: AuditResult) -> list[str]:
     return [finding.explanation for finding in audit.findings if finding.severity == "error"]
 
 
-def refusal(audit: AuditResult) -> str:
-    """Why a data set is not planned for, or trained on: the errors of its audit, and what to do."""
+def refusal(audit: AuditResult, config: Path | None = None) -> str:
+    """Why a data set is not planned for, or trained on: the errors of its audit, and what to do.
+
+    Args:
+        audit: The audit.
+        config: The configuration by which it read the masks; the audit would guess their colours without.
+    """
     errors = error_explanations(audit)
     quoted = "; ".join(explanation.rstrip(".") for explanation in errors[:_SHOWN])
     more = f"; and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
+    read_by = f" --config {typed(config)}" if config else ""
     return (
         f"{audit.root}: the audit found what makes a test score untrue: {quoted}{more}. Mend it "
-        f"first (`flexunet audit {typed(audit.root)}` says how)."
+        f"first (`flexunet audit {typed(audit.root)}{read_by}` says how)."
     )

@@ -1,5 +1,6 @@
 """The page for all hands and eyes: four views, touch, the keyboard alone, screen readers."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -236,3 +237,17 @@ def pinch_and_draw(desk):
     desk.page.wait_for_selector(".lesions .go")
     desk.wait()
     assert (desk.mask() != before).any()
+
+
+@pytest.mark.parametrize("width", [480, 720])
+def test_a_narrow_window_has_the_image_above_tools_and_queue(visit, address, width):
+    with visit(address, width=width) as desk:
+        desk.page.wait_for_selector(".review .canvas[data-complete]")
+        boxes = [desk.page.locator(part).bounding_box() for part in (".middle", ".right", ".left")]
+        assert [box["width"] for box in boxes] == [width] * 3
+        for above, below in itertools.pairwise(boxes):
+            assert below["y"] >= above["y"] + above["height"] - 1
+        button = desk.page.locator(".queue button").last
+        button.scroll_into_view_if_needed()
+        assert button.is_visible()
+        assert desk.page.evaluate("document.documentElement.scrollWidth") <= width

@@ -238,10 +238,11 @@ def test_a_killed_desk_loses_no_stroke(visit, start_desk, tmp_path):
         page.wait_for_selector(".saving[data-state=waiting]")
 
         # The new desk has the address of the old one, knows the browser, and another image is opened first.
+        # Until then no stroke gets through: the page would hand them over as soon as there is a desk.
+        page.route("**/strokes", lambda route: route.abort())
         second = start_desk(tmp_path / "films")
         assert second.address.split("?")[0] == first.address.split("?")[0]
         page.on("dialog", lambda dialog: dialog.accept())
-        page.route("**/strokes", lambda route: route.abort())
         page.locator(".queue button", has_text="f.png").click()
         page.get_by_role("button", name="Leave").click()
         page.wait_for_selector(".status .about:has-text('f.png')")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flexunet.data.images.overlay import OUTLINE_COLORS, draw_key, draw_overlay
+from flexunet.data.images.overlay import OUTLINE_COLORS, draw_key, draw_overlay, drawn_letters
 from flexunet.errors import ShapeError
 
 
@@ -80,3 +80,8 @@ def test_without_a_known_scale_there_is_no_bar_and_on_a_small_picture_no_key():
     assert (picture[:, 350:] == 90).all()
     small = np.full((100, 700, 3), 90, np.uint8)
     assert (draw_key(small, mask[:100], ["lesion"], (0.1, 0.1)) == 90).all()
+
+
+def test_names_are_drawn_in_letters_that_opencv_has():
+    assert drawn_letters("Drüse, Maß, Kalk") == "Druse, Mass, Kalk"
+    assert drawn_letters("腫瘤") == "??"

@@ -56,7 +56,7 @@ def init(
         config,
         masks_of(config, rgb_map),
         accept_audit_errors=accept_audit_errors,
-        keep=explain,
+        keep=kept,
     )
     if as_json:
         print_json(plan.document() | {"written": None if kept else str(file)})
@@ -94,15 +94,14 @@ def write_plan(
         config: Configuration whose `[mask]` and `[image]` keys are taken over.
         masks: How masks are read.
         accept_audit_errors: Whether a plan is made though the audit found errors.
-        keep: Whether a configuration that is there already is left as it is, and nothing written.
+        keep: Whether the file is there already and stays as it is: nothing is written.
 
     Raises:
         PathError: if the file is there already, unless it is to be kept.
     """
     from flexunet.planning.plan import plan_training, refuse_existing
 
-    kept = keep and file.exists()
-    if not kept:
+    if not keep:
         refuse_existing(file)
     seconds = None if budget is None else seconds_of(budget)
     with progress() as shown:
@@ -114,7 +113,7 @@ def write_plan(
             accept_audit_errors=accept_audit_errors,
             progress=shown,
         )
-    if not kept:
+    if not keep:
         plan.write(file, f"./{file.stem}_run")
     return plan
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from flexunet.data.images.files.read import read_image
 from flexunet.data.images.masks.reader import MaskReader
-from flexunet.data.images.overlay import draw_overlay
+from flexunet.data.images.overlay import draw_overlay, drawn_letters
 from flexunet.data.images.pixels import as_picture, to_model_range
 
 _GAP = 4
@@ -101,11 +100,7 @@ def _cell(title: str, picture: np.ndarray, size: int) -> np.ndarray:
     left = (size - width) // 2
     canvas[:height, left : left + width] = small
     letters = max(4, size // 7)
-    # OpenCV has the letters of ASCII alone: accents are dropped, other scripts become question marks.
-    plain = unicodedata.normalize("NFKD", title.replace("ß", "ss"))
-    plain = (
-        "".join(sign for sign in plain if not unicodedata.combining(sign)).encode("ascii", "replace").decode()
-    )
+    plain = drawn_letters(title)
     text = plain if len(plain) <= letters else "..." + plain[3 - letters :]
     cv2.putText(canvas, text, (2, size + 12), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (225, 225, 225), 1, cv2.LINE_AA)
     return canvas

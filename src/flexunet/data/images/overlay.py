@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from itertools import product
 
@@ -134,10 +135,18 @@ def draw_key(
     return picture
 
 
+def drawn_letters(text: str) -> str:
+    """Text in the letters of ASCII, which OpenCV has alone: accents are dropped, other scripts become `?`."""
+    parts = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
+    return (
+        "".join(sign for sign in parts if not unicodedata.combining(sign)).encode("ascii", "replace").decode()
+    )
+
+
 def _write(picture: np.ndarray, text: str, corner: tuple[int, int], size: int) -> None:
-    """Letters of a height in pixels, white with a dark edge; OpenCV has those of ASCII alone."""
+    """Letters of a height in pixels, white with a dark edge."""
     scale = cv2.getFontScaleFromHeight(_FONT, size, 1)
-    plain = text.encode("ascii", "replace").decode()
+    plain = drawn_letters(text)
     line = max(1, size // 10)
     x, y = corner
     # Thicker letters would be wider ones, so the edge is the same letters moved to all sides.

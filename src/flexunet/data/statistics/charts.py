@@ -11,6 +11,7 @@ import numpy as np
 from flexunet.data.images.contact_sheet import contact_sheet, overlays, shrink_picture, spread
 from flexunet.data.images.files.read import read_picture
 from flexunet.data.images.files.write import write_image
+from flexunet.data.statistics.count import images_with_class
 from flexunet.errors import counted, printable
 from flexunet.files import replacing
 
@@ -202,7 +203,7 @@ def _classes(statistics: DatasetStatistics) -> Figure:
             if facts.class_pixels[value]
         ]
         axes.scatter(*np.array(points or np.zeros((0, 2))).T, color=color, alpha=0.5, label=split)
-    for value, count in enumerate(_images_with_class(statistics)):
+    for value, count in enumerate(images_with_class(statistics.images, classes)[1:]):
         names[value] += f"\n{counted(count, 'image')}"
     axes.set_xticks(range(classes - 1), names)
     axes.set_xlim(-0.6, classes - 1.4)
@@ -212,13 +213,6 @@ def _classes(statistics: DatasetStatistics) -> Figure:
     _name_splits(figure, axes)
     axes.spines[["top", "right"]].set_visible(False)
     return figure
-
-
-def _images_with_class(statistics: DatasetStatistics) -> list[int]:
-    return [
-        sum(bool(facts.class_pixels) and facts.class_pixels[value] > 0 for facts in statistics.images)
-        for value in range(1, statistics.masks.color_map.num_classes)
-    ]
 
 
 def _name_splits(figure: Figure, axes: Axes) -> None:

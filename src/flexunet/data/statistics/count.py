@@ -143,6 +143,12 @@ def measure_dataset(
     return DatasetStatistics(root, reader, measured, notes)
 
 
+def images_with_class(images: Iterable[ImageFacts], classes: int) -> list[int]:
+    """In how many images each class occurs, background first; images without a readable mask do not count."""
+    masked = [facts.class_pixels for facts in images if facts.class_pixels]
+    return [sum(bool(pixels[value]) for pixels in masked) for value in range(classes)]
+
+
 def summarise(images: Sequence[ImageFacts]) -> dict[str, Any]:
     """Figures of a group of images."""
     readable = [facts for facts in images if not facts.problem]
@@ -175,9 +181,7 @@ def summarise(images: Sequence[ImageFacts]) -> dict[str, Any]:
         "lesion_area_pixels": quantiles(areas),
         "lesion_share_of_image": quantiles([facts.lesion_share for facts in with_lesion]),
         "class_share_of_pixels": [round(float(share), 6) for share in pixels / max(1, pixels.sum())],
-        "images_with_class": [
-            sum(bool(facts.class_pixels[value]) for facts in masked) for value in range(classes)
-        ],
+        "images_with_class": images_with_class(masked, classes),
         "ignored_share_of_pixels": round(ignored / max(1, ignored + int(pixels.sum())), 6),
         "grey": grey_levels(histogram),
         "lesion_grey_mean": _mean([facts.lesion_grey for facts in with_lesion]),

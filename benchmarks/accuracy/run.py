@@ -3,6 +3,7 @@
     python benchmarks/accuracy/run.py tissue                      # the recipe of the table, all folds
     python benchmarks/accuracy/run.py tissue --arm batch --folds 1 --set model.normalization_layer="'batch'"
     python benchmarks/accuracy/run.py tissue --arm init --init --budget 13m    # what `flexunet init` writes
+    python benchmarks/accuracy/run.py finding --arm init --init --budget 30m --i-accept-audit-errors
     python benchmarks/accuracy/run.py tissue --arm batch --validation-only     # test images are not looked at
     python benchmarks/accuracy/run.py tissue --ablation      # each arm of arms.toml, in small
     python benchmarks/accuracy/run.py lesions --share 20     # a fifth of the training images
@@ -122,6 +123,11 @@ def main() -> None:
     parser.add_argument("--recipe", type=Path, help="Another configuration than that of the table.")
     parser.add_argument("--init", action="store_true", help="Let `flexunet init` write the configuration.")
     parser.add_argument("--budget", help="With --init: the time that training may take.")
+    parser.add_argument(
+        "--i-accept-audit-errors",
+        action="store_true",
+        help="With --init: plan though the audit found errors (finding: a circle lies outside the breast).",
+    )
     parser.add_argument("--validation-only", action="store_true", help="Do not look at test images.")
     parser.add_argument("--ablation", nargs="*", metavar="ARM", help="Arms of arms.toml; all without a name.")
     parser.add_argument("--share", type=int, metavar="PERCENT", help="Use a part of the training images.")
@@ -440,7 +446,10 @@ def configured(arguments: argparse.Namespace, fold: int) -> Config:
         recipe = run.with_suffix(".toml")
         if not recipe.exists():
             seconds = seconds_of(arguments.budget) if arguments.budget else None
-            flexunet.plan_training(folder, budget=seconds).write(recipe)
+            plan = flexunet.plan_training(
+                folder, budget=seconds, accept_audit_errors=arguments.i_accept_audit_errors
+            )
+            plan.write(recipe)
     return flexunet.load_config(recipe, settings_of(arguments, fold))
 
 

@@ -1,16 +1,21 @@
 """A desk over a folder of images and masks, through its API."""
 
 import hashlib
+import json
+from pathlib import Path
 
 import numpy as np
 
-from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.color_map import IGNORED, ColorMap
 from flexunet.data.images.files.write import write_image
 from flexunet.data.images.masks.read import read_mask
+from flexunet.data.images.masks.reader import MaskReader
 from flexunet.data.images.masks.write import write_mask
 from flexunet.review.readings.runs import Box, decode_runs, encode_runs
 
 from .conftest import HEIGHT, WIDTH, picture, square
+
+THREE = ColorMap({(0, 0, 0): 0, (255, 0, 0): 1, (0, 0, 255): 2})
 
 
 def test_a_folder_is_listed_with_images_that_lack_a_mask(reader):
@@ -130,7 +135,7 @@ def test_a_stroke_that_cannot_be_is_refused(reader):
 
 def test_runs_come_back_as_they_were():
     labels = np.random.default_rng(2).integers(0, 3, (7, 11), dtype=np.uint8)
-    np.testing.assert_array_equal(decode_runs(encode_runs(labels), Box(0, 0, 11, 7), 3), labels)
+    np.testing.assert_array_equal(decode_runs(encode_runs(labels), Box(0, 0, 11, 7), THREE), labels)
     assert encode_runs(np.array([[0, 0, 1], [1, 1, 0]])) == [0, 2, 1, 3, 0, 1]
 
 
@@ -210,12 +215,11 @@ def test_a_desk_that_is_opened_again_goes_on(open_desk, serve_desk, sign_in, fol
 
 
 def test_masks_in_colour_have_their_classes(open_desk, serve_desk, sign_in, tmp_path):
-    colors = ColorMap({(0, 0, 0): 0, (255, 0, 0): 1, (0, 0, 255): 2})
     for name in "ab":
         write_image(tmp_path / "set/train/images" / f"{name}.png", picture(1))
         mask = square()
         mask[0:9, 0:9] = 2
-        write_mask(tmp_path / "set/train/masks" / f"{name}.png", mask, colors)
+        write_mask(tmp_path / "set/train/masks" / f"{name}.png", mask, THREE)
     reader = sign_in(serve_desk(open_desk(tmp_path / "set")))
     session = reader.get("/api/session")
     assert session["project"]["kind"] == "data set"
@@ -223,6 +227,43 @@ def test_masks_in_colour_have_their_classes(open_desk, serve_desk, sign_in, tmp_
         {"index": 1, "name": "class 1", "colour": "#0000ff"},
         {"index": 2, "name": "class 2", "colour": "#ff0000"},
     ]
+
+
+def test_ignored_pixels_are_drawn_kept_and_counted_for_nothing(open_desk, serve_desk, sign_in, tmp_path):
+    colors = ColorMap({(0, 0, 0): 0, (255, 255, 255): 1}, ignore=(0, 0, 255))
+    mask = square()
+    mask[40:50, 40:60] = IGNORED
+    write_image(tmp_path / "films/images/a.png", picture(1))
+    write_mask(tmp_path / "films/masks/a.png", mask, colors)
+    desk = open_desk(tmp_path / "films", reader=MaskReader(colors))
+    reader = sign_in(serve_desk(desk))
+    assert reader.get("/api/session")["classes"] == [
+        {"index": 0, "name": "background", "colour": "#000000"},
+        {"index": 1, "name": "lesion", "colour": "#ff3b6b"},
+        {"index": IGNORED, "name": "ignored", "colour": "#0000ff"},
+    ]
+    (number,) = reader.numbers().values()
+    np.testing.assert_array_equal(reader.labels(f"/api/items/{number}/mask"), mask)
+    (lesion,) = reader.get(f"/api/items/{number}/components")
+    assert (lesion["label"], lesion["area_px"]) == (1, 64)
+    # A stroke may hold both, no other value; half of the lesion becomes ignored.
+    assert "0 to 1 or 255" in reader.draw(number, 0, 10, 20, 4, 8, label=2, status=422)["error"]
+    reader.draw(number, 0, 10, 20, 4, 8, label=IGNORED)
+    mask[20:28, 10:14] = IGNORED
+    decide = {"verdict": "correct", "seconds": 5, "base_version": 1}
+    reader.post(f"/api/items/{number}/verdict", decide)
+    decision = desk.decisions.last(number)
+    assert (decision.foreground, decision.dice) == (32, 1.0)  # where both judge, they agree
+    written = Path(reader.post("/api/export", {"target": "dataset"})["folder"])
+    np.testing.assert_array_equal(read_mask(written / "masks" / "a.png", colors), mask)
+    coco = Path(reader.post("/api/export", {"target": "coco"})["folder"])
+    told = json.loads((coco / "annotations.json").read_text())
+    assert [(each["category_id"], each["area"]) for each in told["annotations"]] == [(1, 32)]
+    # "No lesion" says nothing of pixels that nobody can judge.
+    reader.post(f"/api/items/{number}/verdict", decide | {"verdict": "no_lesion"})
+    mask[mask == 1] = 0
+    np.testing.assert_array_equal(reader.labels(f"/api/items/{number}/mask"), mask)
+    assert desk.decisions.last(number).foreground == 0
 
 
 def test_preferences_belong_to_a_reader(reader):

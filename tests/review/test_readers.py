@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.color_map import IGNORED, ColorMap
 from flexunet.data.images.files.write import write_image
 from flexunet.data.images.masks.write import write_mask
 from flexunet.review.readings.comparing import compare_masks, majority
@@ -51,6 +51,15 @@ def test_the_majority_decides_and_a_tie_is_background():
     masks = [np.array([labels], np.uint8) for labels in ([1, 1, 2, 0, 1], [1, 2, 2, 0, 2], [0, 0, 2, 1, 2])]
     np.testing.assert_array_equal(majority(masks), [[1, 0, 2, 0, 2]])
     np.testing.assert_array_equal(majority(masks[:2]), [[1, 0, 2, 0, 0]])
+
+
+def test_readers_are_not_compared_where_one_of_them_cannot_judge():
+    first, second = square(), square(left=14)
+    first[:, 18:] = IGNORED  # beyond the lesion of the first
+    second[:, :14] = IGNORED  # the half that the second has not marked
+    likeness = compare_masks(first, second, 2)
+    assert (likeness.dice, likeness.lesions, likeness.found, likeness.further) == (1, 1, 1, 0)
+    np.testing.assert_array_equal(majority([first, second, square()])[20], np.where(first[20] == 1, 1, 0))
 
 
 def decide(reader, number, verdict, likert=None):

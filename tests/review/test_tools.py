@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from flexunet.config.files import load_config
+from flexunet.data.images.color_map import ColorMap
 from flexunet.data.images.files.write import write_image
 from flexunet.errors import ShapeError
 from flexunet.review.readings.runs import Box, decode_runs
@@ -131,14 +132,14 @@ def test_tools_answer_what_a_stroke_takes(reader):
     assert reader.post(f"/api/items/{number}/fill-holes", {"label": 1}) == {"box": None, "runs": []}
     whole = {"x": 0, "y": 0, "width": WIDTH, "height": HEIGHT}
     answer = reader.post(f"/api/items/{number}/smooth", {"box": whole, "label": 1, "radius": 2})
-    labels = decode_runs(answer["runs"], Box(**answer["box"]), 2)
+    labels = decode_runs(answer["runs"], Box(**answer["box"]), ColorMap.binary())
     assert 380 < labels.sum() < 460
     assert [each["area_px"] for each in reader.get(f"/api/items/{number}/components")] == [64, 400]
     answer = reader.post(f"/api/items/{number}/live-wire", {"from": [5, 5], "to": [60, 40]})
     assert answer["points"][0] == [5, 5]
     assert answer["points"][-1] == [60, 40]
     answer = reader.post(f"/api/items/{number}/grow", {"x": 30, "y": 30, "box": whole})
-    assert decode_runs(answer["runs"], Box(**answer["box"]), 2)[30, 30] == 1
+    assert decode_runs(answer["runs"], Box(**answer["box"]), ColorMap.binary())[30, 30] == 1
     for path, form in (
         ("fill-holes", {"label": 0}),
         ("fill-holes", {"label": 2}),
@@ -168,7 +169,7 @@ def test_the_run_predicts_a_part_again(run, images, open_desk, serve_desk, sign_
     assert answer["seen"] == {"x": 44, "y": 29, "width": 32, "height": 32}
     pixels = np.asarray(cv2.imread(str(images / "big.png"), cv2.IMREAD_UNCHANGED))
     expected = mask_of(Predictor.load(config)(pixels[29:61, 44:76]))[11:21, 6:26]
-    np.testing.assert_array_equal(decode_runs(answer["runs"], Box(**box), 2), expected)
+    np.testing.assert_array_equal(decode_runs(answer["runs"], Box(**box), ColorMap.binary()), expected)
     assert 0 < expected.sum() < expected.size
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from flexunet.data.configured import color_map, mask_reader
 from flexunet.data.dataset.identity import Identities
 from flexunet.data.dicom.read import read_facts
-from flexunet.data.images.color_map import ColorMap
+from flexunet.data.images.color_map import IGNORED, ColorMap
 from flexunet.data.images.files.names import IMAGE_SUFFIXES
 from flexunet.data.images.guess import guess_reader
 from flexunet.data.images.masks.reader import MaskReader, sample_of
@@ -40,6 +40,7 @@ from flexunet.review.store.tables import Decision, Event, Fact, Item, now
 from flexunet.review.tools.model import RunModel
 
 _LESION = "#ff3b6b"
+_IGNORED_NAME = "ignored"
 _LEAST_READINGS = 2  # of a consensus
 
 
@@ -51,7 +52,8 @@ class Desk:
 
     Raises:
         PathError: if the source is missing or has no images, or the desk's folder cannot be written.
-        ConfigError: if the database's URL is none, or the run has other classes than the masks.
+        ConfigError: if the database's URL is none, or there are 256 classes, or the run has other classes
+            than the masks.
     """
 
     def __init__(self, settings: DeskSettings):
@@ -72,11 +74,14 @@ class Desk:
         self.reader = self._mask_reader(laid)
         self.colors = self.reader.color_map
         self.images = Images(self.database, Pyramids(self.folder / "tiles"))
-        self.masks = Masks(self.database, self.colors.num_classes, self._file)
+        self.masks = Masks(self.database, self._file)
         self.decisions = Decisions(self.database, self.masks)
         self.queue = Queue(self.database)
         self.agreement = Agreement(
-            self.database, self.masks.classes, self.decided_labels, lambda item: self._read(item, item.truth)
+            self.database,
+            self.colors.num_classes,
+            self.decided_labels,
+            lambda item: self._read(item, item.truth),
         )
         self.files = MaskFiles(self.folder / "masks", self.database, self.colors, self._newest)
         self.files.recover()
@@ -97,15 +102,15 @@ class Desk:
 
     @property
     def classes(self) -> list[dict[str, object]]:
-        """Index, name and colour of each class, background first."""
-        names = ["background", *self.class_names]
-        colours = ["#{:02x}{:02x}{:02x}".format(*color) for color in self.colors.palette.tolist()]
-        if self.colors == ColorMap.binary():
+        """Index, name and colour of each class, background first, ignored pixels last if there may be any."""
+        names = dict(enumerate(["background", *self.class_names]))
+        if self.colors.ignore:
+            names[IGNORED] = _IGNORED_NAME
+        palette = self.colors.file_palette.tolist()
+        colours = {index: "#{:02x}{:02x}{:02x}".format(*palette[index]) for index in names}
+        if np.array_equal(self.colors.palette, ColorMap.binary().palette):
             colours[1] = _LESION  # white marks nothing on an X-ray
-        return [
-            {"index": index, "name": name, "colour": colour}
-            for index, (name, colour) in enumerate(zip(names, colours, strict=True))
-        ]
+        return [{"index": index, "name": name, "colour": colours[index]} for index, name in names.items()]
 
     def spacing_of(self, item: Item) -> tuple[float, float] | None:
         """Height and width of a pixel in mm; None where neither manifest nor DICOM header tells."""
@@ -209,6 +214,10 @@ class Desk:
             drawn = [entry.mask for entry in laid.entries if entry.mask]
             reader, note = guess_reader(sample_of(drawn))  # a desk of thousands opens at once
             self.notes += [note] if note else []
+        if reader.color_map.num_classes > IGNORED:
+            raise ConfigError(
+                f"a desk has room for {IGNORED} classes, the masks have {reader.color_map.num_classes}."
+            )
         if run and color_map(run).num_classes != reader.color_map.num_classes:
             raise ConfigError(
                 f"the run knows {color_map(run).num_classes} classes, the masks have "

@@ -19,6 +19,7 @@ from flexunet.data.dataset.manifest import Manifest, sha256_of
 from flexunet.data.dataset.status import ANNOTATOR, REVIEWED_AT, STATUS
 from flexunet.data.dicom.read import is_dicom_file
 from flexunet.data.images.files.names import IMAGE_SUFFIXES, image_stem
+from flexunet.data.images.masks.indices import without_ignored
 from flexunet.data.images.masks.write import write_mask
 from flexunet.data.tables import write_rows
 from flexunet.errors import DatasetError, ShapeError
@@ -108,8 +109,9 @@ def _write_coco(desk: Desk, folder: Path) -> None:
     def images() -> Iterable[tuple[str, int, int, list[dict[str, Any]]]]:
         for each in _some(desk):
             height, width = each.labels.shape
-            lesions = measure_lesions(each.labels, None, desk.spacing_of(each.item))
-            yield each.item.key, width, height, coco_annotations(each.labels, lesions)
+            labels, _ = without_ignored(each.labels)
+            lesions = measure_lesions(labels, None, desk.spacing_of(each.item))
+            yield each.item.key, width, height, coco_annotations(labels, lesions)
 
     write_coco(folder / "annotations.json", images(), desk.class_names, "Reviewed with FlexUNet")
 
@@ -119,7 +121,8 @@ def _write_segmentations(desk: Desk, folder: Path) -> None:
     for each, name in _named(desk):
         if each.image.suffix.lower() not in IMAGE_SUFFIXES and is_dicom_file(each.image):
             path = folder / f"{name}.dcm"
-            write_segmentation(path, each.image, each.labels, desk.class_names, reader=each.decision.reader)
+            labels, _ = without_ignored(each.labels)
+            write_segmentation(path, each.image, labels, desk.class_names, reader=each.decision.reader)
             written += 1
     if not written:
         raise DatasetError(

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from sqlalchemy import select
 
+from flexunet.data.images.color_map import IGNORED
+from flexunet.data.images.masks.indices import without_ignored
 from flexunet.errors import ShapeError
 from flexunet.review.readings.comparing import dice_of
 from flexunet.review.readings.errors import StaleError
@@ -73,7 +75,7 @@ class Decisions:
     def sign(self, where: Where, item: Item, base: int, verdict: Verdict, reader: str) -> tuple[int, Mask]:
         """Write down a decision.
 
-        With `no_lesion` the mask becomes empty first, as a version of its own.
+        With `no_lesion` the mask becomes empty first, but for ignored pixels, as a version of its own.
 
         Args:
             where: The mask it is about.
@@ -93,10 +95,12 @@ class Decisions:
         mask = self.masks.newest(where)
         if mask.version != base:
             raise self.masks.stale(where)
-        if verdict.verdict == "no_lesion" and mask.labels.any():
-            mask = self.masks.replace(where, base, mask.labels * 0, reader, "no lesion")
+        if verdict.verdict == "no_lesion" and without_ignored(mask.labels)[0].any():
+            empty = np.where(mask.labels == IGNORED, mask.labels, np.uint8(0))
+            mask = self.masks.replace(where, base, empty, reader, "no lesion")
         begun = self.masks.at(where, 0)
-        foreground, dice = int(np.count_nonzero(mask.labels)), dice_of(begun.labels, mask.labels)
+        foreground = int(np.count_nonzero(without_ignored(mask.labels)[0]))
+        dice = dice_of(begun.labels, mask.labels)
         with self.database.write() as session:
             reading = self.masks.begin(session, where, reader)
             if reading.version != mask.version:

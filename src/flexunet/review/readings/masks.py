@@ -72,13 +72,11 @@ class Masks:
 
     Args:
         database: Where they are kept.
-        classes: Number of classes, background counted.
         changed: Told the item and track of each mask that has changed.
     """
 
-    def __init__(self, database: Database, classes: int, changed: Callable[[int, str], None]):
+    def __init__(self, database: Database, changed: Callable[[int, str], None]):
         self.database = database
-        self.classes = classes
         self._changed = changed
         self._recent: OrderedDict[tuple[int, str], Mask] = OrderedDict()
         self._lock = threading.Lock()

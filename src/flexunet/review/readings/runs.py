@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flexunet.data.images.color_map import IGNORED, ColorMap
 from flexunet.errors import ShapeError
 
 
@@ -47,11 +48,11 @@ class Box:
         return cls(0, 0, shape[1], shape[0])
 
 
-def decode_runs(runs: Sequence[int], box: Box, classes: int) -> np.ndarray:
+def decode_runs(runs: Sequence[int], box: Box, colors: ColorMap) -> np.ndarray:
     """Labels of a box, uint8 `(height, width)`.
 
     Raises:
-        ShapeError: if the lengths do not fill the box, or a value is no class.
+        ShapeError: if the lengths do not fill the box, or a value is neither a class nor `IGNORED`.
     """
     if len(runs) % 2:
         raise ShapeError(f"expected pairs of value and length, found {len(runs)} numbers.")
@@ -63,8 +64,11 @@ def decode_runs(runs: Sequence[int], box: Box, classes: int) -> np.ndarray:
     area = box.width * box.height
     if (lengths < 1).any() or (lengths > area).any() or int(lengths.sum()) != area:
         raise ShapeError(f"expected lengths of 1 or more that sum to the {area} pixels of the box.")
-    if (values < 0).any() or (values >= classes).any():
-        raise ShapeError(f"expected labels from 0 to {classes - 1}, found {values.min()} to {values.max()}.")
+    if (values < 0).any() or not colors.is_index(values).all():
+        raise ShapeError(
+            f"expected labels from 0 to {colors.num_classes - 1}{f' or {IGNORED}' if colors.ignore else ''}, "
+            f"found {values.min()} to {values.max()}."
+        )
     return np.repeat(values.astype(np.uint8), lengths).reshape(box.height, box.width)
 
 

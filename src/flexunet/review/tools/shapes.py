@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from flexunet.data.images.masks.indices import without_ignored
 from flexunet.data.images.regions import fill_holes, find_class_regions
 from flexunet.errors import ShapeError
 from flexunet.review.readings.runs import Box
@@ -54,7 +55,11 @@ def filled(labels: np.ndarray, label: int) -> np.ndarray:
 
 
 def components(labels: np.ndarray) -> list[dict[str, Any]]:
-    """The lesions of a mask: number from 1, class, box, area in pixels, and column and row of the centre."""
+    """The lesions of a mask: number from 1, class, box, area in pixels, and column and row of the centre.
+
+    Ignored pixels are none.
+    """
+    lesions, _ = without_ignored(labels)
     return [
         {
             "id": number,
@@ -68,5 +73,5 @@ def components(labels: np.ndarray) -> list[dict[str, Any]]:
             "area_px": region.area,
             "centre": [region.centre[1], region.centre[0]],
         }
-        for number, region in enumerate(find_class_regions(labels), start=1)
+        for number, region in enumerate(find_class_regions(lesions), start=1)
     ]

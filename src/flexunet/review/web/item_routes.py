@@ -90,7 +90,7 @@ def draft(asked: OnItem) -> Response:
 @router.post("/strokes", summary="Change labels in a box")
 def stroke(asked: OnItem, form: StrokeForm) -> dict[str, Any]:
     """The new version, which is on the disk."""
-    labels = decode_runs(form.runs, form.box.box, asked.desk.masks.classes)
+    labels = decode_runs(form.runs, form.box.box, asked.desk.colors)
     changed = asked.desk.masks.change(
         asked.where, form.base_version, form.box.box, labels, asked.reader, form.tool
     )

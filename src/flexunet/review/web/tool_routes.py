@@ -71,8 +71,9 @@ def _plane(asked: Asked) -> np.ndarray:
 
 
 def _class(asked: Asked, label: int) -> int:
-    if not 1 <= label < asked.desk.masks.classes:
-        raise ShapeError(f"expected a class from 1 to {asked.desk.masks.classes - 1}, found {label}.")
+    known = [each["index"] for each in asked.desk.classes[1:]]
+    if label not in known:
+        raise ShapeError(f"expected one of the labels {', '.join(map(str, known))}, found {label}.")
     return label
 
 

@@ -62,7 +62,8 @@ def reported(tmp_path_factory):
         "processor": "a processor", "cores": 2, "platform": "Linux", "parameters": 12345,
     }  # fmt: skip
     (folder / "run/environment.json").write_text(json.dumps(environment), encoding="utf-8")
-    (folder / "run/history.json").write_text(json.dumps({"loss": [3, 2, 1], "val_loss": [3.0, 1.5, 2.0]}))
+    history = {"loss": [3, 2, 1], "val_loss": [3.0, 1.5, 2.0], "best_epoch": 2}
+    (folder / "run/history.json").write_text(json.dumps(history))
     return folder / "run"
 
 

@@ -18,14 +18,17 @@ from .conftest import square, write_folder
 @pytest.fixture
 def results(tmp_path):
     root = tmp_path / "runs"
-    for name, losses in (("a", [0.9, 0.5, 0.6]), ("b", [0.8, float("nan"), 0.7])):
+    for name, losses, best in (("a", [0.9, 0.5, 0.6], 3), ("b", [0.8, float("nan"), 0.7], "x")):
         run = root / name
         write_config(Config(train={"run_dir": str(run)}), run / "config.toml")
-        (run / "history.json").write_text(json.dumps({"loss": [1, 1, 1], "val_loss": losses}))
+        (run / "history.json").write_text(
+            json.dumps({"loss": [1, 1, 1], "val_loss": losses, "best_epoch": best})
+        )
         (run / "evaluation").mkdir()
         scores = {"foreground": {"dice_per_image_mean": {"value": 0.75}}}
         (run / "evaluation" / "scores.json").write_text(json.dumps(scores))
         (run / "evaluation" / "report.html").write_text("<title>x</title><script>alert(1)</script>")
+    (root / "loop.html").write_text("<title>rounds</title>")
     (root / "a" / "secret.key").write_text("secret")
     (tmp_path / "outside.html").write_text("secret")
     (root / "a" / "audit.html").symlink_to(tmp_path / "outside.html")
@@ -43,13 +46,14 @@ def test_runs_and_reports_are_listed(reader):
     listing = reader.get("/api/results")
     runs = {run["path"]: run for run in listing["runs"]}
     assert {path: (run["epochs"], run["best_epoch"]) for path, run in runs.items()} == {
-        "a": (3, 2), "b": (3, 3)
+        "a": (3, 3), "b": (3, None)
     }  # fmt: skip
     assert runs["a"]["dice_per_image_mean"] == 0.75
     reports = [(report["path"], report["kind"]) for report in listing["reports"]]
     assert sorted(reports) == [
         ("a/evaluation/report.html", "evaluation"),
         ("b/evaluation/report.html", "evaluation"),
+        ("loop.html", "rounds of the loop"),
     ]
     assert listing["predictions"] == [{"root": "results", "path": "a/masks_lesions"}]
     curves = reader.get("/api/results/curves", root="results", path="b")["curves"]

@@ -182,5 +182,5 @@ def test_a_killed_run_goes_on_to_the_same_weights(tmp_path, monkeypatch):
     assert len(list(ends[0].arrays("model"))) - len(model.variables) == 2
     saved = keras.saving.load_model(result.model_path, compile=False)
     assert [layer.name for layer in saved.layers] == [layer.name for layer in model.layers]
-    names = {"loss", "dice_coef_multiclass", "val_loss", "val_dice_coef_multiclass", "lr"}
+    names = {"loss", "dice_coef_multiclass", "val_loss", "val_dice_coef_multiclass", "lr", "best_epoch"}
     assert set(json.loads((tmp_path / "run/history.json").read_text())) == names

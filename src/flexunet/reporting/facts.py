@@ -71,6 +71,7 @@ class RunFacts:
         evaluation: Its folder.
         environment: environment.json.
         history: Curves of the training by name.
+        best_epoch: The epoch whose weights were kept, from 1; None where history.json does not tell.
         calibration: What was fitted on validation images.
         plan: What `flexunet init` decided.
         robustness: What `evaluate --robustness` measured.
@@ -89,6 +90,7 @@ class RunFacts:
     evaluation: Path
     environment: dict[str, Any] = field(default_factory=dict)
     history: dict[str, list[float]] = field(default_factory=dict)
+    best_epoch: int | None = None
     calibration: Calibration | None = None
     plan: dict[str, Any] | None = None
     robustness: Robustness | None = None
@@ -155,6 +157,7 @@ def read_facts(
             root for found in pairs.values() if found and (root := find_root(found[0].image_path.parent))
         )
     )
+    history = _json(place.history) or {}
     return RunFacts(
         config=config,
         folder=place.path,
@@ -162,7 +165,8 @@ def read_facts(
         tables=read_tables(folder),
         evaluation=folder,
         environment=environment,
-        history=_json(place.history) or {},
+        history={name: values for name, values in history.items() if isinstance(values, list)},
+        best_epoch=best if isinstance(best := history.get("best_epoch"), int) else None,
         calibration=_calibration(place.path),
         plan=_plan(config, environment),
         robustness=_robustness(folder / DOCUMENT),

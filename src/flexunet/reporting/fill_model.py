@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from flexunet.errors import counted
 from flexunet.inference.predict.passes import most_turns
 from flexunet.reporting.answers import Answer, filled, unknown
@@ -84,13 +82,13 @@ def _augmentation(facts: RunFacts) -> str:
 def selection(facts: RunFacts) -> Answer:
     """How the epoch was chosen."""
     monitor = facts.config.train.monitor
-    values = [value for value in facts.history.get(monitor, ()) if math.isfinite(value)]
     text = f"The weights of the epoch with the best {monitor} were kept"
-    if not values:
+    epoch, values = facts.best_epoch, facts.history.get(monitor, ())
+    if epoch is None or not 1 <= epoch <= len(values):
         return filled(f"{text}.", "config.toml: [train] monitor")
-    best = min(values) if "loss" in monitor else max(values)
-    epoch = facts.history[monitor].index(best) + 1
-    return filled(f"{text}: epoch {epoch}, {best:.4f}.", "config.toml: [train] monitor; history.json")
+    return filled(
+        f"{text}: epoch {epoch}, {values[epoch - 1]:.4f}.", "config.toml: [train] monitor; history.json"
+    )
 
 
 def ensemble(facts: RunFacts) -> Answer:

@@ -1,5 +1,6 @@
 import ast
 import json
+import math
 
 import cv2
 import numpy as np
@@ -60,7 +61,25 @@ def test_pictures_have_the_published_size_and_are_not_blank(history):
 def test_history_is_real_json(history):
     written = json.loads((history.eval_dir.parent / "history.json").read_text())
     assert written["loss"] == [0.58802, 0.44679]
-    assert set(written) == set(FIGURES[0])
+    assert set(written) == {*FIGURES[0], "best_epoch"}
+
+
+@pytest.mark.parametrize(
+    ("lower_is_better", "values", "best"),
+    [
+        (True, [0.5, 0.25, 0.75, 0.25], 2),
+        (False, [0.5, 0.25, 0.75, 0.75], 3),
+        (True, [math.nan, 0.5, math.inf], 2),
+        (False, [math.nan, -math.inf], None),
+        (True, [], None),
+    ],
+)
+def test_the_best_epoch_is_the_first_with_the_best_figure(tmp_path, lower_is_better, values, best):
+    history = History(tmp_path / "eval", [], monitor="val_x", lower_is_better=lower_is_better)
+    for value in values:
+        history.append({"loss": 1.0, "val_x": value})
+    history.write()
+    assert json.loads((tmp_path / "history.json").read_text())["best_epoch"] == best
 
 
 def test_without_validation_only_the_training_curve_is_written(tmp_path):

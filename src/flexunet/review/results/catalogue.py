@@ -26,6 +26,9 @@ PAGES = {
     "index.html": "masks by epoch",
     "images.html": "predictions by doubt",
     "gallery.html": "masks by epoch",
+    "robustness.html": "robustness",
+    "drift.html": "drift",
+    "loop.html": "rounds of the loop",
 }
 """What a page of this name is."""
 MEDIA_TYPES = {
@@ -150,13 +153,12 @@ def _run(folder: Path) -> dict[str, Any]:
     """What a run came to in few words."""
     history = _json_or_nothing(folder / HISTORY)
     losses = history.get("val_loss") or history.get("loss") or []
-    numbers = [value for value in losses if isinstance(value, (int, float)) and math.isfinite(value)]
     scores = next(filter(None, map(_json_or_nothing, _evaluations(folder))), {})
     foreground = scores.get("foreground", {}) if isinstance(scores.get("foreground"), dict) else {}
     dice = foreground.get("dice_per_image_mean")
     return {
         "epochs": len(losses) or None,
-        "best_epoch": 1 + losses.index(min(numbers)) if numbers else None,
+        "best_epoch": best if isinstance(best := history.get("best_epoch"), int) else None,
         "dice_per_image_mean": dice.get("value") if isinstance(dice, dict) else None,
         "has_card": (folder / CARD).is_file(),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
@@ -54,6 +55,14 @@ class History:
         self._drawn_at = time.monotonic()
         self._is_drawn = True
 
+    @property
+    def best_epoch(self) -> int | None:
+        """The first epoch with the best value of the monitored figure, from 1; None without a finite one."""
+        worst = math.inf if self.lower_is_better else -math.inf
+        values = [value if math.isfinite(value) else worst for value in self.epochs.get(self.monitor, [])]
+        best = (min if self.lower_is_better else max)(values, default=worst)
+        return None if best == worst else values.index(best) + 1
+
     def __enter__(self) -> History:
         return self
 
@@ -77,14 +86,18 @@ class History:
             self.write()
 
     def write(self) -> None:
-        """Write the loss and metric curves as CSV, and `history.json` beside their folder."""
+        """Write the loss and metric curves as CSV, and `history.json` beside their folder.
+
+        The latter also has `best_epoch`, so that its readers need not know by which figure it was chosen.
+        """
         self._is_drawn = False
         if not self.writes:
             return
         write_text(self.eval_dir / "train_losses.csv", self._csv("epoch, loss, val_loss", LOSSES))
         header = "epoch," + "".join(f"{name}," for name in self.metrics)
         write_text(self.eval_dir / "train_metrics.csv", self._csv(header, self.metrics))
-        write_text(self.eval_dir.parent / HISTORY, json.dumps(self.epochs, indent=1) + "\n")
+        told = {**self.epochs, "best_epoch": self.best_epoch}
+        write_text(self.eval_dir.parent / HISTORY, json.dumps(told, indent=1) + "\n")
 
     def draw(self) -> None:
         """Draw the curves as PNG, where they are not those of the last epoch."""
@@ -113,11 +126,8 @@ class History:
             values = self.epochs.get(name, [])
             color = _COLORS[index % len(_COLORS)]
             axes.plot(range(1, len(values) + 1), values, label=name, marker=".", color=color)
-        if self.monitor in names and self.epochs.get(self.monitor):
-            watched = self.epochs[self.monitor]
-            choose = min if self.lower_is_better else max
-            best = choose(range(len(watched)), key=watched.__getitem__)
-            axes.axvline(best + 1, color="#999999", linestyle=":", label=f"best epoch ({best + 1})")
+        if self.monitor in names and (best := self.best_epoch):
+            axes.axvline(best, color="#999999", linestyle=":", label=f"best epoch ({best})")
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flexunet.cli.console import (
-    console,
-    error_console,
     gathered,
     print_failures,
     print_json,
@@ -20,28 +16,15 @@ from flexunet.cli.console import (
     print_notes,
     progress,
 )
+from flexunet.cli.data.derive_films import of_dataset, of_folder
+from flexunet.cli.data.derive_report import print_problems, print_report, write_sheet
 from flexunet.cli.options import AsJson, Ray, each_run, ensemble_of
 
 if TYPE_CHECKING:
-    from flexunet.data.annotations.shapes import FilmAnnotation
     from flexunet.data.derive.film_masks import FilmMasks, ModelMasks, RawFilm
-    from flexunet.data.derive.run import DeriveReport, MaskSource
+    from flexunet.data.derive.run import MaskSource
     from flexunet.data.dicom.deidentify import Pseudonyms
-    from flexunet.data.images.color_map import ColorMap
     from flexunet.data.images.masks.reader import MaskReader
-
-
-@dataclass
-class _Prepared:
-    """Films, what is known of them, where their masks come from, and what is wrong or missing."""
-
-    films: list[RawFilm]
-    facts: dict[str, dict[str, str]]
-    masks: FilmMasks | None
-    unreadable: dict[Path, str]
-    gaps: dict[str, list[str]] = field(default_factory=dict)
-    whole: bool = False
-    dataset: str = ""
 
 
 def derive(
@@ -185,7 +168,6 @@ def derive(
 ) -> None:
     """Crop raw films to the breast, with masks from files, annotations or a trained model."""
     from flexunet.data.derive.film import DeriveSettings
-    from flexunet.data.derive.run import NORMAL_FOLDERS
     from flexunet.data.derive.run import derive as derive_films
     from flexunet.errors import ConfigError
 
@@ -199,18 +181,14 @@ def derive(
     model, draft = _open_model(drafting, min_confidence) if drafting else (None, None)
     given = Path(masks) if masks and masks != "none" else None
     prepared = (
-        _of_dataset(
+        of_dataset(
             raw, dataset, annotator or "", classes, weak_masks, model, (table, patient_pattern, normal)
         )
         if dataset
-        else _of_folder(
-            partial(
-                _list_films,
-                raw,
-                normal_folders=normal or NORMAL_FOLDERS,
-                masks=given,
-                mask_suffix=mask_suffix if given else "",
-            ),
+        else of_folder(
+            raw,
+            normal,
+            (given, mask_suffix) if given else None,
             annotations,
             weak_masks,
             classes,
@@ -253,7 +231,7 @@ def derive(
             ray=ray,
             progress=shown,
         )
-    sheet = _write_sheet(report, out, reader.color_map)
+    sheet = write_sheet(report, out, reader.color_map)
     if as_json:
         print_json(
             {
@@ -265,9 +243,9 @@ def derive(
             }
         )
     else:
-        _print_report(report, out, sheet)
+        print_report(report, out, sheet)
     print_notes(gathered(report.notes))
-    _print_problems(report, out)
+    print_problems(report, out)
     print_missing(prepared.gaps)
     print_failures(prepared.unreadable)
     if report.of_state("failed") or prepared.gaps:
@@ -299,81 +277,6 @@ def _refuse_two_sources(
         raise ConfigError(f"masks come from one source: choose one of {' and '.join(given)}.")
 
 
-def _list_films(*args: Any, **options: Any) -> list[RawFilm]:
-    from flexunet.data.derive.run import list_films
-
-    return list_films(*args, **options)
-
-
-def _of_dataset(
-    raw: Path,
-    dataset: str,
-    annotator: str,
-    classes: str | None,
-    weak: bool,
-    model: ModelMasks | None,
-    told: tuple[object, ...],
-) -> _Prepared:
-    """What a public data set tells of its films; it tells all, so no further facts are taken."""
-    from flexunet.data.collections.download import Download
-    from flexunet.data.collections.registry import open_collection
-    from flexunet.data.derive.collection_masks import CollectionMasks, raw_films
-    from flexunet.errors import ConfigError
-
-    if any(told):
-        raise ConfigError(
-            "--table, --patient-pattern and --normal are for folders of films; a data set tells these facts "
-            "itself. Leave them out, or leave out --dataset."
-        )
-    download = Download.open(raw)
-    collection = open_collection(download, dataset)
-    contents = collection.contents(download, annotator)
-    films = raw_films(download, contents)
-    print_notes([f"{raw} is read as {collection.title}", *contents.notes])
-    by_file = {film.file: own for film, own in zip(films, contents.films, strict=True)}
-    masks = CollectionMasks(by_file, collection, _classes(classes), weak, model)
-    facts = {file: dict(own.annotation.columns) for file, own in by_file.items()}
-    return _Prepared(films, facts, masks, {}, contents.gaps, collection.whole, collection.name)
-
-
-def _of_folder(
-    listing: Callable[..., list[RawFilm]],
-    annotations: Path | None,
-    weak: bool,
-    classes: str | None,
-    table: Path | None,
-    patient_pattern: str | None,
-) -> _Prepared:
-    """Films of a folder, and what outlines, tables and names tell of them."""
-    from flexunet.data.dataset.matching import names_of_films
-    from flexunet.data.derive.film_masks import AnnotatedMasks
-    from flexunet.data.derive.film_table import (
-        doubts_about_table,
-        find_patients,
-        join_facts,
-        known_sides,
-        read_film_table,
-    )
-    from flexunet.data.images.files.names import image_stem
-
-    paths = [film.path for film in listing()]
-    stems = list(map(image_stem, paths))
-    outlines, unreadable = _read_outlines(annotations, paths, weak)
-    recorded, notes = read_film_table(table) if table else ({}, [])
-    print_notes([*notes, *doubts_about_table(recorded, stems)])
-    recorded = {stem: recorded[name] for name, stem in names_of_films(recorded, stems).items()}
-    facts = join_facts(
-        find_patients(stems, patient_pattern) if patient_pattern else {},
-        recorded,
-        {stem: dict(outline.columns) for stem, outline in outlines.items()},
-    )
-    masks = AnnotatedMasks(outlines, _classes(classes)) if annotations else None
-    films = listing(sides=known_sides(facts))
-    if masks and (turned := masks.doubt_about_frames(films)):
-        print_notes([turned])
-    return _Prepared(films, facts, masks, unreadable)
-
-
 def _size_and_masks(
     config_path: Path | None, width: int | None, height: int | None
 ) -> tuple[tuple[int, int], MaskReader]:
@@ -388,44 +291,6 @@ def _size_and_masks(
     config = open_config(config_path)
     size = width or config.model.image_width, height or config.model.image_height
     return size, mask_reader(config)
-
-
-def _read_outlines(
-    annotations: Path | None, films: list[Path], weak: bool
-) -> tuple[dict[str, FilmAnnotation], dict[Path, str]]:
-    """The outlines by stem of the film, and what is wrong with files of the folder that belong to no film."""
-    if annotations is None:
-        return {}, {}
-    from flexunet.data.annotations.read import read_annotations
-    from flexunet.data.annotations.shapes import BROKEN
-    from flexunet.data.dataset.matching import listed, names_of_films
-    from flexunet.data.images.files.names import image_stem
-    from flexunet.errors import counted
-
-    outlines = read_annotations(annotations, films, fill_boxes=weak)
-    meant = names_of_films(outlines, list(map(image_stem, films)))
-    strangers = [name for name in outlines if name not in meant]
-    notes = [*outlines.notes, *(note for film in outlines.values() for note in film.notes)]
-    if strangers:
-        missing = counted(len(strangers), "annotated film is", "annotated films are")
-        notes.append(f"{missing} not there: {listed(strangers)}")
-    print_notes(gathered(notes))
-    broken = {
-        annotations / name: outlines[name].reason for name in strangers if outlines[name].state == BROKEN
-    }
-    return {stem: outlines[name] for name, stem in meant.items()}, broken
-
-
-def _classes(text: str | None) -> dict[str, int] | None:
-    from flexunet.errors import ConfigError
-
-    if text is None:
-        return None
-    try:
-        pairs = [word.rsplit("=", 1) for word in text.split(",")]
-        return {label.strip(): int(number) for label, number in pairs}
-    except ValueError as error:
-        raise ConfigError(f"--classes: expected LABEL=N,LABEL=N, found {text!r}.") from error
 
 
 def _given(folder: Path, films: list[RawFilm], reader: MaskReader, suffix: str) -> FilmMasks:
@@ -450,52 +315,3 @@ def _open_model(runs: list[Path], min_confidence: float) -> tuple[ModelMasks, Ma
         for member in member_configs(config)
     )
     return ModelMasks(identity, min_confidence), lambda image: draft_mask(predictor(image))
-
-
-def _write_sheet(report: DeriveReport, out: Path, color_map: ColorMap) -> Path | None:
-    from flexunet.data.images.contact_sheet import contact_sheet, overlays, spread
-    from flexunet.data.images.files.write import write_image
-    from flexunet.data.images.masks.reader import MaskReader
-
-    rows = report.manifest.rows
-    if not rows:
-        return None
-    chosen = [rows[position] for position in spread(len(rows), 48)]
-    files = [(row["source"], out / row["file"], out / row["mask"]) for row in chosen]
-    write_image(out / "contact_sheet.png", contact_sheet(overlays(files, MaskReader(color_map))))
-    return out / "contact_sheet.png"
-
-
-def _print_report(report: DeriveReport, out: Path, sheet: Path | None) -> None:
-    counts = report.counts
-    console.print(
-        f"{counts['labelled']} of {counts['films']} films are images with masks in {out} "
-        f"({counts['reused']} were finished before)",
-        highlight=False,
-        soft_wrap=True,
-    )
-    if counts["to_review"]:
-        console.print(
-            f"{counts['to_review']} must be checked by a person, in {out / 'to_review'}",
-            highlight=False,
-            soft_wrap=True,
-        )
-    if sheet:
-        console.print(f"look at {sheet}", highlight=False, soft_wrap=True)
-
-
-def _print_problems(report: DeriveReport, out: Path) -> None:
-    def say(text: str) -> None:
-        error_console.print(text, highlight=False, soft_wrap=True)
-
-    for state, verb in (("excluded", "excluded"), ("failed", "not derived")):
-        rows = report.of_state(state)
-        for row in rows[:20]:
-            say(f"{verb}: {row['raw_file']}: {row['reason']}")
-        if len(rows) > 20:
-            say(f"{verb}: {len(rows) - 20} more, all in {out / 'excluded.csv'}")
-    for row in report.lost_on_tissue[:20]:
-        say(f"check the crop: {row['source']} lost {row['lost_on_tissue']} lesion pixels that lie on tissue")
-    if report.unused_masks:
-        names = ", ".join(path.name for path in report.unused_masks[:5])
-        say(f"note: {len(report.unused_masks)} masks belong to no film: {names}")

@@ -12,8 +12,8 @@ the size of each mask before the largest is taken, as ours are. nnU-Net plans fo
 epochs, the steps of one, and the number of its helper processes are set. DynUNet has the recipe of MONAI's
 pipeline for it: SGD with Nesterov momentum 0.99, learning rate 0.01 with a polynomial decay, Dice and
 cross-entropy with deep supervision, rotation, zoom, noise, blur, brightness, contrast. OUT/time.json
-tells the seconds by the clock and of the processor. This file runs in an environment of its own and imports
-nothing of FlexUNet.
+tells the seconds by the clock and of the processor, and the greatest memory. This file runs in an environment
+of its own and imports nothing of FlexUNet.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -78,10 +79,11 @@ def write_mask(arguments: argparse.Namespace, stem: str, probabilities: np.ndarr
 
 
 def write_time(arguments: argparse.Namespace, began: tuple[float, float], **facts: Any) -> None:
-    """Write how long training took."""
+    """Write how long training took, and how much memory at the most."""
     seconds = {
         "clock_s": round(time.perf_counter() - began[0], 1),
         "processor_s": round(time.process_time() - began[1], 1),
+        "memory_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
     }
     (arguments.out / "time.json").write_text(json.dumps(seconds | facts, indent=1))
 

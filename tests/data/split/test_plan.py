@@ -320,7 +320,9 @@ class TestFolds:
         assert len(rows) == 24
         by_source = defaultdict(set)
         for row in rows:
-            by_source[row["source"]].add(row["test_in_fold"])
+            splits = tuple(row[f"fold_{number}"] for number in (1, 2, 3, 4))
+            assert splits.count("test") == 1
+            by_source[row["source"]].add(splits)
         assert all(len(found) == 1 for found in by_source.values())
         copies = list((tmp_path / "out").rglob("images/5.png"))
         assert len(copies) == 4

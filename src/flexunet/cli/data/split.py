@@ -42,11 +42,19 @@ def split(
             metavar="K", help="Number of cross-validation folds, written to OUT/fold_1 ... OUT/fold_K."
         ),
     ] = None,
+    splits: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Split of others, made again: a CSV of image and split (and fold), our folds.csv, or "
+            "nnU-Net's splits_final.json.",
+        ),
+    ] = None,
     accept_leakage: Annotated[
         bool,
         typer.Option(
             "--i-accept-leakage",
-            help="Allow --by file, and an official split, to separate images of one patient.",
+            help="Allow --by file, an official split, and --splits, to separate images of one patient.",
         ),
     ] = False,
     link: Annotated[
@@ -82,60 +90,68 @@ def split(
 ) -> None:
     """Split a data set into train, valid and test, keeping copies and patients together."""
     from flexunet.data.dataset.identity import patient_pattern as compiled
-    from flexunet.data.split.folds import plan_folds, write_folds
+    from flexunet.data.split.folds import FoldPlan, plan_folds, write_folds
+    from flexunet.data.split.given import plan_given
     from flexunet.data.split.official import OFFICIAL
-    from flexunet.data.split.plan import notes_of, parse_ratios, plan_split
+    from flexunet.data.split.plan import parse_ratios, plan_split
+    from flexunet.data.split.split_file import read_split_file
     from flexunet.data.split.write import write_split
     from flexunet.errors import ConfigError
 
+    if splits and (folds is not None or by != "source"):
+        raise ConfigError("--splits says which image goes where: leave out --by and --folds.")
+    if folds is not None and by == OFFICIAL:
+        raise ConfigError("--folds makes splits of its own: choose --by patient, source or file.")
+    given = read_split_file(splits) if splits else None
     shares = parse_ratios(ratios)
     with progress() as shown:
         plan = plan_split(
             source,
-            ratios=shares,
-            by=by,
+            ratios=(1, 0) if given else shares,
+            by="patient" if given else by,
             stratify=stratify,
             seed=seed,
             accept_leakage=accept_leakage,
             patients=compiled(patient_pattern) if patient_pattern else None,
-            accept_unknown_patients=unknown_patients,
+            accept_unknown_patients=unknown_patients or given is not None,
             masks=chosen_masks(config_path, rgb_map),
             look=look or merge_copies,
             merge_copies=merge_copies,
             drafts=drafts,
             progress=shown,
         )
-        if folds is not None and by == OFFICIAL:
-            raise ConfigError("--folds makes splits of its own: choose --by patient, source or file.")
-        if folds is None:
-            plans, notes = [plan], [*notes_of(plan), *_few_tested(plan)]
-            if not dry_run:
-                write_split(plan, out, link=link, progress=shown)
+        if given:
+            fold_plan = plan_given(plan, given, accept_leakage=accept_leakage)
         else:
-            fold_plan = plan_folds(plan, folds, shares, seed)
-            plans, notes = fold_plan.folds, fold_plan.notes
+            fold_plan = plan_folds(plan, folds, shares, seed) if folds is not None else FoldPlan([plan])
+        plans, notes = fold_plan.folds, fold_plan.notes
+        in_folds = given.has_folds if given else folds is not None
+        if in_folds and not dry_run:
+            write_folds(fold_plan, out, link=link, progress=shown)
+        elif not in_folds:
+            notes = [*notes, *_few_tested(plans[0])]
             if not dry_run:
-                write_folds(fold_plan, out, link=link, progress=shown)
+                write_split(plans[0], out, link=link, progress=shown)
     print_notes(notes)
     if as_json:
         tables = [{"fold": i, "splits": _rows(p)} for i, p in enumerate(plans, 1)]
-        print_json({"out": str(out), "by": by, "folds": tables, "notes": notes})
+        print_json({"out": str(out), "by": plans[0].by, "folds": tables, "notes": notes})
         return
     for number, each in enumerate(plans, 1):
-        _print_table(each, f"fold {number}" if folds else "")
+        _print_table(each, f"fold {number}" if in_folds else "")
     written = "nothing written (--dry-run)" if dry_run else f"in {out}"
-    images = counted(len(plan.items), "image with mask", "images with masks")
+    images = counted(len(plans[0].items), "image with mask", "images with masks")
     console.print(f"{images}, {written}", highlight=False, soft_wrap=True)
 
 
 def _few_tested(plan: SplitPlan) -> list[str]:
     """A note where the test split is so small that its score proves nothing."""
-    from flexunet.data.split.official import OFFICIAL
+    from flexunet.data.split.split_images import UNITS
     from flexunet.errors import counted
     from flexunet.evaluation.summary.verdict import FEWEST_PATIENTS
 
     tested = next((row.groups for row in plan.table() if row.split == "test"), None)
-    if plan.by == OFFICIAL or tested is None or tested >= FEWEST_PATIENTS:
+    if plan.by not in UNITS or tested is None or tested >= FEWEST_PATIENTS:
         return []
     return [
         f"test has {counted(tested, plan.by)}, and a score of fewer than {FEWEST_PATIENTS} proves nothing: "
@@ -152,8 +168,10 @@ def _rows(plan: SplitPlan) -> list[dict[str, Any]]:
 def _print_table(plan: SplitPlan, title: str) -> None:
     from rich.table import Table
 
+    from flexunet.data.split.split_images import UNITS
+
     table = Table(title=title or None, title_justify="left")
-    units = {"official": "patients"}.get(plan.by, f"{plan.by}s")
+    units = f"{plan.by}s" if plan.by in UNITS else "patients"
     for heading in ("split", "images", units):
         table.add_column(heading, justify="left" if heading == "split" else "right")
     for heading in ("wanted", "reached", "deviation"):

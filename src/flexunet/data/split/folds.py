@@ -3,7 +3,8 @@
     OUT/fold_1/{train,valid,test}/{images,masks}/ and manifest.csv, OUT/fold_2/..., OUT/folds.csv
 
 Fold k tests on part k; what remains is dealt to train and valid in the proportion of the ratios. Files are
-written once, into fold_1; in the other folds they are hard links to it where the disk allows.
+written once, into fold_1; in the other folds they are hard links to it where the disk allows. `folds.csv` has
+the split of each image in each fold, from which `--splits` makes the same folds again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from flexunet.data.dataset.manifest import Manifest
 from flexunet.data.dataset.matching import suffix_of
 from flexunet.data.split.groups import deal_groups
 from flexunet.data.split.plan import SplitPlan, check_ratios, notes_of
+from flexunet.data.split.split_file import FOLD_COLUMN
 from flexunet.data.split.write import digest_of_manifests, fill_folder, growing, is_written, manifest_of
 from flexunet.data.tables import write_rows
 from flexunet.errors import ConfigError
@@ -118,9 +120,9 @@ def _items_in(plan: SplitPlan, folder: Path) -> list:
 
 
 def _write_folds(path: Path, plan: FoldPlan) -> None:
-    tested = np.array([[split == "test" for split in fold.split] for fold in plan.folds]).argmax(axis=0)
+    columns = [f"{FOLD_COLUMN}{number}" for number in range(1, len(plan.folds) + 1)]
     rows = (
-        [item.name, item.identity.source, item.identity.known_patient, int(fold) + 1]
-        for item, fold in zip(plan.folds[0].items, tested, strict=True)
+        [item.name, item.identity.source, item.identity.known_patient, *splits]
+        for item, *splits in zip(plan.folds[0].items, *(fold.split for fold in plan.folds), strict=True)
     )
-    write_rows(path, ("name", "source", "patient", "test_in_fold"), rows)
+    write_rows(path, ("name", "source", "patient", *columns), rows)

@@ -51,7 +51,7 @@ def official_split(
             f"--by {OFFICIAL}: {counted(len(missing), 'image has', 'images have')} no {COLUMN} of "
             f"{', '.join(SPLITS)} in the manifest: {listed(missing)}. Split by patient or source instead."
         )
-    divided = _divided(items, groups, told)
+    divided = patients_divided(items, groups, told.tolist())
     if divided and not accept_leakage:
         raise DatasetError(
             f"--by {OFFICIAL}: the official split divides {counted(len(divided), 'patient')}: "
@@ -79,7 +79,7 @@ def official_split(
     return told.tolist(), notes
 
 
-def _divided(items: Sequence[SplitImage], groups: np.ndarray, told: np.ndarray) -> list[str]:
+def patients_divided(items: Sequence[SplitImage], groups: np.ndarray, told: Sequence[str]) -> list[str]:
     """Patients whose images are in more than one split."""
     splits: dict[int, set[str]] = defaultdict(set)
     for group, split in zip(groups.tolist(), told, strict=True):

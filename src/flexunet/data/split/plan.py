@@ -22,6 +22,7 @@ from flexunet.data.images.masks.reader import MaskReader
 from flexunet.data.split.groups import deal_groups
 from flexunet.data.split.official import OFFICIAL, official_split
 from flexunet.data.split.split_images import (
+    UNITS,
     SplitImage,
     collect_items,
     connected_labels,
@@ -230,7 +231,7 @@ def notes_of(plan: SplitPlan) -> list[str]:
     notes += doubtful_patients([item.identity.row for item in items])
     repeated = sum(count - 1 for count in Counter(item.sha256 for item in items).values())
     if repeated:
-        kept = "may be apart" if plan.by == "file" else "are kept together"
+        kept = "are kept together" if plan.by in UNITS[:2] else "may be apart"
         copies = counted(repeated, "image repeats", "images repeat")
         notes.append(f"{copies} another one byte for byte; they {kept}.")
     crossing = copies_across(plan)
@@ -239,7 +240,12 @@ def notes_of(plan: SplitPlan) -> list[str]:
         notes.append(
             f"{counted(len(crossing), 'picture is', 'pictures are')} in more than one split under different "
             f"names: {few}"
-            f"{'; ...' if len(crossing) > 3 else ''}. Add --merge-copies to keep them together."
+            f"{'; ...' if len(crossing) > 3 else ''}. "
+            + (
+                "Add --merge-copies to keep them together."
+                if plan.by in UNITS
+                else "Test scores may be too high."
+            )
         )
     for row in plan.table():
         if abs(row.deviation) > NOTABLE_DEVIATION:

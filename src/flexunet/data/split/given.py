@@ -105,7 +105,7 @@ def _plan_of(
             "too high. Split by patient; or, to compare with others who used this split, add "
             "--i-accept-leakage."
         )
-    notes = list(plan.notes)
+    notes = [*plan.notes, *file.notes]
     if divided:
         notes.append(f"{where} divides {listed(divided)}: test scores may be too high.")
     if left := images - len(split):

@@ -33,12 +33,14 @@ class SplitFile:
         folds: Split of each image by its name without folder and ending; one mapping a fold.
         has_folds: Whether the file is one of a cross-validation.
         others: Split of images that it does not name; None where they have none.
+        notes: What was guessed of a table.
     """
 
     path: Path
     folds: list[dict[str, str]]
     has_folds: bool
     others: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_split_file(path: Path | str) -> SplitFile:
@@ -65,7 +67,8 @@ def read_split_file(path: Path | str) -> SplitFile:
     folds = _of_columns(table, image, columns) if columns else _of_rows(table, image)
     if not any(folds):
         raise DatasetError(f"{path} names no image. Expected a row for each.")
-    return SplitFile(path, folds, has_folds=bool(columns) or "fold" in table.named)
+    has_folds = bool(columns) or "fold" in table.named
+    return SplitFile(path, folds, has_folds, notes=tuple(table.notes))
 
 
 def _of_columns(table: Table, image: str, columns: Mapping[str, str]) -> list[dict[str, str]]:

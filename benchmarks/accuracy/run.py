@@ -28,9 +28,8 @@ Self-training: the run of --teacher of the same fold and seed drafts masks for t
 (`flexunet derive --masks-from`), whose own masks are not used; drafts and images of the split train together,
 about half of each. The teacher has not seen the test images of the fold either.
 
-A split file is made once, from what `flexunet split --folds 5 --seed 0` wrote:
-
-    python benchmarks/accuracy/run.py --fold-file SPLIT folds/NAME.csv
+The split files were dealt by `flexunet split --folds 5 --seed 0`. `flexunet split DATASET OUT --splits
+benchmarks/accuracy/folds/NAME.csv` makes the same folds as data sets.
 """
 
 from __future__ import annotations
@@ -58,6 +57,7 @@ import flexunet
 from flexunet.config.schema import Config
 from flexunet.data.configured import color_map
 from flexunet.data.images.files.header import image_size
+from flexunet.data.split.split_file import read_split_file
 from flexunet.evaluation.folds import evaluate_folds
 from flexunet.evaluation.run import evaluate_fold_runs
 from flexunet.evaluation.scores.intervals import Estimate
@@ -146,11 +146,8 @@ def main() -> None:
     parser.add_argument("--test-on", nargs="+", default=[], metavar="DATASET", help="Test on other sources.")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--work", type=Path, default=Path("/tmp/flexunet-accuracy"))
-    parser.add_argument("--fold-file", type=Path, nargs=2, metavar=("SPLIT", "FILE"))
     arguments = parser.parse_args()
-    if arguments.fold_file:
-        write_fold_file(*arguments.fold_file)
-    elif arguments.ablation is not None and arguments.table:
+    if arguments.ablation is not None and arguments.table:
         run_ablation(arguments)
     elif arguments.table and arguments.test_on:
         test_on_sources(arguments)
@@ -160,18 +157,6 @@ def main() -> None:
         run_table(arguments)
     else:
         parser.error("name a table")
-
-
-def write_fold_file(split: Path, file: Path) -> None:
-    """The split file of what `flexunet split --folds` wrote."""
-    rows = [
-        (int(fold.name.removeprefix("fold_")), part, image.name)
-        for fold in sorted(split.glob("fold_*"))
-        for part in SPLITS
-        for image in sorted((fold / part / "images").iterdir())
-    ]
-    with file.open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows([("fold", "split", "image"), *rows])
 
 
 def run_table(arguments: argparse.Namespace) -> None:
@@ -338,22 +323,21 @@ def fold_folder(arguments: argparse.Namespace, fold: int) -> Path:
     folder = work / f"fold_{fold}{training_images(arguments)}"
     if folder.exists():
         return folder
-    with (HERE / "folds" / f"{table.dataset}.csv").open(newline="", encoding="utf-8") as stream:
-        rows = [row for row in csv.DictReader(stream) if int(row["fold"]) == fold]
+    split_of = read_split_file(HERE / "folds" / f"{table.dataset}.csv").folds[fold - 1]
+    pairs = {image.stem: (image, mask) for image, mask in masked(data / "images", data / "masks").values()}
     if share:
         train = sorted(
-            (row for row in rows if row["split"] == "train"),
-            key=lambda row: hashlib.sha256(row["image"].encode()).hexdigest(),
+            (stem for stem, split in split_of.items() if split == "train"),
+            key=lambda stem: hashlib.sha256(pairs[stem][0].name.encode()).hexdigest(),
         )
-        left_out = train[round(len(train) * share / 100) :]
-        rows = [row for row in rows if row not in left_out]
-    pairs = masked(data / "images", data / "masks")
+        for stem in train[round(len(train) * share / 100) :]:
+            del split_of[stem]
     partial = work / f".{folder.name}"
     shutil.rmtree(partial, ignore_errors=True)
-    for row in rows:
-        link_pair(*pairs[row["image"]], partial / row["split"])
-        if arguments.with_validation and row["split"] == "valid":
-            link_pair(*pairs[row["image"]], partial / "train")
+    for stem, split in split_of.items():
+        link_pair(*pairs[stem], partial / split)
+        if arguments.with_validation and split == "valid":
+            link_pair(*pairs[stem], partial / "train")
     for source in arguments.with_source:
         for image, mask in masked_pairs(arguments.data / source):
             link_pair(image, mask, partial / "train")

@@ -42,7 +42,7 @@ class FlexUNetError(Exception):
 
     Its text says what was expected, what was found and what to do; `exit_code` is that of the command line.
 
-    Example:
+    Examples:
         >>> try:
         ...     flexunet.load_config("no_such.toml")
         ... except flexunet.FlexUNetError as error:

@@ -159,7 +159,7 @@ def _is_alive(process: int) -> bool:
 def impostor(path: Path) -> str:
     """What stands in place of a file that was to be downloaded, and the remedy; "" where nothing does.
 
-    Example:
+    Examples:
         "it is a Git-LFS pointer (130 bytes), not the file itself: run `git lfs pull`"
     """
     try:

@@ -51,7 +51,7 @@ def show_progress(console: Console | None = None, *, logged: str | None = "epoch
         console: Where; standard error, or the output of the cell of a notebook, if not given.
         logged: Stage whose finished units are also printed as lines in a log file, where bars vanish.
 
-    Example:
+    Examples:
         >>> with flexunet.show_progress() as progress:
         ...     result = flexunet.train("mammogram.toml", progress=progress)
     """

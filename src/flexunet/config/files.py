@@ -40,7 +40,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = (), strict: bool = 
         PathError: if there is no such file.
         ConfigError: if the file cannot be used.
 
-    Example:
+    Examples:
         >>> config = flexunet.load_config("mammogram.toml", ["train.epochs=20"])
         >>> config.model.image_width, config.train.epochs
         (64, 20)

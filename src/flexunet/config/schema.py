@@ -67,7 +67,7 @@ class Config(OperationSections, _SectionsBeforeOperations):
         ConfigError: by `load_config`, for a key or value that cannot be used; in Python, pydantic's
             ValidationError.
 
-    Example:
+    Examples:
         >>> config = flexunet.Config(model={"image_width": 128, "image_height": 128, "num_layers": 5})
         >>> config.model.num_classes
         2

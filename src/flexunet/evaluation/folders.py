@@ -79,7 +79,7 @@ def score_folders(
     Raises:
         InputError: if folders, masks or manifest cannot be used.
 
-    Example:
+    Examples:
         >>> evaluation = flexunet.score_folders("dataset/test/masks", "dataset/test/masks")
         >>> evaluation.scores.images
         4

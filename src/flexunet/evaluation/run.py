@@ -92,7 +92,7 @@ def evaluate(
         PathError: if the run has no model or a folder is missing.
         DatasetError: if the runs to compare do not fit.
 
-    Example:
+    Examples:
         >>> evaluation = flexunet.evaluate("run")
         >>> evaluation.scores.images, evaluation.scores.patients
         (4, 1)

@@ -46,7 +46,7 @@ def build_model(config: Config, *, policy: str | None = None, drawn: bool = True
     Raises:
         ConfigError: if the name is unknown, or the model cannot be built as configured.
 
-    Example:
+    Examples:
         >>> model = flexunet.build_model(flexunet.load_config("mammogram.toml"))
         >>> model.input_shape, model.output_shape
         ((None, 64, 64, 1), (None, 64, 64, 2))

@@ -152,7 +152,7 @@ def plan_training(
         DatasetError: if the audit finds that a test score would be untrue, or nothing can be trained on.
         PathError: if there is no data set.
 
-    Example:
+    Examples:
         >>> plan = flexunet.plan_training("dataset")
         >>> plan.facts.training_images, plan.facts.num_classes
         (12, 2)

@@ -136,7 +136,7 @@ def train(
         DivergedError: if the loss becomes infinite or not a number.
         RunStoppedError: if a signal asked the run to stop; it can go on from there.
 
-    Example:
+    Examples:
         >>> result = flexunet.train(flexunet.load_config("mammogram.toml", ["train.run_dir='another'"]))
         >>> result.epochs, result.best_epoch, result.model_path.name
         (1, 1, 'best_model.keras')

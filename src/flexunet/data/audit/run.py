@@ -52,7 +52,7 @@ def audit_dataset(
         PathError: if there is no data set at `root`, or no image in it.
         DatasetError: if its manifest cannot be read.
 
-    Example:
+    Examples:
         >>> audit = flexunet.audit_dataset("dataset")
         >>> audit.scores_hold
         True

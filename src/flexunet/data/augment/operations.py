@@ -56,7 +56,7 @@ def register_operation(operation: Operation) -> Operation:
     Raises:
         ConfigError: if the name is taken or cannot be part of a file name.
 
-    Example:
+    Examples:
         >>> from flexunet.data.augment.steps import Operation
         >>> from flexunet.data.augment.warps import Brighten
         >>> def where_brightened(config):

@@ -90,7 +90,7 @@ def augment(
             drafts that were not asked for, if nothing is switched on, if `out` holds something else, or if a
             copy would have the name of an original.
 
-    Example:
+    Examples:
         >>> config = flexunet.Config(augmentor={"vflip": False, "angles": [90.0]})
         >>> augmented = flexunet.augment("dataset", "augmented", config)
         >>> augmented.originals["train"], augmented.copies

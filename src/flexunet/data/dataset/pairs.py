@@ -22,7 +22,7 @@ _LISTED = 10
 class Pair:
     """An image, its mask, and whose image it is.
 
-    Example:
+    Examples:
         >>> pair = flexunet.find_pairs("dataset/train/images", "dataset/train/masks")[0]
         >>> pair.image_path.name == pair.mask_path.name, pair.identity.patient_known
         (True, True)
@@ -61,7 +61,7 @@ def find_pairs(
         PathError: if a folder is missing or has no images.
         PairingError: if an image has no mask, a mask no image, or two files share a stem.
 
-    Example:
+    Examples:
         >>> pairs = flexunet.find_pairs("dataset/train/images", "dataset/train/masks")
         >>> len(pairs), pairs[0].patient
         (12, 'P001')

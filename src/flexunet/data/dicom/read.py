@@ -153,7 +153,7 @@ def read_dicom(path: Path | str, window: str = "auto") -> DicomImage:
             single grey image.
         ConfigError: if there is no such window rule.
 
-    Example:
+    Examples:
         >>> film = flexunet.read_dicom("film.dcm")
         >>> film.pixels.shape, film.pixels.dtype, film.spacing_mm
         ((64, 64, 1), dtype('uint16'), (0.1, 0.1))

@@ -42,7 +42,7 @@ class ColorMap:
             0 and the highest has no colour, or the colour of ignored pixels is that of a class, or there are
             names, but not one for each class above background.
 
-    Example:
+    Examples:
         >>> colors = flexunet.ColorMap({(0, 0, 0): 0, (255, 0, 0): 1})
         >>> colors.num_classes
         2

@@ -134,7 +134,7 @@ def plan_split(
         ConfigError: if the ratios are no ratios.
         PathError, PairingError, MaskError: if the folder cannot be used.
 
-    Example:
+    Examples:
         >>> plan = flexunet.plan_split("dataset", by="patient", ratios=(0.6, 0.2, 0.2))
         >>> {row.split: row.images for row in plan.table()}
         {'train': 12, 'valid': 4, 'test': 4}

@@ -44,7 +44,7 @@ def write_split(
         RunLockedError: if another process writes it.
         PathError: if a file cannot be written or linked.
 
-    Example:
+    Examples:
         >>> plan = flexunet.plan_split("dataset", by="patient", ratios=(0.6, 0.2, 0.2))
         >>> manifest = flexunet.write_split(plan, "split")
         >>> len(manifest.rows)

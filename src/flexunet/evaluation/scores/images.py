@@ -101,7 +101,7 @@ def score_image(
         ShapeError: if the shapes differ or there is neither a prediction nor probabilities.
         MaskError: if a class index is out of range.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> truth, prediction = np.zeros((8, 8), np.uint8), np.zeros((8, 8), np.uint8)
         >>> truth[2:4, 2:6] = 1

@@ -55,7 +55,7 @@ class Predictor:
     Raises:
         ConfigError: if the model cannot predict as `[infer]` asks.
 
-    Example:
+    Examples:
         >>> predictor = flexunet.Predictor.load("run")
         >>> probabilities = predictor("film.png")
         >>> probabilities.shape, flexunet.mask_of(probabilities).shape

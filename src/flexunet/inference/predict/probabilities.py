@@ -17,7 +17,7 @@ def mask_of(probabilities: NDArray[np.float32], threshold: float | None = None) 
     Returns:
         Class indices, uint8 `(...)`.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> flexunet.mask_of(np.array([[[0.9, 0.1], [0.2, 0.8]]], np.float32))
         array([[0, 1]], dtype=uint8)

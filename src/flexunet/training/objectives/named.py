@@ -233,7 +233,7 @@ def register_loss(name: str, function: Function) -> None:
     Raises:
         ConfigError: if the name cannot be used, or the function cannot be called with truth and prediction.
 
-    Example:
+    Examples:
         >>> import keras
         >>> def half_squared_error(truth, probabilities, scale=1.0):
         ...     return 0.5 * scale * keras.ops.mean((truth - probabilities) ** 2, axis=-1)
@@ -255,7 +255,7 @@ def register_metric(name: str, function: Function) -> None:
     Raises:
         ConfigError: if the name cannot be used, or the function cannot be called with truth and prediction.
 
-    Example:
+    Examples:
         >>> import keras
         >>> def largest_error(truth, probabilities):
         ...     return keras.ops.max(keras.ops.abs(truth - probabilities), axis=(1, 2, 3))

@@ -42,7 +42,7 @@ def read_image(
         ImageError: if the file is missing, empty, truncated, too large, not an image or not 8 or 16 bit, or
             has another number of channels.
 
-    Example:
+    Examples:
         >>> image = flexunet.read_image("film.png", channels=1)
         >>> image.shape, image.dtype
         ((64, 64, 1), dtype('uint8'))

@@ -55,7 +55,7 @@ def read_mask(
     Raises:
         MaskError: if the file cannot be read or its colours or indices do not fit the map.
 
-    Example:
+    Examples:
         >>> colors = flexunet.ColorMap({(0, 0, 0): 0, (255, 255, 255): 1})
         >>> mask = flexunet.read_mask("mask.png", colors)
         >>> mask.shape, mask.dtype

@@ -23,7 +23,7 @@ def write_mask(path: Path | str, mask: np.ndarray, color_map: ColorMap) -> None:
         MaskError: if an index has no colour, or the name does not end in .png.
         PathError: if the file cannot be written.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> mask = np.zeros((64, 64), np.uint8)
         >>> mask[20:30, 20:40] = 1

@@ -27,6 +27,31 @@ OUTSIDE = [
     "benchmarks/RESULTS.md",
     "benchmarks/accuracy/ledger.csv",
 ]
+# A search lists first the pages that a beginner needs, and last those in which to look things up.
+FIRST = {
+    "data.md",
+    "evaluation.md",
+    "index.md",
+    "init.md",
+    "own-images.md",
+    "training.md",
+    "tutorial.md",
+    "words.md",
+}
+LAST = {
+    "CHANGELOG.md",
+    "benchmarks/RESULTS.md",
+    "commands.md",
+    "compatibility.md",
+    "configs/ready.md",
+    "errors.md",
+    "from-monai.md",
+    "from-nnunet.md",
+    "from-published.md",
+    "from-yolo.md",
+    "recipes.md",
+    "review-keys.md",
+}
 LINK = re.compile(r"(\]\()([^)#\s:]+)((?:#[^)]*)?\))")
 
 
@@ -34,6 +59,7 @@ def configuration_page() -> str:
     """The ready configurations, each as a block that can be copied."""
     parts = [
         "# Ready configurations",
+        "These are the files of `configs/`. Copy one, change its folders, and give it to `flexunet train`. "
         "[Recipes](../recipes.md) tells what each is for, and what it reached.",
     ]
     for path in sorted((ROOT / "configs").glob("*.toml")):
@@ -58,6 +84,8 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, page: Any, files: Files, **_: Any) -> str:
     """Point links at where the site has the file: its root is docs/, with files from outside in it."""
+    boost = 3 if page.file.src_uri in FIRST else 0.2 if page.file.src_uri in LAST else 1
+    page.meta["search"] = {"boost": boost}
     folder = PurePosixPath(page.file.src_uri).parent
     outside = page.file.src_uri in OUTSIDE
 
@@ -74,6 +102,17 @@ def on_page_markdown(markdown: str, page: Any, files: Files, **_: Any) -> str:
 
     whole = re.sub(r"<!-- made: (.+) -->", lambda part: PARTS[part[1]](), markdown)
     return LINK.sub(moved, whole)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Let a picture open at its own size, and keep an option of a command on one line."""
+    html = re.sub(r'(?<!>)<img [^>]*src="([^"]+)"[^>]*>', r'<a href="\1">\g<0></a>', html)
+    return re.sub(r"<code>[^<]*--[^<]*</code>", whole_options, html)
+
+
+def whole_options(code: re.Match[str]) -> str:
+    """Code in a sentence or a table, each of its options in an element that is not broken."""
+    return re.sub(r"--[a-z][\w-]*", r'<span class="option">\g<0></span>', code[0])
 
 
 def on_startup(**_: Any) -> None:

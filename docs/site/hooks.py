@@ -27,18 +27,8 @@ OUTSIDE = [
     "benchmarks/RESULTS.md",
     "benchmarks/accuracy/ledger.csv",
 ]
-# A search lists first the pages that a beginner needs, and last those in which to look things up.
-FIRST = {
-    "data.md",
-    "evaluation.md",
-    "index.md",
-    "init.md",
-    "own-images.md",
-    "training.md",
-    "tutorial.md",
-    "words.md",
-}
-LAST = {
+# Pages to look things up in: a search lists them after the pages that explain.
+LOOKED_UP = {
     "CHANGELOG.md",
     "benchmarks/RESULTS.md",
     "commands.md",
@@ -84,8 +74,8 @@ def on_files(files: Files, config: Any) -> Files:
 
 def on_page_markdown(markdown: str, page: Any, files: Files, **_: Any) -> str:
     """Point links at where the site has the file: its root is docs/, with files from outside in it."""
-    boost = 3 if page.file.src_uri in FIRST else 0.2 if page.file.src_uri in LAST else 1
-    page.meta["search"] = {"boost": boost}
+    if page.file.src_uri in LOOKED_UP:
+        page.meta["search"] = {"boost": 0.2}
     folder = PurePosixPath(page.file.src_uri).parent
     outside = page.file.src_uri in OUTSIDE
 

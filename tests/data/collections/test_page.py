@@ -25,6 +25,10 @@ def test_every_row_and_fault_is_on_the_page():
             assert f"{row.title}: {erratum.text}. ({erratum.source})" in tables
 
 
+def test_the_star_of_a_file_name_is_no_emphasis():
+    assert r"\*_case_description_\*_set.csv" in dataset_tables()
+
+
 def test_a_page_without_a_place_is_refused():
     with pytest.raises(ValueError, match="needs the lines"):
         renewed("# Data sets")

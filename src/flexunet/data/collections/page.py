@@ -41,7 +41,7 @@ def renewed(page: str) -> str:
 def _row(row: Collection) -> str:
     whole = ", ".join(f"{number:,} {kind}" for kind, number in row.expected.items()) or "not known"
     cells = (f"`{row.name}`", f"{row.title}: {row.about}", row.marks, whole, row.licence, row.obtain)
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(cells)} |".replace("*", r"\*")
 
 
 if __name__ == "__main__":

@@ -155,7 +155,7 @@ def _few_tested(plan: SplitPlan) -> list[str]:
         return []
     return [
         f"test has {counted(tested, plan.by)}, and a score of fewer than {FEWEST_PATIENTS} proves nothing: "
-        "give it more (--ratios 0.6,0.2,0.2), or have each one tested once (--folds 5)."
+        "give it a larger share (the last number of --ratios), or have each one tested once (--folds 5)."
     ]
 
 

@@ -6,8 +6,13 @@ Each extra of pyproject.toml brings the libraries of one purpose.
 from __future__ import annotations
 
 import importlib
+import json
+from importlib import metadata
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from flexunet.errors import EngineError, FlexUNetError
 
@@ -22,8 +27,36 @@ def installed_engines() -> list[str]:
 
 
 def install_command(extra: str) -> str:
-    """The command that installs the libraries of an extra."""
-    return f"pip install 'flexunet[{extra}]'"
+    """The command that installs the libraries of an extra.
+
+    It names what FlexUNet itself was installed from (a clone, a wheel, a repository), because a package
+    index need not have it. In double quotes, which the shells of all systems know.
+    """
+    origin = _origin()
+    url = origin.get("url", "")
+    wanted = f"flexunet[{extra}]"
+    if "vcs_info" in origin:
+        told = origin["vcs_info"]
+        wanted += f" @ {told['vcs']}+{url}@{told['commit_id']}"
+    elif url.startswith("file:"):
+        place = Path(url2pathname(urlsplit(url).path))
+        if place.is_dir() and origin.get("dir_info", {}).get("editable"):
+            return f'pip install --editable "{place}[{extra}]"'
+        # Of a place that is gone, as in a container, nothing is left to install; what is installed knows
+        # its extras too, and pip does not look for it again.
+        wanted = f"{place}[{extra}]" if place.exists() else wanted
+    elif url:
+        wanted += f" @ {url}"
+    return f'pip install "{wanted}"'
+
+
+def _origin() -> dict[str, Any]:
+    """Where FlexUNet was installed from, as pip notes it (PEP 610); nothing where that was an index."""
+    try:
+        told = metadata.distribution("flexunet").read_text("direct_url.json")
+    except metadata.PackageNotFoundError:
+        return {}
+    return json.loads(told) if told else {}
 
 
 def is_installed(module: str) -> bool:

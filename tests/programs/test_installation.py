@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flexunet.cli import app
-from flexunet.extras import ENGINES, installed_engines
+from flexunet.extras import ENGINES, install_command, installed_engines
 from flexunet.programs.installation import look_at_installation, missing_of
 
 
@@ -94,5 +94,5 @@ def test_the_doctor_needs_no_engine(tmp_path):
     assert answer.returncode == 1, answer.stderr
     document = json.loads(answer.stdout)
     assert document["problems"] == [
-        "no engine is installed, so nothing can be trained or predicted: pip install 'flexunet[tensorflow]'"
+        f"no engine is installed, so nothing can be trained or predicted: {install_command('tensorflow')}"
     ]

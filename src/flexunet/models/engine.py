@@ -37,7 +37,7 @@ def choose_engine() -> str:
     if not installed:
         raise EngineError(
             f"no engine is installed, and this command needs one: {install_command('tensorflow')} "
-            "(or flexunet[jax], flexunet[torch])."
+            "(or [jax] or [torch] in its place)."
         )
     engine = wanted or installed[0]
     os.environ["KERAS_BACKEND"] = engine

@@ -16,6 +16,7 @@ from flexunet.data.images.files.names import image_stem
 from flexunet.data.images.files.read import read_image
 from flexunet.data.images.pixels import to_model_range
 from flexunet.errors import ConfigError, ImageError
+from flexunet.extras import install_command
 
 pydicom = pytest.importorskip("pydicom")
 
@@ -401,7 +402,8 @@ def test_without_pydicom_the_message_says_what_to_install(write_dicom, tmp_path)
         f"read_image({str(path)!r})"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "needs pydicom, which is missing. Install it with: pip install 'flexunet[dicom]'" in answer.stderr
+    command = install_command("dicom")
+    assert f"needs pydicom, which is missing. Install it with: {command}" in answer.stderr
 
 
 def test_other_images_do_not_import_pydicom(tmp_path):

@@ -56,12 +56,15 @@ class SideCheck:
     def answer(self) -> str:
         """What follows for a film whose sides are exchanged."""
         if self.normalised:
-            count = f"{self.restored} of {counted(self.images, 'flipped image')}"
+            restored = (
+                f"`derive` would mirror {self.restored} of {counted(self.images, 'flipped image')} back to "
+                "the same picture"
+            )
             if self.restored == self.images:
-                return f"does not matter: `derive` would mirror {count} back to the same picture"
-            return f"may matter: `derive` would mirror {count} back to the same picture, the others not"
+                return f"an exchange does not matter: {restored}"
+            return f"an exchange may matter: {restored}, the others not"
         known = "were not normalised" if self.normalised is False else "are not known to be normalised"
-        return f"sides {known}: the scores of flipped images tell what an exchange does"
+        return f"the scores of flipped images tell what an exchange does, because sides {known}"
 
 
 def _side_of(image: np.ndarray) -> str | None:

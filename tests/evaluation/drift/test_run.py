@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections import Counter
 
 import cv2
 import numpy as np
@@ -76,6 +77,10 @@ def test_like_images_show_no_drift(config, kept_back, tmp_path):
     told = json.loads((tmp_path / "drift.json").read_text())
     assert told["schema"] == "flexunet.drift/1"
     assert not told["drift"]
+    page = (tmp_path / "drift.html").read_text()
+    views = Counter(one.values["view"] for one in read_reference(config).measured)
+    word, count = views.most_common(1)[0]
+    assert f"{word} {count / views.total():.0%} → " in page
     assert told["patients_known"]
 
 
@@ -95,6 +100,12 @@ def test_brighter_images_have_drifted_and_the_page_says_so(config, kept_back, tm
     assert "<script" not in page
     drawn = [part.split("</svg>")[0] for part in page.split("<svg ")[1:]]
     assert len(drawn) >= 12
+    assert told["answer"].startswith(f"drift in {len(drifted)} of ")
+    [(before, now)] = [
+        one["medians"] for one in told["measures"] if one["name"] == "grey_level_of_the_darkest_parts"
+    ]
+    assert before < now
+    assert f"drift: median {before:.4g} → {now:.4g}</p>" in page
     assert [charts.collisions(svg) for svg in drawn if charts.collisions(svg)] == []
 
 

@@ -50,6 +50,20 @@ _FIGURES = {
 
 FIGURES = tuple(_FIGURES)
 """What `figures_of` measures, in order."""
+MEANINGS = {
+    "proportions": "Width over height as a power of 2: 0 is square, -1 half as wide as high.",
+    "grey level of the darkest parts": "Below it lie 5 % of the grey levels, which go from 0 to 255.",
+    "grey level of the darker half": "Below it lie 25 % of the grey levels.",
+    "grey level of the brighter half": "Below it lie 75 % of the grey levels.",
+    "grey level of the brightest parts": "Below it lie 95 % of the grey levels.",
+    "share of dark background": f"Share of the picture with a grey level below {_DARK}.",
+    "brightness left against right": "Difference between the mean grey levels of both halves.",
+    "brightness top against bottom": "Difference between the mean grey levels of both halves.",
+    "fine detail": f"Mean step in grey level between neighbours of {_SIDE} x {_SIDE} pixels.",
+    "strength of edges": "Below it lie 95 % of these steps.",
+    "colour": "Mean difference between the colour channels: 0 is grey.",
+}
+"""What each is, in a sentence."""
 
 
 def is_nearly_constant(image: np.ndarray) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 from flexunet.data.dataset.identity import Identity
 from flexunet.data.dataset.names import film_of
 from flexunet.data.dicom.read import DicomFacts
-from flexunet.data.images.appearance import FIGURES, figures_of
+from flexunet.data.images.appearance import FIGURES, MEANINGS, figures_of
 from flexunet.data.images.regions import find_regions
 from flexunet.inference.predict.uncertainty import entropy
 
@@ -46,10 +46,7 @@ def _named(text: str) -> str:
     return text.replace(" ", "_")
 
 
-_PICTURE = tuple(
-    Measure(_named(name), name, "picture", meaning="As in training_appearance.json, on the whole picture.")
-    for name in FIGURES
-)
+_PICTURE = tuple(Measure(_named(name), name, "picture", meaning=MEANINGS[name]) for name in FIGURES)
 MEASURES = (
     Measure("longer_side", "longer side in pixels", "picture", meaning="Pixels of the file."),
     *_PICTURE,

@@ -18,7 +18,7 @@ from flexunet.files import write_text
 from flexunet.svg import BLUE, ORANGE, Chart, Frame, nice_ticks
 
 DOCUMENT, PAGE = "drift.json", "drift.html"
-_SMALL = Frame(width=330, height=180, left=34, right=14, top=10, bottom=40)
+_SMALL = Frame(width=330, height=164, left=34, right=14, top=10, bottom=24)
 _BINS = 24
 _MOST_WORDS = 8
 _GROUPS = {
@@ -49,6 +49,7 @@ def write_page(path: Path, result: DriftResult) -> None:
         for one in result.differences
         if (chart := distribution_chart(one.measure, *_values(result, one.measure))) is not None
     }
+    sides = {one.measure.name: _values(result, one.measure) for one in result.differences}
     text = template.render(
         result=result,
         groups=[
@@ -58,7 +59,8 @@ def write_page(path: Path, result: DriftResult) -> None:
         charts=charts,
         words=WORDS,
         number=number,
-        medians=_medians,
+        medians={one.measure.name: _medians(one, *sides[one.measure.name]) for one in result.differences},
+        p_in_words=p_in_words,
         level=LEVEL,
         some=SOME,
         major=MAJOR,
@@ -118,7 +120,7 @@ def _chart(
     top = 1.08 * most
     return Chart(
         f"Distribution of {measure.label}: reference and recent images",
-        measure.label,
+        "",
         "",
         ends,
         (0.0, top),
@@ -128,10 +130,20 @@ def _chart(
     )
 
 
-def _medians(one: Difference) -> str:
-    if one.medians is None:
+def p_in_words(p: float | None) -> str:
+    """A p value; how far below a ten-thousandth it lies is beyond what the test can tell.
+
+    >>> p_in_words(1.4e-14), p_in_words(0.0159), p_in_words(None)
+    ('< 0.0001', '0.016', 'n/a')
+    """
+    return "n/a" if p is None else "< 0.0001" if p < 1e-4 else f"{p:.2g}"
+
+
+def _medians(one: Difference, before: list[Value], now: list[Value]) -> str:
+    """Medians of both sides; of words the share of the one that is commonest in the reference."""
+    if not before or not now:
         return ""
-    before, now = one.medians
     if one.measure.numeric:
-        return f"{before:.4g} → {now:.4g}"
-    return f"{before:.0%} → {now:.0%}"
+        return " → ".join(f"{np.median(np.array(side, np.float64)):.4g}" for side in (before, now))
+    [(word, _)] = Counter(before).most_common(1)
+    return f"{word} " + " → ".join(f"{side.count(word) / len(side):.0%}" for side in (before, now))

@@ -58,7 +58,9 @@ class DriftResult:
         tested = sum(one.p is not None for one in self.differences)
         if self.drifted:
             names = ", ".join(one.measure.label for one in self.drifted)
-            return f"drift: {names} ({len(self.drifted)} of {tested} measures that could be tested)"
+            return (
+                f"drift in {len(self.drifted)} of {counted(tested, 'measure')} that could be tested: {names}"
+            )
         if not tested:
             units = len({one.unit for one in self.recent})
             return (

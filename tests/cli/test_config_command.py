@@ -65,6 +65,32 @@ def test_check_as_json(files):
     assert "no such file or folder" in verdicts[3]["error"]
 
 
+def test_check_names_folders_that_are_not_on_this_machine_and_refuses_nothing(tmp_path):
+    (tmp_path / "data" / "fold_1" / "images").mkdir(parents=True)
+    file = tmp_path / "a.toml"
+    file.write_text(
+        '[train]\nimages_dir = "data/fold_1/images"\nmasks_dir = "data/fold_1/masks"\n'
+        '[valid]\nimages_dir = "data/*/images"\nmasks_dir = "data/*/masks"\n'
+        '[infer]\nensemble = ["data/fold_1", "elsewhere"]\n'
+    )
+    answer = process("check", file)
+    assert answer.returncode == 0
+    assert "1 usable, 0 not; 1 of them without all files and folders on this machine" in answer.stderr
+    assert answer.stdout.count("not here: ") == 3
+    told = json.loads(process("check", "--json", file).stdout)[0]
+    assert told["usable"]
+    assert told["missing"] == [
+        f"[train] masks_dir = 'data/fold_1/masks': there is nothing at {tmp_path / 'data/fold_1/masks'}",
+        f"[valid] masks_dir = 'data/*/masks': there is nothing at {tmp_path / 'data/*/masks'}",
+        f"[infer] ensemble = 'elsewhere': there is nothing at {tmp_path / 'elsewhere'}",
+    ]
+    (tmp_path / "data" / "fold_1" / "masks").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    answer = process("check", file)
+    assert "not here" not in answer.stdout
+    assert answer.stderr.strip() == "1 usable, 0 not"
+
+
 def test_check_looks_at_the_image_size(tmp_path):
     file = tmp_path / "a.toml"
     file.write_text("[model]\nimage_width = 500\n")

@@ -24,7 +24,10 @@ Files = Annotated[
 
 @config.command()
 def check(files: Files, overrides: Overrides = None, strict: Strict = False, as_json: AsJson = False) -> None:
-    """Say of each file whether it can be used, and what there is to say about it; exit 2 if one cannot."""
+    """Say of each file whether it can be used, and what there is to say about it; exit 2 if one cannot.
+
+    Files and folders that it names and that are not on this machine are named, and change no exit code.
+    """
     from flexunet.config.files import check_file
 
     verdicts = [check_file(file, overrides or (), strict=strict) for file in files]
@@ -33,7 +36,9 @@ def check(files: Files, overrides: Overrides = None, strict: Strict = False, as_
     else:
         _print_table(verdicts)
     unusable = sum(not verdict.usable for verdict in verdicts)
-    error_console.print(f"{len(verdicts) - unusable} usable, {unusable} not")
+    incomplete = sum(bool(verdict.missing) for verdict in verdicts)
+    told = f"; {incomplete} of them without all files and folders on this machine" if incomplete else ""
+    error_console.print(f"{len(verdicts) - unusable} usable, {unusable} not{told}", soft_wrap=True)
     if unusable:
         raise typer.Exit(2)
 
@@ -69,9 +74,12 @@ def _print_table(verdicts: list[Verdict]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table: Any = Table("file", "usable", "notes", show_lines=any(verdict.notes for verdict in verdicts))
+    table: Any = Table(
+        "file", "usable", "notes", show_lines=any(verdict.notes or verdict.missing for verdict in verdicts)
+    )
     for verdict in verdicts:
         said = [verdict.error.removeprefix(f"{verdict.file}: ")] if verdict.error else verdict.notes
+        said = [*said, *(f"not here: {one}" for one in verdict.missing)]
         table.add_row(
             Text(str(verdict.file), overflow="fold"),
             Text("yes", style="green") if verdict.usable else Text("no", style="bold red"),

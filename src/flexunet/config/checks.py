@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from flexunet.config.architectures import BY_NAME, folded
 from flexunet.config.schema import Config
@@ -81,6 +82,32 @@ def advice(config: Config) -> list[str]:
             if isinstance(text, str) and "..." in text.replace("\\", "/").split("/"):
                 notes.append(f"[{section}] {key} = {text!r}: a folder named '...' is rare; is '..' meant?")
     return notes
+
+
+def missing_inputs(config: Config) -> list[str]:
+    """Paths of the configuration that this machine has nothing at, a sentence each, without a full stop.
+
+    That is no error of the file: on a cluster, only the machines that compute may see the data.
+    """
+    missing = []
+    for section, content in config.sections():
+        for key in content.path_keys("input"):
+            given = getattr(content, key) or []
+            for text in [given] if isinstance(given, str) else given:
+                place = None
+                with contextlib.suppress(RuntimeError):  # the home of a user who is not there
+                    place = config.resolve(text)
+                if place is None or not _is_there(str(place)):
+                    missing.append(f"[{section}] {key} = {text!r}: there is nothing at {place or text}")
+    return missing
+
+
+def _is_there(place: str) -> bool:
+    """Whether a path leads somewhere; `*` in it stands for any folder name."""
+    if "*" not in place:
+        return os.path.exists(place)  # noqa: PTH110 - of a path that cannot be asked for, it says no
+    root = Path(place).anchor
+    return any(Path(root).glob(place.removeprefix(root)))
 
 
 def _unseen_turns(config: Config) -> list[str]:

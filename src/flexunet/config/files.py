@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flexunet.config import nearest
-from flexunet.config.checks import check_image_size
+from flexunet.config.checks import check_image_size, missing_inputs
 from flexunet.config.legacy import is_bounded, parse_entries
 from flexunet.config.published_keys import ALIASES, NO_EFFECT, OLDER_DIALECT
 from flexunet.config.reading import Given, Reading
@@ -112,11 +112,19 @@ def config_file(path: Path) -> Path:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a configuration file can be used, and what there is to say about it."""
+    """Whether a configuration file can be used, and what there is to say about it.
+
+    Attributes:
+        file: The file.
+        error: Why it cannot be used; none where it can.
+        notes: What there is to say about it.
+        missing: What it names that is not on this machine; on another one, it may be.
+    """
 
     file: Path
     error: str | None
     notes: list[str]
+    missing: list[str]
 
     @property
     def usable(self) -> bool:
@@ -125,7 +133,8 @@ class Verdict:
 
     def document(self) -> dict[str, Any]:
         """The verdict as plain values."""
-        return {"file": str(self.file), "usable": self.usable, "error": self.error, "notes": self.notes}
+        told = {"file": str(self.file), "usable": self.usable, "error": self.error}
+        return {**told, "notes": self.notes, "missing": self.missing}
 
 
 def check_file(path: str | Path, overrides: Sequence[str] = (), strict: bool = False) -> Verdict:
@@ -134,8 +143,8 @@ def check_file(path: str | Path, overrides: Sequence[str] = (), strict: bool = F
         config = load_config(path, overrides, strict)
         check_image_size(config)
     except InputError as error:
-        return Verdict(Path(path), str(error), [])
-    return Verdict(Path(path), None, config.notes)
+        return Verdict(Path(path), str(error), [], [])
+    return Verdict(Path(path), None, config.notes, missing_inputs(config))
 
 
 def default_config(overrides: Sequence[str] = ()) -> Config:

@@ -72,7 +72,14 @@ def test_the_colours_of_several_classes_are_named(folder):
     assert key == [("230, 159, 0", "class 1"), ("86, 180, 233", "class 2")]
     given, _ = written(folder, class_names=["mass", "<Kalk>"])
     assert re.findall(r"background:rgb.*?</i>(.*?)</span>", given) == ["mass", "&lt;Kalk&gt;"]
-    alone = Gallery(folder, [folder / "images" / "film.png"], "one class").write(FIGURES, 3, 10)
+    # The masks of this image have the first class alone.
+    film = [folder / "images" / "film.png"]
+    seldom = Gallery(folder, film, "two classes", class_names=["mass", "Kalk"]).write(FIGURES, 3, 10)
+    assert re.findall(r"background:rgb.*?</i>(.*?)</span>", seldom.read_text(encoding="utf-8")) == [
+        "mass",
+        "Kalk",
+    ]
+    alone = Gallery(folder, film, "one class").write(FIGURES, 3, 10)
     assert "class 1" not in alone.read_text(encoding="utf-8")
 
 

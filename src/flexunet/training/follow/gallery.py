@@ -111,6 +111,8 @@ class Gallery:
         cards = [self._card(place) for place in range(len(self.images))]
         environment = templates_of("flexunet.training.follow")
         shown = best_epoch or epochs
+        # Classes that no mask has yet are named too: else a single one would be drawn without a name.
+        classes = sorted(self._classes | set(range(1, len(self._class_names) + 1)))
         page = environment.get_template("gallery.html.jinja").render(
             title=self.title,
             epochs=epochs,
@@ -119,7 +121,7 @@ class Gallery:
             shown=shown,
             strip=strip_epochs(epochs, best_epoch),
             cards=cards,
-            classes=[(self._name_of(value), _color_of(value)) for value in sorted(self._classes)],
+            classes=[(self._name_of(value), _color_of(value)) for value in classes],
             charts=[(name, _drawn_curve(name, figures, best_epoch)) for name in curve_names(figures)],
             told={
                 "masks": [[mask and asdict(mask) for mask in card.masks] for card in cards],

@@ -54,3 +54,11 @@ def make_tables():
         return tally.finish()
 
     return make
+
+
+@pytest.fixture
+def film_of_regions():
+    """Mask of a film with two tissues beside the background, and one that is predicted for it."""
+    truth = np.zeros((40, 40), np.uint8)
+    truth[:, 10:30], truth[:, 30:] = 1, 2
+    return truth, np.roll(truth, 1, 1)

@@ -17,7 +17,9 @@ def print_evaluation(found: Evaluation, *, subgroups: bool, as_json: bool) -> No
         print_json(found.scores.model_dump(mode="json", by_alias=True))
     else:
         from flexunet.evaluation.report.console import scores_tables
+        from flexunet.evaluation.summary.regions import are_regions
 
-        console.print(scores_tables(found.scores, subgroups=subgroups))
+        regions = are_regions(found.tables.truth)
+        console.print(scores_tables(found.scores, subgroups=subgroups, regions=regions))
     if found.folder is not None:
         error_console.print(f"report: {found.folder / 'report.html'}", soft_wrap=True)

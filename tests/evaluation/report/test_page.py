@@ -18,6 +18,7 @@ from flexunet.evaluation.scores.images import score_image
 from flexunet.evaluation.scores.intervals import Estimate
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.build import Circumstances, make_scores
+from flexunet.evaluation.summary.regions import SENTENCE
 from flexunet.evaluation.tables.document import (
     PublishedMetric,
     PublishedMetrics,
@@ -26,6 +27,7 @@ from flexunet.evaluation.tables.document import (
     with_score_table,
 )
 from flexunet.evaluation.tables.extremes import Extremes
+from flexunet.evaluation.tables.rows import ImageOrigin, Tally
 
 ROOT = Path(__file__).parents[3]
 
@@ -53,6 +55,30 @@ class Page(HTMLParser):
 
     def handle_data(self, text):
         self.text.append(text)
+
+
+def test_of_regions_of_the_film_the_figures_of_lesions_are_folded(film_of_regions, tmp_path):
+    truth, prediction = film_of_regions
+    rules = ScoringRules(bootstrap_samples=50)
+    tally = Tally()
+    for index in range(4):
+        tally.add(ImageOrigin(str(index), str(index), str(index)), score_image(truth, prediction, 3, rules))
+    tables = tally.finish()
+    about = Circumstances("t", "p", ColorMap({(k, k, k): k for k in range(3)}), environment={"test": True})
+    write_report(tmp_path / "report.html", make_scores(tables, rules, about), tables, title="tissue")
+    page = (tmp_path / "report.html").read_text()
+    Page().feed(page)
+    _, lesions = page.split("<h2>Lesions</h2>")
+    assert (
+        lesions.index(SENTENCE)
+        < lesions.index("<summary>")
+        < lesions.index("predicted region finds a lesion")
+    )
+    assert "Is there any lesion?" not in page
+    tiles = page.split('<div class="tiles">')[1].split("</section>")[0]
+    assert "dice_per_image_mean" in tiles
+    assert "sensitivity" not in tiles
+    assert "froc_<wbr>mean_<wbr>sensitivity" in page.split("<h2>All scores</h2>")[1]
 
 
 @pytest.fixture

@@ -5,9 +5,11 @@ import pytest
 
 from flexunet.data.images.color_map import ColorMap
 from flexunet.evaluation.scores.images import score_image
+from flexunet.evaluation.scores.intervals import Estimate
 from flexunet.evaluation.scores.rules import ScoringRules
 from flexunet.evaluation.summary.build import Circumstances, make_scores
-from flexunet.evaluation.summary.verdict import leaking, trivial_scores
+from flexunet.evaluation.summary.verdict import froc_in_words, leaking, trivial_scores
+from flexunet.evaluation.tables.document import FrocPoint
 from flexunet.evaluation.tables.rows import ImageOrigin, Tally
 
 RULES = ScoringRules(bootstrap_samples=300)
@@ -45,14 +47,16 @@ def test_false_alarms_everywhere_are_worse_than_silence():
 
     answer = verdict(alarming, healthy=30)[0]
     assert (answer.answer, answer.good) == ("no", False)
-    assert "(30 of 40 images)" in answer.sentence
+    assert "in the 30 of 40 images without lesion" in answer.sentence
 
 
 def test_masks_that_mark_everything_or_the_whole_breast_are_not_better():
     everything = verdict(np.ones_like, healthy=0, sick=40)[0]
     assert (everything.answer, everything.good) == ("no", False)
-    assert "They do not beat: mark everything" in everything.sentence
-    assert "Every image has a lesion, so overlap alone proves nothing" in everything.sentence
+    assert "; no better than to mark everything (" in everything.sentence
+    assert (
+        "Every image has a lesion: how often healthy images would be marked is unknown" in everything.sentence
+    )
 
     def breast(truth):
         prediction = np.zeros_like(truth)
@@ -61,7 +65,7 @@ def test_masks_that_mark_everything_or_the_whole_breast_are_not_better():
 
     answer = verdict(breast, healthy=0, sick=40, breast=0.64)[0]
     assert answer.answer == "no"
-    assert "mark the whole breast" in answer.sentence.split("They do not beat")[1]
+    assert "mark the whole breast" in answer.sentence.split("no better than to")[1]
 
 
 def test_trivial_predictions_score_as_worked_by_hand():
@@ -105,10 +109,59 @@ def test_many_images_whose_patients_are_not_known_are_not_called_enough():
     assert verdict(lambda truth: truth, healthy=20, sick=20, patients_known=True)[3].answer == "yes"
 
 
-def test_the_published_metric_is_said_to_hardly_differ_only_where_it_does():
-    nothing, right = verdict(np.zeros_like)[0].sentence, verdict(lambda truth: truth)[0].sentence
-    assert "counts background and hardly differs: 0.9201 against 0.9201" in nothing
-    assert "counts background: 1.0000 against 0.9201" in right
+def test_the_answer_is_the_score_and_its_best_rival():
+    # Of a sick image a random place finds 64 * 64 / 80 pixels, the breast being a fifth: Dice 0.8.
+    assert verdict(lambda truth: truth)[0].sentence == (
+        "Mean dice_per_image 1.000 (an empty mask counts as 1 in the 10 of 20 images without lesion); the "
+        "best that needs no model is to mark a random place of the same size (0.900). Where the image is "
+        "not at hand, the breast is taken as a fifth of it."
+    )
+
+
+def test_of_regions_of_the_film_nothing_is_said_of_healthy_images(film_of_regions):
+    truth, prediction = film_of_regions
+    tally = Tally()
+    for index in range(10):
+        scores = score_image(truth, prediction, 3, RULES)
+        tally.add(ImageOrigin(str(index), str(index), str(index)), scores)
+    about = Circumstances("t", "p", ColorMap({(k, k, k): k for k in range(3)}), environment={"test": True})
+    assert "healthy" not in make_scores(tally.finish(), RULES, about).verdict[0].sentence
+
+
+def with_curve(tables, sensitivities, last, lesions=20, **changed):
+    """Lesion scores with these sensitivities at the rates that are told, and this last point of the curve."""
+    about = Circumstances("t", "p", ColorMap.binary(), environment={"test": True})
+    found = make_scores(tables, RULES, about).lesions
+    at_rates = [
+        one.model_copy(update={"sensitivity": Estimate(value=value)})
+        for one, value in zip(found.froc_sensitivity, sensitivities, strict=True)
+    ]
+    rate, sensitivity = last
+    points = [
+        *found.froc,
+        FrocPoint(threshold=0.1, false_positives_per_image=rate, sensitivity=sensitivity),
+    ]
+    return found.model_copy(
+        update={"froc_sensitivity": at_rates, "froc": points, "lesions": lesions, **changed}
+    )
+
+
+def test_a_flat_curve_is_explained_by_its_figures(make_tables):
+    tables = make_tables(images=20, probabilities=True)
+    flat = froc_in_words(with_curve(tables, [0.9] * 7, (30.0, 0.9)))
+    assert flat == (
+        "The curve is flat: from 0.125 to 8 false positives per image the sensitivity stays 0.900, because "
+        "the candidates in between find no further lesion; 2 lesions are found by no candidate at all."
+    )
+    # Beyond the last rate a further lesion is found: 19 of 20.
+    assert froc_in_words(with_curve(tables, [0.9] * 7, (30.0, 0.95))).endswith(
+        "; 1 lesion is found by no candidate at all."
+    )
+    assert froc_in_words(with_curve(tables, [1.0] * 7, (0.0, 1.0))) == (
+        "The curve is flat, because no candidate is a false positive."
+    )
+    assert froc_in_words(with_curve(tables, [0.8] + [0.9] * 6, (30.0, 0.9))) == ""
+    assert froc_in_words(with_curve(tables, [0.9] * 7, (30.0, 0.9), scored_by="hard masks")) == ""
 
 
 def test_against_drafts_nothing_is_called_better():

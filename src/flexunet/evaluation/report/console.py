@@ -10,19 +10,22 @@ from flexunet.errors import counted
 from flexunet.evaluation.scores.intervals import Estimate
 from flexunet.evaluation.scores.registry import SET_LESION_SCORES, SET_SCORES, shown_in
 from flexunet.evaluation.scores.row import LesionScore
+from flexunet.evaluation.summary.regions import SENTENCE
 from flexunet.evaluation.summary.verdict import lesions_in_words
 from flexunet.evaluation.tables.document import Comparison, Scores, estimate_of
 from flexunet.evaluation.tables.readers import ReaderAgreement
 
 
-def scores_tables(scores: Scores, subgroups: bool = False) -> RenderableType:
+def scores_tables(scores: Scores, subgroups: bool = False, regions: bool = False) -> RenderableType:
     """Published metrics beside the empty prediction, then the scores with intervals, then the verdict.
 
     Args:
         scores: The scores.
         subgroups: Whether the tables by subgroup are shown; the report has them in any case.
+        regions: Whether the classes are regions of the film and no lesions, see `are_regions`.
     """
-    parts: list[RenderableType] = [_published(scores), _main(scores), Text(lesions_in_words(scores.lesions))]
+    lesions = SENTENCE if regions else lesions_in_words(scores.lesions)
+    parts: list[RenderableType] = [_published(scores), _main(scores), Text(lesions)]
     if len(scores.classes) > 1:
         parts.append(_classes(scores))
     if subgroups:

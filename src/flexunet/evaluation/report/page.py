@@ -17,7 +17,13 @@ from flexunet.evaluation.report.overlays import close_up, data_uri, overlay
 from flexunet.evaluation.scores.intervals import Estimate
 from flexunet.evaluation.scores.registry import SET_LESION_SCORES, SET_SCORES, shown_in
 from flexunet.evaluation.summary.build import default_class_names
-from flexunet.evaluation.summary.verdict import in_words, lesions_in_words
+from flexunet.evaluation.summary.regions import SENTENCE, are_regions
+from flexunet.evaluation.summary.verdict import (
+    froc_in_words,
+    in_words,
+    lesions_in_words,
+    trivial_in_words,
+)
 from flexunet.evaluation.tables.document import Scores
 from flexunet.evaluation.tables.extremes import Extremes, ScoredImage
 from flexunet.evaluation.tables.rows import Tables
@@ -66,6 +72,7 @@ def write_report(
         curves_dir: Folder of the training curves (`train_losses.csv`, `train_metrics.csv`), if any.
     """
     chosen = gallery or Extremes(0)
+    regions = are_regions(tables.truth)
     worst, best = ([_drawn(image) for image in images] for images in (chosen.worst, chosen.best))
     page = (
         environment()
@@ -100,7 +107,11 @@ def write_report(
             match_sentence=match_sentence(scores),
             lesion_sentence=lesions_in_words(scores.lesions),
             verdict=scores.verdict,
-            tiles=shown_in("tiles"),
+            regions=regions,
+            regions_sentence=SENTENCE,
+            froc_sentence=froc_in_words(scores.lesions),
+            trivial_sentence=trivial_in_words(tables),
+            tiles=[score for score in shown_in("tiles") if not (regions and score.group == "lesions")],
             headline=shown_in("headline"),
             pixel_rows=[score for score in SET_SCORES if scores.foreground[score.key].value is not None],
             lesion_rows=SET_LESION_SCORES,

@@ -117,7 +117,7 @@ def make_scores(tables: Tables, rules: ScoringRules, about: Circumstances) -> Sc
         audit=about.audit,
         environment=about.environment or describe_machine(),
         verdict=[
-            better_than_trivial(tables, draw, published, foreground, about.patients_known, about.drafts),
+            better_than_trivial(tables, draw, about.patients_known, about.drafts),
             better_than_last(comparison, about.patients_known),
             leaking(about.audit),
             sure_enough(draw, foreground, about.patients_known),

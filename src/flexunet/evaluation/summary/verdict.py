@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -10,13 +11,13 @@ from flexunet.errors import counted
 from flexunet.evaluation.scores.intervals import Estimate, Resampling
 from flexunet.evaluation.scores.pixels import apply_empty_rule, mean_over_classes, ratio
 from flexunet.evaluation.scores.row import Values
+from flexunet.evaluation.summary.regions import are_regions
 from flexunet.evaluation.tables.document import (
     Answer,
     ComparedScore,
     Comparison,
     LesionScores,
     PixelScores,
-    PublishedMetrics,
 )
 from flexunet.evaluation.tables.rows import Tables
 
@@ -27,7 +28,6 @@ _ASSUMED_BREAST = 0.2  # share of an image, where the image is not at hand
 GAIN = 0.02
 """Dice up to which a gain over a trivial prediction is none: two outlines of one breast differ as much."""
 _LEVEL = 0.05
-_HARDLY = 0.05  # published Dice from that of an empty prediction
 
 
 def in_words(estimate: Estimate, digits: int = 3) -> str:
@@ -73,14 +73,7 @@ def _filled(truth: Values, area: Values) -> Values:
     return max(by_class, key=lambda values: float(values.mean()))
 
 
-def better_than_trivial(
-    tables: Tables,
-    draw: Resampling,
-    published: PublishedMetrics,
-    foreground: PixelScores,
-    patients_known: bool,
-    drafts: int = 0,
-) -> Answer:
+def better_than_trivial(tables: Tables, draw: Resampling, patients_known: bool, drafts: int = 0) -> Answer:
     """Whether the predictions beat those that need no model (`trivial_scores`).
 
     All are scored by image with the empty-mask rule `one`: where there is nothing to find, silence is right
@@ -93,49 +86,39 @@ def better_than_trivial(
     model = apply_empty_rule(tables.by_image()["dice"], "one")
     trivial = trivial_scores(tables)
     healthy = int(np.count_nonzero(trivial["mark nothing"]))
-    gains = {name: draw.mean(model - scores) for name, scores in trivial.items()}
-    told = ", ".join(f"{name} {scores.mean():.3f}" for name, scores in trivial.items())
-    sentence = (
-        f"dice_per_image_mean {in_words(foreground.dice_per_image_mean)}. If an empty mask scores 1 where "
-        f"there is no lesion ({healthy} of {len(tables)} images), the predictions score "
-        f"{model.mean():.3f} per image; {told}."
-    )
-    ends = {name: _ends(gain) for name, gain in gains.items()}
+    ends = {name: _ends(draw.mean(model - scores)) for name, scores in trivial.items()}
     beaten_by = [name for name, (_, high) in ends.items() if high <= GAIN]
     doubtful = [name for name, (low, high) in ends.items() if low <= GAIN < high]
     few = draw.num_groups < FEWEST_PATIENTS
-    answer: Literal["yes", "no", "unsure"] = "yes"
+
+    def rivals(names: Sequence[str]) -> str:
+        return ", ".join(f"{name} ({trivial[name].mean():.3f})" for name in names)
+
+    sentence = f"Mean dice_per_image {model.mean():.3f}"
+    if healthy:
+        sentence += f" (an empty mask counts as 1 in the {healthy} of {len(tables)} images without lesion)"
+    answer: Literal["yes", "no", "unsure"] = "unsure" if doubtful or few or drafts else "yes"
     if beaten_by:
         answer = "no"
-        sentence += f" They do not beat: {', '.join(beaten_by)} (a gain of {GAIN:g} or less counts as none)."
-    elif doubtful or few or drafts:
-        answer = "unsure"
-        if doubtful:
-            sentence += f" Chance is not excluded against: {', '.join(doubtful)}."
-        if few:
-            who = counted(draw.num_groups, "patient" if patients_known else "source")
-            proves = "proves" if draw.num_groups == 1 else "prove"
-            sentence += f" {who} {proves} nothing; at least {FEWEST_PATIENTS} are needed."
+        sentence += f"; no better than to {rivals(beaten_by)}: a gain of {GAIN:g} or less counts as none."
+    elif doubtful:
+        sentence += f"; chance is not excluded against: {rivals(doubtful)}."
+    else:
+        best = max(trivial, key=lambda name: float(trivial[name].mean()))
+        sentence += f"; the best that needs no model is to {rivals([best])}."
+    if few and not beaten_by:
+        who = counted(draw.num_groups, "patient" if patients_known else "source")
+        proves = "proves" if draw.num_groups == 1 else "prove"
+        sentence += f" {who} {proves} nothing; at least {FEWEST_PATIENTS} are needed."
     if drafts:
         sentence += (
             f" {drafts} of the {len(tables)} true masks are drafts that no person has accepted: this says "
             "how far the predictions agree with what drew them (flexunet review)."
         )
-    if healthy == 0:
-        sentence += (
-            " Every image has a lesion, so overlap alone proves nothing: how often healthy images would be "
-            "marked is unknown."
-        )
-    if tables.breast is None or np.isnan(tables.breast).any():
-        sentence += " Where the image is not at hand, the breast is taken as a fifth of it."
-    metric = next((one for one in published.figures if one.name == "dice_coef_multiclass"), None)
-    if metric is not None and metric.empty_prediction is not None:
-        told = " and hardly differs" if abs(metric.value - metric.empty_prediction) <= _HARDLY else ""
-        sentence += (
-            f" The published dice_coef_multiclass counts background{told}: {metric.value:.4f} against "
-            f"{metric.empty_prediction:.4f} of an empty prediction."
-        )
+    if healthy == 0 and not are_regions(tables.truth):
+        sentence += " Every image has a lesion: how often healthy images would be marked is unknown."
     good = {"yes": True, "no": False}.get(answer)
+    sentence += _assumed_breast(tables)
     return Answer(question=question, answer=answer, good=good, sentence=sentence)
 
 
@@ -299,6 +282,44 @@ def sure_enough(draw: Resampling, foreground: PixelScores, patients_known: bool)
     if few:
         sentence += f" With fewer than {_FEW_PATIENTS} the intervals are only approximate."
     return Answer(question=question, answer="no" if few else "yes", good=not few, sentence=sentence)
+
+
+def trivial_in_words(tables: Tables) -> str:
+    """What predictions that need no model score, in a sentence."""
+    told = "; ".join(f"{name} {scores.mean():.3f}" for name, scores in trivial_scores(tables).items())
+    return (
+        f"Mean dice_per_image of predictions that need no model, an empty mask counting as 1 where there is "
+        f"nothing to mark: {told}." + _assumed_breast(tables)
+    )
+
+
+def _assumed_breast(tables: Tables) -> str:
+    """A sentence where the breast of some image is not known."""
+    if tables.breast is not None and not np.isnan(tables.breast).any():
+        return ""
+    return " Where the image is not at hand, the breast is taken as a fifth of it."
+
+
+def froc_in_words(lesions: LesionScores) -> str:
+    """Why the FROC curve is flat, where it is: the sensitivity is one at all rates that are told."""
+    told = lesions.froc_sensitivity
+    values = [one.sensitivity.value for one in told if one.sensitivity.value is not None]
+    if not lesions.froc or lesions.scored_by != "probability" or len(values) < len(told):
+        return ""
+    if max(values) > min(values):
+        return ""
+    # The last point has all candidates, whatever their confidence.
+    last = lesions.froc[-1]
+    missed = lesions.lesions - round(last.sensitivity * lesions.lesions)
+    found = f"{counted(missed, 'lesion')} {'is' if missed == 1 else 'are'} found by no candidate at all"
+    end = f"; {found}." if missed else "."
+    if last.false_positives_per_image == 0:
+        return f"The curve is flat, because no candidate is a false positive{end}"
+    rates = told[0].false_positives_per_image, told[-1].false_positives_per_image
+    return (
+        f"The curve is flat: from {rates[0]:g} to {rates[1]:g} false positives per image the sensitivity "
+        f"stays {values[0]:.3f}, because the candidates in between find no further lesion{end}"
+    )
 
 
 def lesions_in_words(lesions: LesionScores) -> str:

@@ -1,7 +1,7 @@
 """Draws report-1280.jpg, report-1280-cases.jpg and report-400.jpg: the report of `flexunet demo`.
 
     flexunet demo demo
-    python docs/images/report.py demo/run/evaluation/report.html
+    python docs/images/report.py demo/run-mammogram/evaluation/report.html
 
 Takes the pictures with Chromium, at 1280 pixels in two parts and at 400 pixels in columns side by side.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 HERE = Path(__file__).parent
-TALL, FIRST, COLUMN, GAP, QUALITY = 9000, 3085, 1800, 15, 70
+TALL, FIRST, COLUMN, GAP, QUALITY = 9000, 2963, 1800, 15, 70
 
 
 def photograph(page, width, folder):

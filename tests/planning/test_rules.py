@@ -90,6 +90,22 @@ def test_small_lesions_are_trained_on_crops_and_in_every_batch():
     assert "train.crop" not in decided(lesion_diameter=90.0)
 
 
+@pytest.mark.parametrize("pixels", [2**16, 2**17, 2**19])
+def test_rare_lesions_are_trained_on_crops_of_half_a_side(pixels):
+    """512 x 512 with lesions 24 pixels wide: 18 at 384 x 384, which is enough where they are not rare."""
+    rare = {"width": 512, "height": 512, "lesion_diameter": 24.0, "without_lesion": 0.63}
+    values = decided(pixels, **rare)
+    assert values["train.crop"] == "random"
+    assert values["model.image_width"] == values["model.image_height"] == 256
+    assert values["train.lesion_share"] == 0.5
+    told = reasons(pixels, **rare)
+    assert told["train.crop"].startswith("63% of the images hold no lesion")
+    assert "half the shorter side" in told["model.image_width"] or pixels == 2**16
+    assert "train.crop" not in decided(2**17, **rare | {"without_lesion": 0.5})
+    small = rare | {"width": 250, "height": 250}
+    assert "train.crop" not in decided(pixels, **small)  # crops of half a side would be too small
+
+
 def test_regions_are_no_lesions():
     """Tissue covers half of the film, and its masks have crumbs; whole images are trained on."""
     values = decided(foreground=0.5, lesion_diameter=5.0, without_lesion=0.0)

@@ -35,6 +35,10 @@ _SMALLEST_EDGE = 4  # pixels of the coarsest level's shorter side
 _MOST_LEVELS = 7
 _SMALL_LESION = 16.0  # pixels of a lesion's diameter in the model's input below which it is hard to learn
 _REDUCED = 0.9  # scale from which on whole images have lost nothing that crops would keep
+# Share of images without a lesion from which models of whole images learned to mark nothing: docs/recipes.md.
+_MOSTLY_NORMAL = 0.5
+_OF_SHORTER_SIDE = 0.5  # sides of crops then, at most: a lesion fills four times as much of them
+_SMALLEST_CROP = 128  # pixels of their sides; smaller images are seen whole
 _SPECK = 0.25  # of a small lesion: predicted regions with less of its pixels are dropped
 _REGIONS = 0.25  # share of the image from which the classes are tissue rather than lesions
 _ONE_SIDE = 0.2  # share of breasts on the other side up to which it is a mistake of finding the chest wall
@@ -125,11 +129,17 @@ class Draft:
 
     @property
     def is_cropped(self) -> bool:
-        """Whether crops at full resolution are trained on: whole images would show lesions too small."""
+        """Whether crops at full resolution are trained on: lesions are too small or rare in whole images."""
         diameter = self.facts.lesion_diameter
         if self.are_regions or not diameter:
             return False
-        return diameter * self.scale < _SMALL_LESION and self.scale < _REDUCED
+        return self.are_lesions_rare or (diameter * self.scale < _SMALL_LESION and self.scale < _REDUCED)
+
+    @property
+    def are_lesions_rare(self) -> bool:
+        """Whether most images hold no lesion, and are large enough for crops."""
+        large = min(self.facts.width, self.facts.height) * _OF_SHORTER_SIDE >= _SMALLEST_CROP
+        return self.facts.without_lesion > _MOSTLY_NORMAL and large
 
 
 def images_on_gpu(machine: Machine, pixels: int, filters: int) -> int | None:
@@ -197,12 +207,14 @@ def _size(draft: Draft) -> Iterator[Decision]:
         else f"by median area and shape, images are {of_images}"
     )
     if draft.is_cropped:
-        side = math.sqrt(min(draft.pixels, min(facts.width, facts.height) ** 2))
+        most = min(facts.width, facts.height) * (_OF_SHORTER_SIDE if draft.are_lesions_rare else 1)
+        side = math.sqrt(min(draft.pixels, most**2))
         levels = _levels(side, side)
         step = 2 ** (levels - 1)
         width = height = max(step, int(side / step) * step)
         size = f"{sizes}; square crops of {width} x {height} pixels are taken of them, "
-        reason = size + (near if side**2 >= draft.pixels else "no larger than the shorter side")
+        of_side = "half the shorter side" if draft.are_lesions_rare else "the shorter side"
+        reason = size + (near if side**2 >= draft.pixels else f"no larger than {of_side}")
         other = "crops are square"
     else:
         width, height, levels = draft.whole_size
@@ -288,8 +300,11 @@ def _lesions(draft: Draft) -> Iterator[Decision]:
     if draft.is_cropped:
         width, height, _ = draft.whole_size
         reason = (
-            f"{seen} {where}, and {diameter:.0f} with whole images at {width} x {height}, where less than "
-            f"{_SMALL_LESION:.0f} are hard to learn"
+            f"{facts.without_lesion:.0%} of the images hold no lesion, and of whole images a model learns to "
+            "mark nothing"
+            if draft.are_lesions_rare
+            else f"{seen} {where}, and {diameter:.0f} with whole images at {width} x {height}, where less "
+            f"than {_SMALL_LESION:.0f} are hard to learn"
         )
         yield Decision("train", "crop", "random", reason)
     least = int(_SPECK * (facts.small_lesion or 0))
